@@ -1,0 +1,36 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ *
+ * This worker's Redis channel: receives envelopes and hands each, decoded, to
+ * the one handler wired at start.  A beacon that does not come back in time
+ * (lost subscription that TCP does not notice) makes it subscribe anew.
+ */
+
+
+#ifndef _NGX_HTTP_RS_BUS_H_INCLUDED_
+#define _NGX_HTTP_RS_BUS_H_INCLUDED_
+
+
+typedef struct ngx_http_rs_bus_s  ngx_http_rs_bus_t;
+
+
+/* env is valid during the call */
+typedef void (*ngx_http_rs_bus_env_pt)(ngx_http_rs_main_conf_t *rmcf,
+    rs_env_t *env);
+
+/* the subscription stands (again): what came in between was missed */
+typedef void (*ngx_http_rs_bus_up_pt)(ngx_http_rs_main_conf_t *rmcf);
+
+
+/* NULL: no memory */
+ngx_http_rs_bus_t *ngx_http_rs_bus_create(ngx_http_rs_main_conf_t *rmcf,
+    ngx_log_t *log, ngx_http_rs_bus_env_pt on_env,
+    ngx_http_rs_bus_up_pt on_up);
+void ngx_http_rs_bus_destroy(ngx_http_rs_bus_t *bus);
+ngx_uint_t ngx_http_rs_bus_ready(ngx_http_rs_bus_t *bus);
+/* told by presence: this beacon was published; resubscribes if it is late */
+void ngx_http_rs_bus_expect(ngx_http_rs_bus_t *bus, uint64_t beacon);
+
+
+#endif /* _NGX_HTTP_RS_BUS_H_INCLUDED_ */

@@ -1,0 +1,92 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ *
+ * One WebSocket: receives, decodes frames, queues and sends, pings, closes.
+ * The only file that calls recv and send on a client.  Knows bytes and text
+ * messages, nothing of what they say (but the JSON ping it sends and the
+ * JSON error before a close).
+ */
+
+
+#ifndef _NGX_HTTP_RS_CONN_H_INCLUDED_
+#define _NGX_HTTP_RS_CONN_H_INCLUDED_
+
+
+typedef struct ngx_http_rs_conns_s  ngx_http_rs_conns_t;
+
+
+typedef struct {
+    /*
+     * One complete text message, valid UTF-8, without NUL.  The bytes are
+     * the connection's and may be changed until the handler returns.
+     */
+    void                      (*message)(ngx_http_rs_conn_t *rc,
+                                    u_char *data, size_t len);
+
+    /*
+     * The socket is gone or about to be: exactly once, the last call; rc is
+     * invalid afterwards.  code: why, RS_OK after a clean end.
+     */
+    void                      (*close)(ngx_http_rs_conn_t *rc, rs_err_e code);
+} ngx_http_rs_conn_handlers_t;
+
+
+/* the public head of a connection; the rest is in ngx_http_rs_conn.c */
+
+struct ngx_http_rs_conn_s {
+    ngx_http_request_t                 *request;
+    ngx_connection_t                   *connection;
+    ngx_http_rs_main_conf_t            *rmcf;
+    ngx_http_rs_loc_conf_t             *rlcf;
+    const ngx_http_rs_conn_handlers_t  *handlers;
+    void                               *data;      /* the upper layer's */
+    ngx_log_t                          *log;
+
+    uint64_t                            id;        /* conn of its address */
+    ngx_str_t                           address;   /* node.worker.inc.conn */
+    unsigned                            closing:1; /* no more sends */
+};
+
+
+ngx_http_rs_conns_t *ngx_http_rs_conns_create(ngx_http_rs_main_conf_t *rmcf,
+    ngx_log_t *log);
+
+/*
+ * Takes over the connection of r, whose 101 is already on its way (header
+ * sent with ngx_http_send_header and flushed by the write handler).  Bytes
+ * that came with the upgrade are decoded first, but never before the caller
+ * returns.  Adds its cleanup to r's pool.  NULL: no memory, caller finalizes.
+ */
+ngx_http_rs_conn_t *ngx_http_rs_conn_create(ngx_http_request_t *r,
+    const ngx_http_rs_conn_handlers_t *handlers, void *data);
+
+/* by conn number; NULL when it is gone */
+ngx_http_rs_conn_t *ngx_http_rs_conn_find(ngx_http_rs_main_conf_t *rmcf,
+    uint64_t id);
+
+/*
+ * Queues one text message, copied; written by the write handler, one write
+ * for all of an event round.  NGX_BUSY: above rs_send_queue, the connection
+ * is being closed with 1013.  NGX_DECLINED: closing.
+ */
+ngx_int_t ngx_http_rs_conn_send(ngx_http_rs_conn_t *rc, u_char *data,
+    size_t len);
+
+/*
+ * Starts the end: for a code with a close code in rs_err queues `error` (with
+ * detail; "" takes the title) and the close frame; RS_OK closes with 1000.
+ * Bounded: the socket goes when the peer answered or after 2 s.  Never frees
+ * below the caller; the close handler runs posted.  Idempotent.
+ */
+void ngx_http_rs_conn_close(ngx_http_rs_conn_t *rc, rs_err_e code,
+    const char *detail);
+
+/* the same without the `error` message (the last word was said already) */
+void ngx_http_rs_conn_end(ngx_http_rs_conn_t *rc, rs_err_e code);
+
+/* arms or (0) removes the "first message" deadline */
+void ngx_http_rs_conn_deadline(ngx_http_rs_conn_t *rc, ngx_msec_t ms);
+
+
+#endif /* _NGX_HTTP_RS_CONN_H_INCLUDED_ */

@@ -1,0 +1,121 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ *
+ * The module's private header: configuration, per-worker state, and the
+ * headers of the four layers (http > session > carrier > store).  Include
+ * arrows point down only; what must flow up is wired by
+ * ngx_http_rs_signal_module.c or handed over with a call.
+ */
+
+
+#ifndef _NGX_HTTP_RS_H_INCLUDED_
+#define _NGX_HTTP_RS_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "rs_err.h"
+#include "rs_str.h"
+#include "rs_id.h"
+#include "rs_addr.h"
+#include "rs_env.h"
+#include "rs_bucket.h"
+#include "rs_ice.h"
+
+
+#define NGX_HTTP_RS_VERSION      "0.1.0"
+#define NGX_HTTP_RS_API_VERSION  1
+
+/* a librs slice of an ngx_str_t and back */
+#define ngx_http_rs_slice(s)     (rs_str_t) { (s)->data, (s)->len }
+
+
+typedef struct ngx_http_rs_main_conf_s  ngx_http_rs_main_conf_t;
+typedef struct ngx_http_rs_loc_conf_s   ngx_http_rs_loc_conf_t;
+typedef struct ngx_http_rs_conn_s       ngx_http_rs_conn_t;
+
+
+/* one rs_turn_server line */
+
+typedef struct {
+    ngx_str_t                   region;
+    ngx_array_t                 urls;          /* of rs_str_t */
+} ngx_http_rs_turn_server_t;
+
+
+#include "store/ngx_rs_redis.h"
+#include "store/ngx_http_rs_store.h"
+#include "carrier/ngx_http_rs_bus.h"
+#include "carrier/ngx_http_rs_conn.h"
+#include "session/ngx_http_rs_ice.h"
+#include "session/ngx_http_rs_presence.h"
+#include "session/ngx_http_rs_session.h"
+#include "session/ngx_http_rs_device.h"
+#include "http/ngx_http_rs_upgrade.h"
+#include "http/ngx_http_rs_api.h"
+
+
+struct ngx_http_rs_main_conf_s {
+    /* configuration */
+
+    ngx_rs_redis_conf_t         redis;
+    ngx_str_t                   node;          /* [a-z0-9-]{1,32} */
+    ngx_msec_t                  lease_ttl;
+    ngx_flag_t                  enabled;       /* some rs_gateway exists */
+
+    /* state of this process, set by init_process */
+
+    rs_addr_t                   self;          /* conn 0: the worker */
+    ngx_str_t                   self_text;     /* node.worker.incarnation */
+
+    ngx_http_rs_store_t        *store;
+    ngx_http_rs_bus_t          *bus;
+    ngx_http_rs_conns_t        *conns;
+    ngx_http_rs_presence_t     *presence;
+    ngx_http_rs_sessions_t     *sessions;
+    ngx_http_rs_devices_t      *devices;
+};
+
+
+struct ngx_http_rs_loc_conf_s {
+    ngx_flag_t                  gateway;
+
+    ngx_array_t                *origins;       /* of rs_str_t; NULL: same */
+    ngx_flag_t                  origin_any;
+    ngx_array_t                *agent_hosts;   /* of ngx_str_t, lower case */
+    ngx_http_complex_value_t   *console_url;
+
+    ngx_array_t                *stun;          /* of rs_str_t */
+    ngx_array_t                *turn;          /* ngx_http_rs_turn_server_t */
+    ngx_http_complex_value_t   *turn_region;
+    ngx_str_t                   turn_secret;   /* contents of the file */
+    time_t                      turn_ttl;
+
+    size_t                      message_size;
+    ngx_uint_t                  message_fragments;
+    size_t                      send_queue;
+    ngx_uint_t                  message_rate;  /* messages per second */
+    ngx_uint_t                  message_burst;
+    size_t                      log_rate;      /* bytes per second */
+    size_t                      log_size;
+    size_t                      body_size;
+
+    ngx_msec_t                  hello_timeout;
+    ngx_msec_t                  ping_interval;
+    ngx_msec_t                  peer_timeout;
+    ngx_msec_t                  resume_grace;
+
+    ngx_uint_t                  max_participants;
+    time_t                      ticket_ttl;
+    time_t                      session_ttl;
+    time_t                      session_retain;
+};
+
+
+extern ngx_module_t  ngx_http_rs_signal_module;
+
+
+#endif /* _NGX_HTTP_RS_H_INCLUDED_ */

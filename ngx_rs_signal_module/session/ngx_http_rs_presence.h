@@ -1,0 +1,35 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ *
+ * This worker's lease, renewed every third of rs_lease_ttl, and the table of
+ * live workers its answer brings.
+ */
+
+
+#ifndef _NGX_HTTP_RS_PRESENCE_H_INCLUDED_
+#define _NGX_HTTP_RS_PRESENCE_H_INCLUDED_
+
+
+typedef struct ngx_http_rs_presence_s  ngx_http_rs_presence_t;
+
+
+ngx_http_rs_presence_t *ngx_http_rs_presence_create(
+    ngx_http_rs_main_conf_t *rmcf, ngx_log_t *log);
+
+/* the store is usable (again): renew at once */
+void ngx_http_rs_presence_up(ngx_http_rs_presence_t *pr);
+
+/*
+ * address: of a worker or of a socket.  1: its worker holds a lease by the
+ * last table read, or is this worker.  A worker younger than the table is
+ * taken as live for one rs_lease_ttl after it was first asked for.
+ */
+ngx_uint_t ngx_http_rs_presence_live(ngx_http_rs_presence_t *pr,
+    ngx_str_t *address);
+
+/* clean exit: gives the lease back */
+void ngx_http_rs_presence_drop(ngx_http_rs_presence_t *pr);
+
+
+#endif /* _NGX_HTTP_RS_PRESENCE_H_INCLUDED_ */

@@ -1,0 +1,205 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ *
+ * Typed verbs over the function library of redis-schema/; the only file that
+ * names keys and functions.  docs/design/redis.md is the contract.
+ *
+ * Every verb: NGX_OK, and op's handler runs exactly once, later, never inside
+ * the call, within rs_redis_timeout; or NGX_BUSY (store down, in-flight cap),
+ * op is freed and the handler does not run.  Strings are copied.
+ */
+
+
+#ifndef _NGX_HTTP_RS_STORE_H_INCLUDED_
+#define _NGX_HTTP_RS_STORE_H_INCLUDED_
+
+
+typedef struct ngx_http_rs_store_s     ngx_http_rs_store_t;
+typedef struct ngx_http_rs_store_op_s  ngx_http_rs_store_op_t;
+
+
+/*
+ * rc: RS_OK or the function's error (RS_E_UNAVAILABLE: no answer).  reply is
+ * the whole array ([0] is the status), valid during the call, NULL if none.
+ */
+typedef void (*ngx_http_rs_store_handler_pt)(void *data, rs_err_e rc,
+    ngx_rs_reply_t *reply);
+
+
+/* who calls: scope.len == 0 = authorised by the gateway itself */
+
+typedef struct {
+    ngx_str_t                   tenant;
+    ngx_str_t                   key_hash;      /* 64 hex; may be empty */
+    ngx_str_t                   scope;
+} ngx_http_rs_caller_t;
+
+
+typedef struct {
+    ngx_str_t                   id;
+    ngx_str_t                   role;
+    ngx_str_t                   name;
+    ngx_str_t                   external_id;
+    time_t                      ticket_ttl;
+    u_char                      ticket_hash[64];
+} ngx_http_rs_store_participant_t;
+
+
+typedef struct {
+    ngx_str_t                   id;
+    ngx_str_t                   device_id;
+    ngx_str_t                   host_participant;
+    time_t                      ttl;
+    time_t                      retain;
+    ngx_uint_t                  max_participants;
+    ngx_str_t                   policy;        /* JSON */
+    ngx_str_t                   metadata;      /* JSON */
+    ngx_str_t                   external_id;
+    ngx_str_t                   reason;
+    ngx_str_t                   idem;          /* 64 hex or empty */
+    ngx_str_t                   body_hash;     /* 64 hex or empty */
+    ngx_array_t                *participants;  /* of the above; or NULL */
+} ngx_http_rs_store_session_t;
+
+
+typedef struct {
+    ngx_str_t                   id;
+    ngx_str_t                   secret_hash;
+    ngx_uint_t                  max_uses;
+    time_t                      ttl;
+    ngx_str_t                   group_id;
+    ngx_str_t                   tags;          /* JSON array */
+    ngx_str_t                   approval;
+    ngx_str_t                   idem;
+    ngx_str_t                   body_hash;
+} ngx_http_rs_store_enrollment_t;
+
+
+/* one member of a session as a worker names it in each call */
+
+typedef struct {
+    ngx_str_t                   tenant;
+    ngx_str_t                   session_id;
+    ngx_str_t                   participant_id;
+    ngx_str_t                   address;       /* of its socket */
+    size_t                      log_size;
+} ngx_http_rs_member_t;
+
+
+/* the link; NULL: no memory */
+ngx_http_rs_store_t *ngx_http_rs_store_create(ngx_http_rs_main_conf_t *rmcf,
+    ngx_log_t *log, ngx_rs_redis_state_pt state, void *data);
+void ngx_http_rs_store_destroy(ngx_http_rs_store_t *store);
+/* usable now: connected, checked, library of the right version */
+ngx_uint_t ngx_http_rs_store_ready(ngx_http_rs_store_t *store);
+
+/*
+ * An operation outlives its caller: the caller's cleanup calls detach, then
+ * the reply is dropped.  Freed after the handler ran, or by a BUSY verb.
+ * NULL: no memory.
+ */
+ngx_http_rs_store_op_t *ngx_http_rs_store_op(ngx_http_rs_store_t *store,
+    ngx_http_rs_store_handler_pt handler, void *data);
+void ngx_http_rs_store_detach(ngx_http_rs_store_op_t *op);
+
+
+/* REST */
+
+ngx_int_t ngx_http_rs_store_auth(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller);
+
+typedef enum {
+    NGX_HTTP_RS_STORE_SESSIONS = 0,
+    NGX_HTTP_RS_STORE_DEVICES,
+    NGX_HTTP_RS_STORE_ENROLLMENTS
+} ngx_http_rs_store_index_e;
+
+ngx_int_t ngx_http_rs_store_list(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_http_rs_store_index_e index,
+    ngx_str_t *cursor, ngx_uint_t limit);
+
+ngx_int_t ngx_http_rs_store_session_create(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_http_rs_store_session_t *s);
+ngx_int_t ngx_http_rs_store_session_retry(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_str_t *session_id,
+    ngx_array_t *participants);
+ngx_int_t ngx_http_rs_store_session_get(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_str_t *session_id);
+/* device_id may be empty; then any session of the tenant is ended */
+ngx_int_t ngx_http_rs_store_session_end(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_str_t *session_id, ngx_str_t *reason,
+    ngx_str_t *detail, ngx_str_t *device_id);
+ngx_int_t ngx_http_rs_store_participant_add(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_str_t *session_id,
+    ngx_http_rs_store_participant_t *p, ngx_str_t *idem,
+    ngx_str_t *body_hash);
+ngx_int_t ngx_http_rs_store_participant_retry(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_str_t *session_id,
+    ngx_http_rs_store_participant_t *p);
+ngx_int_t ngx_http_rs_store_turn_session(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_str_t *session_id, time_t ttl);
+
+ngx_int_t ngx_http_rs_store_enrollment_create(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_http_rs_store_enrollment_t *e);
+ngx_int_t ngx_http_rs_store_enrollment_renew(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_str_t *id, ngx_str_t *secret_hash);
+ngx_int_t ngx_http_rs_store_enrollment_get(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_str_t *id);
+ngx_int_t ngx_http_rs_store_enrollment_delete(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_str_t *id);
+
+ngx_int_t ngx_http_rs_store_device_create(ngx_http_rs_store_op_t *op,
+    ngx_str_t *tenant, ngx_str_t *enrollment_id, ngx_str_t *secret_hash,
+    ngx_str_t *device_id, ngx_str_t *public_key, ngx_str_t *name,
+    ngx_str_t *meta);
+ngx_int_t ngx_http_rs_store_device_get(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_str_t *device_id);
+/* fields: n pairs of field and value */
+ngx_int_t ngx_http_rs_store_device_patch(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_str_t *device_id, ngx_str_t *version,
+    ngx_uint_t n, ngx_str_t *fields);
+ngx_int_t ngx_http_rs_store_device_delete(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_str_t *device_id, ngx_str_t *version);
+
+
+/* sockets */
+
+/* ticket: parsed form of rs_id.h; resume_hash: of the token to be given */
+ngx_int_t ngx_http_rs_store_join(ngx_http_rs_store_op_t *op,
+    ngx_str_t *ticket_hash, ngx_http_rs_member_t *m, ngx_str_t *resume_hash);
+ngx_int_t ngx_http_rs_store_resume(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_member_t *m, ngx_str_t *old_hash, ngx_str_t *new_hash,
+    ngx_str_t *position);
+ngx_int_t ngx_http_rs_store_append(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_member_t *m, uint64_t id, ngx_str_t *to, ngx_str_t *body);
+ngx_int_t ngx_http_rs_store_state(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_member_t *m, ngx_str_t *path);
+/* mode: "away", "bye", "lost"; on "ended" unlinks the device by itself */
+ngx_int_t ngx_http_rs_store_leave(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_member_t *m, const char *mode);
+ngx_int_t ngx_http_rs_store_range(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_member_t *m, ngx_str_t *position, ngx_uint_t count);
+
+ngx_int_t ngx_http_rs_store_device_online(ngx_http_rs_store_op_t *op,
+    ngx_str_t *tenant, ngx_str_t *device_id, ngx_str_t *address,
+    ngx_str_t *agent);
+ngx_int_t ngx_http_rs_store_device_offline(ngx_http_rs_store_op_t *op,
+    ngx_str_t *tenant, ngx_str_t *device_id, ngx_str_t *address);
+ngx_int_t ngx_http_rs_store_invite(ngx_http_rs_store_op_t *op,
+    ngx_str_t *tenant, ngx_str_t *session_id, ngx_str_t *device_id,
+    ngx_str_t *address, ngx_str_t *ticket_hash, time_t ticket_ttl);
+
+/* presence */
+
+ngx_int_t ngx_http_rs_store_lease(ngx_http_rs_store_op_t *op,
+    ngx_str_t *worker, ngx_msec_t ttl, uint64_t beacon);
+ngx_int_t ngx_http_rs_store_lease_drop(ngx_http_rs_store_op_t *op,
+    ngx_str_t *worker);
+
+/* "rs:w:" + node.worker.incarnation, from pool */
+ngx_int_t ngx_http_rs_store_channel(ngx_pool_t *pool, ngx_str_t *worker,
+    ngx_str_t *channel);
+
+
+#endif /* _NGX_HTTP_RS_STORE_H_INCLUDED_ */

@@ -1,0 +1,107 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ *
+ * One link to one Redis: connect, AUTH, SELECT, checks, backoff, deadlines,
+ * in-flight cap.  With ngx_rs_redis_adapter.c the only users of hiredis.
+ * Knows no key and no function.
+ */
+
+
+#ifndef _NGX_RS_REDIS_H_INCLUDED_
+#define _NGX_RS_REDIS_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+
+
+typedef struct ngx_rs_redis_s    ngx_rs_redis_t;
+typedef struct redisReply        ngx_rs_reply_t;   /* read by accessors only */
+
+
+typedef struct {
+    ngx_str_t                    text;             /* as configured */
+    ngx_str_t                    host;             /* numeric; or unix path */
+    in_port_t                    port;             /* 0: unix socket */
+    ngx_uint_t                   db;
+    ngx_str_t                    user;
+    ngx_str_t                    password;         /* never logged */
+    ngx_msec_t                   timeout;
+    ngx_msec_t                   connect_timeout;
+    ngx_uint_t                   inflight;
+    ngx_flag_t                   noeviction;
+} ngx_rs_redis_conf_t;
+
+
+/*
+ * reply is valid during the call; NULL: the link was lost, the deadline
+ * passed, or Redis gave something that cannot be used.
+ */
+typedef void (*ngx_rs_redis_reply_pt)(void *data, ngx_rs_reply_t *reply);
+
+/* up = 1: authenticated, checked, usable; up = 0: lost (once per up) */
+typedef void (*ngx_rs_redis_state_pt)(void *data, ngx_uint_t up);
+
+/* a message of a subscribed channel */
+typedef void (*ngx_rs_redis_message_pt)(void *data, ngx_str_t *channel,
+    ngx_str_t *payload);
+
+
+/*
+ * NGX_OK or NGX_ERROR with *err set to a sentence; pool owns what conf points
+ * to.  url: redis://host[:port][/db] or unix:/path; no password in it.
+ */
+ngx_int_t ngx_rs_redis_parse_url(ngx_pool_t *pool, ngx_str_t *url,
+    ngx_rs_redis_conf_t *conf, char **err);
+
+/*
+ * Starts connecting at once, reconnects for ever with exponential jittered
+ * backoff (50 ms to 2 s).  check = 1: before "up" reads INFO (replid,
+ * eviction policy).  conf must outlive the link.  NULL: no memory.
+ */
+ngx_rs_redis_t *ngx_rs_redis_create(ngx_rs_redis_conf_t *conf,
+    ngx_log_t *log, ngx_rs_redis_state_pt state, void *data);
+
+/* closes; every callback still owed runs with NULL before it returns */
+void ngx_rs_redis_destroy(ngx_rs_redis_t *rd);
+
+ngx_uint_t ngx_rs_redis_up(ngx_rs_redis_t *rd);
+
+/* the server's master_replid as read at connect, 40 hex digits */
+ngx_str_t *ngx_rs_redis_replid(ngx_rs_redis_t *rd);
+
+ngx_uint_t ngx_rs_redis_pending(ngx_rs_redis_t *rd);
+
+/*
+ * argv is copied.  NGX_OK: handler will run exactly once, never inside this
+ * call, at latest conf->timeout later.  NGX_BUSY: link down or in-flight cap
+ * reached, handler will not run.
+ */
+ngx_int_t ngx_rs_redis_command(ngx_rs_redis_t *rd, ngx_uint_t argc,
+    ngx_str_t *argv, ngx_rs_redis_reply_pt handler, void *data);
+
+/*
+ * Makes this link a subscriber of one channel: subscribed anew after every
+ * connect, "up" is told when Redis has confirmed.  A link that subscribes
+ * takes no commands.
+ */
+ngx_rs_redis_t *ngx_rs_redis_subscribe(ngx_rs_redis_conf_t *conf,
+    ngx_log_t *log, ngx_str_t *channel, ngx_rs_redis_state_pt state,
+    ngx_rs_redis_message_pt message, void *data);
+
+
+/* accessors: out of range or of another type gives 0, "", NULL */
+
+ngx_uint_t ngx_rs_reply_count(ngx_rs_reply_t *reply);
+ngx_rs_reply_t *ngx_rs_reply_at(ngx_rs_reply_t *reply, ngx_uint_t i);
+ngx_str_t ngx_rs_reply_str(ngx_rs_reply_t *reply, ngx_uint_t i);
+int64_t ngx_rs_reply_int(ngx_rs_reply_t *reply, ngx_uint_t i);
+/* 1 and the text when the whole reply is a Redis error */
+ngx_uint_t ngx_rs_reply_error(ngx_rs_reply_t *reply, ngx_str_t *text);
+/* value of a field in a flat {field, value, ...} array; "" if absent */
+ngx_str_t ngx_rs_reply_field(ngx_rs_reply_t *obj, const char *field);
+
+
+#endif /* _NGX_RS_REDIS_H_INCLUDED_ */
