@@ -4,8 +4,8 @@
  *
  * One WebSocket: receives, decodes frames, queues and sends, pings, closes.
  * The only file that calls recv and send on a client.  Knows bytes and text
- * messages, nothing of what they say (but the JSON ping it sends and the
- * JSON error before a close).
+ * messages, nothing of what they say (but the JSON it sends by itself: ping,
+ * error and goaway).
  */
 
 
@@ -26,7 +26,8 @@ typedef struct {
 
     /*
      * The socket is gone or about to be: exactly once, the last call; rc is
-     * invalid afterwards.  code: why, RS_OK after a clean end.
+     * invalid afterwards.  code: why; RS_OK after a close frame of the peer
+     * or ngx_http_rs_conn_close(RS_OK), RS_E_PEER_TIMEOUT when it vanished.
      */
     void                      (*close)(ngx_http_rs_conn_t *rc, rs_err_e code);
 } ngx_http_rs_conn_handlers_t;
@@ -49,14 +50,16 @@ struct ngx_http_rs_conn_s {
 };
 
 
+/* NULL: no memory */
 ngx_http_rs_conns_t *ngx_http_rs_conns_create(ngx_http_rs_main_conf_t *rmcf,
     ngx_log_t *log);
 
 /*
- * Takes over the connection of r, whose 101 is already on its way (header
- * sent with ngx_http_send_header and flushed by the write handler).  Bytes
- * that came with the upgrade are decoded first, but never before the caller
- * returns.  Adds its cleanup to r's pool.  NULL: no memory, caller finalizes.
+ * Takes over the connection of r, whose 101 was given to
+ * ngx_http_send_header() and is flushed here.  Bytes that came with the
+ * upgrade are decoded first, but never before the caller returns.  Adds its
+ * cleanup to r and counts r up: the caller returns NGX_DONE.  NULL: no memory
+ * or the socket failed, the caller returns NGX_ERROR.
  */
 ngx_http_rs_conn_t *ngx_http_rs_conn_create(ngx_http_request_t *r,
     const ngx_http_rs_conn_handlers_t *handlers, void *data);
@@ -74,8 +77,15 @@ ngx_int_t ngx_http_rs_conn_send(ngx_http_rs_conn_t *rc, u_char *data,
     size_t len);
 
 /*
- * Starts the end: for a code with a close code in rs_err queues `error` (with
- * detail; "" takes the title) and the close frame; RS_OK closes with 1000.
+ * Queues `error` and leaves the socket open; detail: NULL or "" takes the
+ * title of code; id: of the message it answers, 0 none.
+ */
+void ngx_http_rs_conn_error(ngx_http_rs_conn_t *rc, rs_err_e code,
+    const char *detail, uint64_t id);
+
+/*
+ * Starts the end: queues `error` (for RS_OK none) and the close frame with
+ * the close code of rs_err; RS_OK closes with 1000.
  * Bounded: the socket goes when the peer answered or after 2 s.  Never frees
  * below the caller; the close handler runs posted.  Idempotent.
  */
@@ -84,6 +94,9 @@ void ngx_http_rs_conn_close(ngx_http_rs_conn_t *rc, rs_err_e code,
 
 /* the same without the `error` message (the last word was said already) */
 void ngx_http_rs_conn_end(ngx_http_rs_conn_t *rc, rs_err_e code);
+
+/* back-pressure: 1 takes no further message until 0 */
+void ngx_http_rs_conn_pause(ngx_http_rs_conn_t *rc, ngx_uint_t on);
 
 /* arms or (0) removes the "first message" deadline */
 void ngx_http_rs_conn_deadline(ngx_http_rs_conn_t *rc, ngx_msec_t ms);
