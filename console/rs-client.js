@@ -1,0 +1,1173 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ *
+ * The gateway's protocol, version 1, as docs/protocol/README.md has it: the
+ * REST client (RsApi), the participant's WebSocket (RsSession) and the one
+ * error type of both (RsError).  No DOM: it runs in a page and under node;
+ * fetch, WebSocket, the clock and chance can be handed in.
+ *
+ * RsSession keeps these promises:
+ *  - a message given to send() has an id for good; it is sent again, under
+ *    the same id, after each resume until the gateway acks or refuses it,
+ *    and after a resync if it is less than 30 s old, acked or not;
+ *  - each logged message is handed out once and in order: what is not above
+ *    the position already handled, or not above its sender's last id, is
+ *    dropped;
+ *  - "closed" is the last event, it comes once, and carries the reason.
+ */
+
+
+/** @typedef {{code: string, message: string, id?: number}} WsError */
+/** @typedef {{id: string, role: string, name?: string|null, state?: string,
+ *             path?: Path}} Peer */
+/** @typedef {{kind: "direct"|"relay", protocol: "udp"|"tcp"|"tls",
+ *             local: string, remote: string, rtt_ms: number}} Path */
+/** @typedef {{iceServers: RTCIceServer[], iceTransportPolicy: "all"|"relay",
+ *             ttl_s: number}} Ice */
+/** @typedef {{now: () => number, random: () => number,
+ *             setTimeout: (f: () => void, ms: number) => any,
+ *             clearTimeout: (t: any) => void}} Clock */
+
+
+const REQUEST_TIMEOUT_MS = 15000;
+const BODY_MAX = 4 * 1024 * 1024;
+
+const JOIN_GIVE_UP_MS = 20000;      /* a ticket that never got a welcome */
+const RESUME_GIVE_UP_MS = 120000;   /* rs_resume_grace */
+const WELCOME_TIMEOUT_MS = 10000;
+const CLOSE_TIMEOUT_MS = 2000;
+const PONG_TIMEOUT_MS = 10000;
+const BACKOFF_BASE_MS = 500;
+const BACKOFF_CAP_MS = 10000;
+const RESYNC_WINDOW_MS = 30000;
+const OUTBOX_MAX = 2048;
+const MESSAGE_MAX = 65536;
+const PEERS_MAX = 1024;
+
+/* a client's own close: neither 1000, which is final, nor a code of the
+ * gateway */
+const CLOSE_RECONNECT = 4000;
+
+/* close codes after which coming back cannot help */
+const FINAL_CODES = new Map([
+    [1000, "closed"],
+    [1002, "ws_protocol"],
+    [1003, "ws_unsupported"],
+    [1007, "ws_utf8"],
+    [1009, "ws_too_big"],
+    [4401, "unauthenticated"],
+    [4403, "forbidden"],
+    [4404, "not_found"],
+    [4409, "replaced"],
+    [4410, "session_ended"],
+]);
+
+/* errors that name a message which may be sent again */
+const TRANSIENT = new Set(["unavailable", "overloaded", "internal",
+                           "rate_limited", "going_away"]);
+
+
+/** @type {Clock} */
+export const systemClock = {
+    now: () => Date.now(),
+    random: () => Math.random(),
+    setTimeout: (f, ms) => globalThis.setTimeout(f, ms),
+    clearTimeout: (t) => globalThis.clearTimeout(t),
+};
+
+
+/** An event with a payload, for EventTargets outside of the DOM. */
+export class RsEvent extends Event {
+    /** @param {string} type @param {any} [detail] */
+    constructor(type, detail = null) {
+        super(type);
+        this.detail = detail;
+    }
+}
+
+
+/**
+ * What went wrong, under a code of docs/protocol/errors.json, or one of the
+ * client's own: "network", "timeout", "bad_answer", "aborted", "closed",
+ * "lost", "outbox_full".
+ */
+export class RsError extends Error {
+    /**
+     * @param {string} code
+     * @param {{status?: number, title?: string, detail?: string,
+     *          pointer?: string, request_id?: string,
+     *          retry_after_s?: number}} [more]
+     */
+    constructor(code, more = {}) {
+        super(more.detail || more.title || code);
+        this.name = "RsError";
+        this.code = code;
+        this.status = more.status ?? 0;
+        this.title = more.title ?? "";
+        this.detail = more.detail ?? "";
+        this.pointer = more.pointer ?? null;
+        this.request_id = more.request_id ?? null;
+        this.retry_after_s = more.retry_after_s ?? null;
+    }
+}
+
+
+/**
+ * The base URL of the API as an absolute URL without a slash at its end.
+ * @param {string} base  absolute, or relative to the page
+ * @param {string} page  the page's URL
+ */
+export function resolveBase(base, page) {
+    const url = new URL(base, page);
+
+    if (url.protocol !== "https:" && url.protocol !== "http:") {
+        throw new RsError("bad_request", {
+            detail: `the base "${base}" is not an http URL`,
+        });
+    }
+
+    url.hash = "";
+    url.search = "";
+
+    return url.href.replace(/\/+$/, "");
+}
+
+
+/** The WebSocket URL below an API base. */
+export function socketUrl(base, path) {
+    return base.replace(/^http/, "ws") + path;
+}
+
+
+/** Full jitter: anything between 0 and the capped exponential. */
+export function backoff(attempt, random) {
+    const top = Math.min(BACKOFF_CAP_MS,
+                         BACKOFF_BASE_MS * 2 ** Math.min(attempt, 16));
+
+    return Math.floor(random() * top);
+}
+
+
+/**
+ * Positions are "<epoch>-<n>".  Negative, 0, positive as a is before, at,
+ * after b; what is not a position is before all.
+ */
+export function comparePosition(a, b) {
+    const [x, y] = [parsePosition(a), parsePosition(b)];
+
+    return x[0] - y[0] || x[1] - y[1];
+}
+
+
+function parsePosition(text) {
+    const m = /^(\d{1,15})-(\d{1,15})$/.exec(text ?? "");
+
+    return m ? [Number(m[1]), Number(m[2])] : [-1, -1];
+}
+
+
+/* 128 random bits, for Idempotency-Key */
+function randomKey() {
+    const bytes = globalThis.crypto.getRandomValues(new Uint8Array(16));
+
+    return Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join("");
+}
+
+
+/** The REST interface.  Every failure is an RsError. */
+export class RsApi {
+    #base;
+    #key;
+    #fetch;
+    #clock;
+    #newKey;
+    #timeoutMs;
+
+    /**
+     * @param {{base: string, key?: string, fetch?: typeof fetch,
+     *          clock?: Clock, newKey?: () => string, timeout_ms?: number}} o
+     */
+    constructor(o) {
+        this.#base = o.base.replace(/\/+$/, "");
+        this.#key = o.key ?? null;
+        this.#fetch = o.fetch ?? globalThis.fetch.bind(globalThis);
+        this.#clock = o.clock ?? systemClock;
+        this.#newKey = o.newKey ?? randomKey;
+        this.#timeoutMs = o.timeout_ms ?? REQUEST_TIMEOUT_MS;
+    }
+
+    get base() {
+        return this.#base;
+    }
+
+    /**
+     * One call.  A POST carries an Idempotency-Key, so it is tried once more,
+     * under the same key, when the answer did not arrive.
+     *
+     * @param {string} method
+     * @param {string} path
+     * @param {{query?: object, body?: any, ifMatch?: string,
+     *          signal?: AbortSignal, idempotencyKey?: string}} [o]
+     * @returns {Promise<{status: number, etag: string|null, data: any}>}
+     */
+    async request(method, path, o = {}) {
+        const headers = {Accept: "application/json"};
+        const init = {method, headers, cache: "no-store",
+                      credentials: "omit", redirect: "error"};
+
+        if (this.#key !== null) {
+            headers.Authorization = "Bearer " + this.#key;
+        }
+
+        if (o.body !== undefined) {
+            headers["Content-Type"] = "application/json";
+            init.body = JSON.stringify(o.body);
+        }
+
+        if (o.ifMatch !== undefined) {
+            headers["If-Match"] = o.ifMatch;
+        }
+
+        if (method === "POST") {
+            headers["Idempotency-Key"] = o.idempotencyKey ?? this.#newKey();
+        }
+
+        const url = this.#base + path + queryString(o.query);
+
+        try {
+            return await this.#once(url, init, o.signal);
+
+        } catch (e) {
+            if (e.code !== "network") {
+                throw e;
+            }
+        }
+
+        return this.#once(url, init, o.signal);
+    }
+
+    async #once(url, init, signal) {
+        const abort = new AbortController();
+        const onAbort = () => abort.abort();
+        let late = false;
+
+        const timer = this.#clock.setTimeout(() => {
+            late = true;
+            abort.abort();
+        }, this.#timeoutMs);
+
+        if (signal?.aborted) {
+            abort.abort();
+        }
+
+        signal?.addEventListener("abort", onAbort);
+
+        try {
+            const response = await this.#fetch(url, {...init,
+                                                     signal: abort.signal});
+            return await readAnswer(response);
+
+        } catch (e) {
+            if (e instanceof RsError) {
+                throw e;
+            }
+
+            if (late) {
+                throw new RsError("timeout", {
+                    detail: `no answer within ${this.#timeoutMs / 1000} s`,
+                });
+            }
+
+            throw new RsError(signal?.aborted ? "aborted" : "network",
+                              {detail: String(e?.message ?? e)});
+
+        } finally {
+            this.#clock.clearTimeout(timer);
+            signal?.removeEventListener("abort", onAbort);
+        }
+    }
+
+    async #data(method, path, o) {
+        return (await this.request(method, path, o)).data;
+    }
+
+    /**
+     * One page of a list; next_cursor is null at the end.
+     * @returns {Promise<{items: any[], next_cursor: string|null}>}
+     */
+    async page(path, query = {}, o = {}) {
+        const data = await this.#data("GET", path, {...o, query});
+
+        if (!Array.isArray(data?.items)) {
+            throw new RsError("bad_answer", {
+                detail: `the list at ${path} has no items`,
+            });
+        }
+
+        return {items: data.items, next_cursor: data.next_cursor ?? null};
+    }
+
+    /** All items of a list, page by page. */
+    async *items(path, query = {}, o = {}) {
+        let cursor = null;
+
+        do {
+            const page = await this.page(path, cursor === null
+                                         ? query : {...query, cursor}, o);
+            yield* page.items;
+            cursor = page.next_cursor;
+        } while (cursor !== null);
+    }
+
+    features(o) {
+        return this.#data("GET", "/", o);
+    }
+
+    devices(query, o) {
+        return this.page("/devices", query, o);
+    }
+
+    device(id, o) {
+        return this.request("GET", "/devices/" + segment(id), o);
+    }
+
+    patchDevice(id, patch, etag, o) {
+        return this.request("PATCH", "/devices/" + segment(id),
+                            {...o, body: patch, ifMatch: etag});
+    }
+
+    deleteDevice(id, o) {
+        return this.#data("DELETE", "/devices/" + segment(id), o);
+    }
+
+    sessions(query, o) {
+        return this.page("/sessions", query, o);
+    }
+
+    session(id, o) {
+        return this.#data("GET", "/sessions/" + segment(id), o);
+    }
+
+    createSession(body, o) {
+        return this.#data("POST", "/sessions", {...o, body});
+    }
+
+    endSession(id, o) {
+        return this.#data("DELETE", "/sessions/" + segment(id), o);
+    }
+
+    addParticipant(id, body, o) {
+        return this.#data("POST", `/sessions/${segment(id)}/participants`,
+                          {...o, body});
+    }
+
+    enrollments(query, o) {
+        return this.page("/enrollments", query, o);
+    }
+
+    createEnrollment(body, o) {
+        return this.#data("POST", "/enrollments", {...o, body});
+    }
+
+    deleteEnrollment(id, o) {
+        return this.#data("DELETE", "/enrollments/" + segment(id), o);
+    }
+
+    ice(body, o) {
+        return this.#data("POST", "/ice", {...o, body});
+    }
+}
+
+
+function segment(id) {
+    return encodeURIComponent(id);
+}
+
+
+function queryString(query) {
+    const params = new URLSearchParams();
+
+    for (const [name, value] of Object.entries(query ?? {})) {
+        if (value !== undefined && value !== null && value !== "") {
+            params.append(name, String(value));
+        }
+    }
+
+    const text = params.toString();
+
+    return text === "" ? "" : "?" + text;
+}
+
+
+async function readAnswer(response) {
+    const type = (response.headers.get("Content-Type") ?? "")
+                 .split(";")[0].trim().toLowerCase();
+    const id = response.headers.get("X-Request-Id");
+    let data = null;
+
+    if (response.status !== 204) {
+        const text = await response.text();
+
+        if (text.length > BODY_MAX) {
+            throw new RsError("bad_answer", {
+                status: response.status, request_id: id,
+                detail: `an answer of ${text.length} characters`,
+            });
+        }
+
+        if (type === "application/json"
+            || type === "application/problem+json")
+        {
+            data = parseJson(text);
+        }
+    }
+
+    if (response.ok) {
+        if (response.status !== 204 && data === null) {
+            throw new RsError("bad_answer", {
+                status: response.status, request_id: id,
+                detail: `the answer is ${type || "of no type"}, not JSON`,
+            });
+        }
+
+        return {status: response.status, data,
+                etag: response.headers.get("ETag")};
+    }
+
+    throw problem(response, data, id);
+}
+
+
+function problem(response, data, id) {
+    const more = {status: response.status, request_id: id,
+                  retry_after_s: retryAfter(response)};
+
+    if (typeof data?.code !== "string") {
+        /* not the gateway speaking: a proxy, or another server */
+        return new RsError(response.status === 503 ? "unavailable"
+                                                   : "bad_answer",
+                           {...more,
+                            detail: `HTTP status ${response.status}`});
+    }
+
+    return new RsError(data.code, {
+        ...more,
+        title: text(data.title),
+        detail: text(data.detail),
+        pointer: data.pointer === undefined ? null : text(data.pointer),
+        request_id: text(data.request_id) || id,
+    });
+}
+
+
+function retryAfter(response) {
+    const value = response.headers.get("Retry-After");
+
+    return /^\d{1,6}$/.test(value ?? "") ? Number(value) : null;
+}
+
+
+function text(value) {
+    return typeof value === "string" ? value : "";
+}
+
+
+/* null for what is not JSON */
+function parseJson(bytes) {
+    try {
+        return JSON.parse(bytes);
+
+    } catch {
+        return null;
+    }
+}
+
+
+/**
+ * A participant's place in a session.  Events, each an RsEvent:
+ *
+ *   state    the state below has changed
+ *   welcome  {message, resumed}   joined, or back again
+ *   peers    Peer[]               who else is here, after each change
+ *   joined   Peer                 left {peer, reason}
+ *   session  {state, expires_at, policy, host}   after each change
+ *   signal   {from, id, data}     in order, once
+ *   ack      {id}                 refused {id, error: RsError}
+ *   ice      Ice                  fresh servers and credentials
+ *   notice   RsError              an error that closes nothing
+ *   away     {delay_ms, attempt}  the socket is lost, coming back by itself
+ *   ended    {reason}             the session is over
+ *   closed   {code, error: RsError|null}   the last event; null after bye()
+ *
+ * States: "new", "connecting", "open", "waiting", "closed".
+ */
+export class RsSession extends EventTarget {
+    #url;
+    #ticket;
+    #WebSocket;
+    #clock;
+
+    #socket = null;
+    #timer = null;          /* connect, reconnect, watch or close: one runs */
+    #attempt = 0;
+    #deadline = 0;          /* when to give up coming back */
+    #lastHeard = 0;
+    #pingSent = false;
+    #pingMs = 25000;
+    #welcomed = false;      /* this socket has had its welcome */
+    #leaving = false;
+    #lastError = null;
+    #goawayAt = 0;          /* when the gateway asked to come back */
+
+    #resume = null;
+    #position = null;
+    #nextId = 1;
+    #outbox = [];           /* {id, frame, at, acked}, by id */
+    #lastIds = new Map();   /* sender -> last id handed out */
+    #ended = null;
+    #iceAt = 0;
+    #iceWaiters = [];
+
+    /** @type {"new"|"connecting"|"open"|"waiting"|"closed"} */
+    state = "new";
+    /** @type {string|null} */
+    self = null;
+    /** @type {string|null} */
+    role = null;
+    /** @type {any} */
+    session = null;
+    /** @type {Ice|null} */
+    ice = null;
+    /** @type {Map<string, Peer>} */
+    peers = new Map();
+
+    /**
+     * @param {{url: string, ticket: string, WebSocket?: typeof WebSocket,
+     *          clock?: Clock}} o   url: of /signal, ws: or wss:
+     */
+    constructor(o) {
+        super();
+        this.#url = o.url;
+        this.#ticket = o.ticket;
+        this.#WebSocket = o.WebSocket ?? globalThis.WebSocket;
+        this.#clock = o.clock ?? systemClock;
+    }
+
+    /** The position of the last logged message handled. */
+    get position() {
+        return this.#position;
+    }
+
+    /** Messages the gateway has neither acked nor refused. */
+    get unacked() {
+        return this.#outbox.filter((m) => !m.acked).length;
+    }
+
+    /** The host of the session, if it is here. @returns {Peer|null} */
+    get host() {
+        for (const peer of this.peers.values()) {
+            if (peer.role === "host") {
+                return peer;
+            }
+        }
+
+        return null;
+    }
+
+    /** Joins with the ticket.  Once. */
+    connect() {
+        if (this.state !== "new") {
+            throw new RsError("conflict", {
+                detail: "connect() was called before",
+            });
+        }
+
+        this.#deadline = this.#clock.now() + JOIN_GIVE_UP_MS;
+        this.#open();
+    }
+
+    /**
+     * Sends data to one participant, or to all others.  Returns the
+     * message's id; it is delivered now, or after the next resume.
+     *
+     * @param {any} data
+     * @param {string} [to]
+     */
+    send(data, to) {
+        this.#prune();
+
+        if (this.#leaving || this.#ended || this.state === "closed") {
+            throw new RsError("closed", {detail: "the session is over"});
+        }
+
+        if (this.#outbox.length >= OUTBOX_MAX) {
+            throw new RsError("outbox_full", {
+                detail: `${OUTBOX_MAX} messages are waiting`,
+            });
+        }
+
+        const id = this.#nextId;
+        const frame = JSON.stringify(to === undefined
+                                     ? {type: "signal", id, data}
+                                     : {type: "signal", to, id, data});
+
+        if (byteLength(frame) > MESSAGE_MAX) {
+            throw new RsError("ws_too_big", {
+                detail: `a message of more than ${MESSAGE_MAX} bytes`,
+            });
+        }
+
+        this.#nextId++;
+        this.#outbox.push({id, frame, at: this.#clock.now(), acked: false});
+
+        if (this.state === "open") {
+            this.#socket.send(frame);
+        }
+
+        return id;
+    }
+
+    /** Tells the path in use.  Dropped while the socket is away. */
+    reportPath(path) {
+        return this.#sendNow({type: "state", path});
+    }
+
+    /**
+     * ICE servers whose credentials have at least margin_s to live: those at
+     * hand, or new ones.  Falls back on those at hand after 5 s.
+     * @returns {Promise<Ice|null>}
+     */
+    freshIce(margin_s = 60) {
+        const age = (this.#clock.now() - this.#iceAt) / 1000;
+
+        if (this.ice && age + margin_s <= this.ice.ttl_s) {
+            return Promise.resolve(this.ice);
+        }
+
+        return new Promise((resolve) => {
+            const waiter = {resolve, timer: null};
+
+            waiter.timer = this.#clock.setTimeout(() => {
+                this.#iceWaiters = this.#iceWaiters
+                                       .filter((w) => w !== waiter);
+                resolve(this.ice);
+            }, 5000);
+
+            this.#iceWaiters.push(waiter);
+            this.#sendNow({type: "ice"});
+        });
+    }
+
+    /**
+     * The network changed: comes back at once if away, asks the gateway for
+     * a sign of life if not.
+     */
+    nudge() {
+        if (this.state === "waiting") {
+            this.#attempt = 0;
+            this.#open();
+
+        } else if (this.state === "open") {
+            this.#ping();
+        }
+    }
+
+    /** Leaves for good. */
+    bye(reason) {
+        if (this.#leaving || this.state === "closed") {
+            return;
+        }
+
+        this.#leaving = true;
+
+        if (this.state === "open") {
+            this.#socket.send(JSON.stringify(reason ? {type: "bye", reason}
+                                                    : {type: "bye"}));
+            this.#arm(CLOSE_TIMEOUT_MS, () => this.#finish(1000, null));
+            return;
+        }
+
+        this.#finish(1000, null);
+    }
+
+    /* sockets */
+
+    #open() {
+        const credential = this.#resume === null
+                           ? "rs.ticket." + this.#ticket
+                           : `rs.resume.${this.#resume}.${this.#position}`;
+        let socket;
+
+        this.#setState("connecting");
+        this.#welcomed = false;
+        this.#goawayAt = 0;
+        this.#lastError = null;
+
+        try {
+            socket = new this.#WebSocket(this.#url, ["rs.v1", credential]);
+
+        } catch (e) {
+            this.#finish(0, new RsError("bad_request", {
+                detail: String(e?.message ?? e),
+            }));
+            return;
+        }
+
+        this.#socket = socket;
+
+        socket.onmessage = (ev) => {
+            if (this.#socket === socket) {
+                this.#onMessage(ev.data);
+            }
+        };
+
+        socket.onclose = (ev) => {
+            if (this.#socket === socket) {
+                this.#onClose(ev.code);
+            }
+        };
+
+        this.#arm(WELCOME_TIMEOUT_MS, () => this.#drop());
+    }
+
+    /* gives a socket up and behaves as if it had broken */
+    #drop() {
+        this.#forget(CLOSE_RECONNECT);
+        this.#onClose(1006);
+    }
+
+    /* a socket that is forgotten says nothing more */
+    #forget(code) {
+        const socket = this.#socket;
+
+        if (socket === null) {
+            return;
+        }
+
+        this.#socket = null;
+        socket.onmessage = null;
+        socket.onclose = null;
+        socket.close(code);
+    }
+
+    #onClose(code) {
+        this.#socket = null;
+
+        if (this.#leaving) {
+            this.#finish(code, null);
+            return;
+        }
+
+        if (this.#ended) {
+            this.#finish(4410, new RsError("session_ended", {
+                detail: this.#ended.reason,
+            }));
+            return;
+        }
+
+        if (code === 4410) {
+            this.#ended = {reason: ""};
+            this.dispatchEvent(new RsEvent("ended", this.#ended));
+        }
+
+        if (FINAL_CODES.has(code)) {
+            this.#finish(code, this.#lastError
+                               ?? new RsError(FINAL_CODES.get(code)));
+            return;
+        }
+
+        this.#comeBack(code);
+    }
+
+    #comeBack(code) {
+        const now = this.#clock.now();
+        let delay = this.#goawayAt > 0
+                    ? Math.max(0, this.#goawayAt - now)
+                    : backoff(this.#attempt, this.#clock.random);
+
+        if (this.state === "open") {
+            this.#deadline = now + RESUME_GIVE_UP_MS;
+        }
+
+        if (now >= this.#deadline) {
+            this.#finish(code, this.#lastError ?? new RsError("lost", {
+                detail: "the gateway could not be reached",
+            }));
+            return;
+        }
+
+        delay = Math.min(delay, this.#deadline - now);
+        this.#attempt++;
+        this.#setState("waiting");
+        this.#arm(delay, () => this.#open());
+        this.dispatchEvent(new RsEvent("away", {delay_ms: delay,
+                                                attempt: this.#attempt}));
+    }
+
+    #finish(code, error) {
+        if (this.state === "closed") {
+            return;
+        }
+
+        this.#disarm();
+        this.#forget(1000);
+        this.#outbox = [];
+
+        for (const waiter of this.#iceWaiters.splice(0)) {
+            this.#clock.clearTimeout(waiter.timer);
+            waiter.resolve(this.ice);
+        }
+
+        this.#setState("closed");
+        this.dispatchEvent(new RsEvent("closed", {code, error}));
+    }
+
+    #setState(state) {
+        if (this.state !== state) {
+            this.state = state;
+            this.dispatchEvent(new RsEvent("state", state));
+        }
+    }
+
+    #arm(ms, f) {
+        this.#disarm();
+
+        this.#timer = this.#clock.setTimeout(() => {
+            this.#timer = null;
+            f();
+        }, ms);
+    }
+
+    #disarm() {
+        if (this.#timer !== null) {
+            this.#clock.clearTimeout(this.#timer);
+            this.#timer = null;
+        }
+    }
+
+    #sendNow(message) {
+        if (this.state !== "open" || this.#leaving) {
+            return false;
+        }
+
+        this.#socket.send(JSON.stringify(message));
+
+        return true;
+    }
+
+    /* liveness: the gateway pings every ping_s; a longer silence is asked
+     * about, and an unanswered question ends the socket */
+
+    #watch() {
+        this.#arm(this.#pingMs * 1.4, () => {
+            const silence = this.#clock.now() - this.#lastHeard;
+
+            if (silence < this.#pingMs * 1.4) {
+                this.#watch();
+                return;
+            }
+
+            this.#ping();
+        });
+    }
+
+    #ping() {
+        const asked = this.#clock.now();
+
+        if (!this.#sendNow({type: "ping"})) {
+            return;
+        }
+
+        this.#arm(PONG_TIMEOUT_MS, () => {
+            if (this.#lastHeard > asked) {
+                this.#watch();
+                return;
+            }
+
+            this.#drop();
+        });
+    }
+
+    /* messages */
+
+    #onMessage(frame) {
+        const message = typeof frame === "string" ? parseJson(frame) : null;
+        const type = message?.type;
+
+        this.#lastHeard = this.#clock.now();
+
+        if (typeof type !== "string") {
+            return;
+        }
+
+        if (type === "welcome") {
+            this.#onWelcome(message);
+            return;
+        }
+
+        if (type === "error") {
+            this.#onError(message);
+            return;
+        }
+
+        if (this.#welcomed) {
+            this.#dispatch(type, message);
+        }
+    }
+
+    #dispatch(type, message) {
+        switch (type) {
+
+        case "ping":
+            this.#sendNow({type: "pong"});
+            return;
+
+        case "ack":
+            this.#onAck(message.id);
+            return;
+
+        case "ice":
+            this.#onIce(message.ice);
+            return;
+
+        case "goaway":
+            this.#onGoaway(message);
+            return;
+
+        case "resync":
+            this.#onResync(message.position);
+            return;
+        }
+
+        /* what is left is logged */
+
+        if (this.#position !== null && message.position !== undefined
+            && comparePosition(message.position, this.#position) <= 0)
+        {
+            return;
+        }
+
+        switch (type) {
+
+        case "signal":
+            this.#onSignal(message);
+            break;
+
+        case "joined":
+            this.#onJoined(message.peer);
+            break;
+
+        case "left":
+            this.#onLeft(message);
+            break;
+
+        case "state":
+            this.#onState(message);
+            break;
+
+        case "ended":
+            this.#onEnded(message);
+            break;
+
+        default:
+            return;
+        }
+
+        if (typeof message.position === "string") {
+            this.#position = message.position;
+        }
+    }
+
+    #onWelcome(m) {
+        const resumed = this.#resume !== null;
+
+        if (this.#welcomed) {
+            return;
+        }
+
+        this.#welcomed = true;
+        this.self = m.self;
+        this.role = m.role;
+        this.session = m.session ?? {};
+        this.#resume = m.resume;
+        this.#pingMs = (m.ping_s ?? 25) * 1000;
+        this.#attempt = 0;
+
+        if (!resumed) {
+            /* a resumed client is about to get all after its own position */
+            this.#position = m.position;
+        }
+
+        this.peers = new Map((m.peers ?? []).slice(0, PEERS_MAX)
+                                            .map((p) => [p.id, p]));
+        this.state = "open";
+        this.#watch();
+
+        /* before anybody hears of it, so that ids go out in order */
+        for (const entry of this.#outbox) {
+            if (!entry.acked) {
+                this.#socket.send(entry.frame);
+            }
+        }
+
+        this.#onIce(m.ice);
+
+        this.dispatchEvent(new RsEvent("state", this.state));
+        this.dispatchEvent(new RsEvent("welcome", {message: m, resumed}));
+        this.dispatchEvent(new RsEvent("session", this.session));
+        this.#peersChanged();
+    }
+
+    #onError(m) {
+        const error = new RsError(text(m.code) || "internal",
+                                  {detail: text(m.message)});
+
+        if (Number.isInteger(m.id) && !TRANSIENT.has(error.code)) {
+            this.#outbox = this.#outbox.filter((e) => e.id !== m.id);
+            this.dispatchEvent(new RsEvent("refused", {id: m.id, error}));
+            return;
+        }
+
+        /* the close that may follow is told with this as its reason */
+        this.#lastError = error;
+        this.dispatchEvent(new RsEvent("notice", error));
+    }
+
+    #onAck(id) {
+        for (const entry of this.#outbox) {
+            if (entry.id === id) {
+                entry.acked = true;
+            }
+        }
+
+        this.#prune();
+        this.dispatchEvent(new RsEvent("ack", {id}));
+    }
+
+    /* acked messages are kept for a resync, no longer */
+    #prune() {
+        const old = this.#clock.now() - RESYNC_WINDOW_MS;
+
+        this.#outbox = this.#outbox.filter((e) => !e.acked || e.at > old);
+
+        if (this.#outbox.length >= OUTBOX_MAX) {
+            this.#outbox = this.#outbox.filter((e) => !e.acked);
+        }
+    }
+
+    #onIce(ice) {
+        if (!Array.isArray(ice?.iceServers)) {
+            return;
+        }
+
+        this.ice = ice;
+        this.#iceAt = this.#clock.now();
+
+        for (const waiter of this.#iceWaiters.splice(0)) {
+            this.#clock.clearTimeout(waiter.timer);
+            waiter.resolve(ice);
+        }
+
+        this.dispatchEvent(new RsEvent("ice", ice));
+    }
+
+    #onGoaway(m) {
+        const delay = Math.min(Math.max(Number(m.after_ms) || 0, 0)
+                               + this.#clock.random()
+                                 * Math.max(Number(m.jitter_ms) || 0, 0),
+                               RESUME_GIVE_UP_MS / 2);
+
+        this.#goawayAt = this.#clock.now() + delay;
+        this.#attempt = 0;
+        this.#arm(delay, () => this.#drop());
+    }
+
+    #onResync(position) {
+        this.#prune();
+
+        if (typeof position === "string") {
+            this.#position = position;
+        }
+
+        const since = this.#clock.now() - RESYNC_WINDOW_MS;
+
+        for (const entry of this.#outbox) {
+            if (!entry.acked || entry.at > since) {
+                entry.acked = false;
+                this.#socket.send(entry.frame);
+            }
+        }
+    }
+
+    #onSignal(m) {
+        const last = this.#lastIds.get(m.from) ?? 0;
+
+        if (m.from === this.self || !(m.id > last)) {
+            return;
+        }
+
+        if (this.#lastIds.size < PEERS_MAX || this.#lastIds.has(m.from)) {
+            this.#lastIds.set(m.from, m.id);
+        }
+
+        this.dispatchEvent(new RsEvent("signal", {from: m.from, id: m.id,
+                                                  data: m.data}));
+    }
+
+    #onJoined(peer) {
+        if (typeof peer?.id !== "string" || peer.id === this.self
+            || this.peers.size >= PEERS_MAX)
+        {
+            return;
+        }
+
+        this.peers.set(peer.id, {...this.peers.get(peer.id), ...peer});
+        this.dispatchEvent(new RsEvent("joined", peer));
+        this.#peersChanged();
+    }
+
+    #onLeft(m) {
+        const peer = this.peers.get(m.peer);
+
+        if (peer === undefined) {
+            return;
+        }
+
+        this.peers.delete(m.peer);
+        this.dispatchEvent(new RsEvent("left", {peer, reason: m.reason}));
+        this.#peersChanged();
+    }
+
+    #onState(m) {
+        const peer = this.peers.get(m.peer);
+
+        if (peer !== undefined && m.path) {
+            peer.path = m.path;
+            this.#peersChanged();
+        }
+
+        if (typeof m.session_state === "string") {
+            this.session = {...this.session, state: m.session_state};
+            this.dispatchEvent(new RsEvent("session", this.session));
+        }
+    }
+
+    #onEnded(m) {
+        this.#ended = {reason: text(m.reason)};
+        this.session = {...this.session, state: "ended"};
+        this.#outbox = [];
+        this.#arm(CLOSE_TIMEOUT_MS, () => this.#drop());
+        this.dispatchEvent(new RsEvent("session", this.session));
+        this.dispatchEvent(new RsEvent("ended", this.#ended));
+    }
+
+    #peersChanged() {
+        this.dispatchEvent(new RsEvent("peers", [...this.peers.values()]));
+    }
+}
+
+
+function byteLength(string) {
+    return new TextEncoder().encode(string).length;
+}

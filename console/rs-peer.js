@@ -1,0 +1,660 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ *
+ * The viewer's side of docs/protocol/peer.md: offers to the host of an
+ * RsSession, shows what it answers, carries input to it, watches the path.
+ * No DOM; RTCPeerConnection and the clock can be handed in.
+ *
+ * Each attempt to reach the host is a Line: one RTCPeerConnection under a
+ * number of its own.  A new line is made when the old one fails or falls
+ * silent; the old one keeps showing its last picture until the new one
+ * connects, then it is closed.  What carries another line's number is
+ * dropped.
+ */
+
+import { RsEvent, RsError, backoff, systemClock } from "./rs-client.js";
+
+
+const CONNECT_TIMEOUT_MS = 20000;
+const HEARTBEAT_MS = 2000;
+const SILENCE_MS = 10000;
+const STATS_MS = 1000;
+const DISCONNECTED_MS = 5000;
+const ATTEMPTS_MAX = 6;
+const CANDIDATES_MAX = 256;
+const SIGNAL_TEXT_MAX = 60000;
+const CHANNEL_TEXT_MAX = 16384;
+const BUFFERED_MAX = 65536;
+
+
+/**
+ * The path in use out of a getStats() report: null until a pair is selected.
+ * The protocol is what leaves this machine, so "tls" is TURN over TLS.
+ *
+ * @param {Iterable<any>} stats  the report's values
+ * @returns {import("./rs-client.js").Path|null}
+ */
+export function pathOf(stats) {
+    const byId = new Map();
+    let pair = null;
+
+    for (const s of stats) {
+        byId.set(s.id, s);
+    }
+
+    for (const s of byId.values()) {
+        if (s.type === "transport" && s.selectedCandidatePairId) {
+            pair = byId.get(s.selectedCandidatePairId) ?? null;
+            break;
+        }
+
+        /* Firefox has no transport statistics */
+        if (s.type === "candidate-pair" && s.selected) {
+            pair = s;
+        }
+    }
+
+    const local = byId.get(pair?.localCandidateId);
+    const remote = byId.get(pair?.remoteCandidateId);
+
+    if (local === undefined || remote === undefined) {
+        return null;
+    }
+
+    const relayed = local.candidateType === "relay"
+                    || remote.candidateType === "relay";
+
+    return {
+        kind: relayed ? "relay" : "direct",
+        protocol: (local.candidateType === "relay" && local.relayProtocol)
+                  || local.protocol || "udp",
+        local: local.candidateType,
+        remote: remote.candidateType,
+        rtt_ms: Math.round((pair.currentRoundTripTime ?? 0) * 1000),
+    };
+}
+
+
+/** Whether two paths are one for a report: the round trip does not count. */
+export function samePath(a, b) {
+    return a !== null && b !== null && a.kind === b.kind
+           && a.protocol === b.protocol && a.local === b.local
+           && a.remote === b.remote;
+}
+
+
+/** Figures of the video out of a getStats() report, null before any. */
+export function videoOf(stats) {
+    for (const s of stats) {
+        if (s.type === "inbound-rtp" && s.kind === "video") {
+            return {
+                width: s.frameWidth ?? 0,
+                height: s.frameHeight ?? 0,
+                frames: s.framesDecoded ?? 0,
+                fps: Math.round(s.framesPerSecond ?? 0),
+                bytes: s.bytesReceived ?? 0,
+            };
+        }
+    }
+
+    return null;
+}
+
+
+/** One RTCPeerConnection and what belongs to it. */
+class Line {
+    candidates = [];        /* of the host, before its answer */
+    answered = false;
+    connected = false;
+    stream = null;
+    hello = null;
+    lastHeard = 0;
+    pings = 0;
+
+    constructor(n, host, pc, channel) {
+        this.n = n;
+        this.host = host;
+        this.pc = pc;
+        this.channel = channel;
+        this.timers = new Set();
+    }
+}
+
+
+/**
+ * Events, each an RsEvent:
+ *
+ *   state    "waiting" | "connecting" | "connected" | "unsteady" | "failed"
+ *            | "closed"
+ *   stream   MediaStream          show this one from now on
+ *   hello    {width, height, input}   of the host: it takes input from now on
+ *   path     Path                 each second
+ *   video    {width, height, frames, fps, bytes}   each second
+ *   problem  RsError              why the host cannot be reached
+ */
+export class RsPeer extends EventTarget {
+    #session;
+    #Connection;
+    #clock;
+    #undo = [];
+    #line = null;           /* the newest */
+    #old = null;            /* the one still shown, until the newest connects */
+    #count = 0;
+    #attempts = 0;
+    #retry = null;
+    #starting = false;
+    #reported = null;
+    #closed = false;
+
+    /** @type {string} */
+    state = "waiting";
+
+    /**
+     * @param {{session: import("./rs-client.js").RsSession,
+     *          RTCPeerConnection?: typeof RTCPeerConnection,
+     *          clock?: import("./rs-client.js").Clock}} o
+     */
+    constructor(o) {
+        super();
+        this.#session = o.session;
+        this.#Connection = o.RTCPeerConnection
+                           ?? globalThis.RTCPeerConnection;
+        this.#clock = o.clock ?? systemClock;
+
+        this.#on("signal", (ev) => this.#onSignal(ev.detail));
+        this.#on("peers", () => this.#onPeers());
+        this.#on("refused", (ev) => this.#onRefused(ev.detail));
+        this.#on("ended", () => this.close());
+        this.#on("closed", () => this.close());
+
+        this.#onPeers();
+    }
+
+    /** The host takes input now. */
+    get ready() {
+        return this.#line?.hello?.input === true
+               && this.#line.channel.readyState === "open";
+    }
+
+    /**
+     * Sends one input message of peer.md.  False when it was dropped: no
+     * channel, or a move while the channel is congested.
+     */
+    send(message) {
+        const channel = this.#line?.channel;
+
+        if (!this.ready || (message.type === "move"
+                            && channel.bufferedAmount > BUFFERED_MAX))
+        {
+            return false;
+        }
+
+        channel.send(JSON.stringify(message));
+
+        return true;
+    }
+
+    /** Reaches for the host anew, for example after a network change. */
+    restart() {
+        if (!this.#closed && this.#session.host) {
+            this.#attempts = 0;
+            this.#start();
+        }
+    }
+
+    close() {
+        if (this.#closed) {
+            return;
+        }
+
+        this.#closed = true;
+
+        for (const undo of this.#undo.splice(0)) {
+            undo();
+        }
+
+        this.#endAll();
+        this.#setState("closed");
+    }
+
+    #endAll() {
+        this.#cancelRetry();
+        this.#end(this.#line);
+        this.#end(this.#old);
+        this.#line = null;
+        this.#old = null;
+    }
+
+    #cancelRetry() {
+        this.#clock.clearTimeout(this.#retry);
+        this.#retry = null;
+    }
+
+    #on(type, f) {
+        this.#session.addEventListener(type, f);
+        this.#undo.push(() => this.#session.removeEventListener(type, f));
+    }
+
+    #setState(state) {
+        if (this.state !== state) {
+            this.state = state;
+            this.dispatchEvent(new RsEvent("state", state));
+        }
+    }
+
+    #problem(code, detail) {
+        this.dispatchEvent(new RsEvent("problem",
+                                       new RsError(code, {detail})));
+    }
+
+    /* a timer that dies with its line */
+    #later(line, ms, f) {
+        const timer = this.#clock.setTimeout(() => {
+            line.timers.delete(timer);
+            f();
+        }, ms);
+
+        line.timers.add(timer);
+
+        return timer;
+    }
+
+    #end(line) {
+        if (line === null) {
+            return;
+        }
+
+        for (const timer of line.timers) {
+            this.#clock.clearTimeout(timer);
+        }
+
+        line.timers.clear();
+        line.pc.onconnectionstatechange = null;
+        line.pc.onicecandidate = null;
+        line.pc.ontrack = null;
+        line.channel.onmessage = null;
+        line.channel.onopen = null;
+        line.channel.onclose = null;
+        line.pc.close();
+    }
+
+    /* who is here */
+
+    #onPeers() {
+        const host = this.#session.host;
+
+        if (this.#closed) {
+            return;
+        }
+
+        if (host === null) {
+            this.#endAll();
+            this.#setState("waiting");
+            return;
+        }
+
+        if ((this.#line === null || this.#line.host !== host.id)
+            && host.state !== "invited" && !this.#starting)
+        {
+            this.#attempts = 0;
+            this.#start();
+        }
+    }
+
+    /* lines */
+
+    async #start() {
+        this.#cancelRetry();
+
+        if (this.#starting) {
+            return;
+        }
+
+        this.#starting = true;
+        this.#setState("connecting");
+
+        const ice = await this.#session.freshIce();
+        const host = this.#session.host;
+
+        this.#starting = false;
+
+        if (this.#closed || host === null || host.state === "invited") {
+            return;
+        }
+
+        try {
+            await this.#offer(this.#open(host.id, ice));
+
+        } catch (e) {
+            this.#problem("peer_failed", String(e?.message ?? e));
+            this.#again(this.#line);
+        }
+    }
+
+    #open(host, ice) {
+        const pc = new this.#Connection({
+            iceServers: ice?.iceServers ?? [],
+            iceTransportPolicy: ice?.iceTransportPolicy ?? "all",
+            bundlePolicy: "max-bundle",
+        });
+
+        const {receiver} = pc.addTransceiver("video",
+                                             {direction: "recvonly"});
+        const channel = pc.createDataChannel("rs-input", {ordered: true});
+        const line = new Line(++this.#count, host, pc, channel);
+
+        /* a desktop wants the newest picture, not the smoothest film */
+        if ("jitterBufferTarget" in receiver) {
+            receiver.jitterBufferTarget = 0;
+        }
+
+        if (this.#old === null && this.#line?.connected) {
+            this.#old = this.#line;
+
+        } else {
+            this.#end(this.#line);
+        }
+
+        this.#line = line;
+
+        pc.onicecandidate = (ev) => this.#onLocalCandidate(line, ev.candidate);
+        pc.onconnectionstatechange = () => this.#onConnection(line);
+        pc.ontrack = (ev) => {
+            line.stream = ev.streams[0] ?? new MediaStream([ev.track]);
+            this.#show(line);
+        };
+
+        channel.onopen = () => this.#heartbeat(line);
+        channel.onmessage = (ev) => this.#onChannel(line, ev.data);
+        channel.onclose = () => this.#again(line);
+
+        this.#later(line, CONNECT_TIMEOUT_MS, () => {
+            if (!line.connected) {
+                this.#problem("peer_timeout",
+                              `no path within ${CONNECT_TIMEOUT_MS / 1000} s`);
+                this.#again(line);
+            }
+        });
+
+        return line;
+    }
+
+    async #offer(line) {
+        await line.pc.setLocalDescription(await line.pc.createOffer());
+
+        if (line === this.#line) {
+            this.#tell(line, {kind: "offer", pc: line.n,
+                              sdp: line.pc.localDescription.sdp});
+        }
+    }
+
+    #tell(line, data) {
+        try {
+            this.#session.send(data, line.host);
+
+        } catch (e) {
+            this.dispatchEvent(new RsEvent("problem", e));
+        }
+    }
+
+    #show(line) {
+        if (line === this.#line && line.connected && line.stream) {
+            this.dispatchEvent(new RsEvent("stream", line.stream));
+        }
+    }
+
+    #onLocalCandidate(line, candidate) {
+        if (line !== this.#line) {
+            return;
+        }
+
+        this.#tell(line, {
+            kind: "candidate",
+            pc: line.n,
+            candidate: candidate?.candidate ?? "",
+            sdpMLineIndex: candidate?.sdpMLineIndex ?? 0,
+            sdpMid: candidate?.sdpMid ?? "",
+        });
+    }
+
+    #onConnection(line) {
+        if (line !== this.#line) {
+            return;
+        }
+
+        switch (line.pc.connectionState) {
+
+        case "connected":
+            if (!line.connected) {
+                line.connected = true;
+                line.lastHeard = this.#clock.now();
+                this.#end(this.#old);
+                this.#old = null;
+                this.#reported = null;
+                this.#show(line);
+                this.#measure(line);
+            }
+
+            this.#attempts = 0;
+            this.#setState("connected");
+            break;
+
+        case "disconnected":
+            this.#setState("unsteady");
+            this.#later(line, DISCONNECTED_MS, () => {
+                if (line.pc.connectionState === "disconnected") {
+                    this.#again(line);
+                }
+            });
+            break;
+
+        case "failed":
+            this.#problem("peer_failed", "no path to the other side");
+            this.#again(line);
+            break;
+        }
+    }
+
+    /* a line is no good: another one, a little later */
+    #again(line) {
+        if (this.#closed || line === null || line !== this.#line
+            || this.#retry !== null || this.#starting)
+        {
+            return;
+        }
+
+        if (this.#attempts >= ATTEMPTS_MAX) {
+            this.#setState("failed");
+            return;
+        }
+
+        this.#setState(line.connected ? "unsteady" : "connecting");
+
+        this.#retry = this.#clock.setTimeout(() => {
+            this.#retry = null;
+            this.#start();
+        }, backoff(this.#attempts++, this.#clock.random));
+    }
+
+    /* what the host says */
+
+    #onSignal({from, data}) {
+        const line = this.#line;
+
+        if (line === null || from !== line.host || data?.pc !== line.n) {
+            return;
+        }
+
+        switch (data.kind) {
+
+        case "answer":
+            this.#onAnswer(line, data.sdp);
+            break;
+
+        case "candidate":
+            this.#onRemoteCandidate(line, data);
+            break;
+
+        case "failed":
+            this.#problem(shortText(data.code) || "peer_failed",
+                          shortText(data.message));
+            this.#attempts = ATTEMPTS_MAX;
+            this.#again(line);
+            break;
+        }
+    }
+
+    async #onAnswer(line, sdp) {
+        if (line.answered || typeof sdp !== "string"
+            || sdp.length > SIGNAL_TEXT_MAX)
+        {
+            return;
+        }
+
+        line.answered = true;
+
+        try {
+            await line.pc.setRemoteDescription({type: "answer", sdp});
+
+            while (line.candidates.length > 0) {
+                await this.#addCandidate(line, line.candidates.shift());
+            }
+
+            line.candidates = null;
+
+        } catch (e) {
+            if (line === this.#line) {
+                this.#problem("peer_failed", String(e?.message ?? e));
+                this.#again(line);
+            }
+        }
+    }
+
+    #onRemoteCandidate(line, data) {
+        const candidate = {
+            candidate: shortText(data.candidate),
+            sdpMLineIndex: Number.isInteger(data.sdpMLineIndex)
+                           ? data.sdpMLineIndex : 0,
+        };
+
+        /* webrtcbin's mids are its own; the index is what both mean */
+
+        if (line.candidates === null) {
+            this.#addCandidate(line, candidate);
+
+        } else if (line.candidates.length < CANDIDATES_MAX) {
+            line.candidates.push(candidate);
+        }
+    }
+
+    async #addCandidate(line, candidate) {
+        try {
+            await line.pc.addIceCandidate(candidate);
+
+        } catch {
+            /*
+             * A candidate this browser cannot use, a host name that does not
+             * resolve or a late one of a closed connection: the others count.
+             */
+        }
+    }
+
+    #onRefused({error}) {
+        /* the host left while we spoke: "peers" tells the rest */
+        if (error.code !== "unknown_peer") {
+            this.dispatchEvent(new RsEvent("problem", error));
+        }
+    }
+
+    /* the data channel */
+
+    #onChannel(line, frame) {
+        let message = null;
+
+        line.lastHeard = this.#clock.now();
+
+        if (typeof frame === "string" && frame.length <= CHANNEL_TEXT_MAX) {
+            try {
+                message = JSON.parse(frame);
+
+            } catch {
+                return;
+            }
+        }
+
+        if (message?.type === "hello" && line === this.#line) {
+            line.hello = {
+                width: Number(message.width) || 0,
+                height: Number(message.height) || 0,
+                input: message.input === true,
+            };
+            this.dispatchEvent(new RsEvent("hello", line.hello));
+        }
+    }
+
+    #heartbeat(line) {
+        if (line !== this.#line || line.channel.readyState !== "open") {
+            return;
+        }
+
+        if (line.pings === 0) {
+            line.lastHeard = this.#clock.now();
+        }
+
+        if (this.#clock.now() - line.lastHeard > SILENCE_MS) {
+            this.#problem("peer_timeout", "the other side fell silent");
+            this.#again(line);
+            return;
+        }
+
+        line.channel.send(JSON.stringify({type: "ping", n: ++line.pings}));
+        this.#later(line, HEARTBEAT_MS, () => this.#heartbeat(line));
+    }
+
+    /* statistics */
+
+    async #measure(line) {
+        let stats;
+
+        try {
+            stats = [...(await line.pc.getStats()).values()];
+
+        } catch {
+            return;         /* closed meanwhile */
+        }
+
+        if (line !== this.#line || this.#closed) {
+            return;
+        }
+
+        const path = pathOf(stats);
+        const video = videoOf(stats);
+
+        if (path !== null) {
+            this.#report(path);
+            this.dispatchEvent(new RsEvent("path", path));
+        }
+
+        if (video !== null) {
+            this.dispatchEvent(new RsEvent("video", video));
+        }
+
+        this.#later(line, STATS_MS, () => this.#measure(line));
+    }
+
+    /* tells the gateway the path when it changed; a socket that is away is
+     * told at the next measurement after it is back */
+    #report(path) {
+        if (!samePath(path, this.#reported)
+            && this.#session.reportPath(path))
+        {
+            this.#reported = path;
+        }
+    }
+}
+
+
+function shortText(value) {
+    return typeof value === "string" ? value.slice(0, 4096) : "";
+}

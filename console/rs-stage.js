@@ -1,0 +1,605 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ *
+ * The remote screen: picture, pointer and keys, the bar above it, and what
+ * is said while there is no picture.  DOM only: mouse and keyboard go to the
+ * RsInput handed to show(); the rest of what the user wants leaves as
+ * events: leave, retry, invite role.
+ *
+ * Keys are the remote computer's while the picture has the focus, and never
+ * else.  Control + Alt + Shift moves the focus to the bar, so the keyboard
+ * is not a trap.
+ */
+
+import { RsEvent } from "./rs-client.js";
+import { CHORDS } from "./rs-input.js";
+import { candidateWords, endWords, errorWords, pathWords, protocolWords,
+         rateWords, stateWords } from "./rs-words.js";
+import { fillError } from "./rs-view.js";
+
+
+const HINT_MS = 6000;
+
+/* what is said while the picture is not there yet: title, help */
+const BUSY = {
+    asking: ["Asking the gateway", ""],
+    joining: ["Joining the session", ""],
+    waiting: ["Waiting for the device", "It has been called and is about to join."],
+    waiting_consent: ["Waiting for consent", "The person at the device is being asked."],
+    connecting: ["Connecting", "Looking for the best path to the device."],
+    unsteady: ["The picture stopped", "The path to the device broke. Looking for another one."],
+};
+
+
+export class RsStage extends EventTarget {
+    #document;
+    #input = null;
+    #video;
+    #name = "";
+    #guest = false;
+    #session = {};
+    #socket = "new";
+    #peer = "waiting";
+    #control = false;
+    #path = null;
+    #picture = null;
+    #rate = null;           /* {at, bytes, bits} */
+    #over = false;          /* the last word has been said */
+    #problem = null;        /* why the last attempt failed */
+    #hintTimer = null;
+
+    constructor(document) {
+        super();
+        this.#document = document;
+        this.#video = this.#get("screen");
+        this.#wirePointer();
+        this.#wireKeys();
+        this.#wireBar();
+        this.#wireInvite();
+    }
+
+    #get(id) {
+        return this.#document.getElementById(id);
+    }
+
+    #say(type, detail) {
+        this.dispatchEvent(new RsEvent(type, detail));
+    }
+
+    /**
+     * @param {{name: string, guest: boolean, invite: boolean,
+     *          input: import("./rs-input.js").RsInput}} o
+     */
+    show(o) {
+        this.#input = o.input;
+        this.#name = o.name;
+        this.#guest = o.guest;
+        this.#session = {};
+        this.#socket = "new";
+        this.#peer = "waiting";
+        this.#path = null;
+        this.#picture = null;
+        this.#rate = null;
+        this.#over = false;
+        this.#problem = null;
+        this.#video.srcObject = null;
+        this.#video.setAttribute("aria-label", `Screen of ${o.name}`);
+        this.#document.title = `${o.name} · Remote support`;
+        this.#get("stage-name").textContent = o.name;
+        this.#get("stage-invite").hidden = !o.invite;
+        this.#get("people").replaceChildren();
+        this.#get("stage").hidden = false;
+        this.setControl(false);
+        this.#render();
+        this.#get("stage-leave").focus();
+    }
+
+    hide() {
+        this.#get("stage").hidden = true;
+        this.#get("invite").close();
+        this.#video.srcObject = null;
+        this.#input = null;
+
+        if (this.#document.fullscreenElement) {
+            this.#document.exitFullscreen();
+        }
+    }
+
+    /* what is told */
+
+    setSession(session) {
+        this.#session = session;
+        this.#render();
+    }
+
+    setSocket(state) {
+        this.#socket = state;
+        this.#render();
+    }
+
+    setPeer(state) {
+        if (state === "connected") {
+            this.#problem = null;
+        }
+
+        this.#peer = state;
+        this.#render();
+    }
+
+    setStream(stream) {
+        this.#video.srcObject = stream;
+        this.#video.play().catch(() => {
+            /* the next stream replaced this one before it played */
+        });
+    }
+
+    setControl(control) {
+        this.#control = control;
+        this.#get("stage").dataset.control = String(control);
+        this.#get("keys").hidden = !control;
+
+        if (control && !this.#document.querySelector("dialog[open]")) {
+            this.#video.focus();
+        }
+    }
+
+    setPath(path) {
+        this.#path = path;
+        this.#renderPath();
+    }
+
+    setVideo(video) {
+        const now = Date.now();
+
+        if (this.#rate !== null && now > this.#rate.at) {
+            this.#rate.bits = (video.bytes - this.#rate.bytes) * 8000
+                              / (now - this.#rate.at);
+        }
+
+        this.#rate = {at: now, bytes: video.bytes,
+                      bits: Math.max(0, this.#rate?.bits ?? 0)};
+        this.#picture = video;
+        this.#renderPath();
+    }
+
+    setPeople(peers, self, role) {
+        const list = this.#get("people");
+        const all = [{id: self, role, name: "You", you: true},
+                     ...peers.filter((p) => p.state !== "invited")];
+
+        list.replaceChildren(...all.map((peer) => {
+            const item = this.#document.createElement("li");
+            const what = this.#document.createElement("small");
+
+            what.textContent = " " + peer.role
+                               + (peer.state === "away" ? ", away" : "");
+            item.append(peer.name || "Unnamed", what);
+
+            return item;
+        }));
+
+        const host = peers.find((p) => p.role === "host");
+
+        if (this.#guest && host?.name) {
+            this.#name = host.name;
+            this.#get("stage-name").textContent = host.name;
+            this.#video.setAttribute("aria-label", `Screen of ${host.name}`);
+            this.#document.title = `${host.name} · Remote support`;
+        }
+    }
+
+    /** Why an attempt failed; there may be another one. */
+    problem(error) {
+        this.#problem = error;
+        this.#render();
+    }
+
+    ended(reason) {
+        this.#last(endWords(reason), "over", "");
+    }
+
+    /** It is over because of an error. */
+    over(error) {
+        const words = errorWords(error);
+
+        this.#last(words, "error", words.detail);
+    }
+
+    guestOver() {
+        this.#video.srcObject = null;
+        this.#last({title: "You have left the session",
+                    help: "This page can be closed."}, "over", "");
+    }
+
+    /* the picture stays, dimmed: it is what the user was looking at */
+    #last({title, help}, kind, detail) {
+        this.#over = true;
+        this.#session = {...this.#session, state: "ended"};
+        this.#input?.release();
+        this.setControl(false);
+        this.#render();
+        this.#overlay(kind, title, help, detail, !this.#guest);
+    }
+
+    /* the overlay says the most important of what is known */
+
+    #render() {
+        const stage = this.#get("stage");
+        const busy = this.#busy();
+
+        stage.dataset.state = this.#over ? "over" : busy ?? "connected";
+        this.#get("stage-invite").disabled = this.#over
+                                             || this.#socket !== "open";
+        this.#renderState();
+        this.#renderPath();
+
+        if (this.#over) {
+            return;
+        }
+
+        if (this.#peer === "failed") {
+            const words = errorWords(this.#problem ?? {code: "peer_failed"});
+
+            stage.dataset.state = "failed";
+            this.#overlay("error", words.title, words.help, words.detail,
+                          true);
+            return;
+        }
+
+        if (busy !== null) {
+            this.#overlay("busy", ...BUSY[busy],
+                          this.#problem === null
+                          ? "" : errorWords(this.#problem).detail, false);
+            return;
+        }
+
+        this.#get("overlay").hidden = true;
+    }
+
+    /* null: there is a picture, or should be */
+    #busy() {
+        if (this.#peer === "connected") {
+            return null;
+        }
+
+        if (this.#peer === "unsteady") {
+            return "unsteady";
+        }
+
+        if (this.#socket === "new") {
+            return "asking";
+        }
+
+        if (this.#socket !== "open" && this.#peer === "waiting") {
+            return "joining";
+        }
+
+        if (this.#session.state === "waiting_consent") {
+            return "waiting_consent";
+        }
+
+        return this.#peer === "waiting" ? "waiting" : "connecting";
+    }
+
+    #renderState() {
+        const parts = [];
+
+        if (!this.#over && this.#socket === "waiting") {
+            parts.push("Gateway lost, coming back");
+
+        } else if (this.#session.state) {
+            parts.push(stateWords(this.#session.state));
+        }
+
+        if (this.#session.policy?.relay_only) {
+            parts.push("relay only");
+        }
+
+        if (this.#peer === "connected" && !this.#control && !this.#over) {
+            parts.push("view only");
+        }
+
+        const text = parts.join(" · ");
+        const state = this.#get("stage-state");
+
+        if (state.textContent !== text) {
+            state.textContent = text;
+        }
+    }
+
+    #renderPath() {
+        const path = this.#peer === "connected" && !this.#over
+                     ? this.#path : null;
+        const box = this.#get("path");
+
+        box.dataset.kind = path?.kind ?? "";
+        box.dataset.protocol = path?.protocol ?? "";
+        box.dataset.local = path?.local ?? "";
+        box.dataset.remote = path?.remote ?? "";
+        box.dataset.frames = String(this.#picture?.frames ?? "");
+        this.#get("path-text").textContent = path === null
+                                             ? "No path" : pathWords(path);
+
+        const facts = path === null ? [["Path", "none"]] : [
+            ["Path", path.kind === "relay" ? "through a relay" : "direct"],
+            ["Protocol", protocolWords(path.protocol)],
+            ["This side", candidateWords(path.local)],
+            ["Other side", candidateWords(path.remote)],
+            ["Round trip", `${path.rtt_ms} ms`],
+        ];
+
+        if (this.#picture !== null) {
+            facts.push(["Picture", `${this.#picture.width} × ${
+                                      this.#picture.height}`],
+                       ["Frames", `${this.#picture.fps} per second`],
+                       ["Data rate", rateWords(this.#rate.bits)]);
+        }
+
+        if (this.#session.id) {
+            facts.push(["Session", this.#session.id]);
+        }
+
+        this.#get("path-facts").replaceChildren(...facts.flatMap(
+            ([name, value]) => {
+                const dt = this.#document.createElement("dt");
+                const dd = this.#document.createElement("dd");
+
+                dt.textContent = name;
+                dd.textContent = value;
+
+                return [dt, dd];
+            }));
+    }
+
+    #overlay(kind, title, help, detail, retry) {
+        const box = this.#get("overlay");
+
+        box.dataset.kind = kind;
+        box.hidden = false;
+
+        for (const [id, text] of [["overlay-title", title],
+                                  ["overlay-help", help],
+                                  ["overlay-detail", detail]])
+        {
+            if (this.#get(id).textContent !== text) {
+                this.#get(id).textContent = text;
+            }
+        }
+
+        this.#get("overlay-retry").hidden = !retry;
+        this.#get("overlay-back").hidden = this.#guest;
+        this.#get("overlay-back").textContent = kind === "busy"
+                                                ? "Cancel" : "Back to devices";
+    }
+
+    /* pointer */
+
+    #wirePointer() {
+        const video = this.#video;
+        const at = (ev) => {
+            const box = video.getBoundingClientRect();
+
+            return [ev.clientX - box.left, ev.clientY - box.top];
+        };
+
+        const on = (type, f) => video.addEventListener(type, (ev) => {
+            if (!this.#control) {
+                return;
+            }
+
+            const box = video.getBoundingClientRect();
+
+            this.#input.setGeometry(box.width, box.height, video.videoWidth,
+                                    video.videoHeight);
+            f(ev);
+        }, {passive: false});
+
+        on("pointermove", (ev) => this.#input.move(...at(ev)));
+
+        /* pointerdown comes for the first button only */
+
+        on("pointerdown", (ev) => video.setPointerCapture(ev.pointerId));
+
+        on("mousedown", (ev) => {
+            ev.preventDefault();
+            video.focus();
+            this.#input.buttonDown(ev.button, ...at(ev));
+        });
+
+        on("mouseup", (ev) => {
+            ev.preventDefault();
+            this.#input.buttonUp(ev.button, ...at(ev));
+        });
+
+        on("pointercancel", () => this.#input.release());
+
+        on("wheel", (ev) => {
+            ev.preventDefault();
+            this.#input.wheel(ev.deltaX, ev.deltaY, ev.deltaMode, ...at(ev));
+        });
+
+        for (const type of ["contextmenu", "auxclick", "dragstart"]) {
+            on(type, (ev) => ev.preventDefault());
+        }
+    }
+
+    /* keys */
+
+    #wireKeys() {
+        const video = this.#video;
+        const document = this.#document;
+
+        video.addEventListener("keydown", (ev) => {
+            if (!this.#control) {
+                return;
+            }
+
+            if (this.#input.keyDown(ev)) {
+                ev.preventDefault();
+            }
+
+            if (this.#input.escaping) {
+                this.#input.release();
+                this.#get("stage-leave").focus();
+            }
+        });
+
+        video.addEventListener("keyup", (ev) => {
+            if (this.#control && this.#input.keyUp(ev)) {
+                ev.preventDefault();
+            }
+        });
+
+        video.addEventListener("focus", () => this.#hint(this.#control));
+
+        video.addEventListener("blur", () => {
+            this.#hint(false);
+            this.#input?.release();
+        });
+
+        document.addEventListener("visibilitychange", () => {
+            if (document.hidden) {
+                this.#input?.release();
+            }
+        });
+    }
+
+    #hint(show) {
+        const hint = this.#get("screen-hint");
+
+        clearTimeout(this.#hintTimer);
+        hint.hidden = !show;
+
+        if (show) {
+            this.#hintTimer = setTimeout(() => {
+                hint.hidden = true;
+            }, HINT_MS);
+        }
+    }
+
+    /* the bar */
+
+    #wireBar() {
+        const document = this.#document;
+        const menu = this.#get("keys-menu");
+
+        for (const chord of CHORDS) {
+            const button = document.createElement("button");
+
+            button.type = "button";
+            button.textContent = chord.label;
+            button.dataset.chord = chord.id;
+            button.addEventListener("click", () => {
+                this.#input.chord(chord.keys);
+                this.#get("keys").open = false;
+                this.#video.focus();
+            });
+            menu.append(button);
+        }
+
+        for (const id of ["stage-leave", "overlay-back"]) {
+            this.#get(id).addEventListener("click", () => this.#say("leave"));
+        }
+
+        this.#get("overlay-retry").addEventListener("click",
+                                                    () => this.#say("retry"));
+
+        this.#wireDrops();
+        this.#wireFull();
+    }
+
+    /* panels close by Escape, and by a press elsewhere */
+    #wireDrops() {
+        const document = this.#document;
+        const drops = [this.#get("path"), this.#get("keys")];
+
+        document.addEventListener("pointerdown", (ev) => {
+            for (const drop of drops) {
+                if (!drop.contains(ev.target)) {
+                    drop.open = false;
+                }
+            }
+        });
+
+        for (const drop of drops) {
+            drop.addEventListener("keydown", (ev) => {
+                if (ev.key === "Escape") {
+                    drop.open = false;
+                    drop.querySelector("summary").focus();
+                }
+            });
+        }
+    }
+
+    #wireFull() {
+        const document = this.#document;
+        const button = this.#get("stage-full");
+
+        button.hidden = !document.fullscreenEnabled;
+
+        button.addEventListener("click", async () => {
+            if (document.fullscreenElement) {
+                await document.exitFullscreen();
+                return;
+            }
+
+            await this.#get("stage").requestFullscreen();
+
+            /* in full screen a browser may hand over Alt + Tab and the like */
+            await navigator.keyboard?.lock?.();
+            this.#video.focus();
+        });
+
+        document.addEventListener("fullscreenchange", () => {
+            button.setAttribute("aria-pressed",
+                                String(document.fullscreenElement !== null));
+
+            if (!document.fullscreenElement) {
+                navigator.keyboard?.unlock?.();
+            }
+        });
+    }
+
+    /* guests */
+
+    #wireInvite() {
+        const dialog = this.#get("invite");
+        const link = this.#get("invite-link");
+        const copy = this.#get("invite-copy");
+
+        this.#get("stage-invite").addEventListener("click", () => {
+            this.#get("invite-made").hidden = true;
+            fillError(this.#get("invite-error"), null);
+            link.value = "";
+            dialog.showModal();
+        });
+
+        this.#get("invite-make").addEventListener("click", () => {
+            this.#say("invite", dialog.querySelector(
+                'input[name="guest"]:checked').value);
+        });
+
+        copy.addEventListener("click", async () => {
+            link.select();
+            await navigator.clipboard.writeText(link.value);
+            copy.textContent = "Copied";
+        });
+
+        dialog.addEventListener("close", () => {
+            link.value = "";
+        });
+    }
+
+    inviteMade(url) {
+        fillError(this.#get("invite-error"), null);
+        this.#get("invite-link").value = url;
+        this.#get("invite-copy").textContent = "Copy";
+        this.#get("invite-made").hidden = false;
+    }
+
+    inviteError(error) {
+        this.#get("invite-made").hidden = true;
+        fillError(this.#get("invite-error"), error);
+    }
+}

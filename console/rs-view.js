@@ -1,0 +1,350 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ *
+ * The screens around a session: signing in, the list of devices, the options
+ * of a connection.  DOM only: what the user wants leaves as events, what is
+ * to be seen comes in by calls.  Text of devices goes through textContent.
+ *
+ * Events, each with a detail: signin key; signout; filter {online?}; more;
+ * connect {name, device_id, role, relay_only, reason}.
+ */
+
+import { RsEvent } from "./rs-client.js";
+import { agentWords, errorWords, matches, presenceWords }
+    from "./rs-words.js";
+
+
+/** Shows an error, or with null none. */
+export function fillError(box, error) {
+    box.replaceChildren();
+    box.hidden = error === null;
+
+    if (error === null) {
+        return;
+    }
+
+    const words = errorWords(error);
+    const document = box.ownerDocument;
+
+    for (const [tag, text] of [["b", words.title], ["span", words.help],
+                               ["small", words.detail]])
+    {
+        const element = document.createElement(tag);
+
+        element.textContent = text;
+        box.append(element);
+    }
+}
+
+
+export class RsView extends EventTarget {
+    #document;
+    #devices = null;        /* null: not loaded yet */
+    #more = false;
+    #rows = new Map();      /* device id -> its row */
+    #chosen = null;         /* whose options are open */
+
+    constructor(document) {
+        super();
+        this.#document = document;
+        this.#wireSignIn();
+        this.#wireDevices();
+        this.#wireOptions();
+    }
+
+    #get(id) {
+        return this.#document.getElementById(id);
+    }
+
+    #say(type, detail) {
+        this.dispatchEvent(new RsEvent(type, detail));
+    }
+
+    #show(name) {
+        this.#document.body.dataset.screen = name;
+        this.#get("signin").hidden = name !== "signin";
+        this.#get("devices").hidden = name !== "devices";
+    }
+
+    /** The stage takes the window. */
+    hide() {
+        this.#get("options").close();
+        this.#show("stage");
+    }
+
+    /* signing in */
+
+    #wireSignIn() {
+        const key = this.#get("key");
+        const show = this.#get("key-show");
+
+        this.#get("signin-form").addEventListener("submit", (ev) => {
+            ev.preventDefault();
+            this.#say("signin", key.value.trim());
+        });
+
+        show.addEventListener("click", () => {
+            const shown = key.type === "text";
+
+            key.type = shown ? "password" : "text";
+            show.textContent = shown ? "Show" : "Hide";
+            show.setAttribute("aria-pressed", String(!shown));
+        });
+
+        key.addEventListener("input", () => {
+            fillError(this.#get("signin-error"), null);
+            key.removeAttribute("aria-invalid");
+        });
+
+        this.#get("signout").addEventListener("click",
+                                              () => this.#say("signout"));
+    }
+
+    showSignIn() {
+        const key = this.#get("key");
+
+        this.#devices = null;
+        this.#rows.clear();
+        this.#get("device-list").replaceChildren();
+        fillError(this.#get("signin-error"), null);
+        this.#document.title = "Remote support";
+        this.#show("signin");
+        key.value = "";
+        key.focus();
+    }
+
+    signInBusy(busy) {
+        const button = this.#get("signin-go");
+
+        button.setAttribute("aria-busy", String(busy));
+        button.disabled = busy;
+        button.textContent = busy ? "Signing in…" : "Sign in";
+    }
+
+    signInError(error) {
+        const key = this.#get("key");
+
+        fillError(this.#get("signin-error"), error);
+        key.setAttribute("aria-invalid", "true");
+        key.select();
+    }
+
+    /* devices */
+
+    #wireDevices() {
+        this.#get("search").addEventListener("input", () => this.#render());
+        this.#get("devices-more").addEventListener("click",
+                                                   () => this.#say("more"));
+
+        for (const radio of this.#radios("show")) {
+            radio.addEventListener("change", () => {
+                this.#say("filter", radio.value === "online"
+                                    ? {online: true} : {});
+            });
+        }
+    }
+
+    #radios(name) {
+        return this.#document.querySelectorAll(`input[name="${name}"]`);
+    }
+
+    showDevices() {
+        this.#get("key").value = "";
+        fillError(this.#get("devices-error"), null);
+        this.#document.title = "Devices · Remote support";
+        this.#show("devices");
+        this.#render();
+        this.#get("devices-title").focus();
+    }
+
+    setDevices(devices, more) {
+        this.#devices = devices;
+        this.#more = more;
+        fillError(this.#get("devices-error"), null);
+        this.#render();
+    }
+
+    devicesError(error) {
+        fillError(this.#get("devices-error"), error);
+        this.#render();
+    }
+
+    #render() {
+        const query = this.#get("search").value;
+        const all = this.#devices ?? [];
+        const shown = all.filter((d) => matches(d, query));
+        const list = this.#get("device-list");
+        const now = Date.now() / 1000;
+        const rows = shown.map((d) => this.#row(d, now));
+        const ids = new Set(all.map((d) => d.id));
+
+        for (const id of this.#rows.keys()) {
+            if (!ids.has(id)) {
+                this.#rows.delete(id);
+            }
+        }
+
+        /* rows are kept, and moved only when they must: the focus stays */
+
+        if (rows.length !== list.children.length
+            || rows.some((row, i) => list.children[i] !== row))
+        {
+            list.replaceChildren(...rows);
+        }
+
+        this.#get("devices-more").hidden = !this.#more;
+        this.#renderCount(all, shown);
+        this.#renderEmpty(all, shown, query);
+    }
+
+    #renderCount(all, shown) {
+        const online = all.filter((d) => d.online).length;
+        let text = "";
+
+        if (this.#devices === null) {
+            text = "Loading…";
+
+        } else if (shown.length < all.length) {
+            text = `${shown.length} of ${all.length} shown`;
+
+        } else if (all.length > 0) {
+            text = `${online} of ${all.length}${this.#more ? "+" : ""} online`;
+        }
+
+        const count = this.#get("devices-count");
+
+        if (count.textContent !== text) {
+            count.textContent = text;
+        }
+    }
+
+    #renderEmpty(all, shown, query) {
+        const box = this.#get("devices-empty");
+        const only = this.#document
+                         .querySelector('input[name="show"]:checked').value;
+        let words = ["No devices yet",
+                     "Make an enrolment token and run rs-agent with it on a "
+                     + "computer: it appears here as soon as it connects."];
+
+        if (query.trim() !== "" && all.length > 0) {
+            words = ["Nothing matches",
+                     "No device has all of these words in its name, tags or "
+                     + "system."];
+
+        } else if (only === "online") {
+            words = ["Nothing is online",
+                     "Devices show up here while rs-agent is connected."];
+        }
+
+        box.hidden = this.#devices === null || shown.length > 0;
+        box.querySelector("h2").textContent = words[0];
+        box.querySelector("p").textContent = words[1];
+    }
+
+    #row(device, now) {
+        let row = this.#rows.get(device.id);
+
+        if (row === undefined) {
+            row = this.#newRow(device.id);
+            this.#rows.set(device.id, row);
+        }
+
+        const name = device.name || device.id;
+        const set = (selector, text) => {
+            const element = row.querySelector(selector);
+
+            if (element.textContent !== text) {
+                element.textContent = text;
+            }
+        };
+
+        row.dataset.online = String(Boolean(device.online));
+        set(".name", name);
+        set(".about", agentWords(device));
+        set(".presence", presenceWords(device, now));
+
+        const connect = row.querySelector(".connect");
+        const options = row.querySelector(".options");
+
+        connect.disabled = options.disabled = !device.online;
+        connect.setAttribute("aria-label", `Connect to ${name}`);
+        options.setAttribute("aria-label", `Connect to ${name} with options`);
+
+        const tags = device.tags ?? [];
+        const list = row.querySelector(".tags");
+
+        if (list.children.length !== tags.length
+            || tags.some((t, i) => list.children[i].textContent !== t))
+        {
+            list.replaceChildren(...tags.map((tag) => {
+                const item = this.#document.createElement("li");
+
+                item.textContent = tag;
+                return item;
+            }));
+        }
+
+        return row;
+    }
+
+    #newRow(id) {
+        const row = this.#get("device-row").content.firstElementChild
+                        .cloneNode(true);
+        const device = () => this.#devices.find((d) => d.id === id);
+
+        row.dataset.device = id;
+
+        row.querySelector(".connect").addEventListener("click", () => {
+            const {name} = device();
+
+            this.#say("connect", {name: name || id, device_id: id});
+        });
+
+        row.querySelector(".options").addEventListener("click", () => {
+            this.#openOptions(device());
+        });
+
+        return row;
+    }
+
+    /* options */
+
+    #wireOptions() {
+        const dialog = this.#get("options");
+
+        for (const button of this.#document.querySelectorAll("[data-close]")) {
+            button.addEventListener("click",
+                                    () => button.closest("dialog").close());
+        }
+
+        dialog.addEventListener("close", () => {
+            const device = this.#chosen;
+
+            this.#chosen = null;
+
+            if (device === null || dialog.returnValue !== "connect") {
+                return;
+            }
+
+            this.#say("connect", {
+                name: device.name || device.id,
+                device_id: device.id,
+                role: dialog.querySelector('input[name="role"]:checked').value,
+                relay_only: this.#get("options-relay").checked,
+                reason: this.#get("options-reason").value.trim(),
+            });
+        });
+    }
+
+    #openOptions(device) {
+        const dialog = this.#get("options");
+
+        this.#chosen = device;
+        dialog.returnValue = "";
+        this.#get("options-title").textContent =
+            "Connect to " + (device.name || device.id);
+        this.#get("options-reason").value = "";
+        dialog.showModal();
+    }
+}

@@ -1,0 +1,240 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ *
+ * What the console says, in words for people: errors, states, the path,
+ * times.  Pure: values in, text out.
+ */
+
+
+const ERRORS = {
+    bad_request: ["The gateway did not understand the request",
+                  "Reload the page; if it stays, console and gateway may be of different versions."],
+    invalid_json: ["The gateway did not understand the request",
+                   "Reload the page; console and gateway may be of different versions."],
+    invalid_value: ["A value was not accepted", "Correct it and try again."],
+    unknown_field: ["The gateway does not know a field of the request",
+                    "Console and gateway are of different versions: update the older one."],
+    unsupported_media_type: ["The gateway did not understand the request",
+                             "Something between this page and the gateway changes requests."],
+    body_too_large: ["That is more text than the gateway takes", "Shorten it and try again."],
+    unauthenticated: ["This key or link is not valid",
+                      "It may be mistyped, used up, expired or revoked."],
+    forbidden: ["This key may not do that",
+                "Ask an administrator for a key with the right scopes."],
+    origin_forbidden: ["The gateway does not take requests from this address",
+                       "Open the console under its usual address, or have this one added to rs_origin."],
+    enrollment_invalid: ["The enrolment token is not valid", "Make a new one."],
+    not_found: ["That no longer exists", "It may have been removed meanwhile."],
+    method_not_allowed: ["The gateway does not offer this",
+                         "Console and gateway are of different versions."],
+    device_offline: ["The device is offline",
+                     "It has no connection to the gateway now. Check that it is switched on and rs-agent runs."],
+    conflict: ["That is not possible right now", "Something changed meanwhile. Try again."],
+    participants_full: ["The session is full", "As many people take part as are allowed."],
+    session_ended: ["The session has ended", "Start a new one to go on."],
+    precondition_failed: ["Somebody changed this meanwhile", "Load it again and repeat the change."],
+    precondition_required: ["The change was not accepted", "Load it again and repeat the change."],
+    idempotency_mismatch: ["The request was refused as a repetition", "Try again."],
+    rate_limited: ["Too many requests", "Wait a moment and try again."],
+    limit_reached: ["A limit is reached", "End what is no longer needed, or wait, and try again."],
+    bad_handshake: ["The connection to the gateway was refused",
+                    "A proxy on the way may not pass WebSockets on."],
+    upgrade_required: ["The connection to the gateway was refused",
+                       "A proxy on the way may not pass WebSockets on."],
+    unavailable: ["The gateway is not available right now",
+                  "Sessions that are running go on. Try again in a moment."],
+    internal: ["The gateway failed", "Try again; tell its operator if it stays."],
+    ws_protocol: ["The connection broke a rule of the protocol",
+                  "Reload the page; something on the way may change messages."],
+    ws_unsupported: ["The connection broke a rule of the protocol", "Reload the page."],
+    ws_utf8: ["The connection broke a rule of the protocol", "Reload the page."],
+    ws_too_big: ["A message was larger than the gateway takes", "Reload the page."],
+    ws_fragments: ["The connection broke a rule of the protocol", "Reload the page."],
+    before_welcome: ["The connection broke a rule of the protocol", "Reload the page."],
+    unknown_type: ["The gateway does not know a message of this console",
+                   "Console and gateway are of different versions."],
+    unknown_peer: ["The other side has left", "It is no longer in the session."],
+    hello_timeout: ["The connection was too slow", "Try again."],
+    peer_timeout: ["The device does not answer",
+                   "No connection could be made in time. A firewall may be in the way, or the device is busy."],
+    replaced: ["Opened in another place", "A newer connection took this one's place."],
+    device_removed: ["The device was removed", "It is no longer enrolled at this gateway."],
+    resume_too_old: ["Away for too long", "The session could not be taken up again. Connect anew."],
+    overloaded: ["The gateway is too busy", "Wait a moment and try again."],
+    going_away: ["The gateway is being restarted", "Try again in a moment."],
+
+    /* the console's own */
+    network: ["The gateway cannot be reached", "Check the network connection of this computer."],
+    timeout: ["The gateway did not answer in time", "Try again in a moment."],
+    bad_answer: ["Something else than the gateway answered",
+                 "A proxy may be in the way, or the address of the API is wrong."],
+    lost: ["The connection to the gateway is lost",
+           "It could not be restored. Check the network and connect anew."],
+    closed: ["The connection is closed", "Connect anew."],
+    outbox_full: ["The connection to the gateway is too slow", "Connect anew."],
+    aborted: ["Cancelled", ""],
+    peer_failed: ["No connection to the device",
+                  "Neither a direct nor a relayed path works. A firewall may be in the way."],
+    no_codec: ["The device has no picture this browser can show",
+               "It needs an encoder for VP8 or H.264."],
+    no_display: ["The device has no screen to show",
+                 "Nobody is logged in there, or its kind of screen cannot be shared yet."],
+    no_webrtc: ["This browser cannot show remote screens", "It has no WebRTC, or WebRTC is switched off."],
+};
+
+const END_REASONS = {
+    deleted: ["The session was ended", "It was ended from the gateway's side."],
+    left: ["The session has ended", "The other side left."],
+    expired: ["The session has expired", "It had reached its longest time."],
+    consent_denied: ["The request was declined", "The person at the device said no."],
+    consent_timeout: ["Nobody answered", "The person at the device did not answer in time."],
+    host_lost: ["The device is gone", "It lost its connection and did not come back."],
+    device_removed: ["The device was removed", "It is no longer enrolled at this gateway."],
+    policy: ["The device does not allow this", "Its own policy refused the session, or it has no screen to show."],
+    recorder_lost: ["The recording stopped", "The session may not go on without it."],
+};
+
+const SESSION_STATES = {
+    waiting_host: "Waiting for the device",
+    waiting_consent: "Waiting for consent",
+    connecting: "Connecting",
+    active: "Connected",
+    ended: "Ended",
+};
+
+const CANDIDATES = {
+    host: "own address",
+    srflx: "address seen by STUN",
+    prflx: "address seen by the other side",
+    relay: "relay",
+};
+
+const PROTOCOLS = {udp: "UDP", tcp: "TCP", tls: "TLS"};
+
+
+/**
+ * @param {{code: string, detail?: string, title?: string,
+ *          request_id?: string, retry_after_s?: number}} error
+ * @returns {{title: string, help: string, detail: string}}
+ */
+export function errorWords(error) {
+    const [title, help] = ERRORS[error.code]
+                          ?? [error.title || "Something went wrong",
+                              "Try again."];
+    const wait = error.retry_after_s > 0
+                 ? ` The gateway asks to wait ${error.retry_after_s} s.` : "";
+    const parts = [error.code, error.detail];
+
+    if (error.request_id) {
+        parts.push("request " + error.request_id);
+    }
+
+    return {title, help: help + wait,
+            detail: parts.filter((p) => p).join(" \u00b7 ")};
+}
+
+
+/** The codes there are words for. */
+export function knownCodes() {
+    return Object.keys(ERRORS);
+}
+
+
+export function endWords(reason) {
+    const [title, help] = END_REASONS[reason]
+                          ?? ["The session has ended", ""];
+
+    return {title, help};
+}
+
+
+export function stateWords(state) {
+    return SESSION_STATES[state] ?? "Unknown";
+}
+
+
+export function candidateWords(type) {
+    return CANDIDATES[type] ?? String(type);
+}
+
+
+export function protocolWords(protocol) {
+    return PROTOCOLS[protocol] ?? String(protocol).toUpperCase();
+}
+
+
+/** @param {import("./rs-client.js").Path} path */
+export function pathWords(path) {
+    return [path.kind === "relay" ? "Relayed" : "Direct",
+            protocolWords(path.protocol),
+            path.rtt_ms + "\u00a0ms"].join(" \u00b7 ");
+}
+
+
+/** "3 min ago"; instants in seconds since the epoch. */
+export function agoWords(at, now) {
+    const s = Math.max(0, Math.floor(now - at));
+
+    if (!Number.isFinite(s)) {
+        return "never";
+    }
+
+    if (s < 60) {
+        return "just now";
+    }
+
+    if (s < 3600) {
+        return `${Math.floor(s / 60)} min ago`;
+    }
+
+    if (s < 86400) {
+        return `${Math.floor(s / 3600)} h ago`;
+    }
+
+    const days = Math.floor(s / 86400);
+
+    return days === 1 ? "yesterday" : `${days} days ago`;
+}
+
+
+/** When a device was last here. */
+export function presenceWords(device, now) {
+    if (device.online) {
+        return "Online";
+    }
+
+    const at = device.last_seen_at ?? device.connected_at ?? null;
+
+    return at === null ? "Never connected" : "Seen " + agoWords(at, now);
+}
+
+
+/** What runs on a device, as far as it has told. */
+export function agentWords(device) {
+    const agent = device.agent ?? {};
+    const name = [agent.name, agent.version].filter(isText).join(" ");
+
+    return [device.meta?.os ?? agent.os, name].filter(isText).join(" \u00b7 ");
+}
+
+
+function isText(value) {
+    return typeof value === "string" && value !== "";
+}
+
+
+/** Whether a device matches what was typed: every word somewhere. */
+export function matches(device, query) {
+    const heap = [device.name, device.id, ...(device.tags ?? []),
+                  agentWords(device)].join("\n").toLowerCase();
+
+    return query.toLowerCase().split(/\s+/)
+                .every((word) => heap.includes(word));
+}
+
+
+export function rateWords(bits) {
+    return bits >= 1e6 ? (bits / 1e6).toFixed(1) + " Mbit/s"
+                       : Math.round(bits / 1e3) + " kbit/s";
+}

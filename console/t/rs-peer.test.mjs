@@ -1,0 +1,440 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ *
+ * The path out of statistics, and the lines of RsPeer: generations,
+ * candidates before the answer, heartbeat, when to try again.  The browser's
+ * part is played by the test; real ones are in e2e/.
+ */
+
+import test from "node:test";
+import assert from "node:assert/strict";
+
+import { RsEvent } from "../rs-client.js";
+import { RsPeer, pathOf, samePath, videoOf } from "../rs-peer.js";
+import { HandClock, record } from "./lib.mjs";
+
+
+const HOST = "par_h";
+
+
+class TestSession extends EventTarget {
+    sent = [];
+    paths = [];
+    peers = [];
+    ice = {iceServers: [{urls: ["stun:s.test"]}], iceTransportPolicy: "relay",
+           ttl_s: 300};
+    reachable = true;
+
+    get host() {
+        return this.peers.find((p) => p.role === "host") ?? null;
+    }
+
+    setPeers(peers) {
+        this.peers = peers;
+        this.dispatchEvent(new RsEvent("peers", peers));
+    }
+
+    async freshIce() {
+        return this.ice;
+    }
+
+    send(data, to) {
+        this.sent.push({data, to});
+    }
+
+    reportPath(path) {
+        if (this.reachable) {
+            this.paths.push(path);
+        }
+
+        return this.reachable;
+    }
+
+    say(data, from = HOST) {
+        this.dispatchEvent(new RsEvent("signal", {from, id: 1, data}));
+    }
+}
+
+
+function connectionClass() {
+    return class TestConnection {
+        static all = [];
+
+        static get last() {
+            return TestConnection.all.at(-1);
+        }
+
+        connectionState = "new";
+        added = [];
+        stats = new Map();
+        closed = false;
+
+        constructor(configuration) {
+            this.configuration = configuration;
+            TestConnection.all.push(this);
+        }
+
+        addTransceiver(kind, o) {
+            this.transceiver = [kind, o.direction];
+            return {receiver: {}};
+        }
+
+        createDataChannel(label, o) {
+            this.channel = {label, ...o, readyState: "connecting",
+                            bufferedAmount: 0, sent: [],
+                            send(frame) {
+                                this.sent.push(JSON.parse(frame));
+                            }};
+            return this.channel;
+        }
+
+        async createOffer() {
+            return {type: "offer", sdp: "sdp" + TestConnection.all.length};
+        }
+
+        async setLocalDescription(d) {
+            this.localDescription = d;
+        }
+
+        async setRemoteDescription(d) {
+            if (d.sdp === "bad") {
+                throw new Error("bad sdp");
+            }
+
+            this.remote = d;
+        }
+
+        async addIceCandidate(c) {
+            this.added.push([this.remote !== undefined, c.candidate]);
+        }
+
+        async getStats() {
+            return this.stats;
+        }
+
+        close() {
+            this.closed = true;
+        }
+
+        become(state) {
+            this.connectionState = state;
+            this.onconnectionstatechange?.();
+        }
+
+        open() {
+            this.channel.readyState = "open";
+            this.channel.onopen();
+        }
+
+        hear(message) {
+            this.channel.onmessage?.({data: JSON.stringify(message)});
+        }
+    };
+}
+
+
+const settle = () => new Promise((resolve) => setImmediate(resolve));
+
+
+async function start(host = {id: HOST, role: "host", state: "joined"}) {
+    const session = new TestSession();
+    const clock = new HandClock();
+    const Connection = connectionClass();
+    const peer = new RsPeer({session, clock, RTCPeerConnection: Connection});
+    const seen = record(peer, ["state", "stream", "hello", "path", "video",
+                               "problem"]);
+
+    if (host !== null) {
+        session.setPeers([host]);
+    }
+
+    await settle();
+
+    return {session, clock, Connection, peer, seen,
+            of: (type) => seen.filter((e) => e[0] === type)
+                              .map((e) => e[1])};
+}
+
+
+async function connect(it) {
+    const pc = it.Connection.last;
+
+    pc.ontrack?.({streams: ["stream" + it.Connection.all.length]});
+    pc.become("connected");
+    pc.open();
+    await settle();
+}
+
+
+test("offers video and the input channel to the host, and only then", async () => {
+    const it = await start(null);
+
+    assert.equal(it.peer.state, "waiting");
+    it.session.setPeers([{id: HOST, role: "host", state: "invited"}]);
+    await settle();
+    assert.equal(it.Connection.all.length, 0);
+
+    it.session.setPeers([{id: HOST, role: "host", state: "joined"}]);
+    await settle();
+
+    const pc = it.Connection.last;
+
+    assert.deepEqual(pc.transceiver, ["video", "recvonly"]);
+    assert.equal(pc.channel.label, "rs-input");
+    assert.equal(pc.channel.ordered, true);
+    assert.equal(pc.configuration.iceTransportPolicy, "relay");
+    assert.deepEqual(pc.configuration.iceServers, it.session.ice.iceServers);
+    assert.deepEqual(it.session.sent, [
+        {to: HOST, data: {kind: "offer", pc: 1, sdp: "sdp1"}}]);
+});
+
+
+test("candidates of the host wait for its answer", async () => {
+    const it = await start();
+    const pc = it.Connection.last;
+    const cand = (n, candidate) => it.session.say(
+        {kind: "candidate", pc: n, candidate, sdpMLineIndex: 0});
+
+    cand(1, "one");
+    cand(2, "of another line");
+    it.session.say({kind: "candidate", pc: 1, candidate: "a stranger's",
+                    sdpMLineIndex: 0}, "par_x");
+    it.session.say({kind: "answer", pc: 1, sdp: "answer"});
+    cand(1, "two");
+    await settle();
+    cand(1, "three");
+    await settle();
+
+    assert.deepEqual(pc.added, [[true, "one"], [true, "two"],
+                                [true, "three"]]);
+    assert.deepEqual(pc.remote, {type: "answer", sdp: "answer"});
+});
+
+
+test("its own candidates trickle, the end is an empty one", async () => {
+    const it = await start();
+
+    it.session.sent.length = 0;
+    it.Connection.last.onicecandidate({candidate: {
+        candidate: "candidate:1", sdpMLineIndex: 1, sdpMid: "1"}});
+    it.Connection.last.onicecandidate({candidate: null});
+
+    assert.deepEqual(it.session.sent.map((s) => s.data), [
+        {kind: "candidate", pc: 1, candidate: "candidate:1",
+         sdpMLineIndex: 1, sdpMid: "1"},
+        {kind: "candidate", pc: 1, candidate: "", sdpMLineIndex: 0,
+         sdpMid: ""}]);
+});
+
+
+test("input goes out once the host said hello and takes it", async () => {
+    const it = await start();
+    const pc = it.Connection.last;
+
+    await connect(it);
+    assert.equal(it.peer.send({type: "release"}), false);
+    pc.hear({type: "hello", width: 1280, height: 720, input: true});
+    assert.deepEqual(it.of("hello"), [{width: 1280, height: 720,
+                                       input: true}]);
+    pc.channel.sent.length = 0;
+    assert.equal(it.peer.send({type: "move", x: 1, y: 2}), true);
+
+    /* a congested channel drops moves, never presses */
+    pc.channel.bufferedAmount = 100000;
+    assert.equal(it.peer.send({type: "move", x: 3, y: 4}), false);
+    assert.equal(it.peer.send({type: "release"}), true);
+    assert.deepEqual(pc.channel.sent, [{type: "move", x: 1, y: 2},
+                                       {type: "release"}]);
+});
+
+
+test("a failed line is replaced; the old picture stays until then", async () => {
+    const it = await start();
+    const first = it.Connection.last;
+
+    await connect(it);
+    assert.equal(it.peer.state, "connected");
+    first.become("failed");
+    assert.equal(it.peer.state, "unsteady");
+    it.clock.pass(500);
+    await settle();
+
+    const second = it.Connection.last;
+
+    assert.equal(it.Connection.all.length, 2);
+    assert.equal(it.session.sent.at(-1).data.pc, 2);
+    assert.equal(first.closed, false);
+
+    /* the first is no longer heard */
+    it.session.say({kind: "answer", pc: 1, sdp: "late"});
+    await settle();
+    assert.equal(second.remote, undefined);
+
+    await connect(it);
+    assert.equal(first.closed, true);
+    assert.deepEqual(it.of("stream"), ["stream1", "stream2"]);
+    assert.equal(it.peer.state, "connected");
+});
+
+
+test("a silent host is noticed by its data channel", async () => {
+    const it = await start();
+    const pc = it.Connection.last;
+
+    await connect(it);
+
+    for (let i = 0; i < 10; i++) {
+        it.clock.pass(2000);
+        pc.hear({type: "pong", n: i + 1});
+    }
+
+    assert.deepEqual(pc.channel.sent.map((m) => m.n),
+                     [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+    assert.equal(it.peer.state, "connected");
+
+    it.clock.pass(12000);
+    assert.equal(it.peer.state, "unsteady");
+    await settle();
+    it.clock.pass(500);
+    await settle();
+    assert.equal(it.Connection.all.length, 2);
+});
+
+
+test("tries six times more, then says failed", async () => {
+    const it = await start();
+
+    for (let i = 0; i < 20 && it.peer.state !== "failed"; i++) {
+        it.clock.pass(20000);
+        it.clock.pass(10000);
+        await settle();
+    }
+
+    assert.equal(it.peer.state, "failed");
+    assert.equal(it.Connection.all.length, 7);
+    assert.equal(it.of("problem").at(-1).code, "peer_timeout");
+
+    /* the user may ask again */
+    it.peer.restart();
+    await settle();
+    assert.equal(it.Connection.all.length, 8);
+    assert.equal(it.peer.state, "connecting");
+});
+
+
+test("what the host refuses for good is not tried again", async () => {
+    const it = await start();
+
+    it.session.say({kind: "failed", pc: 1, code: "no_codec",
+                    message: "no encoder"});
+    assert.equal(it.peer.state, "failed");
+    assert.equal(it.of("problem")[0].code, "no_codec");
+    assert.equal(it.of("problem")[0].detail, "no encoder");
+});
+
+
+test("a broken answer counts as a failed line", async () => {
+    const it = await start();
+
+    it.session.say({kind: "answer", pc: 1, sdp: "bad"});
+    await settle();
+    assert.equal(it.of("problem")[0].code, "peer_failed");
+    it.clock.pass(500);
+    await settle();
+    assert.equal(it.Connection.all.length, 2);
+});
+
+
+test("the host leaves: everything is let go; it ends with the session", async () => {
+    const it = await start();
+
+    await connect(it);
+    it.session.setPeers([]);
+    assert.equal(it.Connection.last.closed, true);
+    assert.equal(it.peer.state, "waiting");
+    assert.equal(it.clock.armed, 0);
+
+    it.session.setPeers([{id: "par_h2", role: "host", state: "joined"}]);
+    await settle();
+    assert.equal(it.session.sent.at(-1).to, "par_h2");
+
+    it.session.dispatchEvent(new RsEvent("ended", {}));
+    assert.equal(it.peer.state, "closed");
+    assert.equal(it.Connection.last.closed, true);
+    assert.equal(it.clock.armed, 0);
+});
+
+
+function report(local, remote, rtt) {
+    return [
+        {id: "T", type: "transport", selectedCandidatePairId: "P"},
+        {id: "Q", type: "candidate-pair", localCandidateId: "R"},
+        {id: "P", type: "candidate-pair", localCandidateId: "L",
+         remoteCandidateId: "R", currentRoundTripTime: rtt},
+        {id: "L", type: "local-candidate", ...local},
+        {id: "R", type: "remote-candidate", ...remote},
+    ];
+}
+
+
+test("the path: direct, relayed by either side, protocol to the relay", () => {
+    assert.deepEqual(pathOf(report({candidateType: "host", protocol: "udp"},
+                                   {candidateType: "prflx"}, 0.0124)),
+                     {kind: "direct", protocol: "udp", local: "host",
+                      remote: "prflx", rtt_ms: 12});
+    assert.deepEqual(pathOf(report({candidateType: "relay", protocol: "udp",
+                                    relayProtocol: "tls"},
+                                   {candidateType: "relay"}, 0.03)),
+                     {kind: "relay", protocol: "tls", local: "relay",
+                      remote: "relay", rtt_ms: 30});
+    assert.equal(pathOf(report({candidateType: "srflx", protocol: "udp"},
+                               {candidateType: "relay"}, 0.03)).kind,
+                 "relay");
+    assert.equal(pathOf([{id: "T", type: "transport"}]), null);
+    assert.equal(pathOf([]), null);
+});
+
+
+test("the video's figures", () => {
+    assert.equal(videoOf([]), null);
+    assert.deepEqual(videoOf([{id: "i", type: "inbound-rtp", kind: "video",
+                               frameWidth: 1280, frameHeight: 720,
+                               framesDecoded: 9, framesPerSecond: 14.6,
+                               bytesReceived: 5}]),
+                     {width: 1280, height: 720, frames: 9, fps: 15,
+                      bytes: 5});
+});
+
+
+test("the path is shown each second, reported when it changes", async () => {
+    const it = await start();
+    const pc = it.Connection.last;
+    const set = (local, rtt) => {
+        pc.stats = new Map(report(local, {candidateType: "host"}, rtt)
+                           .map((s) => [s.id, s]));
+    };
+    const second = async () => {
+        it.clock.pass(1000);
+        await settle();
+    };
+    const direct = {candidateType: "host", protocol: "udp"};
+
+    set(direct, 0.01);
+    await connect(it);
+    set(direct, 0.05);
+    await second();
+    it.session.reachable = false;
+    set({candidateType: "relay", relayProtocol: "udp"}, 0.05);
+    await second();
+    it.session.reachable = true;
+    await second();
+    await second();
+
+    assert.deepEqual(it.of("path").map((p) => [p.kind, p.rtt_ms]),
+                     [["direct", 10], ["direct", 50], ["relay", 50],
+                      ["relay", 50], ["relay", 50]]);
+    assert.deepEqual(it.session.paths.map((p) => p.kind),
+                     ["direct", "relay"]);
+    assert.ok(!samePath(null, null));
+});

@@ -1,0 +1,93 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ *
+ * Every error of the protocol has words of its own; times and paths read
+ * like times and paths.
+ */
+
+import test from "node:test";
+import assert from "node:assert/strict";
+
+import { agentWords, agoWords, endWords, errorWords, knownCodes, matches,
+         pathWords, presenceWords, stateWords } from "../rs-words.js";
+import { protocolFile } from "./lib.mjs";
+
+
+test("each code of errors.json has words", () => {
+    const known = new Set(knownCodes());
+
+    for (const {code} of protocolFile("errors.json").errors) {
+        assert.ok(known.has(code), `no words for ${code}`);
+    }
+});
+
+
+test("each reason and state of the protocol has words", () => {
+    const page = ["deleted", "left", "expired", "consent_denied",
+                  "consent_timeout", "host_lost", "device_removed", "policy",
+                  "recorder_lost"];
+    const none = endWords("no such reason");
+
+    for (const reason of page) {
+        assert.notDeepEqual(endWords(reason), none, reason);
+    }
+
+    for (const state of ["waiting_host", "waiting_consent", "connecting",
+                         "active", "ended"])
+    {
+        assert.notEqual(stateWords(state), "Unknown", state);
+    }
+});
+
+
+test("an error tells what happened, what to do, and what to report", () => {
+    assert.deepEqual(errorWords({code: "unavailable", detail: "no Redis",
+                                 request_id: "r1", retry_after_s: 2}), {
+        title: "The gateway is not available right now",
+        help: "Sessions that are running go on. Try again in a moment."
+              + " The gateway asks to wait 2 s.",
+        detail: "unavailable · no Redis · request r1",
+    });
+
+    /* of a newer gateway: its own title */
+    assert.equal(errorWords({code: "teapot", title: "I am a teapot"}).title,
+                 "I am a teapot");
+});
+
+
+test("the path in one line", () => {
+    assert.equal(pathWords({kind: "relay", protocol: "tls", local: "relay",
+                            remote: "relay", rtt_ms: 31}),
+                 "Relayed · TLS · 31\u00a0ms");
+    assert.equal(pathWords({kind: "direct", protocol: "udp", local: "host",
+                            remote: "host", rtt_ms: 0}),
+                 "Direct · UDP · 0\u00a0ms");
+});
+
+
+test("presence", () => {
+    const now = 1000000;
+
+    assert.equal(presenceWords({online: true}, now), "Online");
+    assert.equal(presenceWords({online: false}, now), "Never connected");
+    assert.equal(presenceWords({online: false, last_seen_at: now - 7200},
+                               now), "Seen 2 h ago");
+    assert.equal(agoWords(now + 5, now), "just now");
+    assert.equal(agoWords(now - 59 * 60, now), "59 min ago");
+    assert.equal(agoWords(now - 86400, now), "yesterday");
+    assert.equal(agoWords(now - 86400 * 9, now), "9 days ago");
+});
+
+
+test("search: every word somewhere in name, tags, system", () => {
+    const device = {id: "dev_a", name: "Reception PC", tags: ["berlin"],
+                    meta: {os: "Debian 12"},
+                    agent: {name: "rs-agent", version: "0.1.0"}};
+
+    assert.equal(agentWords(device), "Debian 12 · rs-agent 0.1.0");
+    assert.ok(matches(device, ""));
+    assert.ok(matches(device, "  pc BERLIN "));
+    assert.ok(!matches(device, "pc hamburg"));
+    assert.ok(matches({id: "dev_b"}, "dev_b"));
+});
