@@ -1,0 +1,3 @@
+# Copyright (C) rs-gateway contributors
+#
+# The pieces of util/rs-stack, one file for each kind of process.

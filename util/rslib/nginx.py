@@ -1,0 +1,173 @@
+# Copyright (C) rs-gateway contributors
+#
+# The stack's nginx nodes: the snippets of conf.d/ with this stack's values in
+# front of them.  Each node has its own prefix, pid and logs.
+
+import os
+import socket
+
+from . import files, ports, rest
+from .proc import StackError, wait_for
+
+MAIN = """\
+# made by rs-stack
+{user}worker_processes {workers};
+pid {dir}/nginx.pid;
+error_log {dir}/error.log {level};
+daemon off;
+
+include {conf_d}/rs-main.conf;
+
+events {{
+    worker_connections 4096;
+}}
+
+http {{
+    access_log {dir}/access.log;
+    client_body_temp_path {dir}/body;
+    proxy_temp_path {dir}/proxy;
+    fastcgi_temp_path {dir}/fastcgi;
+    uwsgi_temp_path {dir}/uwsgi;
+    scgi_temp_path {dir}/scgi;
+
+    include {dir}/rs-site.conf;
+    include {conf_d}/rs-http.conf;
+{extra}
+    server {{
+{listen}
+        server_name {names};
+        ssl_certificate {tls}/cert.pem;
+        ssl_certificate_key {tls}/key.pem;
+
+        include {conf_d}/rs-locations.conf;
+    }}
+}}
+"""
+
+
+def _site(stack, index):
+    """What conf.d/rs-site.conf is for a real site."""
+
+    redis = stack.state["redis"]
+    users = redis["users"]
+    user = stack.args.redis_user
+
+    if user not in users:
+        raise StackError(f"redis-schema/acl makes no user \"{user}\" "
+                         f"(it makes: {', '.join(users) or 'none'})")
+
+    lines = [f"rs_redis unix:{redis['socket']} user={user} "
+             f"password_file={users[user]};",
+             f"rs_node node{index + 1};"]
+
+    turn = stack.state.get("turn")
+
+    if turn:
+        lines += [f"rs_stun_server {' '.join(turn['stun_urls'])};",
+                  f"rs_turn_server default {' '.join(turn['turn_urls'])};",
+                  f"rs_turn_secret_file {turn['secret_file']};"]
+
+    lines += ["map \"\" $rs_console_dir {",
+              f"    default {files.top('console')};", "}"]
+
+    return "\n".join(lines) + "\n"
+
+
+def _user(stack):
+    """Workers of a root master run as www-data if it can reach the files."""
+
+    if os.geteuid() != 0:
+        return ""
+
+    name = "root"
+
+    if (files.open_to_all(files.top("console"))
+            and files.open_to_all(stack.dir)
+            and "www-data:" in files.read("/etc/passwd")
+            and files.read("/proc/self/uid_map").split()[0:2] == ["0", "0"]
+            and int(files.read("/proc/self/uid_map").split()[2]) > 65536):
+        name = "www-data"
+
+    return f"user {name};\n"
+
+
+def _ipv6_loopback():
+    try:
+        with socket.socket(socket.AF_INET6) as s:
+            s.bind(("::1", 0))
+            return True
+
+    except OSError:
+        return False
+
+
+def _listen(stack, index):
+    tls, http = stack.base + ports.HTTPS + index, stack.base + ports.HTTP + index
+    ips = [stack.ip]
+
+    # "localhost" is what people type
+
+    if stack.ip != "127.0.0.1":
+        ips.append("127.0.0.1")
+
+    if _ipv6_loopback():
+        ips.append("[::1]")
+
+    lines = [f"listen {ip}:{tls} ssl reuseport;" for ip in ips]
+
+    if stack.args.http:
+        lines += [f"listen {ip}:{http} reuseport;" for ip in ips]
+
+    return "\n".join("        " + line for line in lines)
+
+
+def start(stack, index, tls_dir, names):
+    args = stack.args
+    name = f"node{index + 1}"
+    folder = stack.folder(name)
+
+    # "modules/" of rs-main.conf is below the prefix
+
+    modules = os.path.join(folder, "modules")
+    os.makedirs(modules, exist_ok=True)
+    so = os.path.join(modules, "ngx_http_rs_signal_module.so")
+
+    if os.path.lexists(so):
+        os.unlink(so)
+
+    os.symlink(os.path.abspath(args.module), so)
+
+    files.write(os.path.join(folder, "rs-site.conf"), _site(stack, index))
+
+    conf = files.write(os.path.join(folder, "nginx.conf"), MAIN.format(
+        user=_user(stack), workers=args.workers, dir=folder,
+        level=args.log_level, conf_d=files.top("conf.d"),
+        listen=_listen(stack, index), names=" ".join(names), tls=tls_dir,
+        extra="".join(f"    {line}\n" for line in args.http_conf)))
+
+    log = os.path.join(folder, "error.log")
+    record = stack.run(name, [args.nginx, "-p", folder + "/", "-c", conf,
+                              "-e", log])
+
+    tls_port = stack.base + ports.HTTPS + index
+    base = f"https://{stack.name}:{tls_port}/rs/v1"
+    ca = os.path.join(tls_dir, "ca.pem")
+
+    def ready():
+        status, _ = rest.call("GET", base + "/health/ready", ca=ca,
+                              connect=(stack.ip, tls_port))
+        return status == 200
+
+    wait_for(name, ready, log, record)
+
+    node = {"name": name, "url": f"https://{stack.name}:{tls_port}/",
+            "base": base, "https_port": tls_port, "pid": record["pid"],
+            "error_log": log,
+            "access_log": os.path.join(folder, "access.log"), "conf": conf}
+
+    if args.http:
+        http_port = stack.base + ports.HTTP + index
+        node["http_port"] = http_port
+        node["http_base"] = f"http://{stack.ip}:{http_port}/rs/v1"
+
+    return node

@@ -1,0 +1,90 @@
+# Copyright (C) rs-gateway contributors
+#
+# Which ports a stack uses.  All follow from one base, a multiple of 1000:
+#
+#     base + 80 + i    http of node i (from 0)     base + 443 + i   https
+#     base + 379       Redis                       base + 478       TURN
+#     base + 349       TURN over TLS               base + 600..799  relay
+#
+# A base is taken by binding an abstract unix socket of its name, which the
+# stack's Redis inherits: it is free again when the stack is gone, whatever
+# happened, and leaves no file behind.
+
+import socket
+
+from .proc import StackError
+
+HTTP, HTTPS, REDIS, TURN, TURNS = 80, 443, 379, 478, 349
+RELAY_MIN, RELAY_MAX = 600, 799
+NODES_MAX = 16
+
+
+def _claim(base):
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+
+    try:
+        s.bind(f"\0rs-stack-ports-{base}")
+
+    except OSError:
+        s.close()
+        return None
+
+    return s
+
+
+def _busy(base, ip, nodes):
+    """The first port of BASE somebody else has, or None."""
+
+    tcp = [REDIS, TURN, TURNS]
+    tcp += [HTTP + i for i in range(nodes)] + [HTTPS + i for i in range(nodes)]
+
+    for kind, offsets in ((socket.SOCK_STREAM, tcp),
+                          (socket.SOCK_DGRAM, [TURN])):
+        for offset in offsets:
+            with socket.socket(socket.AF_INET, kind) as s:
+                s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+
+                try:
+                    s.bind((ip, base + offset))
+
+                except OSError as e:
+                    return base + offset, e
+
+    return None
+
+
+def take(base, ip, nodes):
+    """Claims BASE, or any free one when it is 0: gives (base, socket)."""
+
+    if base:
+        if not 1000 <= base <= 64000:
+            raise StackError(f"--port-base {base}: must be 1000 to 64000")
+
+        claim = _claim(base)
+
+        if claim is None:
+            raise StackError(f"--port-base {base}: another stack has it; "
+                             "end that one or take another base")
+
+        busy = _busy(base, ip, nodes)
+
+        if busy:
+            raise StackError(f"--port-base {base}: port {busy[0]} of {ip}: "
+                             f"{busy[1].strerror}")
+
+        return base, claim
+
+    # below the kernel's range for outgoing connections
+
+    for base in range(10000, 32000, 1000):
+        claim = _claim(base)
+
+        if claim is None:
+            continue
+
+        if _busy(base, ip, nodes) is None:
+            return base, claim
+
+        claim.close()
+
+    raise StackError("no free ports: give --port-base")

@@ -1,0 +1,272 @@
+# Copyright (C) rs-gateway contributors
+#
+# A stack: the folder it lives in, its state, and the order of things.
+#
+# DIR/stack.json is what `down` goes by.  It is written after each process is
+# started, so that whatever happens in between can be ended.  It names files
+# with secrets, it holds none.
+
+import fcntl
+import json
+import os
+import stat
+import subprocess
+import sys
+
+from . import agent, desktop, files, nginx, ports, proc, redis, tls, turn
+from .proc import StackError
+
+NAME = "localhost"
+
+
+class Stack:
+    def __init__(self, folder, args=None):
+        self.dir = os.path.abspath(folder)
+        self.args = args
+        self.path = os.path.join(self.dir, "stack.json")
+        self.state = {}
+        self.claim = None
+        self.base = 0
+        self.ip = self.name = ""
+        self._lock = None
+
+    # ---- the folder
+
+    def lock(self):
+        """One rs-stack at a time works on a folder."""
+
+        self._lock = os.open(self.dir, os.O_RDONLY | os.O_DIRECTORY)
+
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+        except BlockingIOError:
+            raise StackError(f"{self.dir}: another rs-stack is at work "
+                             "there") from None
+
+    def unlock(self):
+        os.close(self._lock)
+        self._lock = None
+
+    def folder(self, name):
+        path = os.path.join(self.dir, name)
+        os.makedirs(path, mode=0o700 if name == "secrets" else 0o755,
+                    exist_ok=True)
+
+        return path
+
+    def secret_path(self, name):
+        return os.path.join(self.folder("secrets"), name)
+
+    def load(self):
+        try:
+            self.state = json.loads(files.read(self.path))
+
+        except FileNotFoundError:
+            self.state = {}
+
+        except ValueError:
+            raise StackError(f"{self.path}: not JSON") from None
+
+        return self.state
+
+    def save(self):
+        files.write(self.path, json.dumps(self.state, indent=1) + "\n", 0o600)
+
+    # ---- processes
+
+    def say(self, text):
+        if self.args is not None and not self.args.quiet:
+            print(f"rs-stack: {text}", file=sys.stderr, flush=True)
+
+    def run(self, name, argv, **kw):
+        log = os.path.join(self.folder("log"), f"{name}.log")
+
+        with proc.Shield():
+            record, _ = proc.spawn(name, argv, log, **kw)
+            self.state["processes"].append(record)
+            self.save()
+
+        return record
+
+    def live(self):
+        return [p for p in self.state.get("processes", []) if proc.alive(p)]
+
+    # ---- up
+
+    def up(self):
+        args = self.args
+
+        os.makedirs(self.dir, mode=0o755, exist_ok=True)
+        self.lock()
+        self.load()
+
+        if self.live():
+            raise StackError(f"{self.dir}: a stack is up there already; "
+                             f"rs-stack down --dir {self.dir}")
+
+        for path, cure in ((args.nginx, "make deps"),
+                           (args.module, "make all")):
+            if not os.path.exists(path):
+                raise StackError(f"{path}: no such file: {cure}")
+
+        self.ip = args.ip
+        self.name = NAME if args.ip == "127.0.0.1" or args.localhost \
+            else args.ip
+        self.base, self.claim = ports.take(args.port_base, self.ip, args.nodes)
+        self.state = {"version": 1, "dir": self.dir, "ip": self.ip,
+                      "port_base": self.base, "processes": []}
+        self.save()
+
+        try:
+            self._up()
+
+        except BaseException:
+            self.say("that failed; ending what was started")
+
+            with proc.Shield():
+                self._stop()
+
+            raise
+
+        finally:
+            self.claim.close()
+            self.unlock()
+
+        return self.state
+
+    def _up(self):
+        args, state = self.args, self.state
+        tls_dir = self.folder("tls")
+        names = [NAME, "127.0.0.1", "::1"]
+        names += [n for n in [self.ip, *args.san] if n not in names]
+
+        self.say(f"certificates for {', '.join(names)}")
+        tls.make(tls_dir, names)
+        state["ca"] = os.path.join(tls_dir, "ca.pem")
+
+        self.say(f"Redis on {self.ip}:{self.base + ports.REDIS}")
+        state["redis"] = redis.start(self)
+
+        if args.turn:
+            self.say(f"coturn on {self.ip}:{self.base + ports.TURN}")
+            state["turn"] = turn.start(self, tls_dir)
+
+        state["nodes"] = []
+
+        for i in range(args.nodes):
+            self.say(f"nginx node {i + 1}, {args.workers} workers, on "
+                     f"{self.ip}:{self.base + ports.HTTPS + i}")
+            state["nodes"].append(nginx.start(
+                self, i, tls_dir, [n for n in names if ":" not in n]))
+
+        state["url"] = state["nodes"][0]["url"]
+        state["base"] = state["nodes"][0]["base"]
+
+        self.say("an API key")
+        state["api_key_file"] = self._api_key()
+        self.save()
+
+        if args.desktop or args.agent:
+            self.say(f"a desktop of {desktop.SIZE}")
+            state["desktop"] = desktop.start(self, args.apps)
+
+        if args.agent:
+            self.say("the agent, enrolled as a device")
+            state["agent"] = agent.start(self)
+
+        self.save()
+
+    def _api_key(self):
+        """Made as an operator makes one: by util/rs-key."""
+
+        r = subprocess.run(
+            [files.top("util", "rs-key"), "create", "--socket",
+             self.state["redis"]["socket"], "--user", "default",
+             "--password-file", self.state["redis"]["admin_password_file"],
+             "--name", "rs-stack", "--scopes", "*"],
+            capture_output=True, text=True, check=False)
+
+        if r.returncode:
+            raise StackError(f"rs-key: {(r.stderr or r.stdout).strip()}")
+
+        return files.write(self.secret_path("api-key"),
+                           r.stdout.strip() + "\n", 0o600)
+
+    # ---- down
+
+    def _stop(self):
+        errors = []
+
+        for record in reversed(self.state.get("processes", [])):
+            try:
+                proc.stop(record)
+
+            except StackError as e:
+                errors.append(str(e))
+
+        if errors:
+            raise StackError("; ".join(errors))
+
+        self.state["processes"] = []
+        self.save()
+
+    def down(self):
+        """Ends exactly what up started; again: does nothing."""
+
+        if not os.path.isdir(self.dir):
+            return
+
+        self.lock()
+
+        try:
+            if self.load():
+                self._stop()
+
+        finally:
+            self.unlock()
+
+    # ---- what there is
+
+    def status(self):
+        state = dict(self.load())
+
+        for record in state.get("processes", []):
+            record["alive"] = proc.alive(record)
+
+        state["up"] = bool(state.get("processes")) and all(
+            p["alive"] for p in state["processes"])
+
+        return state
+
+    def environment(self):
+        """For `eval "$(rs-stack env --dir DIR)"`."""
+
+        state = self.load()
+
+        if not state.get("processes"):
+            raise StackError(f"{self.dir}: no stack is up there")
+
+        env = {"RS_DIR": self.dir, "RS_URL": state["url"],
+               "RS_BASE": state["base"], "RS_CA": state["ca"],
+               "RS_API_KEY_FILE": state["api_key_file"],
+               "RS_REDIS_SOCKET": state["redis"]["socket"]}
+
+        if "desktop" in state:
+            env["DISPLAY"] = state["desktop"]["display"]
+            env["XAUTHORITY"] = state["desktop"]["xauthority"]
+
+        if "agent" in state:
+            env["RS_DEVICE_ID"] = state["agent"]["device_id"]
+
+        return env
+
+
+def check_dir(path):
+    """Secrets live below it: nobody else may write there."""
+
+    path = os.path.abspath(path)
+
+    if os.path.isdir(path) and os.stat(path).st_mode & stat.S_IWOTH:
+        raise StackError(f"{path}: anybody can write there; take another "
+                         "--dir")
