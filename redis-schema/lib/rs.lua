@@ -1,0 +1,1930 @@
+#!lua name=rs
+
+-- Copyright (C) rs-gateway contributors
+--
+-- The function library of the remote-support gateway: everything that must
+-- happen atomically in Redis.  docs/design/redis.md is the contract with the
+-- callers, keys/*.json the catalogue of what is stored.
+--
+-- Invariants
+--   * A function touches the keys it was given and no others, and all of
+--     them carry the hash tag of one tenant; it works in Cluster.
+--   * The tenant and the session id are read from the key names, so that an
+--     envelope cannot name another session than the one written.
+--   * Work is bounded by what one session holds (participants, log size) or
+--     by a constant; there is no KEYS, no SCAN.
+--   * A reply is an array whose first element is "ok" or an error code;
+--     numbers travel as text, null as the empty string.
+--   * Refusals come before the first write, except that a ticket is used up
+--     by the attempt.
+--
+-- KEYS and ARGV are named in the comment of each function in calling order;
+-- "members" is the number of members of the session (at most max_par),
+-- "participants" those it ever had (at most 4 x max_par).
+
+local VERSION = 1
+
+local IDEM_TTL = 86400          -- s, how long an Idempotency-Key is kept
+local LEASE_KEEP = 60000        -- ms, a dead lease stays visible for removal
+local LEASES_MAX = 10000        -- live workers returned by one call
+local DSES_MAX = 64             -- live sessions of one device
+local PAGE_MAX = 200            -- ids of one list page
+local TIES_MAX = 64             -- ids of one ms looked through by a cursor
+local ENR_KEEP = 3600           -- s, an enrolment outlives its last use
+local ENR_LIFE = 2592000        -- s, the longest life of an enrolment
+local INDEX_TRIM = 100          -- index entries removed by one create
+local INDEX_FIRST = 1e12        -- ms, no object is older (2001)
+local LOG_KEEP = 60             -- s, the log outlives the end of its session
+local LOG_ENTRY = 64            -- bytes counted for an entry besides its fields
+local TRIM_FIRST, TRIM_LAST = 4, 512    -- entries looked at in one round
+local PAR_TOTAL = 4             -- times max_par: participants ever
+
+local SES = {
+    'kind', 'state', 'device_id', 'host_par', 'policy', 'external_id',
+    'reason', 'metadata', 'created_at', 'expires_at', 'ended_at',
+    'end_reason', 'end_detail', 'path', 'pos', 'epoch', 'replid',
+    'log_bytes', 'invited', 'retain_s', 'max_par', 'trimmed', 'key_id',
+    'key_name', 'asked'
+}
+local SES_OBJ = 15              -- the first of them, after id, are the object
+
+local PAR = { 'id', 'role', 'name', 'external_id', 'state', 'joined_at',
+              'left_at', 'path', 'seq', 'until' }
+local PAR_OBJ = 8
+
+local DEV = { 'name', 'tags', 'group_id', 'meta', 'public_key', 'created_at',
+              'connected_at', 'last_seen_at', 'agent', 'owner', 'version',
+              'epoch', 'enrollment_id' }
+
+local ENR = { 'max_uses', 'uses', 'expires_at', 'created_at', 'group_id',
+              'tags', 'approval' }
+
+
+-- Shared helpers
+
+-- redis.call does not exist yet while the library is loaded.
+
+local function call(...)
+    return redis.call(...)
+end
+
+
+local function int(n)
+    return string.format('%.0f', n)
+end
+
+
+local function now_s()
+    return tonumber(call('TIME')[1])
+end
+
+
+local function now_ms()
+    local t = call('TIME')
+
+    return tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
+end
+
+
+local function tenant_of(key)
+    return (string.match(key, '^rs:{([^}]*)}:'))
+end
+
+
+local function id_of(key)
+    return (string.match(key, '([^:]*)$'))
+end
+
+
+-- A number of the caller's; anything else is its bug, not the client's.
+
+local function number(s)
+    local n = tonumber(s)
+
+    if not n or n < 0 or n > 9007199254740992 or n % 1 ~= 0 then
+        error('rs: "' .. tostring(s) .. '" is not a whole number')
+    end
+
+    return n
+end
+
+
+local function check(keys, nkeys, args, nargs)
+    if #keys ~= nkeys or #args ~= nargs then
+        error('rs: ' .. nkeys .. ' keys and ' .. nargs .. ' arguments wanted, '
+              .. #keys .. ' and ' .. #args .. ' given')
+    end
+end
+
+
+-- Is the caller allowed?  nil: yes, with the key's id and name.
+
+local function auth(key, scope)
+    local h
+
+    if scope == '' then
+        return nil, '', ''
+    end
+
+    h = call('HMGET', key, 'id', 'name', 'scopes')
+
+    if not h[1] then
+        return { 'unauthenticated' }
+    end
+
+    for held in string.gmatch(h[3] or '', '%S+') do
+        if held == '*' or held == scope then
+            return nil, h[1], h[2] or ''
+        end
+    end
+
+    return { 'forbidden' }
+end
+
+
+local function load_fields(key, names)
+    local h = call('HMGET', key, unpack(names))
+    local o = { key = key }
+
+    for i, name in ipairs(names) do
+        o[name] = h[i] or ''
+    end
+
+    return o
+end
+
+
+local function object(id, o, names, n)
+    local flat = { 'id', id }
+
+    for i = 1, n or #names do
+        flat[#flat + 1] = names[i]
+        flat[#flat + 1] = o[names[i]]
+    end
+
+    return flat
+end
+
+
+-- Envelopes
+
+local function publish(worker, kind, tenant, ses, pos, from, to, id, body)
+    call('PUBLISH', 'rs:w:' .. worker,
+         'rs1 ' .. kind .. ' ' .. tenant .. ' ' .. ses .. ' ' .. pos .. ' '
+         .. from .. ' ' .. to .. ' ' .. id .. '\n' .. body)
+end
+
+
+local function worker_of(address)
+    return string.match(address, '^(.+)%.[^.]*$') or address
+end
+
+
+local function fence(key, address, code)
+    publish(worker_of(address), 'fen', tenant_of(key), '-', '-', '-', address,
+            '-', code)
+end
+
+
+-- Positions: "<epoch>-<n>"
+
+local function position(s)
+    local e, n = string.match(s, '^(%d+)%-(%d+)$')
+
+    if not e or #e > 15 or #n > 15 then
+        return nil
+    end
+
+    return tonumber(e), tonumber(n)
+end
+
+
+local function older(a, b)
+    local ae, an = position(a)
+    local be, bn = position(b)
+
+    return ae < be or (ae == be and an < bn)
+end
+
+
+-- Can the log be read on from this position?  It must be one that was given
+-- out, and nothing after it may be trimmed.  A position of an earlier epoch
+-- may be newer than what this server kept of that epoch.
+
+local function readable(s, pos, exists)
+    local e = position(pos)
+
+    if not e then
+        return false
+    end
+
+    if s.pos == '' then
+        return pos == '0-0'
+    end
+
+    if not exists or (s.trimmed ~= '' and older(pos, s.trimmed)) then
+        return false
+    end
+
+    return e < tonumber(s.epoch) or not older(s.pos, pos)
+end
+
+
+local function entries(log, pos, count)
+    local list = {}
+    local found
+
+    if count then
+        found = call('XRANGE', log, '(' .. pos, '+', 'COUNT', int(count))
+
+    else
+        found = call('XRANGE', log, '(' .. pos, '+')
+    end
+
+    for i, e in ipairs(found) do
+        local f = e[2]
+
+        -- fields are written in one order: k, f, t, i, b
+        list[i] = { e[1], f[2], f[4], f[6], f[8], f[10] }
+    end
+
+    return list
+end
+
+
+-- Sessions
+
+local function session(key, now)
+    local s = load_fields(key, SES)
+
+    if s.kind == '' then
+        return nil
+    end
+
+    s.id = id_of(key)
+
+    if s.state ~= 'ended' and now >= tonumber(s.expires_at) then
+        s.state = 'ended'
+        s.ended_at = s.expires_at
+        s.end_reason = 'expired'
+    end
+
+    return s
+end
+
+
+local function session_obj(s)
+    return object(s.id, s, SES, SES_OBJ)
+end
+
+
+local function session_dies(s)
+    return int(tonumber(s.expires_at) + tonumber(s.retain_s))
+end
+
+
+-- The epoch goes up when another server than last time keeps the log.
+
+local function epoch(s, replid)
+    if replid ~= '' and replid ~= s.replid then
+        s.epoch = int(tonumber(s.epoch) + 1)
+        s.replid = replid
+        s.new_epoch = true
+    end
+end
+
+
+local function entry_size(from, to, id, body)
+    return LOG_ENTRY + #from + #to + #id + #body
+end
+
+
+-- Drops the oldest entries until the log has room again: a little more than
+-- asked, so that not each message trims.  The newest entry stays.  A round
+-- looks at twice as many entries as the one before, all rounds at about a
+-- thousand, which is more than one message of the largest size displaces.
+
+local function trim(s, log, limit)
+    local goal = limit - math.floor(limit / 32)
+    local round = TRIM_FIRST
+    local bytes = s.bytes
+    local from = '-'
+    local last, keep
+
+    while bytes > goal and round <= TRIM_LAST do
+        local found = call('XRANGE', log, from, '+', 'COUNT', int(round))
+
+        for _, e in ipairs(found) do
+            local f = e[2]
+
+            if bytes <= goal or e[1] == s.pos then
+                keep = true
+                break
+            end
+
+            bytes = bytes - entry_size(f[4], f[6], f[8], f[10])
+            last = e[1]
+        end
+
+        if keep or not last then
+            break
+        end
+
+        from = '(' .. last
+        round = round * 2
+    end
+
+    if last then
+        local e, n = position(last)
+
+        call('XTRIM', log, 'MINID', '=', int(e) .. '-' .. int(n + 1))
+        s.bytes = bytes
+        s.trimmed = last
+        s.new_trimmed = true
+    end
+end
+
+
+-- Appends one entry and tells each worker that owns a member, once.  The
+-- caller saves the session afterwards.
+
+local function append(s, log, workers, kind, from, to, id, body, limit)
+    local first = s.pos == ''
+    local tenant = tenant_of(log)
+
+    s.pos = call('XADD', log, s.epoch .. '-*', 'k', kind, 'f', from, 't', to,
+                 'i', id, 'b', body)
+    s.bytes = (s.bytes or tonumber(s.log_bytes) or 0)
+              + entry_size(from, to, id, body)
+
+    if first then
+        call('EXPIREAT', log, session_dies(s))
+    end
+
+    if limit and s.bytes > limit then
+        trim(s, log, limit)
+    end
+
+    for _, w in ipairs(workers) do
+        publish(w, kind, tenant, s.id, s.pos, from ~= '' and from or '-',
+                to ~= '' and to or '-', id ~= '' and id or '-', body)
+    end
+
+    return s.pos
+end
+
+
+-- Writes back what append() and epoch() changed, and the fields given.
+
+local function save(s, ...)
+    local set = { ... }
+
+    if s.bytes then
+        s.log_bytes = int(s.bytes)
+        set[#set + 1] = 'pos'
+        set[#set + 1] = s.pos
+        set[#set + 1] = 'log_bytes'
+        set[#set + 1] = s.log_bytes
+    end
+
+    if s.new_epoch then
+        set[#set + 1] = 'epoch'
+        set[#set + 1] = s.epoch
+        set[#set + 1] = 'replid'
+        set[#set + 1] = s.replid
+    end
+
+    if s.new_trimmed then
+        set[#set + 1] = 'trimmed'
+        set[#set + 1] = s.trimmed
+    end
+
+    if #set > 0 then
+        call('HSET', s.key, unpack(set))
+    end
+end
+
+
+-- Members: the hash of addresses, as a table
+
+local function members(mem)
+    local flat = call('HGETALL', mem)
+    local m = {}
+
+    for i = 1, #flat, 2 do
+        m[flat[i]] = flat[i + 1]
+    end
+
+    return m
+end
+
+
+-- The distinct workers of the members, in a fixed order.
+
+local function workers_of(m)
+    local seen, list = {}, {}
+
+    for field, address in pairs(m) do
+        if string.sub(field, 1, 2) == 'a:' and address ~= '' then
+            local w = worker_of(address)
+
+            if not seen[w] then
+                seen[w] = true
+                list[#list + 1] = w
+            end
+        end
+    end
+
+    table.sort(list)
+
+    return list
+end
+
+
+-- Participants: JSON objects of strings, "path" being JSON inside a string
+
+local function participant_put(par, p)
+    local out = {}
+
+    for i, name in ipairs(PAR) do
+        out[i] = '"' .. name .. '":' .. cjson.encode(p[name])
+    end
+
+    call('HSET', par, p.id, '{' .. table.concat(out, ',') .. '}')
+end
+
+
+local function participant(par, id)
+    local text = call('HGET', par, id)
+
+    return text and cjson.decode(text)
+end
+
+
+local function participants(par)
+    local flat = call('HGETALL', par)
+    local list = {}
+
+    for i = 2, #flat, 2 do
+        list[#list + 1] = cjson.decode(flat[i])
+    end
+
+    table.sort(list, function(a, b)
+        return tonumber(a.seq) < tonumber(b.seq)
+    end)
+
+    return list
+end
+
+
+-- A session that is over has nobody in it, whatever was written last.
+
+local function participant_obj(s, p)
+    if s.state == 'ended' and (p.state == 'joined' or p.state == 'away') then
+        p.state = 'left'
+        p.left_at = s.ended_at
+    end
+
+    return object(p.id, p, { select(2, unpack(PAR)) }, PAR_OBJ - 1)
+end
+
+
+local function participant_objs(s, list)
+    local out = {}
+
+    for i, p in ipairs(list) do
+        out[i] = participant_obj(s, p)
+    end
+
+    return out
+end
+
+
+local function participant_new(id, role, name, external_id, seq, til)
+    return { id = id, role = role, name = name, external_id = external_id,
+             state = 'invited', joined_at = '', left_at = '', path = '',
+             seq = int(seq), ['until'] = til }
+end
+
+
+-- Who takes up a place: members, and the invited whose ticket still counts.
+
+local function places(list, now)
+    local n = 0
+
+    for _, p in ipairs(list) do
+        if p.role == 'host' or p.state == 'joined' or p.state == 'away'
+           or (p.state == 'invited' and tonumber(p['until']) > now)
+        then
+            n = n + 1
+        end
+    end
+
+    return n
+end
+
+
+local function ticket_put(tkt, ses, par, ttl)
+    call('HSET', tkt, 'ses', ses, 'par', par)
+    call('EXPIRE', tkt, int(number(ttl)))
+end
+
+
+-- A new ticket for a participant who has one already, used or not.
+
+local function ticket_again(s, par, p, tkt, ttl, now)
+    ticket_put(tkt, s.id, p.id, ttl)
+    p['until'] = int(now + number(ttl))
+    participant_put(par, p)
+end
+
+
+local function joined_body(p)
+    return '{"type":"joined","peer":{"id":' .. cjson.encode(p.id)
+           .. ',"role":' .. cjson.encode(p.role)
+           .. ',"name":' .. (p.name ~= '' and cjson.encode(p.name) or 'null')
+           .. ',"state":' .. cjson.encode(p.state) .. '}}'
+end
+
+
+local function left_body(id, reason)
+    return '{"type":"left","peer":' .. cjson.encode(id)
+           .. ',"reason":' .. cjson.encode(reason) .. '}'
+end
+
+
+local function state_body(s, peer, path)
+    return '{"type":"state","session_state":' .. cjson.encode(s.state)
+           .. (peer and ',"peer":' .. cjson.encode(peer) or '')
+           .. (path and ',"path":' .. path or '') .. '}'
+end
+
+
+-- Ends a session for all: the log says so, the members' workers are told,
+-- and so is a device that was asked in and has not come.  The caller has
+-- removed from m who is gone already.
+
+local function finish(s, m, keys, host_came, now, reason, detail, limit)
+    local dies = int(now + tonumber(s.retain_s))
+
+    append(s, keys.log, workers_of(m), 'end', '', '', '',
+           '{"type":"ended","reason":' .. cjson.encode(reason) .. '}', limit)
+
+    s.state = 'ended'
+    save(s, 'state', 'ended', 'ended_at', int(now), 'end_reason', reason,
+         'end_detail', detail)
+
+    if s.invited ~= '' and not host_came then
+        publish(worker_of(s.invited), 'rvk', tenant_of(s.key), s.id, '-', '-',
+                s.invited, '-', reason)
+    end
+
+    call('EXPIREAT', s.key, dies)
+    call('EXPIREAT', keys.par, dies)
+    call('EXPIREAT', keys.mem, dies)
+    call('EXPIREAT', keys.log,
+         int(now + math.min(LOG_KEEP, tonumber(s.retain_s) + 1)))
+end
+
+
+-- Idempotency: nil to go on, or the reply.  Second result: it is our own
+-- record, of this very id.
+
+local function repeated(idem, hash, id)
+    local h
+
+    if hash == '' then
+        return nil, false
+    end
+
+    h = call('HMGET', idem, 'body', 'id')
+
+    if not h[1] then
+        return nil, false
+    end
+
+    if h[1] ~= hash then
+        return { 'idempotency_mismatch' }
+    end
+
+    if h[2] ~= id then
+        return { 'ok', 'repeated', h[2] }
+    end
+
+    return nil, true
+end
+
+
+local function remember(idem, hash, id)
+    if hash ~= '' then
+        call('HSET', idem, 'body', hash, 'id', id)
+        call('EXPIRE', idem, int(IDEM_TTL))
+    end
+end
+
+
+-- Removes index entries below the score, the oldest ones and a bounded
+-- number of them.
+
+local function index_trim(index, below)
+    local old = call('ZRANGE', index, int(INDEX_FIRST), '(' .. int(below),
+                     'BYSCORE', 'LIMIT', '0', int(INDEX_TRIM))
+
+    if #old > 0 then
+        call('ZREM', index, unpack(old))
+    end
+end
+
+
+-- Library
+
+-- rs_version
+-- KEYS: none.  ARGV: none.
+-- ok: version.  O(1)
+
+local function rs_version(keys, args)
+    check(keys, 0, args, 0)
+
+    return { 'ok', int(VERSION) }
+end
+
+
+-- rs_lease
+-- KEYS: lease.  ARGV: worker, ttl_ms, beacon.
+-- ok: now_ms, {live worker...}; publishes bcn to the worker's own channel.
+-- O(workers)
+
+local function rs_lease(keys, args)
+    local now, live
+
+    check(keys, 1, args, 3)
+
+    now = now_ms()
+
+    call('ZADD', keys[1], int(now + number(args[2])), args[1])
+    call('ZREMRANGEBYSCORE', keys[1], '-inf', int(now - LEASE_KEEP))
+    live = call('ZRANGE', keys[1], '(' .. int(now), '+inf', 'BYSCORE',
+                'LIMIT', '0', int(LEASES_MAX))
+
+    publish(args[1], 'bcn', '-', '-', '-', '-', '-', args[3], '')
+
+    return { 'ok', int(now), live }
+end
+
+
+-- rs_lease_drop
+-- KEYS: lease.  ARGV: worker.
+-- ok.  O(log workers)
+
+local function rs_lease_drop(keys, args)
+    check(keys, 1, args, 1)
+
+    call('ZREM', keys[1], args[1])
+
+    return { 'ok' }
+end
+
+
+-- rs_auth
+-- KEYS: auth.  ARGV: scope.
+-- ok: key id, key name.  Errors: unauthenticated, forbidden.  O(1)
+
+local function rs_auth(keys, args)
+    local no, id, name
+
+    check(keys, 1, args, 1)
+
+    no, id, name = auth(keys[1], args[1])
+
+    return no or { 'ok', id, name }
+end
+
+
+-- rs_key_put
+-- KEYS: key.  ARGV: id, name, scopes.
+-- ok.  O(1)
+
+local function rs_key_put(keys, args)
+    check(keys, 1, args, 3)
+
+    call('HSET', keys[1], 'id', args[1], 'name', args[2], 'scopes', args[3],
+         'created_at', int(now_s()))
+
+    return { 'ok' }
+end
+
+
+-- rs_key_delete
+-- KEYS: key.  ARGV: none.
+-- ok.  Errors: not_found.  O(1)
+
+local function rs_key_delete(keys, args)
+    check(keys, 1, args, 0)
+
+    if call('DEL', keys[1]) == 0 then
+        return { 'not_found' }
+    end
+
+    return { 'ok' }
+end
+
+
+-- rs_index_list
+-- KEYS: auth, index.  ARGV: scope, cursor, limit.
+-- ok: next cursor, {id...}, newest first.
+-- Errors: unauthenticated, forbidden, invalid_value (the cursor).
+-- O(log n + limit)
+--
+-- A cursor is "<score>.<id>" of the last entry given.  When that entry is
+-- gone the list goes on after the place where it stood.
+
+local function rs_index_list(keys, args)
+    local no, limit, start, score, id, rank, found, ids, last
+
+    check(keys, 2, args, 3)
+
+    no = auth(keys[1], args[1])
+    if no then
+        return no
+    end
+
+    limit = math.max(1, math.min(number(args[3]), PAGE_MAX))
+    start = 0
+
+    if args[2] ~= '' then
+        score, id = string.match(args[2], '^(%d+)%.([a-z0-9_]+)$')
+        if not score or #score > 15 then
+            return { 'invalid_value' }
+        end
+
+        rank = call('ZREVRANK', keys[2], id)
+        start = rank and rank + 1
+                or call('ZCOUNT', keys[2], '(' .. score, '+inf')
+    end
+
+    found = call('ZRANGE', keys[2], int(start),
+                 int(start + limit + (rank and 0 or TIES_MAX)), 'REV',
+                 'WITHSCORES')
+    ids = {}
+
+    for i = 1, #found, 2 do
+        local passed = score and not rank and found[i + 1] == score
+                       and found[i] >= id
+
+        if tonumber(found[i + 1]) < INDEX_FIRST then
+            break
+        end
+
+        if not passed then
+            if #ids == limit then
+                return { 'ok', last, ids }
+            end
+
+            ids[#ids + 1] = found[i]
+            last = found[i + 1] .. '.' .. found[i]
+        end
+    end
+
+    return { 'ok', '', ids }
+end
+
+
+-- rs_session_create
+-- KEYS: auth, ses, par, mem, log, idem, sess, dev, dses, tkt...
+-- ARGV: scope, replid, ses id, device id, ttl_s, retain_s, max_par,
+--       body hash, policy, external_id, reason, metadata, host par id, n,
+--       n x (par id, role, name, external_id, ticket ttl_s)
+-- ok: created|repeated, now_s, owner, session obj, key id,
+--     {participant obj...}; or repeated, id of the first session.
+--     Publishes inv.
+-- Errors: unauthenticated, forbidden, idempotency_mismatch, session_ended,
+--         participants_full, not_found, device_offline, limit_reached.
+-- O(n + log sessions)
+
+local function session_again(s, par, tkts, ttls, key_id, now)
+    local list = {}
+
+    for id in string.gmatch(s.asked, '%S+') do
+        list[#list + 1] = participant(par, id)
+    end
+
+    if #list ~= #tkts then
+        return { 'idempotency_mismatch' }
+    end
+
+    for i, p in ipairs(list) do
+        ticket_again(s, par, p, tkts[i], ttls[i], now)
+    end
+
+    return { 'ok', 'repeated', int(now), s.invited, session_obj(s), key_id,
+             participant_objs(s, list) }
+end
+
+
+local function session_new(keys, args, now, key_id, key_name, dev)
+    local ses, par, n = keys[2], keys[3], number(args[14])
+    local expires = now + number(args[5])
+    local dies = int(expires + number(args[6]))
+    local list, asked = {}, {}
+    local s
+
+    participant_put(par, participant_new(args[13], 'host', dev.name, '', 0,
+                                         int(expires)))
+
+    for i = 1, n do
+        local a = 15 + (i - 1) * 5
+        local p = participant_new(args[a], args[a + 1], args[a + 2],
+                                  args[a + 3], i,
+                                  int(now + number(args[a + 4])))
+
+        participant_put(par, p)
+        ticket_put(keys[9 + i], args[3], p.id, args[a + 4])
+        list[i] = p
+        asked[i] = p.id
+    end
+
+    call('HSET', ses, 'kind', 'device', 'state', 'waiting_host',
+         'device_id', args[4], 'host_par', args[13], 'policy', args[9],
+         'external_id', args[10], 'reason', args[11], 'metadata', args[12],
+         'created_at', int(now), 'expires_at', int(expires), 'ended_at', '',
+         'end_reason', '', 'end_detail', '', 'path', '', 'pos', '',
+         'epoch', '1', 'replid', args[2], 'log_bytes', '0',
+         'invited', dev.owner, 'retain_s', args[6], 'max_par', args[7],
+         'trimmed', '', 'key_id', key_id, 'key_name', key_name,
+         'asked', table.concat(asked, ' '))
+
+    call('EXPIREAT', ses, dies)
+    call('EXPIREAT', par, dies)
+
+    s = session(ses, now)
+
+    return { 'ok', 'created', int(now), dev.owner, session_obj(s), key_id,
+             participant_objs(s, list) }
+end
+
+
+local function rs_session_create(keys, args)
+    local n = number(args[14])
+    local no, key_id, key_name, ours, ms, now, dev, life, reply
+
+    check(keys, 9 + n, args, 14 + 5 * n)
+
+    no, key_id, key_name = auth(keys[1], args[1])
+    if no then
+        return no
+    end
+
+    no, ours = repeated(keys[6], args[8], args[3])
+    if no then
+        return no
+    end
+
+    ms = now_ms()
+    now = math.floor(ms / 1000)
+
+    if ours then
+        local s = session(keys[2], now)
+        local ttls = {}
+
+        if not s or s.state == 'ended' then
+            return { 'session_ended' }
+        end
+
+        for i = 1, n do
+            ttls[i] = args[14 + i * 5]
+        end
+
+        return session_again(s, keys[3], { unpack(keys, 10) }, ttls, key_id,
+                             now)
+    end
+
+    if n + 1 > number(args[7]) then
+        return { 'participants_full' }
+    end
+
+    dev = load_fields(keys[8], DEV)
+
+    if dev.created_at == '' then
+        return { 'not_found' }
+    end
+
+    if dev.owner == '' then
+        return { 'device_offline' }
+    end
+
+    call('ZREMRANGEBYSCORE', keys[9], '-inf', int(now))
+
+    if call('ZCARD', keys[9]) >= DSES_MAX then
+        return { 'limit_reached' }
+    end
+
+    reply = session_new(keys, args, now, key_id, key_name, dev)
+
+    remember(keys[6], args[8], args[3])
+
+    -- the longest life of a session seen is kept in the index itself, far
+    -- below the first instant
+
+    life = (number(args[5]) + number(args[6])) * 1000
+    call('ZADD', keys[7], 'GT', int(life), 'life')
+    life = tonumber(call('ZSCORE', keys[7], 'life'))
+    call('ZADD', keys[7], int(ms), args[3])
+    index_trim(keys[7], ms - life)
+
+    call('ZADD', keys[9], int(now + number(args[5])), args[3])
+
+    publish(worker_of(dev.owner), 'inv', tenant_of(keys[2]), args[3], '-',
+            '-', dev.owner, '-', '')
+
+    return reply
+end
+
+
+-- rs_session_retry
+-- KEYS: auth, ses, par, tkt...  ARGV: scope, n, n x ticket ttl_s
+-- ok: as rs_session_create.
+-- Errors: unauthenticated, forbidden, session_ended, idempotency_mismatch.
+-- O(n)
+
+local function rs_session_retry(keys, args)
+    local n = number(args[2])
+    local no, key_id, now, s
+
+    check(keys, 3 + n, args, 2 + n)
+
+    no, key_id = auth(keys[1], args[1])
+    if no then
+        return no
+    end
+
+    now = now_s()
+    s = session(keys[2], now)
+
+    if not s or s.state == 'ended' then
+        return { 'session_ended' }
+    end
+
+    return session_again(s, keys[3], { unpack(keys, 4) },
+                         { unpack(args, 3) }, key_id, now)
+end
+
+
+-- rs_session_get
+-- KEYS: auth, ses, par.  ARGV: scope.
+-- ok: session obj, {participant obj...}.
+-- Errors: unauthenticated, forbidden, not_found.  O(participants)
+
+local function rs_session_get(keys, args)
+    local no, s
+
+    check(keys, 3, args, 1)
+
+    no = auth(keys[1], args[1])
+    if no then
+        return no
+    end
+
+    s = session(keys[2], now_s())
+    if not s then
+        return { 'not_found' }
+    end
+
+    return { 'ok', session_obj(s), participant_objs(s, participants(keys[3])) }
+end
+
+
+-- rs_session_end
+-- KEYS: auth, ses, par, mem, log.
+-- ARGV: scope, reason, detail, device id, replid.
+-- ok: ended|already, device id.  Appends and publishes end; publishes rvk
+--     to the device invited when its host has not joined.
+-- Errors: unauthenticated, forbidden, not_found.  O(members)
+
+local function rs_session_end(keys, args)
+    local no, now, s, host
+
+    check(keys, 5, args, 5)
+
+    no = auth(keys[1], args[1])
+    if no then
+        return no
+    end
+
+    now = now_s()
+    s = session(keys[2], now)
+
+    if not s or (args[4] ~= '' and args[4] ~= s.device_id) then
+        return { 'not_found' }
+    end
+
+    if s.state == 'ended' then
+        return { 'ok', 'already', s.device_id }
+    end
+
+    epoch(s, args[5])
+    host = participant(keys[3], s.host_par)
+
+    finish(s, members(keys[4]), { par = keys[3], mem = keys[4],
+           log = keys[5] }, host and host.state ~= 'invited', now, args[2],
+           args[3])
+
+    return { 'ok', 'ended', s.device_id }
+end
+
+
+-- rs_device_unlink
+-- KEYS: dses.  ARGV: ses id.
+-- ok.  O(1)
+
+local function rs_device_unlink(keys, args)
+    check(keys, 1, args, 1)
+
+    call('ZREM', keys[1], args[1])
+
+    return { 'ok' }
+end
+
+
+-- rs_participant_add
+-- KEYS: auth, ses, par, idem, tkt.
+-- ARGV: scope, par id, role, name, external_id, ticket ttl_s, body hash.
+-- ok: created|repeated, participant obj, expires_at of the ticket; or
+--     repeated, id of the first participant.
+-- Errors: unauthenticated, forbidden, idempotency_mismatch, not_found,
+--         session_ended, participants_full.  O(participants)
+
+local function participant_again(s, par, id, tkt, ttl, now)
+    local p = participant(par, id)
+
+    if not p then
+        return { 'not_found' }
+    end
+
+    ticket_again(s, par, p, tkt, ttl, now)
+
+    return { 'ok', 'repeated', participant_obj(s, p), p['until'] }
+end
+
+
+local function rs_participant_add(keys, args)
+    local no, ours, now, s, list, p, max
+
+    check(keys, 5, args, 7)
+
+    no = auth(keys[1], args[1])
+    if no then
+        return no
+    end
+
+    now = now_s()
+    s = session(keys[2], now)
+
+    if not s or s.kind ~= 'device' then
+        return { 'not_found' }
+    end
+
+    no, ours = repeated(keys[4], args[7], args[2])
+    if no then
+        return no
+    end
+
+    if s.state == 'ended' then
+        return { 'session_ended' }
+    end
+
+    if ours then
+        return participant_again(s, keys[3], args[2], keys[5], args[6], now)
+    end
+
+    list = participants(keys[3])
+    max = tonumber(s.max_par)
+
+    if places(list, now) >= max or #list >= max * PAR_TOTAL then
+        return { 'participants_full' }
+    end
+
+    p = participant_new(args[2], args[3], args[4], args[5],
+                        tonumber(list[#list].seq) + 1,
+                        int(now + number(args[6])))
+
+    participant_put(keys[3], p)
+    ticket_put(keys[5], s.id, p.id, args[6])
+    remember(keys[4], args[7], p.id)
+
+    return { 'ok', 'created', participant_obj(s, p), p['until'] }
+end
+
+
+-- rs_participant_retry
+-- KEYS: auth, ses, par, tkt.  ARGV: scope, par id, ticket ttl_s.
+-- ok: repeated, participant obj, expires_at of the ticket.
+-- Errors: unauthenticated, forbidden, not_found, session_ended.  O(1)
+
+local function rs_participant_retry(keys, args)
+    local no, now, s
+
+    check(keys, 4, args, 3)
+
+    no = auth(keys[1], args[1])
+    if no then
+        return no
+    end
+
+    now = now_s()
+    s = session(keys[2], now)
+
+    if not s then
+        return { 'not_found' }
+    end
+
+    if s.state == 'ended' then
+        return { 'session_ended' }
+    end
+
+    return participant_again(s, keys[3], args[2], keys[4], args[3], now)
+end
+
+
+-- rs_join
+-- KEYS: tkt, ses, par, mem, log.
+-- ARGV: address, replid, resume hash, log_size.
+-- ok: now_s, par id, position, session obj, {participant obj...}.  Appends
+--     joined, and state when the host's coming changes it; publishes fen to
+--     the address the participant had, if any.
+-- Errors: unauthenticated, session_ended.  O(participants)
+
+local function welcome(now, s, id, par)
+    return { 'ok', int(now), id, s.pos, session_obj(s),
+             participant_objs(s, participants(par)) }
+end
+
+
+local function rs_join(keys, args)
+    local tkt = call('HMGET', keys[1], 'ses', 'par')
+    local limit = number(args[4])
+    local now, s, p, m, old, workers
+
+    check(keys, 5, args, 4)
+
+    if not tkt[1] or tkt[1] ~= id_of(keys[2]) then
+        return { 'unauthenticated' }
+    end
+
+    call('DEL', keys[1])
+
+    now = now_s()
+    s = session(keys[2], now)
+
+    if not s or s.state == 'ended' then
+        return { 'session_ended' }
+    end
+
+    p = participant(keys[3], tkt[2])
+    if not p then
+        return { 'unauthenticated' }
+    end
+
+    m = members(keys[4])
+    old = m['a:' .. p.id]
+
+    if old and old ~= '' and old ~= args[1] then
+        fence(keys[2], old, 'replaced')
+    end
+
+    p.state, p.joined_at, p.left_at = 'joined', int(now), ''
+    participant_put(keys[3], p)
+
+    m['a:' .. p.id] = args[1]
+    call('HSET', keys[4], 'a:' .. p.id, args[1], 'i:' .. p.id, '0',
+         'r:' .. p.id, args[3])
+    call('HDEL', keys[4], 'l:' .. p.id)
+    call('EXPIREAT', keys[4], session_dies(s))
+
+    epoch(s, args[2])
+    workers = workers_of(m)
+
+    append(s, keys[5], workers, 'evt', p.id, '', '', joined_body(p), limit)
+
+    if p.role == 'host'
+       and (s.state == 'waiting_host' or s.state == 'waiting_consent')
+    then
+        s.state = 'connecting'
+        append(s, keys[5], workers, 'evt', p.id, '', '', state_body(s), limit)
+        save(s, 'state', s.state)
+
+    else
+        save(s)
+    end
+
+    return welcome(now, s, p.id, keys[3])
+end
+
+
+-- rs_resume
+-- KEYS: ses, par, mem, log.
+-- ARGV: par id, old resume hash, new resume hash, position, address,
+--       replid, log_size.
+-- ok: as rs_join, then {entry...} after the position; publishes fen to the
+--     old address when it had one.
+-- Errors: unauthenticated, session_ended, resume_too_old.
+-- O(participants + entries)
+
+local function rs_resume(keys, args)
+    local id, pos, address = args[1], args[4], args[5]
+    local now = now_s()
+    local s, h, p, reply
+
+    check(keys, 4, args, 7)
+
+    s = session(keys[1], now)
+    h = call('HMGET', keys[3], 'a:' .. id, 'r:' .. id)
+    p = participant(keys[2], id)
+
+    if not s or not p or not h[1] or h[2] ~= args[2] then
+        return { 'unauthenticated' }
+    end
+
+    if s.state == 'ended' then
+        return { 'session_ended' }
+    end
+
+    epoch(s, args[6])
+
+    if not readable(s, pos, call('EXISTS', keys[4]) == 1) then
+        return { 'resume_too_old' }
+    end
+
+    if h[1] ~= '' and h[1] ~= address then
+        fence(keys[1], h[1], 'replaced')
+    end
+
+    p.state = 'joined'
+    participant_put(keys[2], p)
+
+    call('HSET', keys[3], 'a:' .. id, address, 'r:' .. id, args[3])
+    call('HDEL', keys[3], 'l:' .. id)
+    save(s)
+
+    reply = welcome(now, s, id, keys[2])
+    reply[#reply + 1] = entries(keys[4], pos)
+
+    return reply
+end
+
+
+-- rs_append, the hot path
+-- KEYS: ses, mem, log.
+-- ARGV: par id, address, id, to, body, replid, log_size.
+-- ok: position, or dup.
+-- Errors: session_ended, replaced, unknown_peer.  O(members)
+
+local function rs_append(keys, args)
+    local par, to, mem = args[1], args[4], keys[2]
+    local id = number(args[3])
+    local limit = number(args[7])
+    local h, s, m
+
+    check(keys, 3, args, 7)
+
+    h = call('HMGET', keys[1], 'state', 'expires_at', 'epoch', 'replid',
+             'log_bytes', 'pos', 'retain_s')
+
+    if not h[1] or h[1] == 'ended' or now_s() >= tonumber(h[2]) then
+        return { 'session_ended' }
+    end
+
+    m = members(mem)
+
+    if args[2] == '' or m['a:' .. par] ~= args[2] then
+        return { 'replaced' }
+    end
+
+    if id <= tonumber(m['i:' .. par] or 0) then
+        return { 'ok', 'dup' }
+    end
+
+    if to ~= '' and not m['a:' .. to] then
+        return { 'unknown_peer' }
+    end
+
+    s = { key = keys[1], id = id_of(keys[1]), epoch = h[3], replid = h[4],
+          log_bytes = h[5], pos = h[6], expires_at = h[2], retain_s = h[7] }
+
+    epoch(s, args[6])
+    append(s, keys[3], workers_of(m), 'sig', par, to, args[3], args[5], limit)
+    save(s)
+    call('HSET', mem, 'i:' .. par, args[3])
+
+    return { 'ok', s.pos }
+end
+
+
+-- rs_state
+-- KEYS: ses, par, mem, log.
+-- ARGV: par id, address, path JSON, replid, log_size.
+-- ok: position.  Appends state; connecting becomes active.
+-- Errors: session_ended, replaced.  O(members)
+
+local function rs_state(keys, args)
+    local id, path = args[1], args[3]
+    local limit = number(args[5])
+    local s, m, p
+
+    check(keys, 4, args, 5)
+
+    s = session(keys[1], now_s())
+
+    if not s or s.state == 'ended' then
+        return { 'session_ended' }
+    end
+
+    m = members(keys[3])
+    p = participant(keys[2], id)
+
+    if not p or args[2] == '' or m['a:' .. id] ~= args[2] then
+        return { 'replaced' }
+    end
+
+    if s.state == 'connecting' then
+        s.state = 'active'
+    end
+
+    p.path = path
+    participant_put(keys[2], p)
+
+    epoch(s, args[4])
+    append(s, keys[4], workers_of(m), 'evt', id, '', '',
+           state_body(s, id, path ~= '' and path or nil), limit)
+    save(s, 'state', s.state, 'path', path)
+
+    return { 'ok', s.pos }
+end
+
+
+-- rs_leave
+-- KEYS: ses, par, mem, log.
+-- ARGV: par id, address, mode (away, bye, lost), replid, log_size.
+-- ok: away|left|ended|stale, device id.  Appends left, and end when the host
+--     or the last other participant is gone.  O(members)
+
+local function leave_away(s, keys, m, p, address)
+    m['a:' .. p.id] = ''
+    call('HSET', keys[3], 'a:' .. p.id, '', 'l:' .. p.id, address)
+
+    p.state = 'away'
+    participant_put(keys[2], p)
+
+    return { 'ok', 'away', s.device_id }
+end
+
+
+local function alone(m, host)
+    for field in pairs(m) do
+        if string.sub(field, 1, 2) == 'a:' and field ~= 'a:' .. host then
+            return false
+        end
+    end
+
+    return true
+end
+
+
+local function rs_leave(keys, args)
+    local id, address, mode = args[1], args[2], args[3]
+    local limit = number(args[5])
+    local now = now_s()
+    local s, m, p, at, host
+
+    check(keys, 4, args, 5)
+
+    s = session(keys[1], now)
+
+    if not s or s.state == 'ended' then
+        return { 'ok', 'stale', s and s.device_id or '' }
+    end
+
+    m = members(keys[3])
+    p = participant(keys[2], id)
+    at = m['a:' .. id]
+
+    -- who is away is at its last address still, for being lost only
+
+    if at == '' and mode ~= 'away' then
+        at = m['l:' .. id]
+    end
+
+    if not p or address == '' or at ~= address then
+        return { 'ok', 'stale', s.device_id }
+    end
+
+    if mode == 'away' then
+        return leave_away(s, keys, m, p, address)
+    end
+
+    for _, f in ipairs({ 'a:', 'i:', 'r:', 'l:' }) do
+        m[f .. id] = nil
+        call('HDEL', keys[3], f .. id)
+    end
+
+    p.state, p.left_at = 'left', int(now)
+    participant_put(keys[2], p)
+
+    epoch(s, args[4])
+    append(s, keys[4], workers_of(m), 'evt', id, '', '', left_body(id, mode),
+           limit)
+
+    if p.role ~= 'host' and not alone(m, s.host_par) then
+        save(s)
+        return { 'ok', 'left', s.device_id }
+    end
+
+    host = participant(keys[2], s.host_par)
+
+    finish(s, m, { par = keys[2], mem = keys[3], log = keys[4] },
+           host and host.state ~= 'invited', now,
+           p.role == 'host' and mode == 'lost' and 'host_lost' or 'left', '',
+           limit)
+
+    return { 'ok', 'ended', s.device_id }
+end
+
+
+-- rs_range
+-- KEYS: ses, log.  ARGV: position, count.
+-- ok: {entry...} after the position, at most count.
+-- Errors: session_ended (it is gone), resume_too_old.  O(entries)
+
+local function rs_range(keys, args)
+    local count = number(args[2])
+    local s
+
+    check(keys, 2, args, 2)
+
+    s = load_fields(keys[1], SES)
+
+    if s.kind == '' then
+        return { 'session_ended' }
+    end
+
+    if not readable(s, args[1], call('EXISTS', keys[2]) == 1) then
+        return { 'resume_too_old' }
+    end
+
+    return { 'ok', entries(keys[2], args[1], math.max(count, 1)) }
+end
+
+
+-- rs_turn_session
+-- KEYS: auth, ses.  ARGV: scope, ses id, ttl_s.
+-- ok: key id.  Errors: unauthenticated, forbidden.  O(1)
+
+local function rs_turn_session(keys, args)
+    local no, key_id, key_name, now, expires
+
+    check(keys, 2, args, 3)
+
+    no, key_id, key_name = auth(keys[1], args[1])
+    if no then
+        return no
+    end
+
+    now = now_s()
+    expires = now + number(args[3])
+
+    call('HSET', keys[2], 'kind', 'turn', 'state', 'active',
+         'created_at', int(now), 'expires_at', int(expires), 'retain_s', '0',
+         'epoch', '1', 'key_id', key_id, 'key_name', key_name)
+    call('EXPIREAT', keys[2], int(expires))
+
+    return { 'ok', key_id }
+end
+
+
+-- rs_enrollment_create
+-- KEYS: auth, enr, enrs, idem.
+-- ARGV: scope, id, secret hash, max_uses, ttl_s, group_id, tags, approval,
+--       body hash.
+-- ok: created|repeated, enrolment obj; or repeated, id of the first one.
+-- Errors: unauthenticated, forbidden, idempotency_mismatch, not_found (the
+--         one made first is gone).  O(log enrolments)
+
+local function enrollment(key)
+    local e = load_fields(key, ENR)
+
+    return e.max_uses ~= '' and e or nil
+end
+
+
+local function enrollment_obj(key, e)
+    return object(id_of(key), e, ENR)
+end
+
+
+local function rs_enrollment_create(keys, args)
+    local enr = keys[2]
+    local no, ours, ms, now, expires, e
+
+    check(keys, 4, args, 9)
+
+    no = auth(keys[1], args[1])
+    if no then
+        return no
+    end
+
+    no, ours = repeated(keys[4], args[9], args[2])
+    if no then
+        return no
+    end
+
+    if ours then
+        e = enrollment(enr)
+        if not e then
+            return { 'not_found' }
+        end
+
+        call('HSET', enr, 'secret', args[3])
+
+        return { 'ok', 'repeated', enrollment_obj(enr, e) }
+    end
+
+    ms = now_ms()
+    now = math.floor(ms / 1000)
+    expires = now + number(args[5])
+
+    call('HSET', enr, 'secret', args[3], 'max_uses', int(number(args[4])),
+         'uses', '0', 'expires_at', int(expires), 'created_at', int(now),
+         'group_id', args[6], 'tags', args[7], 'approval', args[8])
+    call('EXPIREAT', enr, int(expires + ENR_KEEP))
+    call('ZADD', keys[3], int(ms), args[2])
+    index_trim(keys[3], ms - (ENR_LIFE + ENR_KEEP) * 1000)
+    remember(keys[4], args[9], args[2])
+
+    return { 'ok', 'created', enrollment_obj(enr, enrollment(enr)) }
+end
+
+
+-- rs_enrollment_renew
+-- KEYS: auth, enr.  ARGV: scope, secret hash.
+-- ok: enrolment obj.  Errors: unauthenticated, forbidden, not_found.  O(1)
+
+local function rs_enrollment_renew(keys, args)
+    local no, e
+
+    check(keys, 2, args, 2)
+
+    no = auth(keys[1], args[1])
+    if no then
+        return no
+    end
+
+    e = enrollment(keys[2])
+    if not e then
+        return { 'not_found' }
+    end
+
+    call('HSET', keys[2], 'secret', args[2])
+
+    return { 'ok', enrollment_obj(keys[2], e) }
+end
+
+
+-- rs_enrollment_get
+-- KEYS: auth, enr.  ARGV: scope.
+-- ok: enrolment obj.  Errors: unauthenticated, forbidden, not_found.  O(1)
+
+local function rs_enrollment_get(keys, args)
+    local no, e
+
+    check(keys, 2, args, 1)
+
+    no = auth(keys[1], args[1])
+    if no then
+        return no
+    end
+
+    e = enrollment(keys[2])
+    if not e then
+        return { 'not_found' }
+    end
+
+    return { 'ok', enrollment_obj(keys[2], e) }
+end
+
+
+-- rs_enrollment_delete
+-- KEYS: auth, enr, enrs.  ARGV: scope, id.
+-- ok.  Errors: unauthenticated, forbidden, not_found.  O(log enrolments)
+
+local function rs_enrollment_delete(keys, args)
+    local no
+
+    check(keys, 3, args, 2)
+
+    no = auth(keys[1], args[1])
+    if no then
+        return no
+    end
+
+    call('ZREM', keys[3], args[2])
+
+    if call('DEL', keys[2]) == 0 then
+        return { 'not_found' }
+    end
+
+    return { 'ok' }
+end
+
+
+-- rs_device_create
+-- KEYS: enr, dev, devs.  ARGV: secret hash, device id, public_key, name, meta.
+-- ok: device obj.  Errors: enrollment_invalid, conflict (the id is taken).
+-- O(log devices)
+
+local function device(key)
+    local d = load_fields(key, DEV)
+
+    return d.created_at ~= '' and d or nil
+end
+
+
+local function device_obj(key, d)
+    return object(id_of(key), d, DEV)
+end
+
+
+local function rs_device_create(keys, args)
+    local ms = now_ms()
+    local now = math.floor(ms / 1000)
+    local e, secret
+
+    check(keys, 3, args, 5)
+
+    e = enrollment(keys[1])
+    secret = call('HGET', keys[1], 'secret')
+
+    if not e or secret ~= args[1] or now >= tonumber(e.expires_at)
+       or tonumber(e.uses) >= tonumber(e.max_uses)
+    then
+        return { 'enrollment_invalid' }
+    end
+
+    if call('EXISTS', keys[2]) == 1 then
+        return { 'conflict' }
+    end
+
+    call('HINCRBY', keys[1], 'uses', '1')
+    call('HSET', keys[2], 'name', args[4], 'public_key', args[3],
+         'meta', args[5], 'tags', e.tags, 'group_id', e.group_id,
+         'created_at', int(now), 'enrollment_id', id_of(keys[1]),
+         'version', '1', 'epoch', '0', 'owner', '', 'connected_at', '',
+         'last_seen_at', '', 'agent', '')
+    call('ZADD', keys[3], int(ms), args[2])
+
+    return { 'ok', device_obj(keys[2], device(keys[2])) }
+end
+
+
+-- rs_device_get
+-- KEYS: auth, dev.  ARGV: scope.
+-- ok: device obj.  Errors: unauthenticated, forbidden, not_found.  O(1)
+
+local function rs_device_get(keys, args)
+    local no, d
+
+    check(keys, 2, args, 1)
+
+    no = auth(keys[1], args[1])
+    if no then
+        return no
+    end
+
+    d = device(keys[2])
+    if not d then
+        return { 'not_found' }
+    end
+
+    return { 'ok', device_obj(keys[2], d) }
+end
+
+
+-- rs_device_patch
+-- KEYS: auth, dev.  ARGV: scope, version wanted, then field, value, ...
+--                        (name, tags, group_id)
+-- ok: device obj.  Errors: unauthenticated, forbidden, not_found,
+--                          precondition_failed, unknown_field.  O(1)
+
+local PATCH = { name = true, tags = true, group_id = true }
+
+
+local function rs_device_patch(keys, args)
+    local no, d
+
+    check(keys, 2, args, math.max(2, #args - #args % 2))
+
+    no = auth(keys[1], args[1])
+    if no then
+        return no
+    end
+
+    d = device(keys[2])
+    if not d then
+        return { 'not_found' }
+    end
+
+    if d.version ~= args[2] then
+        return { 'precondition_failed' }
+    end
+
+    for i = 3, #args, 2 do
+        if not PATCH[args[i]] then
+            return { 'unknown_field' }
+        end
+
+        d[args[i]] = args[i + 1]
+    end
+
+    d.version = int(tonumber(d.version) + 1)
+
+    call('HSET', keys[2], 'version', d.version, 'name', d.name,
+         'tags', d.tags, 'group_id', d.group_id)
+
+    return { 'ok', device_obj(keys[2], d) }
+end
+
+
+-- rs_device_delete
+-- KEYS: auth, dev, devs, dses.  ARGV: scope, id, version wanted or empty.
+-- ok: owner, {session id...} for the caller to end; publishes fen
+--     device_removed to the owner.
+-- Errors: unauthenticated, forbidden, not_found, precondition_failed.
+-- O(log devices)
+
+local function live_sessions(dses, now)
+    return call('ZRANGE', dses, '(' .. int(now), '+inf', 'BYSCORE', 'LIMIT',
+                '0', int(DSES_MAX))
+end
+
+
+local function rs_device_delete(keys, args)
+    local no, d, live
+
+    check(keys, 4, args, 3)
+
+    no = auth(keys[1], args[1])
+    if no then
+        return no
+    end
+
+    d = device(keys[2])
+    if not d then
+        return { 'not_found' }
+    end
+
+    if args[3] ~= '' and args[3] ~= d.version then
+        return { 'precondition_failed' }
+    end
+
+    live = live_sessions(keys[4], now_s())
+
+    call('DEL', keys[2], keys[4])
+    call('ZREM', keys[3], args[2])
+
+    if d.owner ~= '' then
+        fence(keys[2], d.owner, 'device_removed')
+    end
+
+    return { 'ok', d.owner, live }
+end
+
+
+-- rs_device_online
+-- KEYS: dev, dses.  ARGV: address, agent JSON.
+-- ok: epoch, {session id...} still live; publishes fen replaced to the
+--     address it had.  Errors: not_found.  O(1)
+
+local function rs_device_online(keys, args)
+    local now, d, e
+
+    check(keys, 2, args, 2)
+
+    d = device(keys[1])
+    if not d then
+        return { 'not_found' }
+    end
+
+    if d.owner ~= '' and d.owner ~= args[1] then
+        fence(keys[1], d.owner, 'replaced')
+    end
+
+    now = now_s()
+    e = call('HINCRBY', keys[1], 'epoch', '1')
+    call('HSET', keys[1], 'owner', args[1], 'connected_at', int(now),
+         'last_seen_at', int(now), 'agent', args[2])
+
+    return { 'ok', int(e), live_sessions(keys[2], now) }
+end
+
+
+-- rs_device_offline
+-- KEYS: dev.  ARGV: address.
+-- ok: gone|stale.  O(1)
+
+local function rs_device_offline(keys, args)
+    check(keys, 1, args, 1)
+
+    if args[1] == '' or call('HGET', keys[1], 'owner') ~= args[1] then
+        return { 'ok', 'stale' }
+    end
+
+    call('HSET', keys[1], 'owner', '', 'last_seen_at', int(now_s()))
+
+    return { 'ok', 'gone' }
+end
+
+
+-- rs_invite
+-- KEYS: ses, par, dses, tkt.  ARGV: address, device id, ticket ttl_s.
+-- ok: session obj, host participant obj, key id, key name.
+-- Errors: session_ended and not_found (the id leaves dses), conflict (the
+--         host has joined).  O(1)
+
+local function rs_invite(keys, args)
+    local now = now_s()
+    local s, p
+
+    check(keys, 4, args, 3)
+
+    s = session(keys[1], now)
+
+    if not s or s.device_id ~= args[2] then
+        call('ZREM', keys[3], id_of(keys[1]))
+        return { 'not_found' }
+    end
+
+    if s.state == 'ended' then
+        call('ZREM', keys[3], s.id)
+        return { 'session_ended' }
+    end
+
+    p = participant(keys[2], s.host_par)
+
+    if not p or p.state ~= 'invited' then
+        return { 'conflict' }
+    end
+
+    call('HSET', keys[1], 'invited', args[1])
+    ticket_put(keys[4], s.id, p.id, args[3])
+
+    return { 'ok', session_obj(s), participant_obj(s, p), s.key_id,
+             s.key_name }
+end
+
+
+-- Registration, one by one: the global functions of Lua do not exist yet
+-- while the library is loaded.  Reading functions may run by FCALL_RO and on
+-- replicas.  What frees memory, ends something or keeps a worker alive runs
+-- also when memory is short.
+
+local WRITE = {}
+local READ = { 'no-writes' }
+local ALWAYS = { 'allow-oom' }
+
+
+local function register(name, callback, flags)
+    redis.register_function({ function_name = name, callback = callback,
+                              flags = flags })
+end
+
+
+register('rs_version', rs_version, READ)
+register('rs_lease', rs_lease, ALWAYS)
+register('rs_lease_drop', rs_lease_drop, ALWAYS)
+register('rs_auth', rs_auth, READ)
+register('rs_key_put', rs_key_put, WRITE)
+register('rs_key_delete', rs_key_delete, ALWAYS)
+register('rs_index_list', rs_index_list, READ)
+register('rs_session_create', rs_session_create, WRITE)
+register('rs_session_retry', rs_session_retry, WRITE)
+register('rs_session_get', rs_session_get, READ)
+register('rs_session_end', rs_session_end, ALWAYS)
+register('rs_device_unlink', rs_device_unlink, ALWAYS)
+register('rs_participant_add', rs_participant_add, WRITE)
+register('rs_participant_retry', rs_participant_retry, WRITE)
+register('rs_join', rs_join, WRITE)
+register('rs_resume', rs_resume, WRITE)
+register('rs_append', rs_append, WRITE)
+register('rs_state', rs_state, WRITE)
+register('rs_leave', rs_leave, ALWAYS)
+register('rs_range', rs_range, READ)
+register('rs_turn_session', rs_turn_session, WRITE)
+register('rs_enrollment_create', rs_enrollment_create, WRITE)
+register('rs_enrollment_renew', rs_enrollment_renew, WRITE)
+register('rs_enrollment_get', rs_enrollment_get, READ)
+register('rs_enrollment_delete', rs_enrollment_delete, ALWAYS)
+register('rs_device_create', rs_device_create, WRITE)
+register('rs_device_get', rs_device_get, READ)
+register('rs_device_patch', rs_device_patch, WRITE)
+register('rs_device_delete', rs_device_delete, ALWAYS)
+register('rs_device_online', rs_device_online, WRITE)
+register('rs_device_offline', rs_device_offline, ALWAYS)
+register('rs_invite', rs_invite, WRITE)
