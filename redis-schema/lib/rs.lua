@@ -583,7 +583,7 @@ local function finish(s, m, keys, host_came, now, reason, detail, limit)
     call('EXPIREAT', keys.par, dies)
     call('EXPIREAT', keys.mem, dies)
     call('EXPIREAT', keys.log,
-         int(now + math.min(LOG_KEEP, tonumber(s.retain_s) + 1)))
+         int(now + math.min(LOG_KEEP, tonumber(s.retain_s))))
 end
 
 
