@@ -138,6 +138,7 @@ export class RsStage extends EventTarget {
         this.#control = control;
         this.#get("stage").dataset.control = String(control);
         this.#get("keys").hidden = !control;
+        this.#renderState();
 
         if (control && !this.#document.querySelector("dialog[open]")) {
             this.#video.focus();
@@ -196,6 +197,7 @@ export class RsStage extends EventTarget {
     }
 
     ended(reason) {
+        this.#session = {...this.#session, state: "ended"};
         this.#last(endWords(reason), "over", "");
     }
 
@@ -215,7 +217,6 @@ export class RsStage extends EventTarget {
     /* the picture stays, dimmed: it is what the user was looking at */
     #last({title, help}, kind, detail) {
         this.#over = true;
-        this.#session = {...this.#session, state: "ended"};
         this.#input?.release();
         this.setControl(false);
         this.#render();
@@ -285,7 +286,10 @@ export class RsStage extends EventTarget {
     #renderState() {
         const parts = [];
 
-        if (!this.#over && this.#socket === "waiting") {
+        if (this.#over && this.#session.state !== "ended") {
+            parts.push("Not connected");
+
+        } else if (!this.#over && this.#socket === "waiting") {
             parts.push("Gateway lost, coming back");
 
         } else if (this.#session.state) {

@@ -1,0 +1,140 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ *
+ * A private fleet by util/rs-stack, with an agent, in a folder of its own;
+ * and a REST client for it.
+ */
+
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { request } from "node:https";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { webcrypto } from "node:crypto";
+import { promisify } from "node:util";
+import { fileURLToPath } from "node:url";
+
+import { RsApi } from "../../console/rs-client.js";
+import { until } from "./wait.mjs";
+
+
+const run = promisify(execFile);
+
+export const TOP = fileURLToPath(new URL("../../", import.meta.url));
+
+const TOOL = join(TOP, "util", "rs-stack");
+
+globalThis.crypto ??= webcrypto;
+
+
+/** fetch() with a CA of one's own, as far as RsApi needs it. */
+function fetchWith(ca) {
+    return (url, init) => new Promise((resolve, reject) => {
+        const req = request(url, {ca, method: init.method,
+                                  headers: init.headers,
+                                  signal: init.signal}, (res) => {
+            const chunks = [];
+
+            res.on("data", (chunk) => chunks.push(chunk));
+            res.on("error", reject);
+            res.on("end", () => {
+                const body = Buffer.concat(chunks);
+
+                resolve(new Response(body.length > 0 ? body : null, {
+                    status: res.statusCode,
+                    headers: Object.entries(res.headers).map(
+                        ([name, value]) => [name, String(value)]),
+                }));
+            });
+        });
+
+        req.on("error", reject);
+        req.end(init.body);
+    });
+}
+
+
+export class Stack {
+    /** Starts one; options are those of rs-stack up. */
+    static async up(options = []) {
+        const dir = await mkdtemp(join(tmpdir(), "rs-e2e-"));
+        const stack = new Stack(dir);
+
+        try {
+            const {stdout} = await run(TOOL, ["up", "--json", "--quiet",
+                                              "--dir", dir, "--ip", "auto",
+                                              ...options],
+                                       {timeout: 90000});
+
+            stack.state = JSON.parse(stdout);
+            stack.key = (await readFile(stack.state.api_key_file, "utf8"))
+                        .trim();
+            stack.api = new RsApi({
+                base: stack.state.base, key: stack.key,
+                fetch: fetchWith(await readFile(stack.state.ca)),
+            });
+
+        } catch (e) {
+            await stack.down();
+            throw e;
+        }
+
+        return stack;
+    }
+
+    constructor(dir) {
+        this.dir = dir;
+    }
+
+    get url() {
+        return this.state.url;
+    }
+
+    get device() {
+        return this.state.agent.device_id;
+    }
+
+    /** Ends exactly what up() started, and removes its folder. */
+    async down() {
+        await run(TOOL, ["down", "--quiet", "--dir", this.dir],
+                  {timeout: 60000});
+        await rm(this.dir, {recursive: true, force: true});
+    }
+
+    /** A session with the stack's device: session and join_url per role. */
+    async session(roles, more = {}) {
+        const session = await this.api.createSession({
+            host: {type: "device", device_id: this.device},
+            participants: roles.map((role) => ({role})),
+            ...more,
+        });
+
+        return {session, links: session.participants
+                                       .filter((p) => p.join_url)
+                                       .map((p) => p.join_url)};
+    }
+
+    /**
+     * As an operator does it: other TURN URLs into the configuration, then a
+     * reload.  Back when a new worker hands them out.
+     */
+    async setTurn(urls) {
+        const node = this.state.nodes[0];
+        const site = join(node.conf, "..", "rs-site.conf");
+        const text = await readFile(site, "utf8");
+
+        await writeFile(site, text.replace(/^rs_turn_server .*$/m,
+            `rs_turn_server default ${urls.join(" ")};`));
+
+        process.kill(node.pid, "SIGHUP");
+
+        await until("reloaded configuration", async () => {
+            const {iceServers} = await this.api.ice({});
+            const given = iceServers.flatMap((s) => s.urls)
+                                    .filter((url) => /^turns?:/.test(url));
+
+            return JSON.stringify(given) === JSON.stringify(urls);
+        });
+    }
+}

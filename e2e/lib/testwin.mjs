@@ -1,0 +1,101 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ *
+ * x11/rs-testwin.c on the stack's desktop: built on first use, its events as
+ * a list that can be waited on.
+ */
+
+import { execFile, spawn } from "node:child_process";
+import { mkdir, rename, stat } from "node:fs/promises";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { join } from "node:path";
+import { promisify } from "node:util";
+
+import { TOP } from "./stack.mjs";
+import { until } from "./wait.mjs";
+
+
+const run = promisify(execFile);
+
+const SOURCE = join(TOP, "e2e", "x11", "rs-testwin.c");
+const PROGRAM = join(TOP, "build", "e2e", "rs-testwin");
+
+/** What is where: the middle of each rectangle, and its colour. */
+export const SPOTS = {
+    red: {x: 200, y: 175, color: [0xe0, 0x20, 0x20]},
+    green: {x: 1000, y: 175, color: [0x20, 0xc0, 0x20]},
+    blue: {x: 200, y: 555, color: [0x20, 0x40, 0xe0]},
+    yellow: {x: 1000, y: 555, color: [0xe0, 0xc0, 0x20]},
+    ground: {x: 500, y: 150, color: [0x20, 0x30, 0x40]},
+};
+
+
+async function build() {
+    const age = async (path) => (await stat(path)).mtimeMs;
+    const built = await age(PROGRAM).catch(() => 0);
+
+    if (built > await age(SOURCE)) {
+        return;
+    }
+
+    const fresh = `${PROGRAM}.${process.pid}`;
+
+    await mkdir(join(PROGRAM, ".."), {recursive: true});
+    await run("cc", ["-O2", "-Wall", "-Wextra", "-Werror", "-o", fresh,
+                     SOURCE, "-lX11"]);
+    await rename(fresh, PROGRAM);
+}
+
+
+export class TestWindow {
+    events = [];
+
+    static async open(desktop) {
+        await build();
+
+        const window = new TestWindow();
+
+        window.child = spawn(PROGRAM, {
+            stdio: ["pipe", "pipe", "inherit"],
+            env: {...process.env, DISPLAY: desktop.display,
+                  XAUTHORITY: desktop.xauthority},
+        });
+
+        createInterface({input: window.child.stdout}).on("line", (line) => {
+            window.events.push(JSON.parse(line));
+        });
+
+        await until("test window on the desktop",
+                    () => window.events.some((e) => e.event === "ready"));
+
+        return window;
+    }
+
+    async close() {
+        if (this.child.exitCode === null) {
+            this.child.stdin.end();
+            await once(this.child, "exit");
+        }
+    }
+
+    /** Forgets what has come so far. */
+    clear() {
+        this.events.length = 0;
+    }
+
+    /** Buttons and keys in order, without moves. */
+    get presses() {
+        return this.events.filter((e) => e.event === "button"
+                                         || e.event === "key");
+    }
+
+    /** The first event that has all of these fields. */
+    wait(fields) {
+        return until(`event ${JSON.stringify(fields)} in the X server; came: ${
+                     JSON.stringify(this.events.slice(-5))}`,
+                     () => this.events.find((e) => Object.entries(fields)
+                         .every(([name, value]) => e[name] === value)));
+    }
+}
