@@ -297,13 +297,16 @@ export class RsInput {
         }
     }
 
+    /** A key down and up again. */
+    press(key, code) {
+        this.#send({type: "key", key, code, down: true});
+        this.#send({type: "key", key, code, down: false});
+    }
+
     /** Text typed on a keyboard without key events (a phone's). */
     text(string) {
-        for (const key of string) {
-            const name = key === "\n" ? "Enter" : key;
-
-            this.#send({type: "key", key: name, code: "", down: true});
-            this.#send({type: "key", key: name, code: "", down: false});
+        for (const character of string) {
+            this.press(character, "");
         }
     }
 

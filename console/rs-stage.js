@@ -12,8 +12,9 @@
  * is not a trap.
  */
 
-import { RsEvent } from "./rs-client.js";
+import { RsEvent, systemClock } from "./rs-client.js";
 import { CHORDS } from "./rs-input.js";
+import { RsTouch } from "./rs-touch.js";
 import { candidateWords, endWords, errorWords, pathWords, protocolWords,
          rateWords, stateWords } from "./rs-words.js";
 import { fillError } from "./rs-view.js";
@@ -35,6 +36,7 @@ const BUSY = {
 export class RsStage extends EventTarget {
     #document;
     #input = null;
+    #touch = null;
     #video;
     #name = "";
     #guest = false;
@@ -55,6 +57,7 @@ export class RsStage extends EventTarget {
         this.#video = this.#get("screen");
         this.#wirePointer();
         this.#wireKeys();
+        this.#wireTyping();
         this.#wireBar();
         this.#wireInvite();
     }
@@ -73,6 +76,7 @@ export class RsStage extends EventTarget {
      */
     show(o) {
         this.#input = o.input;
+        this.#touch = new RsTouch(o.input, systemClock);
         this.#name = o.name;
         this.#guest = o.guest;
         this.#session = {};
@@ -99,7 +103,9 @@ export class RsStage extends EventTarget {
         this.#get("stage").hidden = true;
         this.#get("invite").close();
         this.#video.srcObject = null;
+        this.#touch?.cancel();
         this.#input = null;
+        this.#touch = null;
 
         if (this.#document.fullscreenElement) {
             this.#document.exitFullscreen();
@@ -138,6 +144,7 @@ export class RsStage extends EventTarget {
         this.#control = control;
         this.#get("stage").dataset.control = String(control);
         this.#get("keys").hidden = !control;
+        this.#get("stage-type").hidden = !control;
         this.#renderState();
 
         if (control && !this.#document.querySelector("dialog[open]")) {
@@ -399,11 +406,37 @@ export class RsStage extends EventTarget {
             f(ev);
         }, {passive: false});
 
-        on("pointermove", (ev) => this.#input.move(...at(ev)));
+        on("pointermove", (ev) => {
+            if (ev.pointerType === "touch") {
+                this.#touch.move(ev.pointerId, ...at(ev));
+                return;
+            }
 
-        /* pointerdown comes for the first button only */
+            this.#input.move(...at(ev));
+        });
 
-        on("pointerdown", (ev) => video.setPointerCapture(ev.pointerId));
+        /* of a mouse this comes for its first button only: see mousedown */
+
+        on("pointerdown", (ev) => {
+            video.setPointerCapture(ev.pointerId);
+
+            if (ev.pointerType === "touch") {
+                /* and no mouse events made up from it */
+                ev.preventDefault();
+                this.#touch.down(ev.pointerId, ...at(ev));
+            }
+        });
+
+        on("pointerup", (ev) => {
+            if (ev.pointerType === "touch") {
+                this.#touch.up(ev.pointerId, ...at(ev));
+            }
+        });
+
+        on("pointercancel", () => {
+            this.#touch.cancel();
+            this.#input.release();
+        });
 
         on("mousedown", (ev) => {
             ev.preventDefault();
@@ -415,8 +448,6 @@ export class RsStage extends EventTarget {
             ev.preventDefault();
             this.#input.buttonUp(ev.button, ...at(ev));
         });
-
-        on("pointercancel", () => this.#input.release());
 
         on("wheel", (ev) => {
             ev.preventDefault();
@@ -466,6 +497,40 @@ export class RsStage extends EventTarget {
             if (document.hidden) {
                 this.#input?.release();
             }
+        });
+    }
+
+    /* a phone's keyboard gives text, not keys: an unseen field takes it */
+    #wireTyping() {
+        const field = this.#get("typing");
+        const named = {deleteContentBackward: "Backspace",
+                       insertLineBreak: "Enter",
+                       insertParagraph: "Enter"};
+
+        this.#get("stage-type").addEventListener("click",
+                                                 () => field.focus());
+
+        field.addEventListener("beforeinput", (ev) => {
+            const key = named[ev.inputType];
+
+            if (key && !ev.isComposing) {
+                ev.preventDefault();
+                this.#input?.press(key, key);
+            }
+        });
+
+        field.addEventListener("input", (ev) => {
+            if (ev.isComposing) {
+                return;
+            }
+
+            this.#input?.text(field.value);
+            field.value = "";
+        });
+
+        field.addEventListener("compositionend", () => {
+            this.#input?.text(field.value);
+            field.value = "";
         });
     }
 

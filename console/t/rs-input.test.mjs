@@ -225,3 +225,13 @@ test("a chord is pressed in order and let go in reverse", () => {
         ["key", "Delete", true], ["key", "Delete", false],
         ["key", "AltLeft", false], ["key", "ControlLeft", false]]);
 });
+
+
+test("text becomes key presses, character by character", () => {
+    const {it, sent} = input();
+
+    it.text("aé😀");
+    assert.deepEqual(sent.map((m) => [m.key, m.code, m.down]), [
+        ["a", "", true], ["a", "", false], ["é", "", true], ["é", "", false],
+        ["😀", "", true], ["😀", "", false]]);
+});
