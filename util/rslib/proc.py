@@ -90,7 +90,7 @@ def session_members(sid):
 def spawn(name, argv, log, env=None, cwd=None, pass_fds=()):
     """Starts ARGV; gives the record that stop() wants, and the Popen."""
 
-    with open(log, "ab") as out:
+    with open(log, "wb") as out:
         try:
             p = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out,
                                  stderr=subprocess.STDOUT, env=env, cwd=cwd,
