@@ -23,8 +23,7 @@ typedef struct redisReply        ngx_rs_reply_t;   /* read by accessors only */
 
 typedef struct {
     ngx_str_t                    text;             /* as configured */
-    ngx_str_t                    host;             /* numeric; or unix path */
-    in_port_t                    port;             /* 0: unix socket */
+    ngx_addr_t                   addr;             /* looked up at start */
     ngx_uint_t                   db;
     ngx_str_t                    user;
     ngx_str_t                    password;         /* never logged */
@@ -51,21 +50,34 @@ typedef void (*ngx_rs_redis_message_pt)(void *data, ngx_str_t *channel,
 
 /*
  * NGX_OK or NGX_ERROR with *err set to a sentence; pool owns what conf points
- * to.  url: redis://host[:port][/db] or unix:/path; no password in it.
+ * to.  url: redis://host[:port][/db] or unix:/path; no password in it.  Sets
+ * text, addr and db; may block (host name), for configuration time only.
  */
 ngx_int_t ngx_rs_redis_parse_url(ngx_pool_t *pool, ngx_str_t *url,
     ngx_rs_redis_conf_t *conf, char **err);
 
 /*
- * Starts connecting at once, reconnects for ever with exponential jittered
- * backoff (50 ms to 2 s).  check = 1: before "up" reads INFO (replid,
- * eviction policy).  conf must outlive the link.  NULL: no memory.
+ * A link for commands.  Starts connecting at once, reconnects for ever with
+ * exponential jittered backoff (50 ms to 2 s).  Before "up" it has read INFO:
+ * role, replid, eviction policy.  conf and log must outlive the link.  state
+ * is never called inside this call.  NULL: no memory.
  */
 ngx_rs_redis_t *ngx_rs_redis_create(ngx_rs_redis_conf_t *conf,
     ngx_log_t *log, ngx_rs_redis_state_pt state, void *data);
 
-/* closes; every callback still owed runs with NULL before it returns */
+/*
+ * Closes; what was queued is written if the socket takes it at once.  Every
+ * callback still owed runs with NULL before it returns; state is not called.
+ * Allowed in any callback of the link.
+ */
 void ngx_rs_redis_destroy(ngx_rs_redis_t *rd);
+
+/*
+ * Drops a link that is up, as if it had been lost: callbacks owed run with
+ * NULL, then it connects anew.  reason: a phrase for the log.  Does nothing
+ * on a link that is down.  Allowed in any callback of the link.
+ */
+void ngx_rs_redis_reset(ngx_rs_redis_t *rd, const char *reason);
 
 ngx_uint_t ngx_rs_redis_up(ngx_rs_redis_t *rd);
 
@@ -83,16 +95,19 @@ ngx_int_t ngx_rs_redis_command(ngx_rs_redis_t *rd, ngx_uint_t argc,
     ngx_str_t *argv, ngx_rs_redis_reply_pt handler, void *data);
 
 /*
- * Makes this link a subscriber of one channel: subscribed anew after every
- * connect, "up" is told when Redis has confirmed.  A link that subscribes
- * takes no commands.
+ * A link that listens to one channel: subscribed anew after every connect,
+ * "up" is told when Redis has confirmed.  It takes no commands.  channel is
+ * copied.
  */
 ngx_rs_redis_t *ngx_rs_redis_subscribe(ngx_rs_redis_conf_t *conf,
     ngx_log_t *log, ngx_str_t *channel, ngx_rs_redis_state_pt state,
     ngx_rs_redis_message_pt message, void *data);
 
 
-/* accessors: out of range or of another type gives 0, "", NULL */
+/*
+ * Accessors: out of range or of another type gives 0, "", NULL.  An integer
+ * may also have come as text.
+ */
 
 ngx_uint_t ngx_rs_reply_count(ngx_rs_reply_t *reply);
 ngx_rs_reply_t *ngx_rs_reply_at(ngx_rs_reply_t *reply, ngx_uint_t i);
@@ -102,6 +117,8 @@ int64_t ngx_rs_reply_int(ngx_rs_reply_t *reply, ngx_uint_t i);
 ngx_uint_t ngx_rs_reply_error(ngx_rs_reply_t *reply, ngx_str_t *text);
 /* value of a field in a flat {field, value, ...} array; "" if absent */
 ngx_str_t ngx_rs_reply_field(ngx_rs_reply_t *obj, const char *field);
+/* a reply of INFO: the rest (at most 64 bytes) of the line that begins so */
+ngx_str_t ngx_rs_reply_info(ngx_rs_reply_t *reply, const char *begins);
 
 
 #endif /* _NGX_RS_REDIS_H_INCLUDED_ */
