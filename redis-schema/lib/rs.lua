@@ -27,6 +27,7 @@ local VERSION = 1
 local IDEM_TTL = 86400          -- s, how long an Idempotency-Key is kept
 local LEASE_KEEP = 60000        -- ms, a dead lease stays visible for removal
 local LEASES_MAX = 10000        -- live workers returned by one call
+local KEYS_MAX = 1000           -- API keys of one tenant
 local DSES_MAX = 64             -- live sessions of one device
 local PAGE_MAX = 200            -- ids of one list page
 local TIES_MAX = 64             -- ids of one ms looked through by a cursor
@@ -55,6 +56,8 @@ local PAR_OBJ = 8
 local DEV = { 'name', 'tags', 'group_id', 'meta', 'public_key', 'created_at',
               'connected_at', 'last_seen_at', 'agent', 'owner', 'version',
               'epoch', 'enrollment_id' }
+
+local KEY = { 'name', 'scopes', 'created_at', 'id' }
 
 local ENR = { 'max_uses', 'uses', 'expires_at', 'created_at', 'group_id',
               'tags', 'approval' }
@@ -317,7 +320,14 @@ local function trim(s, log, limit)
         for _, e in ipairs(found) do
             local f = e[2]
 
-            if bytes <= goal or e[1] == s.pos then
+            if e[1] == s.pos then
+                -- nothing else is left: the count is exact again
+                bytes = entry_size(f[4], f[6], f[8], f[10])
+                keep = true
+                break
+            end
+
+            if bytes <= goal then
                 keep = true
                 break
             end
@@ -416,6 +426,21 @@ local function members(mem)
     end
 
     return m
+end
+
+
+-- How many others than this one are members?
+
+local function others(m, id)
+    local n = 0
+
+    for field in pairs(m) do
+        if string.sub(field, 1, 2) == 'a:' and field ~= 'a:' .. id then
+            n = n + 1
+        end
+    end
+
+    return n
 end
 
 
@@ -701,11 +726,24 @@ end
 
 
 -- rs_key_put
--- KEYS: key.  ARGV: id, name, scopes.
--- ok.  O(1)
+-- KEYS: key, or key and keys.  ARGV: id, name, scopes.
+-- ok.  Errors: limit_reached (keys of the tenant).  O(1)
+--
+-- Without keys, the list of the tenant's keys, the key works but is not
+-- listed.
 
 local function rs_key_put(keys, args)
-    check(keys, 1, args, 3)
+    check(keys, math.max(1, math.min(#keys, 2)), args, 3)
+
+    if keys[2] then
+        if call('HLEN', keys[2]) >= KEYS_MAX
+           and call('HEXISTS', keys[2], args[1]) == 0
+        then
+            return { 'limit_reached' }
+        end
+
+        call('HSET', keys[2], args[1], id_of(keys[1]))
+    end
 
     call('HSET', keys[1], 'id', args[1], 'name', args[2], 'scopes', args[3],
          'created_at', int(now_s()))
@@ -715,17 +753,70 @@ end
 
 
 -- rs_key_delete
--- KEYS: key.  ARGV: none.
+-- KEYS: key, or key and keys.  ARGV: none.
 -- ok.  Errors: not_found.  O(1)
 
 local function rs_key_delete(keys, args)
-    check(keys, 1, args, 0)
+    local id
 
-    if call('DEL', keys[1]) == 0 then
+    check(keys, math.max(1, math.min(#keys, 2)), args, 0)
+
+    id = call('HGET', keys[1], 'id')
+
+    if not id then
         return { 'not_found' }
     end
 
+    call('DEL', keys[1])
+
+    if keys[2] then
+        call('HDEL', keys[2], id)
+    end
+
     return { 'ok' }
+end
+
+
+-- rs_key_list
+-- KEYS: keys.  ARGV: none.
+-- ok: {{key id, hash}...}.  O(keys of the tenant, at most 1000)
+
+local function rs_key_list(keys, args)
+    local flat, list
+
+    check(keys, 1, args, 0)
+
+    flat = call('HGETALL', keys[1])
+    list = {}
+
+    for i = 1, #flat, 2 do
+        list[#list + 1] = { flat[i], flat[i + 1] }
+    end
+
+    table.sort(list, function(a, b)
+        return a[1] < b[1]
+    end)
+
+    return { 'ok', list }
+end
+
+
+-- rs_key_get
+-- KEYS: key.  ARGV: none.
+-- ok: key obj.  Errors: not_found.  O(1)
+
+local function rs_key_get(keys, args)
+    local k
+
+    check(keys, 1, args, 0)
+
+    k = load_fields(keys[1], KEY)
+
+    if k.id == '' then
+        return { 'not_found' }
+    end
+
+    return { 'ok', object(k.id, k, KEY, #KEY - 1) }
 end
 
 
@@ -1151,7 +1242,8 @@ end
 -- ok: now_s, par id, position, session obj, {participant obj...}.  Appends
 --     joined, and state when the host's coming changes it; publishes fen to
 --     the address the participant had, if any.
--- Errors: unauthenticated, session_ended.  O(participants)
+-- Errors: unauthenticated, session_ended, participants_full.
+-- O(participants)
 
 local function welcome(now, s, id, par)
     return { 'ok', int(now), id, s.pos, session_obj(s),
@@ -1186,6 +1278,10 @@ local function rs_join(keys, args)
 
     m = members(keys[4])
     old = m['a:' .. p.id]
+
+    if others(m, p.id) >= tonumber(s.max_par) then
+        return { 'participants_full' }
+    end
 
     if old and old ~= '' and old ~= args[1] then
         fence(keys[2], old, 'replaced')
@@ -1378,17 +1474,6 @@ local function leave_away(s, keys, m, p, address)
 end
 
 
-local function alone(m, host)
-    for field in pairs(m) do
-        if string.sub(field, 1, 2) == 'a:' and field ~= 'a:' .. host then
-            return false
-        end
-    end
-
-    return true
-end
-
-
 local function rs_leave(keys, args)
     local id, address, mode = args[1], args[2], args[3]
     local limit = number(args[5])
@@ -1433,7 +1518,7 @@ local function rs_leave(keys, args)
     append(s, keys[4], workers_of(m), 'evt', id, '', '', left_body(id, mode),
            limit)
 
-    if p.role ~= 'host' and not alone(m, s.host_par) then
+    if p.role ~= 'host' and others(m, s.host_par) > 0 then
         save(s)
         return { 'ok', 'left', s.device_id }
     end
@@ -1902,6 +1987,8 @@ register('rs_lease_drop', rs_lease_drop, ALWAYS)
 register('rs_auth', rs_auth, READ)
 register('rs_key_put', rs_key_put, WRITE)
 register('rs_key_delete', rs_key_delete, ALWAYS)
+register('rs_key_list', rs_key_list, READ)
+register('rs_key_get', rs_key_get, READ)
 register('rs_index_list', rs_index_list, READ)
 register('rs_session_create', rs_session_create, WRITE)
 register('rs_session_retry', rs_session_retry, WRITE)

@@ -1,0 +1,165 @@
+# Copyright (C) rs-gateway contributors
+#
+# What the administrator's tools (util/rs-key, redis-schema/load) share: where
+# Redis is, who asks, and how its answers become errors a person can act on.
+# Passwords come from a file or the environment, never from the command line.
+
+import os
+import sys
+from urllib.parse import urlsplit
+
+try:
+    import redis
+except ImportError:
+    sys.exit("python3-redis is missing: apt install python3-redis "
+             "(and run this by /usr/bin/python3)")
+
+VERSION = 1         # of the function library these tools go with
+TIMEOUT_S = 5
+
+
+class AdminError(Exception):
+    """Told to the user as it is."""
+
+
+def add_options(parser):
+    """Adds the options that say which Redis, and as whom."""
+
+    g = parser.add_argument_group("Redis")
+    g.add_argument("--redis", metavar="URL",
+                   default=os.environ.get("RS_REDIS",
+                                          "redis://127.0.0.1:6379/0"),
+                   help="redis://host:port/db, rediss://host:port/db or "
+                        "unix:/path; default: RS_REDIS of the environment, "
+                        "else redis://127.0.0.1:6379/0")
+    g.add_argument("--socket", metavar="PATH",
+                   help="the same as --redis unix:PATH")
+    g.add_argument("--user", metavar="NAME", default="rs-deploy",
+                   help="ACL user (default: rs-deploy)")
+    g.add_argument("--password-file", metavar="FILE",
+                   help="first line: the user's password; default: "
+                        "RS_REDIS_PASSWORD of the environment, else none")
+
+
+def _password(args):
+    if not args.password_file:
+        return os.environ.get("RS_REDIS_PASSWORD") or None
+
+    try:
+        with open(args.password_file, encoding="utf-8") as f:
+            line = f.readline().rstrip("\r\n")
+
+    except (OSError, UnicodeDecodeError) as e:
+        raise AdminError(f"password file: {e}") from None
+
+    if not line:
+        raise AdminError(f"password file {args.password_file}: its first "
+                         "line is empty")
+
+    return line
+
+
+def _place(args):
+    """Where to connect to, as arguments of redis.Redis."""
+
+    if args.socket:
+        return {"unix_socket_path": args.socket}
+
+    url = args.redis
+
+    if url.startswith("unix:"):
+        path = url[len("unix:"):]
+        return {"unix_socket_path": "/" + path.lstrip("/")}
+
+    try:
+        u = urlsplit(url)
+        port = u.port or 6379
+        db = int(u.path.lstrip("/") or 0)
+
+    except ValueError:
+        raise AdminError(f"--redis {url}: not redis://host:port/db") from None
+
+    if u.username or u.password:
+        raise AdminError("--redis: no user or password in the URL; use "
+                         "--user and --password-file")
+
+    if u.scheme not in ("redis", "rediss") or not u.hostname:
+        raise AdminError(f"--redis {url}: not redis://host:port/db, "
+                         "rediss://host:port/db or unix:/path")
+
+    return {"host": u.hostname, "port": port, "db": db,
+            "ssl": u.scheme == "rediss"}
+
+
+def connect(args):
+    """A connection that has answered once; AdminError else."""
+
+    password = _password(args)
+    who = {"username": args.user, "password": password} if password else {}
+
+    client = redis.Redis(socket_timeout=TIMEOUT_S,
+                         socket_connect_timeout=TIMEOUT_S,
+                         decode_responses=True, **_place(args), **who)
+    call(client, "PING")
+
+    return client
+
+
+def call(client, *command):
+    """One command; what Redis refuses becomes an AdminError."""
+
+    try:
+        return client.execute_command(*command)
+
+    except redis.exceptions.AuthenticationError as e:
+        raise AdminError(f"Redis refuses the user or password: {e}; see "
+                         "--user and --password-file") from None
+
+    except redis.exceptions.NoPermissionError as e:
+        raise AdminError(f"the Redis user may not do this: {e}; rs-deploy "
+                         "of redis-schema/acl may") from None
+
+    except redis.exceptions.ConnectionError as e:
+        raise AdminError(f"Redis cannot be reached: {e}") from None
+
+    except redis.exceptions.TimeoutError:
+        raise AdminError(f"Redis did not answer in {TIMEOUT_S} s") from None
+
+    except redis.exceptions.ResponseError as e:
+        if "Function not found" in str(e):
+            raise AdminError("the function library is not loaded: "
+                             "run redis-schema/load first") from None
+
+        raise AdminError(f"Redis: {e}") from None
+
+
+def fcall(client, name, keys, *argv):
+    """One function; what follows its "ok".  AdminError(code) else."""
+
+    reply = call(client, "FCALL", name, len(keys), *keys, *argv)
+
+    if reply[0] != "ok":
+        raise AdminError(reply[0])
+
+    return reply[1:]
+
+
+def check_version(client):
+    """Is the library in Redis the one these tools go with?"""
+
+    have = fcall(client, "rs_version", [])[0]
+
+    if have != str(VERSION):
+        raise AdminError(f"the function library in Redis is version {have}, "
+                         f"this tool goes with {VERSION}: run "
+                         "redis-schema/load of the same release")
+
+
+def main(run):
+    """Runs a tool; exit codes: 0 done, 1 failed, 2 wrong usage."""
+
+    try:
+        sys.exit(run() or 0)
+
+    except AdminError as e:
+        sys.exit(f"{os.path.basename(sys.argv[0])}: {e}")
