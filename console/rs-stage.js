@@ -228,6 +228,7 @@ export class RsStage extends EventTarget {
         this.setControl(false);
         this.#render();
         this.#overlay(kind, title, help, detail, !this.#guest);
+        this.#get(this.#guest ? "stage-leave" : "overlay-retry").focus();
     }
 
     /* the overlay says the most important of what is known */
