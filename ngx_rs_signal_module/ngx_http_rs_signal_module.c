@@ -1,0 +1,1181 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ *
+ * The module: directives, their checks, dispatch of a location's requests,
+ * what a worker builds when it starts and gives back when it ends, and the
+ * wiring of the pointers that go upward between layers.
+ *
+ * There are no globals: the state of a worker process hangs on the main
+ * configuration of its cycle, and whoever needs it is handed that.
+ */
+
+
+#include "ngx_http_rs.h"
+#include "ngx_http_rs_variables.h"
+#include "rs_turn_cred.h"
+
+#include <openssl/rand.h>
+
+
+#define NGX_HTTP_RS_SECRET_FILE_MAX  4096
+
+
+static ngx_int_t ngx_http_rs_handler(ngx_http_request_t *r);
+
+static void ngx_http_rs_store_state(void *data, ngx_uint_t up);
+static void ngx_http_rs_bus_env(ngx_http_rs_main_conf_t *rmcf,
+    rs_env_t *env);
+static ngx_int_t ngx_http_rs_init_process(ngx_cycle_t *cycle);
+static void ngx_http_rs_exit_process(ngx_cycle_t *cycle);
+
+static ngx_int_t ngx_http_rs_preconfiguration(ngx_conf_t *cf);
+static void *ngx_http_rs_create_main_conf(ngx_conf_t *cf);
+static char *ngx_http_rs_init_main_conf(ngx_conf_t *cf, void *conf);
+static void *ngx_http_rs_create_loc_conf(ngx_conf_t *cf);
+static char *ngx_http_rs_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+
+static char *ngx_http_rs_gateway(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_rs_redis(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_rs_node(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_rs_origin(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_rs_agent_host(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_rs_stun_server(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_rs_turn_server(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_rs_turn_secret_file(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_rs_message_rate(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_rs_read_secret(ngx_conf_t *cf, ngx_str_t *name,
+    ngx_str_t *secret);
+static char *ngx_http_rs_check_positive(ngx_conf_t *cf, void *post,
+    void *data);
+static char *ngx_http_rs_check_positive_sec(ngx_conf_t *cf, void *post,
+    void *data);
+static char *ngx_http_rs_check_positive_size(ngx_conf_t *cf, void *post,
+    void *data);
+
+
+static ngx_conf_post_t  ngx_http_rs_positive =
+    { ngx_http_rs_check_positive };
+static ngx_conf_post_t  ngx_http_rs_positive_sec =
+    { ngx_http_rs_check_positive_sec };
+static ngx_conf_post_t  ngx_http_rs_positive_size =
+    { ngx_http_rs_check_positive_size };
+
+static ngx_conf_num_bounds_t  ngx_http_rs_inflight_bounds =
+    { ngx_conf_check_num_bounds, 1, 1000000 };
+static ngx_conf_num_bounds_t  ngx_http_rs_fragments_bounds =
+    { ngx_conf_check_num_bounds, 1, 1024 };
+static ngx_conf_num_bounds_t  ngx_http_rs_participants_bounds =
+    { ngx_conf_check_num_bounds, 2, 64 };
+
+
+#define NGX_HTTP_RS_LOC  NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF
+
+
+static ngx_command_t  ngx_http_rs_commands[] = {
+
+    { ngx_string("rs_gateway"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_rs_gateway,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("rs_redis"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE123,
+      ngx_http_rs_redis,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("rs_redis_timeout"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_rs_main_conf_t, redis.timeout),
+      &ngx_http_rs_positive },
+
+    { ngx_string("rs_redis_connect_timeout"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_rs_main_conf_t, redis.connect_timeout),
+      &ngx_http_rs_positive },
+
+    { ngx_string("rs_redis_inflight"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_rs_main_conf_t, redis.inflight),
+      &ngx_http_rs_inflight_bounds },
+
+    { ngx_string("rs_redis_noeviction"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_rs_main_conf_t, redis.noeviction),
+      NULL },
+
+    { ngx_string("rs_node"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_rs_node,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("rs_lease_ttl"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_rs_main_conf_t, lease_ttl),
+      &ngx_http_rs_positive },
+
+    { ngx_string("rs_origin"),
+      NGX_HTTP_RS_LOC|NGX_CONF_1MORE,
+      ngx_http_rs_origin,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("rs_agent_host"),
+      NGX_HTTP_RS_LOC|NGX_CONF_1MORE,
+      ngx_http_rs_agent_host,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("rs_console_url"),
+      NGX_HTTP_RS_LOC|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_rs_loc_conf_t, console_url),
+      NULL },
+
+    { ngx_string("rs_stun_server"),
+      NGX_HTTP_RS_LOC|NGX_CONF_1MORE,
+      ngx_http_rs_stun_server,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("rs_turn_server"),
+      NGX_HTTP_RS_LOC|NGX_CONF_2MORE,
+      ngx_http_rs_turn_server,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("rs_turn_region"),
+      NGX_HTTP_RS_LOC|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_rs_loc_conf_t, turn_region),
+      NULL },
+
+    { ngx_string("rs_turn_secret_file"),
+      NGX_HTTP_RS_LOC|NGX_CONF_TAKE1,
+      ngx_http_rs_turn_secret_file,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("rs_turn_ttl"),
+      NGX_HTTP_RS_LOC|NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_rs_loc_conf_t, turn_ttl),
+      &ngx_http_rs_positive_sec },
+
+    { ngx_string("rs_message_size"),
+      NGX_HTTP_RS_LOC|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_rs_loc_conf_t, message_size),
+      &ngx_http_rs_positive_size },
+
+    { ngx_string("rs_message_fragments"),
+      NGX_HTTP_RS_LOC|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_rs_loc_conf_t, message_fragments),
+      &ngx_http_rs_fragments_bounds },
+
+    { ngx_string("rs_send_queue"),
+      NGX_HTTP_RS_LOC|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_rs_loc_conf_t, send_queue),
+      &ngx_http_rs_positive_size },
+
+    { ngx_string("rs_message_rate"),
+      NGX_HTTP_RS_LOC|NGX_CONF_TAKE12,
+      ngx_http_rs_message_rate,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("rs_log_rate"),
+      NGX_HTTP_RS_LOC|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_rs_loc_conf_t, log_rate),
+      &ngx_http_rs_positive_size },
+
+    { ngx_string("rs_log_size"),
+      NGX_HTTP_RS_LOC|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_rs_loc_conf_t, log_size),
+      &ngx_http_rs_positive_size },
+
+    { ngx_string("rs_hello_timeout"),
+      NGX_HTTP_RS_LOC|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_rs_loc_conf_t, hello_timeout),
+      &ngx_http_rs_positive },
+
+    { ngx_string("rs_ping_interval"),
+      NGX_HTTP_RS_LOC|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_rs_loc_conf_t, ping_interval),
+      &ngx_http_rs_positive },
+
+    { ngx_string("rs_peer_timeout"),
+      NGX_HTTP_RS_LOC|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_rs_loc_conf_t, peer_timeout),
+      &ngx_http_rs_positive },
+
+    { ngx_string("rs_max_participants"),
+      NGX_HTTP_RS_LOC|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_rs_loc_conf_t, max_participants),
+      &ngx_http_rs_participants_bounds },
+
+    { ngx_string("rs_resume_grace"),
+      NGX_HTTP_RS_LOC|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_rs_loc_conf_t, resume_grace),
+      &ngx_http_rs_positive },
+
+    { ngx_string("rs_ticket_ttl"),
+      NGX_HTTP_RS_LOC|NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_rs_loc_conf_t, ticket_ttl),
+      &ngx_http_rs_positive_sec },
+
+    { ngx_string("rs_session_ttl"),
+      NGX_HTTP_RS_LOC|NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_rs_loc_conf_t, session_ttl),
+      &ngx_http_rs_positive_sec },
+
+    { ngx_string("rs_session_retain"),
+      NGX_HTTP_RS_LOC|NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_rs_loc_conf_t, session_retain),
+      &ngx_http_rs_positive_sec },
+
+    { ngx_string("rs_body_size"),
+      NGX_HTTP_RS_LOC|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_rs_loc_conf_t, body_size),
+      &ngx_http_rs_positive_size },
+
+      ngx_null_command
+};
+
+
+static ngx_http_module_t  ngx_http_rs_signal_module_ctx = {
+    ngx_http_rs_preconfiguration,          /* preconfiguration */
+    NULL,                                  /* postconfiguration */
+
+    ngx_http_rs_create_main_conf,          /* create main configuration */
+    ngx_http_rs_init_main_conf,            /* init main configuration */
+
+    NULL,                                  /* create server configuration */
+    NULL,                                  /* merge server configuration */
+
+    ngx_http_rs_create_loc_conf,           /* create location configuration */
+    ngx_http_rs_merge_loc_conf             /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_http_rs_signal_module = {
+    NGX_MODULE_V1,
+    &ngx_http_rs_signal_module_ctx,        /* module context */
+    ngx_http_rs_commands,                  /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    NULL,                                  /* init module */
+    ngx_http_rs_init_process,              /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    ngx_http_rs_exit_process,              /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+static ngx_int_t
+ngx_http_rs_handler(ngx_http_request_t *r)
+{
+    ngx_str_t                  path;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    /* the part below the base, with one leading slash */
+
+    path.data = r->uri.data + clcf->name.len;
+    path.len = r->uri.len - clcf->name.len;
+
+    if (clcf->name.len && clcf->name.data[clcf->name.len - 1] == '/') {
+        path.data--;
+        path.len++;
+    }
+
+    if (path.len == 0) {
+        ngx_str_set(&path, "/");
+
+    } else if (path.data[0] != '/') {
+        return ngx_http_rs_api_problem(r, RS_E_NOT_FOUND, NULL, NULL);
+    }
+
+    if (path.len == sizeof("/signal") - 1
+        && ngx_memcmp(path.data, "/signal", path.len) == 0)
+    {
+        return ngx_http_rs_upgrade_signal(r);
+    }
+
+    if (path.len == sizeof("/agent") - 1
+        && ngx_memcmp(path.data, "/agent", path.len) == 0)
+    {
+        return ngx_http_rs_upgrade_agent(r);
+    }
+
+    return ngx_http_rs_api_handler(r, &path);
+}
+
+
+static void
+ngx_http_rs_store_state(void *data, ngx_uint_t up)
+{
+    ngx_http_rs_main_conf_t *rmcf = data;
+
+    if (up) {
+        ngx_http_rs_presence_up(rmcf->presence);
+        ngx_http_rs_device_announce(rmcf);
+        ngx_http_rs_session_catch_up(rmcf);
+    }
+}
+
+
+static void
+ngx_http_rs_bus_env(ngx_http_rs_main_conf_t *rmcf, rs_env_t *env)
+{
+    switch (env->kind) {
+
+    case RS_ENV_SIG:
+    case RS_ENV_EVT:
+    case RS_ENV_END:
+        ngx_http_rs_session_env(rmcf, env);
+        break;
+
+    case RS_ENV_INV:
+    case RS_ENV_RVK:
+    case RS_ENV_FEN:
+        ngx_http_rs_device_env(rmcf, env);
+        break;
+
+    default: /* beacons stay in the bus */
+        break;
+    }
+}
+
+
+static ngx_int_t
+ngx_http_rs_init_process(ngx_cycle_t *cycle)
+{
+    u_char                    bytes[8];
+    ngx_log_t                *log;
+    ngx_http_rs_main_conf_t  *rmcf;
+
+    if (ngx_process != NGX_PROCESS_WORKER
+        && ngx_process != NGX_PROCESS_SINGLE)
+    {
+        return NGX_OK;
+    }
+
+    rmcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                               ngx_http_rs_signal_module);
+
+    if (rmcf == NULL || !rmcf->enabled) {
+        return NGX_OK;
+    }
+
+    log = cycle->log;
+
+    if (RAND_bytes(bytes, sizeof(bytes)) != 1) {
+        ngx_log_error(NGX_LOG_EMERG, log, 0, "rs module: RAND_bytes() failed");
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_rs_address_init(rmcf, bytes, cycle->pool) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    rmcf->conns = ngx_http_rs_conns_create(rmcf, log);
+    rmcf->presence = ngx_http_rs_presence_create(rmcf, log);
+    rmcf->sessions = ngx_http_rs_sessions_create(rmcf, log);
+    rmcf->devices = ngx_http_rs_devices_create(rmcf, log);
+
+    if (rmcf->conns == NULL || rmcf->presence == NULL
+        || rmcf->sessions == NULL || rmcf->devices == NULL)
+    {
+        return NGX_ERROR;
+    }
+
+    /* last, for they call up into the above */
+
+    rmcf->store = ngx_http_rs_store_create(rmcf, log,
+                                           ngx_http_rs_store_state, rmcf);
+    rmcf->bus = ngx_http_rs_bus_create(rmcf, log, ngx_http_rs_bus_env,
+                                       ngx_http_rs_session_catch_up);
+
+    if (rmcf->store == NULL || rmcf->bus == NULL) {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_rs_exit_process(ngx_cycle_t *cycle)
+{
+    ngx_http_rs_main_conf_t  *rmcf;
+
+    rmcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                               ngx_http_rs_signal_module);
+
+    if (rmcf == NULL || rmcf->store == NULL) {
+        return;
+    }
+
+    ngx_http_rs_presence_drop(rmcf->presence);
+    ngx_http_rs_bus_destroy(rmcf->bus);
+    ngx_http_rs_store_destroy(rmcf->store);
+}
+
+
+static ngx_int_t
+ngx_http_rs_preconfiguration(ngx_conf_t *cf)
+{
+    return ngx_http_rs_variables_add(cf);
+}
+
+
+static void *
+ngx_http_rs_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_http_rs_main_conf_t  *rmcf;
+
+    rmcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_rs_main_conf_t));
+    if (rmcf == NULL) {
+        return NULL;
+    }
+
+    rmcf->redis.timeout = NGX_CONF_UNSET_MSEC;
+    rmcf->redis.connect_timeout = NGX_CONF_UNSET_MSEC;
+    rmcf->redis.inflight = NGX_CONF_UNSET_UINT;
+    rmcf->redis.noeviction = NGX_CONF_UNSET;
+    rmcf->lease_ttl = NGX_CONF_UNSET_MSEC;
+
+    return rmcf;
+}
+
+
+static char *
+ngx_http_rs_init_main_conf(ngx_conf_t *cf, void *conf)
+{
+    ngx_http_rs_main_conf_t *rmcf = conf;
+
+    u_char    *p, ch;
+    ngx_str_t  host;
+
+    ngx_conf_init_msec_value(rmcf->redis.timeout, 800);
+    ngx_conf_init_msec_value(rmcf->redis.connect_timeout, 500);
+    ngx_conf_init_uint_value(rmcf->redis.inflight, 4096);
+    ngx_conf_init_value(rmcf->redis.noeviction, 1);
+    ngx_conf_init_msec_value(rmcf->lease_ttl, 15000);
+
+    if (rmcf->lease_ttl < 3000) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"rs_lease_ttl\" must be at least 3s");
+        return NGX_CONF_ERROR;
+    }
+
+    if (rmcf->enabled && rmcf->redis.text.len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"rs_gateway\" needs \"rs_redis\" "
+                           "in the http block");
+        return NGX_CONF_ERROR;
+    }
+
+    if (rmcf->node.len) {
+        return NGX_CONF_OK;
+    }
+
+    /* the host name up to its first dot, in the letters an address may have */
+
+    host = cf->cycle->hostname;
+
+    p = ngx_pnalloc(cf->pool, RS_ADDR_NODE_MAX);
+    if (p == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    rmcf->node.data = p;
+
+    while (host.len && *host.data != '.'
+           && rmcf->node.len < RS_ADDR_NODE_MAX)
+    {
+        ch = ngx_tolower(*host.data);
+
+        if ((ch < 'a' || ch > 'z') && (ch < '0' || ch > '9')) {
+            ch = '-';
+        }
+
+        p[rmcf->node.len++] = ch;
+
+        host.data++;
+        host.len--;
+    }
+
+    if (rmcf->node.len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "the host has no name; set \"rs_node\"");
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static void *
+ngx_http_rs_create_loc_conf(ngx_conf_t *cf)
+{
+    ngx_http_rs_loc_conf_t  *rlcf;
+
+    rlcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_rs_loc_conf_t));
+    if (rlcf == NULL) {
+        return NULL;
+    }
+
+    rlcf->origins = NGX_CONF_UNSET_PTR;
+    rlcf->agent_hosts = NGX_CONF_UNSET_PTR;
+    rlcf->stun = NGX_CONF_UNSET_PTR;
+    rlcf->turn = NGX_CONF_UNSET_PTR;
+    rlcf->turn_ttl = NGX_CONF_UNSET;
+
+    rlcf->message_size = NGX_CONF_UNSET_SIZE;
+    rlcf->message_fragments = NGX_CONF_UNSET_UINT;
+    rlcf->send_queue = NGX_CONF_UNSET_SIZE;
+    rlcf->message_rate = NGX_CONF_UNSET_UINT;
+    rlcf->message_burst = NGX_CONF_UNSET_UINT;
+    rlcf->log_rate = NGX_CONF_UNSET_SIZE;
+    rlcf->log_size = NGX_CONF_UNSET_SIZE;
+    rlcf->body_size = NGX_CONF_UNSET_SIZE;
+
+    rlcf->hello_timeout = NGX_CONF_UNSET_MSEC;
+    rlcf->ping_interval = NGX_CONF_UNSET_MSEC;
+    rlcf->peer_timeout = NGX_CONF_UNSET_MSEC;
+    rlcf->resume_grace = NGX_CONF_UNSET_MSEC;
+
+    rlcf->max_participants = NGX_CONF_UNSET_UINT;
+    rlcf->ticket_ttl = NGX_CONF_UNSET;
+    rlcf->session_ttl = NGX_CONF_UNSET;
+    rlcf->session_retain = NGX_CONF_UNSET;
+
+    return rlcf;
+}
+
+
+static char *
+ngx_http_rs_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_http_rs_loc_conf_t *prev = parent;
+    ngx_http_rs_loc_conf_t *conf = child;
+
+    if (conf->origins == NGX_CONF_UNSET_PTR) {
+        conf->origin_any = prev->origin_any;
+    }
+
+    ngx_conf_merge_ptr_value(conf->origins, prev->origins, NULL);
+    ngx_conf_merge_ptr_value(conf->agent_hosts, prev->agent_hosts, NULL);
+    ngx_conf_merge_ptr_value(conf->stun, prev->stun, NULL);
+    ngx_conf_merge_ptr_value(conf->turn, prev->turn, NULL);
+    ngx_conf_merge_str_value(conf->turn_secret, prev->turn_secret, "");
+    ngx_conf_merge_sec_value(conf->turn_ttl, prev->turn_ttl, 300);
+
+    if (conf->console_url == NULL) {
+        conf->console_url = prev->console_url;
+    }
+
+    if (conf->turn_region == NULL) {
+        conf->turn_region = prev->turn_region;
+    }
+
+    ngx_conf_merge_size_value(conf->message_size, prev->message_size, 65536);
+    ngx_conf_merge_uint_value(conf->message_fragments,
+                              prev->message_fragments, 32);
+    ngx_conf_merge_size_value(conf->send_queue, prev->send_queue, 262144);
+    ngx_conf_merge_uint_value(conf->message_rate, prev->message_rate, 50);
+    ngx_conf_merge_uint_value(conf->message_burst, prev->message_burst, 100);
+    ngx_conf_merge_size_value(conf->log_rate, prev->log_rate, 262144);
+    ngx_conf_merge_size_value(conf->log_size, prev->log_size, 1048576);
+    ngx_conf_merge_size_value(conf->body_size, prev->body_size, 65536);
+
+    ngx_conf_merge_msec_value(conf->hello_timeout, prev->hello_timeout, 10000);
+    ngx_conf_merge_msec_value(conf->ping_interval, prev->ping_interval, 25000);
+    ngx_conf_merge_msec_value(conf->peer_timeout, prev->peer_timeout, 60000);
+    ngx_conf_merge_msec_value(conf->resume_grace, prev->resume_grace, 120000);
+
+    ngx_conf_merge_uint_value(conf->max_participants,
+                              prev->max_participants, 16);
+    ngx_conf_merge_sec_value(conf->ticket_ttl, prev->ticket_ttl, 60);
+    ngx_conf_merge_sec_value(conf->session_ttl, prev->session_ttl, 43200);
+    ngx_conf_merge_sec_value(conf->session_retain, prev->session_retain, 3600);
+
+    if (!conf->gateway) {
+        return NGX_CONF_OK;
+    }
+
+    if (conf->turn && conf->turn_secret.len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"rs_turn_server\" needs \"rs_turn_secret_file\", "
+                           "the static-auth-secret of coturn");
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->send_queue < conf->message_size) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"rs_send_queue\" must not be smaller "
+                           "than \"rs_message_size\"");
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_rs_gateway(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_rs_loc_conf_t *rlcf = conf;
+
+    ngx_http_rs_main_conf_t   *rmcf;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    if (rlcf->gateway) {
+        return "is duplicate";
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+#if (NGX_PCRE)
+    if (clcf->regex) {
+        return "needs a location given by a prefix, as \"/rs/v1/\"";
+    }
+#endif
+
+    if (clcf->named || clcf->noname || clcf->name.len == 0) {
+        return "needs a location given by a prefix, as \"/rs/v1/\"";
+    }
+
+    rlcf->gateway = 1;
+    clcf->handler = ngx_http_rs_handler;
+
+    rmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_rs_signal_module);
+    rmcf->enabled = 1;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_rs_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_rs_main_conf_t *rmcf = conf;
+
+    char        *err, *rv;
+    ngx_str_t   *value, name;
+    ngx_uint_t   i;
+
+    if (rmcf->redis.text.len) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_rs_redis_parse_url(cf->pool, &value[1], &rmcf->redis, &err)
+        != NGX_OK)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid \"rs_redis\" value \"%V\": %s",
+                           &value[1], err);
+        return NGX_CONF_ERROR;
+    }
+
+    for (i = 2; i < cf->args->nelts; i++) {
+
+        if (ngx_strncmp(value[i].data, "user=", 5) == 0
+            && value[i].len > 5)
+        {
+            rmcf->redis.user.data = value[i].data + 5;
+            rmcf->redis.user.len = value[i].len - 5;
+            continue;
+        }
+
+        if (ngx_strncmp(value[i].data, "password_file=", 14) == 0
+            && value[i].len > 14)
+        {
+            name.data = value[i].data + 14;
+            name.len = value[i].len - 14;
+
+            rv = ngx_http_rs_read_secret(cf, &name, &rmcf->redis.password);
+            if (rv != NGX_CONF_OK) {
+                return rv;
+            }
+
+            continue;
+        }
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\"", &value[i]);
+        return NGX_CONF_ERROR;
+    }
+
+    if (rmcf->redis.user.len && rmcf->redis.password.len == 0) {
+        return "with \"user=\" needs \"password_file=\"";
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_rs_node(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_rs_main_conf_t *rmcf = conf;
+
+    u_char      ch;
+    ngx_str_t  *value;
+    ngx_uint_t  i;
+
+    if (rmcf->node.len) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (value[1].len == 0 || value[1].len > RS_ADDR_NODE_MAX) {
+        goto invalid;
+    }
+
+    for (i = 0; i < value[1].len; i++) {
+        ch = value[1].data[i];
+
+        if ((ch < 'a' || ch > 'z') && (ch < '0' || ch > '9') && ch != '-') {
+            goto invalid;
+        }
+    }
+
+    rmcf->node = value[1];
+
+    return NGX_CONF_OK;
+
+invalid:
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid \"rs_node\" value \"%V\": "
+                       "1 to 32 of a-z, 0-9 and \"-\"", &value[1]);
+    return NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_http_rs_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_rs_loc_conf_t *rlcf = conf;
+
+    rs_str_t   *origin;
+    ngx_str_t  *value;
+    ngx_uint_t  i;
+
+    if (rlcf->origins != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    rlcf->origins = ngx_array_create(cf->pool, cf->args->nelts - 1,
+                                     sizeof(rs_str_t));
+    if (rlcf->origins == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (cf->args->nelts == 2 && value[1].len == 3
+        && ngx_strncmp(value[1].data, "any", 3) == 0)
+    {
+        rlcf->origin_any = 1;
+        return NGX_CONF_OK;
+    }
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (rs_ws_origin_check(ngx_http_rs_slice(&value[i])) != RS_OK) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid origin \"%V\": "
+                               "scheme://host[:port] and nothing after it",
+                               &value[i]);
+            return NGX_CONF_ERROR;
+        }
+
+        origin = ngx_array_push(rlcf->origins);
+        if (origin == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        *origin = ngx_http_rs_slice(&value[i]);
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_rs_agent_host(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_rs_loc_conf_t *rlcf = conf;
+
+    ngx_str_t   *value, *host;
+    ngx_uint_t   i;
+
+    if (rlcf->agent_hosts != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    rlcf->agent_hosts = ngx_array_create(cf->pool, cf->args->nelts - 1,
+                                         sizeof(ngx_str_t));
+    if (rlcf->agent_hosts == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (value[i].len == 0
+            || ngx_strlchr(value[i].data, value[i].data + value[i].len, '/'))
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid host \"%V\": a name without "
+                               "scheme, port or path", &value[i]);
+            return NGX_CONF_ERROR;
+        }
+
+        host = ngx_array_push(rlcf->agent_hosts);
+        if (host == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        ngx_strlow(value[i].data, value[i].data, value[i].len);
+        *host = value[i];
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* appends the checked URLs value[from..] to urls */
+
+static char *
+ngx_http_rs_add_urls(ngx_conf_t *cf, ngx_array_t *urls, ngx_uint_t from,
+    ngx_uint_t turn)
+{
+    rs_str_t   *url;
+    rs_err_e    rc;
+    ngx_str_t  *value;
+    ngx_uint_t  i;
+
+    value = cf->args->elts;
+
+    for (i = from; i < cf->args->nelts; i++) {
+
+        rc = turn ? rs_ice_check_turn_url(ngx_http_rs_slice(&value[i]))
+                  : rs_ice_check_stun_url(ngx_http_rs_slice(&value[i]));
+
+        if (rc != RS_OK) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid URL \"%V\": %s", &value[i],
+                               turn ? "turn:host[:port][?transport=udp|tcp] "
+                                      "or turns:host[:port][?transport=tcp]"
+                                    : "stun:host[:port]");
+            return NGX_CONF_ERROR;
+        }
+
+        url = ngx_array_push(urls);
+        if (url == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        *url = ngx_http_rs_slice(&value[i]);
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_rs_stun_server(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_rs_loc_conf_t *rlcf = conf;
+
+    if (rlcf->stun == NGX_CONF_UNSET_PTR) {
+        rlcf->stun = ngx_array_create(cf->pool, 4, sizeof(rs_str_t));
+        if (rlcf->stun == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return ngx_http_rs_add_urls(cf, rlcf->stun, 1, 0);
+}
+
+
+static char *
+ngx_http_rs_turn_server(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_rs_loc_conf_t *rlcf = conf;
+
+    ngx_str_t                  *value;
+    ngx_http_rs_turn_server_t  *ts;
+
+    value = cf->args->elts;
+
+    if (rlcf->turn == NGX_CONF_UNSET_PTR) {
+        rlcf->turn = ngx_array_create(cf->pool, 4,
+                                      sizeof(ngx_http_rs_turn_server_t));
+        if (rlcf->turn == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    ts = ngx_array_push(rlcf->turn);
+    if (ts == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ts->region = value[1];
+
+    if (ngx_array_init(&ts->urls, cf->pool, 4, sizeof(rs_str_t)) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return ngx_http_rs_add_urls(cf, &ts->urls, 2, 1);
+}
+
+
+static char *
+ngx_http_rs_turn_secret_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_rs_loc_conf_t *rlcf = conf;
+
+    char       *rv;
+    ngx_str_t  *value;
+
+    if (rlcf->turn_secret.data) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    rv = ngx_http_rs_read_secret(cf, &value[1], &rlcf->turn_secret);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    if (rs_turn_secret_check(ngx_http_rs_slice(&rlcf->turn_secret)) != RS_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "the TURN secret in \"%V\" is too short or a "
+                           "well-known example; make one with "
+                           "\"openssl rand -hex 32\"", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_rs_message_rate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_rs_loc_conf_t *rlcf = conf;
+
+    ngx_int_t   n;
+    ngx_str_t  *value;
+
+    if (rlcf->message_rate != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    n = ngx_atoi(value[1].data, value[1].len);
+    if (n < 1 || n > 1000000) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid rate \"%V\": 1 to 1000000 messages "
+                           "per second", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    rlcf->message_rate = n;
+    rlcf->message_burst = 2 * n;
+
+    if (cf->args->nelts == 2) {
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_strncmp(value[2].data, "burst=", 6) == 0) {
+        n = ngx_atoi(value[2].data + 6, value[2].len - 6);
+
+    } else {
+        n = NGX_ERROR;
+    }
+
+    if (n < 1 || n > 1000000) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\"", &value[2]);
+        return NGX_CONF_ERROR;
+    }
+
+    rlcf->message_burst = n;
+
+    return NGX_CONF_OK;
+}
+
+
+/* one line of a small file; blanks around it are not part of the secret */
+
+static char *
+ngx_http_rs_read_secret(ngx_conf_t *cf, ngx_str_t *name, ngx_str_t *secret)
+{
+    u_char     *p, *last;
+    ssize_t     n;
+    ngx_fd_t    fd;
+    ngx_str_t   file;
+
+    file = *name;
+
+    if (ngx_conf_full_name(cf->cycle, &file, 1) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    p = ngx_pnalloc(cf->pool, NGX_HTTP_RS_SECRET_FILE_MAX);
+    if (p == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    fd = ngx_open_file(file.data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
+    if (fd == NGX_INVALID_FILE) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           ngx_open_file_n " \"%V\" failed", &file);
+        return NGX_CONF_ERROR;
+    }
+
+    n = ngx_read_fd(fd, p, NGX_HTTP_RS_SECRET_FILE_MAX);
+
+    if (ngx_close_file(fd) == NGX_FILE_ERROR) {
+        ngx_conf_log_error(NGX_LOG_ALERT, cf, ngx_errno,
+                           ngx_close_file_n " \"%V\" failed", &file);
+    }
+
+    if (n == -1) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           ngx_read_fd_n " \"%V\" failed", &file);
+        return NGX_CONF_ERROR;
+    }
+
+    last = p + n;
+
+    while (p < last && (*p == ' ' || *p == '\t')) {
+        p++;
+    }
+
+    while (last > p && (last[-1] == '\n' || last[-1] == '\r'
+                        || last[-1] == ' ' || last[-1] == '\t'))
+    {
+        last--;
+    }
+
+    if (p == last || n == NGX_HTTP_RS_SECRET_FILE_MAX
+        || ngx_strlchr(p, last, '\n') != NULL)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "the file \"%V\" must hold one line with "
+                           "the secret", &file);
+        return NGX_CONF_ERROR;
+    }
+
+    secret->data = p;
+    secret->len = last - p;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_rs_check_positive(ngx_conf_t *cf, void *post, void *data)
+{
+    ngx_msec_t *value = data;
+
+    return *value ? NGX_CONF_OK : "must not be 0";
+}
+
+
+static char *
+ngx_http_rs_check_positive_sec(ngx_conf_t *cf, void *post, void *data)
+{
+    time_t *value = data;
+
+    return *value ? NGX_CONF_OK : "must not be 0";
+}
+
+
+static char *
+ngx_http_rs_check_positive_size(ngx_conf_t *cf, void *post, void *data)
+{
+    size_t *value = data;
+
+    return *value ? NGX_CONF_OK : "must not be 0";
+}
