@@ -1,0 +1,230 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ *
+ * The request's context and the $rs_* variables made of it.
+ */
+
+
+#include "ngx_http_rs.h"
+#include "ngx_http_rs_variables.h"
+
+#include <openssl/rand.h>
+
+
+#define NGX_HTTP_RS_REQUEST_ID_MAX  64
+#define NGX_HTTP_RS_REQUEST_ID_NEW  16         /* bytes, twice in hex */
+
+
+static ngx_int_t ngx_http_rs_variable_process(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_rs_variable_ctx(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_uint_t ngx_http_rs_request_id_good(ngx_str_t *id);
+static ngx_int_t ngx_http_rs_request_id_new(ngx_pool_t *pool, ngx_str_t *id);
+
+
+static ngx_http_variable_t  ngx_http_rs_variables[] = {
+
+    { ngx_string("rs_worker"), NULL, ngx_http_rs_variable_process,
+      offsetof(ngx_http_rs_main_conf_t, self_text), 0, 0 },
+
+    { ngx_string("rs_node"), NULL, ngx_http_rs_variable_process,
+      offsetof(ngx_http_rs_main_conf_t, node), 0, 0 },
+
+    { ngx_string("rs_request_id"), NULL, ngx_http_rs_variable_ctx,
+      offsetof(ngx_http_rs_ctx_t, request_id), NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("rs_tenant"), NULL, ngx_http_rs_variable_ctx,
+      offsetof(ngx_http_rs_ctx_t, tenant), NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("rs_session_id"), NULL, ngx_http_rs_variable_ctx,
+      offsetof(ngx_http_rs_ctx_t, session_id), NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("rs_device_id"), NULL, ngx_http_rs_variable_ctx,
+      offsetof(ngx_http_rs_ctx_t, device_id), NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("rs_error"), NULL, ngx_http_rs_variable_ctx,
+      offsetof(ngx_http_rs_ctx_t, error), NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+      ngx_http_null_variable
+};
+
+
+ngx_http_rs_ctx_t *
+ngx_http_rs_ctx(ngx_http_request_t *r)
+{
+    ngx_str_t          *id;
+    ngx_http_rs_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_rs_signal_module);
+
+    if (ctx) {
+        return ctx;
+    }
+
+    ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_rs_ctx_t));
+    if (ctx == NULL) {
+        return NULL;
+    }
+
+    id = ngx_http_rs_header_in(r, "x-request-id", sizeof("x-request-id") - 1);
+
+    if (id && ngx_http_rs_request_id_good(id)) {
+        ctx->request_id = *id;
+
+    } else if (ngx_http_rs_request_id_new(r->pool, &ctx->request_id)
+               != NGX_OK)
+    {
+        return NULL;
+    }
+
+    ngx_http_set_ctx(r, ctx, ngx_http_rs_signal_module);
+
+    return ctx;
+}
+
+
+ngx_str_t *
+ngx_http_rs_header_in(ngx_http_request_t *r, const char *name, size_t len)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    part = &r->headers_in.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                return NULL;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        if (h[i].key.len == len
+            && ngx_strncmp(h[i].lowcase_key, (u_char *) name, len) == 0)
+        {
+            return &h[i].value;
+        }
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_rs_request_id_good(ngx_str_t *id)
+{
+    u_char      ch;
+    ngx_uint_t  i;
+
+    if (id->len == 0 || id->len > NGX_HTTP_RS_REQUEST_ID_MAX) {
+        return 0;
+    }
+
+    for (i = 0; i < id->len; i++) {
+        ch = id->data[i];
+
+        if ((ch < 'a' || ch > 'z') && (ch < 'A' || ch > 'Z')
+            && (ch < '0' || ch > '9')
+            && ch != '.' && ch != '_' && ch != '-')
+        {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+static ngx_int_t
+ngx_http_rs_request_id_new(ngx_pool_t *pool, ngx_str_t *id)
+{
+    u_char  bytes[NGX_HTTP_RS_REQUEST_ID_NEW];
+
+    id->len = 2 * NGX_HTTP_RS_REQUEST_ID_NEW;
+    id->data = ngx_pnalloc(pool, id->len);
+
+    if (id->data == NULL || RAND_bytes(bytes, sizeof(bytes)) != 1) {
+        return NGX_ERROR;
+    }
+
+    ngx_hex_dump(id->data, bytes, sizeof(bytes));
+
+    return NGX_OK;
+}
+
+
+/* data: offset of a string of the main configuration */
+
+static ngx_int_t
+ngx_http_rs_variable_process(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_str_t                *s;
+    ngx_http_rs_main_conf_t  *rmcf;
+
+    rmcf = ngx_http_get_module_main_conf(r, ngx_http_rs_signal_module);
+
+    s = (ngx_str_t *) ((u_char *) rmcf + data);
+
+    v->len = s->len;
+    v->data = s->data;
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = (s->len == 0);
+
+    return NGX_OK;
+}
+
+
+/* data: offset of a string of the context, which other locations lack */
+
+static ngx_int_t
+ngx_http_rs_variable_ctx(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_str_t          *s;
+    ngx_http_rs_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_rs_signal_module);
+
+    if (ctx == NULL) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    s = (ngx_str_t *) ((u_char *) ctx + data);
+
+    v->len = s->len;
+    v->data = s->data;
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = (s->len == 0);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_rs_variables_add(ngx_conf_t *cf)
+{
+    ngx_http_variable_t  *var, *v;
+
+    for (v = ngx_http_rs_variables; v->name.len; v++) {
+
+        var = ngx_http_add_variable(cf, &v->name, v->flags);
+        if (var == NULL) {
+            return NGX_ERROR;
+        }
+
+        var->get_handler = v->get_handler;
+        var->data = v->data;
+    }
+
+    return NGX_OK;
+}
