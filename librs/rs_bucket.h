@@ -2,7 +2,8 @@
 /*
  * Copyright (C) rs-gateway contributors
  *
- * Token bucket; time is the caller's.
+ * Token bucket.  The clock is an argument: milliseconds that never go back,
+ * of whatever origin; one that does go back gives no tokens.
  */
 
 
@@ -14,18 +15,23 @@
 
 
 typedef struct {
-    uint64_t  rate;            /* tokens per second */
-    uint64_t  burst;           /* tokens it holds */
-    uint64_t  level;           /* thousandths of a token */
-    uint64_t  last_ms;
+    uint64_t        rate;         /* tokens per second = 1/1000 per ms */
+    uint64_t        size;         /* 1/1000 tokens */
+    uint64_t        level;        /* 1/1000 tokens, <= size */
+    uint64_t        at_ms;
 } rs_bucket_t;
 
 
-/* starts full */
+#define RS_BUCKET_MAX          ((uint64_t) 1 << 40)   /* rate and burst */
+
+
+/* full at the start; rate and burst are cut to RS_BUCKET_MAX */
 void rs_bucket_init(rs_bucket_t *b, uint64_t rate, uint64_t burst,
     uint64_t now_ms);
-/* 1 and n tokens are gone, or 0 and none is; a clock set back adds none */
+/* 1: n tokens were there and are taken; 0: nothing was taken */
 int rs_bucket_take(rs_bucket_t *b, uint64_t n, uint64_t now_ms);
+/* ms until n tokens are there: 0 now, UINT64_MAX never */
+uint64_t rs_bucket_wait(rs_bucket_t *b, uint64_t n, uint64_t now_ms);
 
 
 #endif /* _RS_BUCKET_H_INCLUDED_ */

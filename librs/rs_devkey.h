@@ -2,8 +2,11 @@
 /*
  * Copyright (C) rs-gateway contributors
  *
- * Proof of a device's Ed25519 key (RFC 8032) over
- * "rs-agent-v1" 00 host 00 tenant 00 device_id 00 nonce.
+ * A device's proof of its Ed25519 key (RFC 8032): the signature over
+ *
+ *     "rs-agent-v1" 00 host 00 tenant 00 device_id 00 nonce
+ *
+ * Keys travel as base64url of their 32 bytes.
  */
 
 
@@ -11,38 +14,53 @@
 #define _RS_DEVKEY_H_INCLUDED_
 
 
-#include "rs_str.h"
 #include "rs_id.h"
 
 
 #define RS_DEVKEY_NONCE_LEN      32
-#define RS_DEVKEY_PUBLIC_LEN     32
-#define RS_DEVKEY_SEED_LEN       32
+#define RS_DEVKEY_KEY_LEN        32    /* public, and the private seed */
 #define RS_DEVKEY_SIGNATURE_LEN  64
+#define RS_DEVKEY_TEXT_LEN       43    /* base64url of a public key */
 #define RS_DEVKEY_HOST_MAX       255
+#define RS_DEVKEY_SIGNED_MAX     (12 + RS_DEVKEY_HOST_MAX + 1                \
+                                  + RS_TENANT_MAX + 1 + RS_ID_LEN + 1        \
+                                  + RS_DEVKEY_NONCE_LEN)
 
 
-typedef struct {
-    rs_str_t        host;      /* lower case, without port */
-    rs_str_t        tenant;
-    rs_str_t        device_id;
-    const uint8_t  *nonce;     /* RS_DEVKEY_NONCE_LEN bytes */
-} rs_devkey_proof_t;
+/*
+ * A public key as base64url -> bytes.  RS_E_INVALID_VALUE: not base64url of
+ * 32 bytes, not the canonical form of a point of the curve, or one of low
+ * order (RFC 7748, 6: with those anything verifies).  raw may be NULL.
+ */
+rs_err_e rs_devkey_parse(rs_str_t text, uint8_t raw[RS_DEVKEY_KEY_LEN]);
+/* the same as a check of rs_json_field_t */
+rs_err_e rs_devkey_check(rs_str_t text);
 
+/*
+ * The bytes that are signed; dst: RS_DEVKEY_SIGNED_MAX.  The length; 0: host
+ * is empty, too long or has a zero byte, tenant or device_id are no such.
+ */
+size_t rs_devkey_signed(uint8_t *dst, rs_str_t host, rs_str_t tenant,
+    rs_str_t device_id, const uint8_t nonce[RS_DEVKEY_NONCE_LEN]);
 
-/* base64url of 32 bytes that are a point OpenSSL takes, not of small order */
-rs_err_e rs_devkey_public_parse(rs_str_t text,
-    uint8_t key[RS_DEVKEY_PUBLIC_LEN]);
-
-/* RS_OK, RS_E_UNAUTHENTICATED, RS_E_INTERNAL */
-rs_err_e rs_devkey_verify(const uint8_t key[RS_DEVKEY_PUBLIC_LEN],
-    const rs_devkey_proof_t *proof,
+/*
+ * key: base64url, as the device was enrolled with.  RS_OK;
+ * RS_E_UNAUTHENTICATED: the signature is not of this key over these values;
+ * RS_E_INTERNAL: the key is none (it was checked at enrolment) or OpenSSL
+ * failed.
+ */
+rs_err_e rs_devkey_verify(rs_str_t key, rs_str_t host, rs_str_t tenant,
+    rs_str_t device_id, const uint8_t nonce[RS_DEVKEY_NONCE_LEN],
     const uint8_t signature[RS_DEVKEY_SIGNATURE_LEN]);
 
-/* for devices and tests */
-rs_err_e rs_devkey_sign(const uint8_t seed[RS_DEVKEY_SEED_LEN],
-    const rs_devkey_proof_t *proof,
+/* for devices and tests; RS_OK, RS_E_INVALID_VALUE or RS_E_INTERNAL */
+rs_err_e rs_devkey_sign(const uint8_t seed[RS_DEVKEY_KEY_LEN], rs_str_t host,
+    rs_str_t tenant, rs_str_t device_id,
+    const uint8_t nonce[RS_DEVKEY_NONCE_LEN],
     uint8_t signature[RS_DEVKEY_SIGNATURE_LEN]);
+/* the public key of a seed */
+rs_err_e rs_devkey_public(const uint8_t seed[RS_DEVKEY_KEY_LEN],
+    uint8_t raw[RS_DEVKEY_KEY_LEN]);
 
 
 #endif /* _RS_DEVKEY_H_INCLUDED_ */

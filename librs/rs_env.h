@@ -2,8 +2,10 @@
 /*
  * Copyright (C) rs-gateway contributors
  *
- * The envelope: what travels between Redis and workers, one line of fields
- * and a body (docs/design/redis.md).
+ * The envelope: what travels on a worker's channel.  docs/design/redis.md,
+ * "Envelope":
+ *
+ *     rs1 <kind> <tenant> <session> <position> <from> <to> <id> LF <body>
  */
 
 
@@ -11,12 +13,11 @@
 #define _RS_ENV_H_INCLUDED_
 
 
-#include "rs_str.h"
 #include "rs_id.h"
 
 
 typedef enum {
-    RS_ENV_NONE = 0,
+    RS_ENV_NONE = 0,              /* not a kind */
     RS_ENV_SIG,
     RS_ENV_EVT,
     RS_ENV_END,
@@ -27,28 +28,40 @@ typedef enum {
 } rs_env_kind_e;
 
 
-/* slices into the decoded bytes; "-" decodes to an empty slice */
+/* longest header with its LF */
+#define RS_ENV_HEADER_MAX      512
+
+
+/* slices are empty for "-" */
 
 typedef struct {
-    rs_env_kind_e  kind;
-    rs_str_t       tenant;
-    rs_str_t       session;
-    rs_pos_t       position;
-    unsigned       has_position;
-    rs_str_t       from;
-    rs_str_t       to;
-    uint64_t       id;         /* 0: none */
-    rs_str_t       body;
+    rs_env_kind_e   kind;
+    rs_str_t        tenant;
+    rs_str_t        session;      /* id with prefix */
+    rs_pos_t        position;     /* 0-0: none */
+    rs_str_t        from;         /* participant id */
+    rs_str_t        to;           /* participant id or address */
+    rs_str_t        id;           /* decimal */
+    rs_str_t        body;
 } rs_env_t;
 
 
-rs_env_kind_e rs_env_kind(rs_str_t name);     /* RS_ENV_NONE: not one */
-const char *rs_env_kind_name(rs_env_kind_e kind);
+/* "sig" -> RS_ENV_SIG; also of a log entry's `k`.  Unknown: RS_ENV_NONE */
+rs_env_kind_e rs_env_kind(rs_str_t name);
+const char *rs_env_kind_name(rs_env_kind_e kind);     /* NULL: no kind */
 
-/* RS_OK or RS_E_INVALID_VALUE; checks every field's letters and length */
+/*
+ * Slices of env point into s.  RS_OK or RS_E_INVALID_VALUE: not version 1, a
+ * field its kind needs is missing, one it does not have is there, or one is
+ * not well formed.  Nothing is copied.
+ */
 rs_err_e rs_env_decode(rs_str_t s, rs_env_t *env);
-/* the same bytes; overflow as rs_buf_t says */
-void rs_env_encode(rs_buf_t *b, const rs_env_t *env);
+
+/*
+ * Appends header and body.  RS_OK; RS_E_INVALID_VALUE: env would not decode;
+ * RS_E_WS_TOO_BIG: b is too small.
+ */
+rs_err_e rs_env_encode(rs_buf_t *b, const rs_env_t *env);
 
 
 #endif /* _RS_ENV_H_INCLUDED_ */

@@ -2,7 +2,9 @@
 /*
  * Copyright (C) rs-gateway contributors
  *
- * Every error of the gateway, once: docs/protocol/errors.json in C.
+ * The one vocabulary of errors: return code of every librs function, JSON
+ * `code`, HTTP status, WebSocket close code, text.  rs_err.c is
+ * docs/protocol/errors.json in C; librs/t/rs_err.c compares the two.
  */
 
 
@@ -10,12 +12,13 @@
 #define _RS_ERR_H_INCLUDED_
 
 
-#include <stddef.h>
+#include "rs_str.h"
 
 
 typedef enum {
     RS_OK = 0,
-    RS_AGAIN,                  /* more bytes are needed; not an error */
+    RS_AGAIN,                     /* more bytes are needed; not an error */
+
     RS_E_BAD_REQUEST,
     RS_E_INVALID_JSON,
     RS_E_INVALID_VALUE,
@@ -56,22 +59,27 @@ typedef enum {
     RS_E_RESUME_TOO_OLD,
     RS_E_OVERLOADED,
     RS_E_GOING_AWAY,
-    RS_E_MAX
+
+    RS_E_MAX                      /* one past the last */
 } rs_err_e;
 
 
-/* the code as clients see it, "ok" for RS_OK; never NULL */
-const char *rs_err_code(rs_err_e rc);
-/* one sentence for people */
-const char *rs_err_title(rs_err_e rc);
-/* HTTP status */
-int rs_err_http(rs_err_e rc);
-/* WebSocket close code (RFC 6455, 7.4), 0: the socket stays open */
-int rs_err_ws_close(rs_err_e rc);
-/* 1: the answer carries Retry-After */
-int rs_err_retry_after(rs_err_e rc);
-/* the error of a code, RS_OK for "ok", RS_E_INTERNAL for what is unknown */
-rs_err_e rs_err_by_code(const void *code, size_t len);
+/*
+ * What is known of a code.  For RS_OK, RS_AGAIN and anything out of range the
+ * answer is that of RS_E_INTERNAL: an error path never ends in "no error".
+ * Never NULL; the strings are constants.
+ */
+
+const char *rs_err_code(rs_err_e rc);       /* "bad_request" */
+const char *rs_err_title(rs_err_e rc);      /* a sentence without full stop */
+unsigned    rs_err_http(rs_err_e rc);       /* 400 */
+unsigned    rs_err_retry_after(rs_err_e rc);  /* 1: send Retry-After */
+
+/* close code to send after the `error` message; 0: the socket stays open */
+unsigned    rs_err_ws_close(rs_err_e rc);
+
+/* "ok" -> RS_OK, a code of the table -> its enum, else RS_E_INTERNAL */
+rs_err_e    rs_err_by_code(rs_str_t code);
 
 
 #endif /* _RS_ERR_H_INCLUDED_ */

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) rs-gateway contributors
  *
- * ICE servers as JSON (RTCConfiguration of the WebRTC specification), and the
- * URLs they are made of (RFC 7064, 7065).
+ * ICE servers as an RTCConfiguration's JSON, and the syntax of STUN and TURN
+ * URLs (RFC 7064, RFC 7065).
  */
 
 
@@ -11,8 +11,19 @@
 #define _RS_ICE_H_INCLUDED_
 
 
-#include "rs_str.h"
 #include "rs_turn_cred.h"
+
+
+#define RS_ICE_URL_MAX         512
+
+
+/*
+ * RS_OK or RS_E_INVALID_VALUE.  stun:host[:port] or stuns:host[:port];
+ * turn:host[:port][?transport=udp|tcp], turns:host[:port][?transport=tcp].
+ * Lower case scheme, host is a name, IPv4 or [IPv6], port 1 to 65535.
+ */
+rs_err_e rs_ice_check_stun_url(rs_str_t url);
+rs_err_e rs_ice_check_turn_url(rs_str_t url);
 
 
 typedef struct {
@@ -23,34 +34,37 @@ typedef struct {
 
 
 typedef struct {
-    const rs_str_t       *stun;
+    const rs_str_t       *stun;       /* in the order of the configuration */
     size_t                nstun;
     const rs_ice_turn_t  *turn;
     size_t                nturn;
-    rs_str_t              region;      /* the caller's; its servers first */
-    rs_str_t              username;
-    rs_str_t              password;
-    unsigned              relay_only;
+
+    rs_str_t              region;     /* the caller's; empty: none */
+    int                   relay_only;
+
+    rs_str_t              secret;     /* empty: no TURN server is given */
+    rs_turn_user_t        user;       /* expires_at = now + ttl */
     uint64_t              ttl_s;
 } rs_ice_t;
 
 
-/* stun: or stuns: host [ :port ]; RS_E_INVALID_VALUE */
-rs_err_e rs_ice_check_stun_url(rs_str_t url);
-/* turn: or turns: host [ :port ] [ ?transport=udp|tcp ]; not turns over udp */
-rs_err_e rs_ice_check_turn_url(rs_str_t url);
+/*
+ * Appends {"iceServers":[...],"iceTransportPolicy":"all"|"relay","ttl_s":n}:
+ * STUN first (left out when relay_only: it would not be used), then the TURN
+ * entries of the caller's region, then the others.  Check b->overflow.
+ * RS_OK; RS_E_INVALID_VALUE: a part of user is not well formed;
+ * RS_E_INTERNAL: OpenSSL failed.
+ */
+rs_err_e rs_ice_write(rs_buf_t *b, const rs_ice_t *ice);
+
+/* a size that is enough for rs_ice_write(), in bytes */
+size_t rs_ice_size(const rs_ice_t *ice);
 
 /*
- * {"iceServers":[…],"iceTransportPolicy":"all"|"relay","ttl_s":N}.  One entry
- * for STUN, one for each TURN region: the caller's own first, then in order.
+ * Index into ice->turn of the i-th entry in the order above, for those who
+ * write another form (GET /turn); i < nturn.
  */
-void rs_ice_json(rs_buf_t *b, const rs_ice_t *ice);
-
-/* bytes that are enough for rs_ice_json */
-size_t rs_ice_json_size(const rs_ice_t *ice);
-
-/* the order rs_ice_json uses: index of the i-th TURN entry */
-size_t rs_ice_turn_order(const rs_ice_t *ice, size_t i);
+size_t rs_ice_order(const rs_ice_t *ice, size_t i);
 
 
 #endif /* _RS_ICE_H_INCLUDED_ */

@@ -2,8 +2,12 @@
 /*
  * Copyright (C) rs-gateway contributors
  *
- * Ids, secrets and positions as docs/protocol/README.md writes them.  Random
- * bytes come as arguments; a secret is only ever kept as its SHA-256.
+ * Ids, tenants, secrets and the credentials made of them; positions in a
+ * session's log.  docs/protocol/README.md, "Conventions".  Random bytes are
+ * the caller's.
+ *
+ * An id or a secret is checked by its alphabet and length only; that it was
+ * drawn by a gateway is what the store knows.
  */
 
 
@@ -11,87 +15,128 @@
 #define _RS_ID_H_INCLUDED_
 
 
-#include "rs_str.h"
+#include "rs_err.h"
 
 
-#define RS_ID_RANDOM         16    /* bytes behind an id */
-#define RS_ID_PART_LEN       26    /* their base32 */
-#define RS_ID_PREFIX_LEN     4     /* "ses_" */
-#define RS_ID_LEN            (RS_ID_PREFIX_LEN + RS_ID_PART_LEN)
+#define RS_ID_RANDOM_LEN       16      /* bytes drawn for an id */
+#define RS_ID_BARE_LEN         26      /* without prefix */
+#define RS_ID_PREFIX_LEN       4
+#define RS_ID_LEN              30      /* with prefix */
 
-#define RS_ID_SECRET_RANDOM  32
-#define RS_ID_SECRET_LEN     52
-#define RS_ID_HASH_LEN       64    /* hex SHA-256 */
+#define RS_ID_SECRET_RANDOM_LEN  32    /* bytes drawn for a secret */
+#define RS_ID_SECRET_LEN       52
+#define RS_ID_HASH_LEN         64      /* SHA-256, hex */
 
-#define RS_ID_TENANT_MAX     32
+#define RS_TENANT_MAX          32
 
-#define RS_ID_KEY_MAX        (4 + RS_ID_TENANT_MAX + 1 + RS_ID_SECRET_LEN)
-#define RS_ID_ENROLLMENT_MAX                                                 \
-    (4 + RS_ID_TENANT_MAX + 1 + RS_ID_PART_LEN + 1 + RS_ID_SECRET_LEN)
-#define RS_ID_TICKET_MAX                                                     \
-    (RS_ID_TENANT_MAX + 1 + RS_ID_PART_LEN + RS_ID_SECRET_LEN)
-#define RS_ID_RESUME_MAX                                                     \
-    (RS_ID_TENANT_MAX + 1 + 2 * (RS_ID_PART_LEN + 1) + RS_ID_SECRET_LEN)
+#define RS_ID_SESSION          "ses_"
+#define RS_ID_DEVICE           "dev_"
+#define RS_ID_PARTICIPANT      "par_"
+#define RS_ID_ENROLLMENT       "enr_"
+#define RS_ID_KEY              "key_"
 
-#define RS_POS_MAX           41    /* two 20-digit numbers and "-" */
-
-
-/* position in a session's log */
-
-typedef struct {
-    uint64_t  epoch;
-    uint64_t  n;
-} rs_pos_t;
+/* longest texts, no NUL */
+#define RS_ID_API_KEY_MAX      (4 + RS_TENANT_MAX + 1 + RS_ID_SECRET_LEN)
+#define RS_ID_ENROLL_MAX       (4 + RS_TENANT_MAX + 1 + RS_ID_BARE_LEN + 1   \
+                                + RS_ID_SECRET_LEN)
+#define RS_ID_TICKET_MAX       (RS_TENANT_MAX + 1 + RS_ID_BARE_LEN           \
+                                + RS_ID_SECRET_LEN)
+#define RS_ID_RESUME_MAX       (RS_TENANT_MAX + 1 + RS_ID_BARE_LEN + 1       \
+                                + RS_ID_BARE_LEN + 1 + RS_ID_SECRET_LEN)
 
 
-/* what a bearer secret says of itself; slices into the parsed text */
+/* RS_OK or RS_E_INVALID_VALUE */
 
-typedef struct {
-    rs_str_t  tenant;
-    char      session_id[RS_ID_LEN];      /* whole: ses_... */
-    char      participant_id[RS_ID_LEN];  /* resume only */
-    char      enrollment_id[RS_ID_LEN];   /* enrolment only */
-    char      hash[RS_ID_HASH_LEN];       /* of the secret; see below */
-} rs_secret_t;
+rs_err_e rs_tenant_check(rs_str_t s);
+rs_err_e rs_id_check(rs_str_t s, const char *prefix);
+rs_err_e rs_secret_check(rs_str_t s);
 
+/* the same as a check of rs_json_field_t */
+rs_err_e rs_id_check_session(rs_str_t s);
+rs_err_e rs_id_check_device(rs_str_t s);
+rs_err_e rs_id_check_participant(rs_str_t s);
+rs_err_e rs_id_check_enrollment(rs_str_t s);
 
-/* prefix with its "_" and 26 characters of base32 */
-int rs_id_valid(rs_str_t id, const char *prefix);
-/* writes RS_ID_LEN bytes, no NUL */
-void rs_id_make(char *out, const char *prefix,
-    const uint8_t random[RS_ID_RANDOM]);
-int rs_id_tenant_valid(rs_str_t tenant);
-/* writes RS_ID_SECRET_LEN bytes, no NUL */
-void rs_id_secret_make(char *out, const uint8_t random[RS_ID_SECRET_RANDOM]);
-/* lower-case hex SHA-256 of text, RS_ID_HASH_LEN bytes, no NUL */
-void rs_id_hash(rs_str_t text, char *out);
+/* dst: RS_ID_LEN; no NUL is added */
+void rs_id_format(char *dst, const char *prefix,
+    const uint8_t random[RS_ID_RANDOM_LEN]);
+/* dst: RS_ID_SECRET_LEN */
+void rs_secret_format(char *dst,
+    const uint8_t random[RS_ID_SECRET_RANDOM_LEN]);
 
 /*
- * Each *_format writes the whole token and returns its length (the *_MAX
- * above bounds it).  Each *_parse takes exactly that form, hashes the whole
- * token as it was given, and fails with RS_E_UNAUTHENTICATED.  The hash of a
- * token is always that of its whole text.
+ * SHA-256 of any text as hex; dst: RS_ID_HASH_LEN.  RS_E_INTERNAL: OpenSSL
+ * failed (no memory).
+ *
+ * What the store keeps: of an API key the hash of the whole key as it is
+ * sent, of a ticket, a resume and an enrolment token that of its 52 character
+ * secret.
  */
-size_t rs_key_format(char *out, rs_str_t tenant, const char *secret);
-rs_err_e rs_key_parse(rs_str_t s, rs_secret_t *k);
-size_t rs_enrollment_format(char *out, rs_str_t tenant,
-    const char *enrollment_id, const char *secret);
-rs_err_e rs_enrollment_parse(rs_str_t s, rs_secret_t *k);
-size_t rs_ticket_format(char *out, rs_str_t tenant, const char *session_id,
-    const char *secret);
-rs_err_e rs_ticket_parse(rs_str_t s, rs_secret_t *k);
-size_t rs_resume_format(char *out, rs_str_t tenant, const char *session_id,
-    const char *participant_id, const char *secret);
-/* s: token "." position, as in the subprotocol entry */
-rs_err_e rs_resume_parse(rs_str_t s, rs_secret_t *k, rs_pos_t *pos);
+rs_err_e rs_hash_hex(rs_str_t text, char *dst);
 
-/* <epoch>-<n>; RS_E_INVALID_VALUE */
+
+/* positions, "<epoch>-<n>"; also the ids of a Redis stream */
+
+#define RS_POS_MAX             41      /* longest text, no NUL */
+
+typedef struct {
+    uint64_t        epoch;
+    uint64_t        n;
+} rs_pos_t;
+
+/* RS_OK or RS_E_INVALID_VALUE; no leading zeros, each < 2^64 */
 rs_err_e rs_pos_parse(rs_str_t s, rs_pos_t *pos);
-/* at most RS_POS_MAX bytes, no NUL; the length */
-size_t rs_pos_format(const rs_pos_t *pos, char *out);
+/* writes no NUL; the length, 0 if size is too small (RS_POS_MAX is enough) */
+size_t rs_pos_format(const rs_pos_t *pos, char *dst, size_t size);
+/* <0, 0, >0 */
 int rs_pos_cmp(const rs_pos_t *a, const rs_pos_t *b);
-/* b follows a without a hole: same epoch and n + 1, or n 0 of a later one */
-int rs_pos_next(const rs_pos_t *a, const rs_pos_t *b);
+/* 1: next follows pos directly, in the same epoch */
+int rs_pos_is_next(const rs_pos_t *pos, const rs_pos_t *next);
+
+
+/*
+ * A credential taken apart.  tenant and secret are slices of the input, the
+ * ids are written whole, with prefix; what a kind does not have is empty.
+ */
+
+typedef struct {
+    rs_str_t        tenant;
+    rs_str_t        secret;
+    rs_str_t        session_id;       /* points into ids */
+    rs_str_t        participant_id;
+    rs_str_t        enrollment_id;
+    rs_pos_t        position;         /* resume */
+
+    char            hash[RS_ID_HASH_LEN];   /* what the store looks up */
+    char            ids[2][RS_ID_LEN];
+} rs_cred_t;
+
+
+/*
+ * RS_OK, RS_E_UNAUTHENTICATED (not of this form) or RS_E_INTERNAL.  c must
+ * not be copied by value: it points into itself.
+ */
+
+rs_err_e rs_api_key_parse(rs_str_t s, rs_cred_t *c);
+rs_err_e rs_enroll_parse(rs_str_t s, rs_cred_t *c);
+rs_err_e rs_ticket_parse(rs_str_t s, rs_cred_t *c);
+/* "<token>.<position>", as it stands after "rs.resume." */
+rs_err_e rs_resume_parse(rs_str_t s, rs_cred_t *c);
+
+
+/*
+ * Builders: dst has the RS_ID_*_MAX of its kind, no NUL is added, the length
+ * is returned; 0 when a part is not well formed.  Ids with prefix.
+ */
+
+size_t rs_api_key_format(char *dst, rs_str_t tenant, rs_str_t secret);
+size_t rs_enroll_format(char *dst, rs_str_t tenant, rs_str_t enrollment_id,
+    rs_str_t secret);
+size_t rs_ticket_format(char *dst, rs_str_t tenant, rs_str_t session_id,
+    rs_str_t secret);
+/* the token alone */
+size_t rs_resume_format(char *dst, rs_str_t tenant, rs_str_t session_id,
+    rs_str_t participant_id, rs_str_t secret);
 
 
 #endif /* _RS_ID_H_INCLUDED_ */

@@ -2,9 +2,9 @@
 /*
  * Copyright (C) rs-gateway contributors
  *
- * Strict JSON (RFC 8259) over jansson: no duplicate keys, bounded depth and
- * size, and a table-driven reader that takes an object apart field by field
- * and says which one is wrong.
+ * Strict JSON over jansson, for WebSocket messages and REST bodies alike: one
+ * object, no duplicate keys, bounded size and depth, unknown fields refused,
+ * and an error that names the place and the cure.
  */
 
 
@@ -14,65 +14,105 @@
 
 #include <jansson.h>
 
-#include "rs_str.h"
+#include "rs_err.h"
 
 
-#define RS_JSON_DEPTH     16
-#define RS_JSON_DETAIL    160
-#define RS_JSON_POINTER   96
+#define RS_JSON_DEPTH          16      /* nested {} and [], the outer one too */
+#define RS_JSON_POINTER_MAX    160     /* with NUL */
+#define RS_JSON_TEXT_MAX       320     /* with NUL */
 
 
-/* what was wrong: a sentence, and where (RFC 6901) */
+/* both NUL terminated, valid UTF-8 without control characters */
 
 typedef struct {
-    char  detail[RS_JSON_DETAIL];
-    char  pointer[RS_JSON_POINTER];
-} rs_json_err_t;
+    char            pointer[RS_JSON_POINTER_MAX];  /* RFC 6901; "" = whole */
+    char            text[RS_JSON_TEXT_MAX];        /* a sentence */
+} rs_json_error_t;
 
+
+/* sets both; pointer may be NULL (""); returns rc.  Format as printf() */
+rs_err_e rs_json_fail(rs_json_error_t *err, rs_err_e rc, const char *pointer,
+    const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+
+
+/*
+ * RS_OK: *obj is an object, the caller's to json_decref().
+ * RS_E_BODY_TOO_LARGE: longer than max.  RS_E_INVALID_JSON: anything else;
+ * the text says what and at which byte, the pointer is "".
+ */
+rs_err_e rs_json_load(const void *data, size_t len, size_t max, json_t **obj,
+    rs_json_error_t *err);
+
+
+/*
+ * Compact text of any value, from malloc(), NUL terminated, the caller's to
+ * free().  NULL: no memory or longer than max.
+ */
+char *rs_json_dump(const json_t *value, size_t max, size_t *len);
+
+
+/*
+ * A table of fields.  What is read goes to (char *) target + offset:
+ *
+ *   RS_JSON_STRING  rs_str_t, borrowed from obj; valid UTF-8 without control
+ *                   characters; min and max count characters; check, if set,
+ *                   must give RS_OK
+ *   RS_JSON_TEXT    the same, but newline and tab are allowed
+ *   RS_JSON_INT     int64_t, min and max are values; no reals, no strings
+ *   RS_JSON_BOOL    int, 0 or 1
+ *   RS_JSON_ENUM    unsigned, index into names (NULL terminated)
+ *   RS_JSON_OBJECT  json_t *, borrowed; max: bytes as compact JSON (0: any)
+ *   RS_JSON_ARRAY   json_t *, borrowed; min and max count elements
+ *   RS_JSON_ANY     json_t *, borrowed
+ *
+ * Of a field that is absent (or null where that is allowed) the target is
+ * left alone, so set defaults before.
+ */
 
 typedef enum {
-    RS_JSON_STRING = 0,        /* -> rs_str_t; min, max in characters */
-    RS_JSON_TEXT,              /* the same, line breaks and tabs allowed */
-    RS_JSON_INT,               /* -> int64_t; min, max inclusive */
-    RS_JSON_BOOL,              /* -> int */
-    RS_JSON_OBJECT,            /* -> json_t * (borrowed); max: compact bytes */
-    RS_JSON_ARRAY,             /* -> json_t * (borrowed); min, max elements */
-    RS_JSON_ANY                /* -> json_t * (borrowed) */
+    RS_JSON_STRING = 0,
+    RS_JSON_TEXT,
+    RS_JSON_INT,
+    RS_JSON_BOOL,
+    RS_JSON_ENUM,
+    RS_JSON_OBJECT,
+    RS_JSON_ARRAY,
+    RS_JSON_ANY
 } rs_json_type_e;
 
 
+#define RS_JSON_REQUIRED       1
+#define RS_JSON_NULL           2       /* null is allowed */
+
+
 typedef struct {
-    const char      *name;
-    rs_json_type_e   type;
-    unsigned         required:1;
-    unsigned         nullable:1;   /* null: present, the target untouched */
-    int64_t          min;
-    int64_t          max;
-    size_t           offset;       /* of the target in the caller's struct */
+    const char          *name;
+    rs_json_type_e       type;
+    unsigned             flags;
+    int64_t              min;
+    int64_t              max;
+    size_t               offset;
+    const char *const   *names;                    /* ENUM */
+    rs_err_e           (*check)(rs_str_t s);       /* STRING, TEXT */
+    const char          *what;                     /* "an id \"ses_...\"", for
+                                                      check's sentence */
 } rs_json_field_t;
 
 
 /*
- * One JSON value, any type, nothing behind it.  NULL: RS_E_INVALID_JSON with
- * *err told.  The caller owns the reference.
+ * Reads obj by a table of n <= 32 fields.  base: JSON pointer of obj itself,
+ * "" at the top, "/participants/0" below.  present (may be NULL): bit i is
+ * set when field i is there and not null; null_ (may be NULL): when it is
+ * null.
+ *
+ * RS_OK; RS_E_UNKNOWN_FIELD; RS_E_INVALID_VALUE: missing, of another type or
+ * out of range.  err tells of the first one, in the order of the table (an
+ * unknown field comes first); unknown fields are told by the object's order.
  */
-json_t *rs_json_load(rs_str_t text, rs_json_err_t *err);
-
-/*
- * Reads obj by the n fields into target (zeroed by the caller).  A field that
- * is not in the table is RS_E_UNKNOWN_FIELD, one that is missing, of another
- * type or out of range RS_E_INVALID_VALUE.  base: pointer of obj ("" = root).
- * Strings are slices of obj: valid while the caller holds it.  *seen (may be
- * NULL) gets bit i for each field i that is present.
- */
-rs_err_e rs_json_read(json_t *obj, const rs_json_field_t *fields, size_t n,
-    void *target, const char *base, uint32_t *seen, rs_json_err_t *err);
-
-/* no C0, DEL or C1 control character; text: tab and line feed pass */
-int rs_json_printable(rs_str_t s, int text);
-
-/* number of characters (code points) of valid UTF-8 */
-size_t rs_json_chars(rs_str_t s);
+rs_err_e rs_json_read(const json_t *obj, const rs_json_field_t *fields,
+    size_t n, void *target, const char *base, uint32_t *present,
+    uint32_t *null_, rs_json_error_t *err);
 
 
 #endif /* _RS_JSON_H_INCLUDED_ */

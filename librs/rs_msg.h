@@ -2,10 +2,9 @@
 /*
  * Copyright (C) rs-gateway contributors
  *
- * Messages of docs/protocol/: what clients say, taken apart strictly; what
- * the server says, where it needs no tree, written into a caller's buffer.
- * jansson does not show through: `data` of a signal leaves as compact bytes
- * and is opaque from then on.
+ * WebSocket messages: what clients say, as typed structs, and what the
+ * gateway says, but for the larger ones (welcome, invite, ice, joined).
+ * docs/protocol/README.md, "WebSocket".
  */
 
 
@@ -13,82 +12,132 @@
 #define _RS_MSG_H_INCLUDED_
 
 
-#include "rs_str.h"
 #include "rs_id.h"
 #include "rs_json.h"
 
 
+#define RS_MSG_SIZE_MAX        (1024 * 1024)   /* bytes of a message */
+#define RS_MSG_INFO_MAX        4096            /* agent and displays, JSON */
+#define RS_MSG_REASON_MAX      512             /* characters */
+#define RS_MSG_SIGNATURE_LEN   64
+#define RS_MSG_ID_MAX          ((int64_t) 1 << 53)
+
+
 typedef enum {
-    RS_MSG_CH_SIGNAL = 0,
-    RS_MSG_CH_AGENT
-} rs_msg_channel_e;
+    RS_CHANNEL_SIGNAL = 1,
+    RS_CHANNEL_AGENT = 2
+} rs_channel_e;
 
 
 typedef enum {
     RS_MSG_NONE = 0,
-    RS_MSG_SIGNAL,
-    RS_MSG_STATE,
-    RS_MSG_ICE,
-    RS_MSG_BYE,
-    RS_MSG_PING,
-    RS_MSG_PONG,
-    RS_MSG_HELLO,
-    RS_MSG_ACCEPT,
-    RS_MSG_REJECT
+    RS_MSG_SIGNAL,                    /* signal: to, id, data */
+    RS_MSG_STATE,                     /* signal: path */
+    RS_MSG_ICE,                       /* signal */
+    RS_MSG_HELLO,                     /* agent: tenant, device_id, signature,
+                                         agent, displays */
+    RS_MSG_ACCEPT,                    /* agent: session_id */
+    RS_MSG_REJECT,                    /* agent: session_id, reject, detail_ */
+    RS_MSG_BYE,                       /* both: reason */
+    RS_MSG_PING,                      /* both */
+    RS_MSG_PONG                       /* both */
 } rs_msg_type_e;
 
 
-/* slices and body live until rs_msg_clear() */
+typedef enum {
+    RS_REJECT_CONSENT_DENIED = 0,
+    RS_REJECT_CONSENT_TIMEOUT,
+    RS_REJECT_POLICY,
+    RS_REJECT_BUSY,
+    RS_REJECT_NO_DISPLAY
+} rs_reject_e;
+
+
+/* slices live until rs_msg_free(); what a type does not have is empty */
 
 typedef struct {
-    rs_msg_type_e  type;
+    rs_msg_type_e    type;
 
-    uint64_t       id;             /* signal; also told with an error */
-    rs_str_t       to;             /* signal: participant or empty */
-    rs_str_t       body;           /* signal: data; state: path; compact */
+    rs_str_t         to;              /* empty: all others */
+    uint64_t         id;              /* >= 1 */
+    rs_str_t         data;            /* compact JSON */
 
-    rs_str_t       session_id;     /* accept, reject */
-    rs_str_t       reason;         /* reject, bye */
-    rs_str_t       detail;         /* reject */
+    rs_str_t         path;            /* compact JSON object */
 
-    rs_str_t       tenant;         /* hello */
-    rs_str_t       device_id;
-    uint8_t        signature[64];
-    rs_str_t       agent;          /* {"agent":…,"displays":…}, compact */
+    rs_str_t         tenant;
+    rs_str_t         device_id;
+    uint8_t          signature[RS_MSG_SIGNATURE_LEN];
+    rs_str_t         agent;           /* compact JSON object or empty */
+    rs_str_t         displays;        /* compact JSON array or empty */
 
-    rs_json_err_t  err;            /* when rs_msg_parse failed */
+    rs_str_t         session_id;
+    rs_reject_e      reject;
+    rs_str_t         reason;          /* bye; reject: its word */
+    rs_str_t         comment;         /* reject: `detail` */
 
-    json_t        *root;           /* the parser's own */
-    char          *dump;
+    /* of an error; error.text is a sentence for the client */
+    rs_json_error_t  error;
+
+    /* private */
+    json_t          *json;
+    char            *dump[2];
 } rs_msg_t;
 
 
 /*
- * RS_OK or RS_E_INVALID_JSON, RS_E_UNKNOWN_TYPE, RS_E_UNKNOWN_FIELD,
- * RS_E_INVALID_VALUE with m->err told (and m->id, if one could be read).
- * Call rs_msg_clear() in either case.
+ * RS_OK: the caller calls rs_msg_free().  Else nothing is to be freed and
+ * msg->error says what is wrong:
+ * RS_E_INVALID_JSON: not one acceptable JSON object; RS_E_UNKNOWN_TYPE;
+ * RS_E_UNKNOWN_FIELD; RS_E_INVALID_VALUE; RS_E_WS_TOO_BIG; RS_E_INTERNAL: no
+ * memory.  msg->id is set also when a `signal` is refused, if it has a valid
+ * one, for the `error` that answers it; else 0.
  */
-rs_err_e rs_msg_parse(rs_msg_t *m, rs_msg_channel_e channel, rs_str_t text);
-void rs_msg_clear(rs_msg_t *m);
+rs_err_e rs_msg_parse(rs_msg_t *msg, rs_channel_e channel, const void *data,
+    size_t len);
+void rs_msg_free(rs_msg_t *msg);
+
+const char *rs_reject_name(rs_reject_e reject);
+
+/*
+ * 1: the value is a path as docs/protocol/README.md has it; else err is set
+ * (base: its JSON pointer).  For REST and tests; `state` has been checked.
+ */
+rs_err_e rs_msg_path_check(const json_t *path, const char *base,
+    rs_json_error_t *err);
 
 
-/* builders; a message that does not fit sets b->overflow */
+/*
+ * Builders append one whole JSON object; check b->overflow.  Slices must be
+ * well formed already (ids, positions, codes) or valid UTF-8 (text), which is
+ * escaped.
+ */
 
+void rs_msg_write_ping(rs_buf_t *b);
+void rs_msg_write_pong(rs_buf_t *b);
 void rs_msg_write_ack(rs_buf_t *b, uint64_t id);
-void rs_msg_write_error(rs_buf_t *b, rs_err_e rc, rs_str_t detail,
-    uint64_t id);                                     /* id 0: none */
-void rs_msg_write_simple(rs_buf_t *b, const char *type);   /* ping, pong */
+/* text empty: the title of rc; id 0: none */
+void rs_msg_write_error(rs_buf_t *b, rs_err_e rc, rs_str_t text, uint64_t id);
 void rs_msg_write_goaway(rs_buf_t *b, uint64_t after_ms, uint64_t jitter_ms);
-void rs_msg_write_resync(rs_buf_t *b, const rs_pos_t *pos);
-void rs_msg_write_challenge(rs_buf_t *b, const uint8_t nonce[32],
-    rs_str_t host);
+void rs_msg_write_resync(rs_buf_t *b, const rs_pos_t *position);
+void rs_msg_write_ended(rs_buf_t *b, rs_str_t reason,
+    const rs_pos_t *position);
+void rs_msg_write_challenge(rs_buf_t *b, unsigned api_version,
+    const uint8_t nonce[32], rs_str_t host);
 void rs_msg_write_revoke(rs_buf_t *b, rs_str_t session_id, rs_str_t reason);
-void rs_msg_write_signal(rs_buf_t *b, rs_str_t from, uint64_t id,
-    const rs_pos_t *pos, rs_str_t data);
-/* event: a JSON object; `position` is spliced in before its last brace */
-void rs_msg_write_event(rs_buf_t *b, rs_str_t event, const rs_pos_t *pos);
-/* ice: what rs_ice_json wrote */
-void rs_msg_write_ice(rs_buf_t *b, rs_str_t ice);
+
+/* id: decimal text; data: JSON, put in as it is */
+void rs_msg_write_signal(rs_buf_t *b, rs_str_t from, rs_str_t id,
+    const rs_pos_t *position, rs_str_t data);
+
+/*
+ * body: a JSON object of the store without `position`, which is put in before
+ * its final brace.  RS_OK or RS_E_INVALID_VALUE: no object.
+ */
+rs_err_e rs_msg_write_event(rs_buf_t *b, rs_str_t body,
+    const rs_pos_t *position);
+
+/* room for any of the above beyond its slices, times 6 where text escapes */
+#define RS_MSG_WRITE_MAX       256
 
 
 #endif /* _RS_MSG_H_INCLUDED_ */

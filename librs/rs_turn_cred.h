@@ -2,9 +2,13 @@
 /*
  * Copyright (C) rs-gateway contributors
  *
- * Time-limited TURN credentials (draft-uberti-behave-turn-rest): username
- * <expiry>:<tenant>.<session>.<participant>, password
- * base64(HMAC-SHA1(secret, username)), as coturn's use-auth-secret checks.
+ * TURN credentials as coturn's use-auth-secret checks them:
+ *
+ *     username  <expiry>:<tenant>.<session>.<participant>
+ *     password  base64(HMAC-SHA1(secret, username))
+ *
+ * The module mints, a TURN server or its plugin verifies; both are tested
+ * with t/vectors/turn_cred.json.
  */
 
 
@@ -12,40 +16,53 @@
 #define _RS_TURN_CRED_H_INCLUDED_
 
 
-#include "rs_str.h"
 #include "rs_id.h"
 
 
-#define RS_TURN_USER_MAX    (20 + 1 + RS_ID_TENANT_MAX + 2 * (1 + RS_ID_LEN))
-#define RS_TURN_PASS_LEN    28
-#define RS_TURN_SECRET_MIN  32
+#define RS_TURN_PASSWORD_LEN   28
+/* 20 digits : tenant . session . participant; no NUL */
+#define RS_TURN_USERNAME_MAX   (20 + 1 + RS_TENANT_MAX + 1 + RS_ID_LEN + 1   \
+                                + RS_ID_LEN)
+#define RS_TURN_SECRET_MIN     32
+#define RS_TURN_SECRET_MAX     1024
 
+
+/* slices of the username */
 
 typedef struct {
-    uint64_t  expiry;          /* seconds since the epoch */
-    rs_str_t  tenant;
-    rs_str_t  session_id;
-    rs_str_t  participant_id;
+    uint64_t        expires_at;       /* seconds since the epoch */
+    rs_str_t        tenant;
+    rs_str_t        session_id;
+    rs_str_t        participant_id;
 } rs_turn_user_t;
 
 
-/* RS_OK, or RS_E_INVALID_VALUE: short, or an example everybody knows */
+/*
+ * RS_OK: strong enough.  RS_E_INVALID_VALUE: shorter than 32 characters,
+ * longer than 1024, not visible ASCII, a known example, or made of too few
+ * different characters or of a short piece repeated.  It never looks at how
+ * it was made.
+ */
 rs_err_e rs_turn_secret_check(rs_str_t secret);
 
-/* at most RS_TURN_USER_MAX bytes, no NUL; the length */
-size_t rs_turn_user_format(char *out, const rs_turn_user_t *u);
-/* exactly this grammar; RS_E_INVALID_VALUE.  Slices into s */
-rs_err_e rs_turn_user_parse(rs_str_t s, rs_turn_user_t *u);
-
-/* RS_TURN_PASS_LEN bytes, no NUL; RS_E_INTERNAL when OpenSSL fails */
-rs_err_e rs_turn_password(rs_str_t secret, rs_str_t user, char *out);
+/* RS_OK or RS_E_UNAUTHENTICATED: not of the form above, to the letter */
+rs_err_e rs_turn_user_parse(rs_str_t username, rs_turn_user_t *user);
+/* dst: RS_TURN_USERNAME_MAX; the length, 0: a part is not well formed */
+size_t rs_turn_user_format(char *dst, const rs_turn_user_t *user);
 
 /*
- * RS_OK when password fits user under one of the n secrets and user has not
- * expired at now; RS_E_UNAUTHENTICATED.  Tries every secret.
+ * Password of any username; dst: RS_TURN_PASSWORD_LEN, no NUL.  RS_OK,
+ * RS_E_INVALID_VALUE (empty secret) or RS_E_INTERNAL (OpenSSL failed).
  */
-rs_err_e rs_turn_verify(const rs_str_t *secrets, size_t n, rs_str_t user,
-    rs_str_t password, uint64_t now, rs_turn_user_t *u);
+rs_err_e rs_turn_password(char *dst, rs_str_t secret, rs_str_t username);
+
+/*
+ * Verifies against n secrets (rotation).  RS_OK: *user is set; RS_E_
+ * UNAUTHENTICATED: malformed, expired at now, or the password is of none of
+ * them.  All secrets are tried and compared in constant time.
+ */
+rs_err_e rs_turn_verify(rs_str_t username, rs_str_t password,
+    const rs_str_t *secrets, size_t n, uint64_t now, rs_turn_user_t *user);
 
 
 #endif /* _RS_TURN_CRED_H_INCLUDED_ */
