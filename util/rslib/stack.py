@@ -180,10 +180,12 @@ class Stack:
     def _api_key(self):
         """Made as an operator makes one: by util/rs-key."""
 
+        redis_state = self.state["redis"]
+
         r = subprocess.run(
-            [files.top("util", "rs-key"), "create", "--socket",
-             self.state["redis"]["socket"], "--user", "default",
-             "--password-file", self.state["redis"]["admin_password_file"],
+            [files.top("util", "rs-key"), "create",
+             "--socket", redis_state["socket"], "--user", "rs-deploy",
+             "--password-file", redis_state["users"]["rs-deploy"],
              "--name", "rs-stack", "--scopes", "*"],
             capture_output=True, text=True, check=False)
 
