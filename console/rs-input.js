@@ -15,7 +15,7 @@
 const PIXELS_PER_NOTCH = 100;
 const LINES_PER_NOTCH = 3;
 const NOTCHES_MAX = 10;
-const HELD_MAX = 64;
+const HELD_MAX = 32;
 const KEY_TEXT_MAX = 32;
 
 /* KeyboardEvent.key of what is not a key press of its own */

@@ -432,6 +432,20 @@ test("membership follows joined, left and state", () => {
 });
 
 
+test("what was handled before is not handled again", () => {
+    const {WebSocket, of} = open();
+    const joined = server.get("joined");
+
+    for (const position of ["1-3", "1-3", "1-2", "0-9"]) {
+        WebSocket.last.say({...joined, position});
+    }
+
+    assert.equal(of("joined").length, 1);
+    WebSocket.last.say({...joined, position: "1-4"});
+    assert.equal(of("joined").length, 2);
+});
+
+
 test("noise is ignored: no JSON, no type, before the welcome, binary", () => {
     const {WebSocket, session, seen} = open({welcome: false});
     const socket = WebSocket.last;
