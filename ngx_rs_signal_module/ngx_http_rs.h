@@ -31,6 +31,7 @@
 
 /* a librs slice of an ngx_str_t and back */
 #define ngx_http_rs_slice(s)     (rs_str_t) { (s)->data, (s)->len }
+#define ngx_http_rs_str(s)       (ngx_str_t) { (s).len, (u_char *) (s).data }
 
 
 typedef struct ngx_http_rs_main_conf_s  ngx_http_rs_main_conf_t;

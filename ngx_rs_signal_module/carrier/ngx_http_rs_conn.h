@@ -13,13 +13,16 @@
 #define _NGX_HTTP_RS_CONN_H_INCLUDED_
 
 
+#include <jansson.h>
+
+
 typedef struct ngx_http_rs_conns_s  ngx_http_rs_conns_t;
 
 
 typedef struct {
     /*
-     * One complete text message, valid UTF-8, without NUL.  The bytes are
-     * the connection's and may be changed until the handler returns.
+     * One complete text message, valid UTF-8.  The bytes are the
+     * connection's and may be changed until the handler returns.
      */
     void                      (*message)(ngx_http_rs_conn_t *rc,
                                     u_char *data, size_t len);
@@ -76,6 +79,9 @@ ngx_http_rs_conn_t *ngx_http_rs_conn_find(ngx_http_rs_main_conf_t *rmcf,
 ngx_int_t ngx_http_rs_conn_send(ngx_http_rs_conn_t *rc, u_char *data,
     size_t len);
 
+/* the same for a JSON value, which is released; NULL: closes, no memory */
+ngx_int_t ngx_http_rs_conn_send_json(ngx_http_rs_conn_t *rc, json_t *json);
+
 /*
  * Queues `error` and leaves the socket open; detail: NULL or "" takes the
  * title of code; id: of the message it answers, 0 none.
@@ -97,6 +103,9 @@ void ngx_http_rs_conn_end(ngx_http_rs_conn_t *rc, rs_err_e code);
 
 /* back-pressure: 1 takes no further message until 0 */
 void ngx_http_rs_conn_pause(ngx_http_rs_conn_t *rc, ngx_uint_t on);
+
+/* rs_ping_interval as clients are told it, in seconds */
+int ngx_http_rs_conn_ping_s(ngx_http_rs_conn_t *rc);
 
 /* arms or (0) removes the "first message" deadline */
 void ngx_http_rs_conn_deadline(ngx_http_rs_conn_t *rc, ngx_msec_t ms);

@@ -18,11 +18,13 @@ ngx_http_rs_sessions_t *ngx_http_rs_sessions_create(
     ngx_http_rs_main_conf_t *rmcf, ngx_log_t *log);
 
 /*
- * The socket of r is upgraded: starts the join by ticket or by resume token.
- * credential: the subprotocol entry after "rs.ticket." or "rs.resume.".
+ * The socket of r is upgraded: starts the join by ticket (resume = 0) or by
+ * resume token.  cred: the credential taken apart, copied; NULL: there was
+ * none or it was malformed, which the client is told over the socket.
+ * Returns what a content handler returns.
  */
 ngx_int_t ngx_http_rs_session_start(ngx_http_request_t *r,
-    ngx_uint_t resume, ngx_str_t *credential);
+    ngx_uint_t resume, rs_cred_t *cred);
 
 /* sig, evt, end */
 void ngx_http_rs_session_env(ngx_http_rs_main_conf_t *rmcf, rs_env_t *env);
