@@ -12,8 +12,9 @@
 
 
 #include "ngx_http_rs.h"
-#include "ngx_http_rs_variables.h"
+#include "http/ngx_http_rs_variables.h"
 #include "rs_turn_cred.h"
+#include "rs_ws_handshake.h"
 
 #include <openssl/rand.h>
 
@@ -27,6 +28,8 @@ static void ngx_http_rs_store_state(void *data, ngx_uint_t up);
 static void ngx_http_rs_bus_env(ngx_http_rs_main_conf_t *rmcf,
     rs_env_t *env);
 static ngx_int_t ngx_http_rs_init_process(ngx_cycle_t *cycle);
+static ngx_int_t ngx_http_rs_init_address(ngx_cycle_t *cycle,
+    ngx_http_rs_main_conf_t *rmcf);
 static void ngx_http_rs_exit_process(ngx_cycle_t *cycle);
 
 static ngx_int_t ngx_http_rs_preconfiguration(ngx_conf_t *cf);
@@ -416,7 +419,6 @@ ngx_http_rs_bus_env(ngx_http_rs_main_conf_t *rmcf, rs_env_t *env)
 static ngx_int_t
 ngx_http_rs_init_process(ngx_cycle_t *cycle)
 {
-    u_char                    bytes[8];
     ngx_log_t                *log;
     ngx_http_rs_main_conf_t  *rmcf;
 
@@ -435,12 +437,7 @@ ngx_http_rs_init_process(ngx_cycle_t *cycle)
 
     log = cycle->log;
 
-    if (RAND_bytes(bytes, sizeof(bytes)) != 1) {
-        ngx_log_error(NGX_LOG_EMERG, log, 0, "rs module: RAND_bytes() failed");
-        return NGX_ERROR;
-    }
-
-    if (ngx_http_rs_address_init(rmcf, bytes, cycle->pool) != NGX_OK) {
+    if (ngx_http_rs_init_address(cycle, rmcf) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -465,6 +462,45 @@ ngx_http_rs_init_process(ngx_cycle_t *cycle)
     if (rmcf->store == NULL || rmcf->bus == NULL) {
         return NGX_ERROR;
     }
+
+    return NGX_OK;
+}
+
+
+/*
+ * A new incarnation for each process: a respawned or reloaded worker is never
+ * taken for the one that had its number.
+ */
+
+static ngx_int_t
+ngx_http_rs_init_address(ngx_cycle_t *cycle, ngx_http_rs_main_conf_t *rmcf)
+{
+    if (RAND_bytes((u_char *) &rmcf->self.incarnation,
+                   sizeof(rmcf->self.incarnation))
+        != 1)
+    {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                      "rs module: RAND_bytes() failed");
+        return NGX_ERROR;
+    }
+
+    if (rs_addr_set_node(&rmcf->self, ngx_http_rs_slice(&rmcf->node))
+        != RS_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    rmcf->self.worker = ngx_worker;
+    rmcf->self.conn = 0;
+
+    rmcf->self_text.data = ngx_pnalloc(cycle->pool, RS_ADDR_MAX);
+    if (rmcf->self_text.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    rmcf->self_text.len = rs_addr_format(&rmcf->self,
+                                         (char *) rmcf->self_text.data,
+                                         RS_ADDR_MAX);
 
     return NGX_OK;
 }
@@ -789,9 +825,7 @@ ngx_http_rs_node(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_rs_main_conf_t *rmcf = conf;
 
-    u_char      ch;
     ngx_str_t  *value;
-    ngx_uint_t  i;
 
     if (rmcf->node.len) {
         return "is duplicate";
@@ -799,28 +833,16 @@ ngx_http_rs_node(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
-    if (value[1].len == 0 || value[1].len > RS_ADDR_NODE_MAX) {
-        goto invalid;
-    }
-
-    for (i = 0; i < value[1].len; i++) {
-        ch = value[1].data[i];
-
-        if ((ch < 'a' || ch > 'z') && (ch < '0' || ch > '9') && ch != '-') {
-            goto invalid;
-        }
+    if (rs_addr_node_check(ngx_http_rs_slice(&value[1])) != RS_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid \"rs_node\" value \"%V\": "
+                           "1 to 32 of a-z, 0-9 and \"-\"", &value[1]);
+        return NGX_CONF_ERROR;
     }
 
     rmcf->node = value[1];
 
     return NGX_CONF_OK;
-
-invalid:
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "invalid \"rs_node\" value \"%V\": "
-                       "1 to 32 of a-z, 0-9 and \"-\"", &value[1]);
-    return NGX_CONF_ERROR;
 }
 
 
