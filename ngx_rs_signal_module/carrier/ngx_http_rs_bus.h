@@ -19,7 +19,10 @@ typedef struct ngx_http_rs_bus_s  ngx_http_rs_bus_t;
 typedef void (*ngx_http_rs_bus_env_pt)(ngx_http_rs_main_conf_t *rmcf,
     rs_env_t *env);
 
-/* the subscription stands (again): what came in between was missed */
+/*
+ * The subscription stands, the first time too: what came before was missed.
+ * Never called inside create.
+ */
 typedef void (*ngx_http_rs_bus_up_pt)(ngx_http_rs_main_conf_t *rmcf);
 
 

@@ -21,14 +21,15 @@ ngx_http_rs_presence_t *ngx_http_rs_presence_create(
 void ngx_http_rs_presence_up(ngx_http_rs_presence_t *pr);
 
 /*
- * address: of a worker or of a socket.  1: its worker holds a lease by the
- * last table read, or is this worker.  A worker younger than the table is
- * taken as live for one rs_lease_ttl after it was first asked for.
+ * address: of a worker or of a socket; anything else is not live.  1: its
+ * worker holds a lease by the last table read, or is this worker, or was
+ * never asked for before and may be younger than that table: the next table,
+ * asked for at once, settles it.
  */
 ngx_uint_t ngx_http_rs_presence_live(ngx_http_rs_presence_t *pr,
     ngx_str_t *address);
 
-/* clean exit: gives the lease back */
+/* clean exit: gives the lease back and frees pr */
 void ngx_http_rs_presence_drop(ngx_http_rs_presence_t *pr);
 
 

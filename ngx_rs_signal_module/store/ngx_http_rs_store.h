@@ -15,6 +15,10 @@
 #define _NGX_HTTP_RS_STORE_H_INCLUDED_
 
 
+/* the version of redis-schema/lib/rs.lua this code was written against */
+#define NGX_HTTP_RS_STORE_LIBRARY  "1"
+
+
 typedef struct ngx_http_rs_store_s     ngx_http_rs_store_t;
 typedef struct ngx_http_rs_store_op_s  ngx_http_rs_store_op_t;
 
@@ -87,17 +91,23 @@ typedef struct {
 } ngx_http_rs_member_t;
 
 
-/* the link; NULL: no memory */
+/*
+ * The link.  state is told 1 when the store is usable (link up and library of
+ * the right version), 0 when it is no more; never inside this call.  NULL: no
+ * memory.
+ */
 ngx_http_rs_store_t *ngx_http_rs_store_create(ngx_http_rs_main_conf_t *rmcf,
     ngx_log_t *log, ngx_rs_redis_state_pt state, void *data);
+/* the process ends: handlers still owed do not run, nor does state */
 void ngx_http_rs_store_destroy(ngx_http_rs_store_t *store);
 /* usable now: connected, checked, library of the right version */
 ngx_uint_t ngx_http_rs_store_ready(ngx_http_rs_store_t *store);
 
 /*
  * An operation outlives its caller: the caller's cleanup calls detach, then
- * the reply is dropped.  Freed after the handler ran, or by a BUSY verb.
- * NULL: no memory.
+ * the reply is dropped.  Freed after the handler ran, or by a BUSY verb; so
+ * detach is allowed in the handler itself.  handler may be NULL: the reply is
+ * of no interest.  NULL: no memory.
  */
 ngx_http_rs_store_op_t *ngx_http_rs_store_op(ngx_http_rs_store_t *store,
     ngx_http_rs_store_handler_pt handler, void *data);

@@ -1,0 +1,194 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ *
+ * This worker's Redis channel.
+ *
+ * TCP alone does not tell that a subscription is dead: nothing is ever sent
+ * on it.  So each lease call has Redis publish a beacon to this very channel.
+ * When the call's answer came and the beacon did not within rs_redis_timeout,
+ * the link is dropped and subscribed anew.  Beacons only grow, so one number
+ * expected and one received are enough.
+ */
+
+
+#include "ngx_http_rs.h"
+
+
+struct ngx_http_rs_bus_s {
+    ngx_http_rs_main_conf_t    *rmcf;
+    ngx_log_t                  *log;
+    ngx_rs_redis_t             *redis;
+
+    ngx_http_rs_bus_env_pt      on_env;
+    ngx_http_rs_bus_up_pt       on_up;
+
+    uint64_t                    received;      /* the last beacon */
+    uint64_t                    expected;
+    ngx_event_t                 late;          /* expected, not received */
+};
+
+
+static void ngx_http_rs_bus_state(void *data, ngx_uint_t up);
+static void ngx_http_rs_bus_message(void *data, ngx_str_t *channel,
+    ngx_str_t *payload);
+static void ngx_http_rs_bus_beacon(ngx_http_rs_bus_t *bus, rs_env_t *env);
+static void ngx_http_rs_bus_late_handler(ngx_event_t *ev);
+static void ngx_http_rs_bus_forget(ngx_http_rs_bus_t *bus);
+
+
+ngx_http_rs_bus_t *
+ngx_http_rs_bus_create(ngx_http_rs_main_conf_t *rmcf, ngx_log_t *log,
+    ngx_http_rs_bus_env_pt on_env, ngx_http_rs_bus_up_pt on_up)
+{
+    ngx_str_t           channel;
+    ngx_http_rs_bus_t  *bus;
+
+    if (ngx_http_rs_store_channel(ngx_cycle->pool, &rmcf->self_text, &channel)
+        != NGX_OK)
+    {
+        return NULL;
+    }
+
+    bus = ngx_calloc(sizeof(ngx_http_rs_bus_t), log);
+    if (bus == NULL) {
+        return NULL;
+    }
+
+    bus->rmcf = rmcf;
+    bus->log = log;
+    bus->on_env = on_env;
+    bus->on_up = on_up;
+
+    bus->late.handler = ngx_http_rs_bus_late_handler;
+    bus->late.data = bus;
+    bus->late.log = log;
+    bus->late.cancelable = 1;
+
+    bus->redis = ngx_rs_redis_subscribe(&rmcf->redis, log, &channel,
+                                        ngx_http_rs_bus_state,
+                                        ngx_http_rs_bus_message, bus);
+    if (bus->redis == NULL) {
+        ngx_free(bus);
+        return NULL;
+    }
+
+    return bus;
+}
+
+
+void
+ngx_http_rs_bus_destroy(ngx_http_rs_bus_t *bus)
+{
+    ngx_http_rs_bus_forget(bus);
+
+    ngx_rs_redis_destroy(bus->redis);
+
+    ngx_free(bus);
+}
+
+
+ngx_uint_t
+ngx_http_rs_bus_ready(ngx_http_rs_bus_t *bus)
+{
+    return ngx_rs_redis_up(bus->redis);
+}
+
+
+void
+ngx_http_rs_bus_expect(ngx_http_rs_bus_t *bus, uint64_t beacon)
+{
+    if (!ngx_rs_redis_up(bus->redis) || beacon <= bus->received) {
+        return;
+    }
+
+    bus->expected = beacon;
+
+    if (!bus->late.timer_set) {
+        ngx_add_timer(&bus->late, bus->rmcf->redis.timeout);
+    }
+}
+
+
+static void
+ngx_http_rs_bus_state(void *data, ngx_uint_t up)
+{
+    ngx_http_rs_bus_t *bus = data;
+
+    /* a beacon of before the subscription never comes */
+
+    ngx_http_rs_bus_forget(bus);
+
+    if (up) {
+        bus->on_up(bus->rmcf);
+    }
+}
+
+
+static void
+ngx_http_rs_bus_message(void *data, ngx_str_t *channel, ngx_str_t *payload)
+{
+    ngx_http_rs_bus_t *bus = data;
+
+    rs_env_t  env;
+
+    if (rs_env_decode(ngx_http_rs_slice(payload), &env) != RS_OK) {
+        ngx_log_error(NGX_LOG_WARN, bus->log, 0,
+                      "rs bus: an envelope of %uz bytes is not version 1 "
+                      "or malformed", payload->len);
+        return;
+    }
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, bus->log, 0,
+                   "rs bus kind:%s session:%*s",
+                   rs_env_kind_name(env.kind), env.session.len,
+                   env.session.data);
+
+    if (env.kind == RS_ENV_BCN) {
+        ngx_http_rs_bus_beacon(bus, &env);
+        return;
+    }
+
+    bus->on_env(bus->rmcf, &env);
+}
+
+
+static void
+ngx_http_rs_bus_beacon(ngx_http_rs_bus_t *bus, rs_env_t *env)
+{
+    uint64_t  beacon;
+
+    if (!rs_u64_parse(env->id, UINT64_MAX, &beacon)
+        || beacon <= bus->received)
+    {
+        return;
+    }
+
+    bus->received = beacon;
+
+    if (bus->received >= bus->expected) {
+        ngx_http_rs_bus_forget(bus);
+    }
+}
+
+
+static void
+ngx_http_rs_bus_late_handler(ngx_event_t *ev)
+{
+    ngx_http_rs_bus_t  *bus;
+
+    bus = ev->data;
+
+    ngx_rs_redis_reset(bus->redis, "a beacon did not come back");
+}
+
+
+static void
+ngx_http_rs_bus_forget(ngx_http_rs_bus_t *bus)
+{
+    bus->expected = 0;
+
+    if (bus->late.timer_set) {
+        ngx_del_timer(&bus->late);
+    }
+}

@@ -1,0 +1,872 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ *
+ * The store: the command link, the check of the library behind it, operations,
+ * and the verbs of sockets and presence; those of REST are in
+ * ngx_http_rs_store_rest.c.
+ *
+ * Usable means more than connected: each time the link comes up, and whenever
+ * Redis says that it does not know a function, the version of the library is
+ * asked for; until the right one answers, every verb returns NGX_BUSY.
+ *
+ * An operation is allocated by itself and belongs to the link while its
+ * command is under way.  The caller may go first (detach), the link may go
+ * first (reply NULL), the process may go first (destroy drops what is owed).
+ */
+
+
+#include "ngx_http_rs.h"
+#include "store/ngx_http_rs_store_call.h"
+
+
+#define NGX_HTTP_RS_STORE_CHECK      1000    /* ms between two checks */
+#define NGX_HTTP_RS_STORE_ERROR_LEN  256     /* of Redis' words in a log */
+
+
+struct ngx_http_rs_store_s {
+    ngx_rs_redis_t                 *redis;
+    ngx_log_t                      *log;
+
+    ngx_rs_redis_state_pt           state;
+    void                           *data;
+
+    ngx_event_t                     check;       /* ask for the version */
+    time_t                          logged;      /* last error at ERR */
+
+    unsigned                        ready:1;
+    unsigned                        told:1;      /* what ails the library */
+    unsigned                        closing:1;
+};
+
+
+struct ngx_http_rs_store_op_s {
+    ngx_http_rs_store_t            *store;
+    ngx_http_rs_store_handler_pt    handler;     /* NULL: detached */
+    void                           *data;
+
+    ngx_str_t                       tenant;      /* for unlinking, or empty */
+    ngx_str_t                       session_id;
+};
+
+
+/* Redis' own errors that pass by themselves, and what they ask for besides */
+
+#define NGX_HTTP_RS_STORE_RESET      0x1
+#define NGX_HTTP_RS_STORE_NO_LIBRARY 0x2
+
+typedef struct {
+    ngx_str_t                       prefix;
+    ngx_uint_t                      flags;
+} ngx_http_rs_store_error_t;
+
+
+static void ngx_http_rs_store_link_state(void *data, ngx_uint_t up);
+static void ngx_http_rs_store_check_handler(ngx_event_t *ev);
+static void ngx_http_rs_store_check_reply(void *data, ngx_rs_reply_t *reply);
+static void ngx_http_rs_store_not_ready(ngx_http_rs_store_t *store);
+static void ngx_http_rs_store_reply(void *data, ngx_rs_reply_t *reply);
+static rs_err_e ngx_http_rs_store_status(ngx_http_rs_store_t *store,
+    ngx_rs_reply_t *reply, ngx_uint_t *flags);
+static void ngx_http_rs_store_unlink(ngx_http_rs_store_op_t *op,
+    ngx_rs_reply_t *reply);
+static void ngx_http_rs_store_free(ngx_http_rs_store_op_t *op);
+static ngx_str_t *ngx_http_rs_store_word(ngx_http_rs_store_call_t *call);
+static u_char *ngx_http_rs_store_text(ngx_http_rs_store_call_t *call,
+    size_t size);
+static void ngx_http_rs_store_member_keys(ngx_http_rs_store_call_t *call,
+    ngx_http_rs_member_t *m);
+
+
+static const ngx_http_rs_store_error_t  ngx_http_rs_store_errors[] = {
+    { ngx_string("LOADING "), 0 },
+    { ngx_string("MASTERDOWN "), 0 },
+    { ngx_string("OOM "), 0 },
+    { ngx_string("BUSY "), 0 },
+    { ngx_string("MISCONF "), 0 },
+    { ngx_string("NOREPLICAS "), 0 },
+    { ngx_string("CLUSTERDOWN "), 0 },
+    { ngx_string("TRYAGAIN "), 0 },
+    { ngx_string("READONLY "), NGX_HTTP_RS_STORE_RESET },
+    { ngx_string("NOAUTH "), NGX_HTTP_RS_STORE_RESET },
+    { ngx_string("ERR Function not found"), NGX_HTTP_RS_STORE_NO_LIBRARY },
+    { ngx_null_string, 0 }
+};
+
+
+ngx_http_rs_store_t *
+ngx_http_rs_store_create(ngx_http_rs_main_conf_t *rmcf, ngx_log_t *log,
+    ngx_rs_redis_state_pt state, void *data)
+{
+    ngx_http_rs_store_t  *store;
+
+    store = ngx_calloc(sizeof(ngx_http_rs_store_t), log);
+    if (store == NULL) {
+        return NULL;
+    }
+
+    store->log = log;
+    store->state = state;
+    store->data = data;
+
+    store->check.handler = ngx_http_rs_store_check_handler;
+    store->check.data = store;
+    store->check.log = log;
+    store->check.cancelable = 1;
+
+    store->redis = ngx_rs_redis_create(&rmcf->redis, log,
+                                       ngx_http_rs_store_link_state, store);
+    if (store->redis == NULL) {
+        ngx_free(store);
+        return NULL;
+    }
+
+    return store;
+}
+
+
+void
+ngx_http_rs_store_destroy(ngx_http_rs_store_t *store)
+{
+    store->closing = 1;
+    store->ready = 0;
+
+    if (store->check.timer_set) {
+        ngx_del_timer(&store->check);
+    }
+
+    ngx_rs_redis_destroy(store->redis);
+
+    ngx_free(store);
+}
+
+
+ngx_uint_t
+ngx_http_rs_store_ready(ngx_http_rs_store_t *store)
+{
+    return store->ready;
+}
+
+
+static void
+ngx_http_rs_store_link_state(void *data, ngx_uint_t up)
+{
+    ngx_http_rs_store_t *store = data;
+
+    if (up) {
+        store->told = 0;
+        ngx_http_rs_store_check_handler(&store->check);
+        return;
+    }
+
+    if (store->check.timer_set) {
+        ngx_del_timer(&store->check);
+    }
+
+    ngx_http_rs_store_not_ready(store);
+}
+
+
+static void
+ngx_http_rs_store_not_ready(ngx_http_rs_store_t *store)
+{
+    if (store->ready) {
+        store->ready = 0;
+        store->state(store->data, 0);
+    }
+}
+
+
+static void
+ngx_http_rs_store_check_handler(ngx_event_t *ev)
+{
+    ngx_http_rs_store_t  *store;
+
+    static ngx_str_t  words[] = {
+        ngx_string("FCALL_RO"), ngx_string("rs_version"), ngx_string("0")
+    };
+
+    store = ev->data;
+
+    if (ngx_rs_redis_command(store->redis, 3, words,
+                             ngx_http_rs_store_check_reply, store)
+        != NGX_OK)
+    {
+        ngx_add_timer(&store->check, NGX_HTTP_RS_STORE_CHECK);
+    }
+}
+
+
+static void
+ngx_http_rs_store_check_reply(void *data, ngx_rs_reply_t *reply)
+{
+    ngx_http_rs_store_t *store = data;
+
+    ngx_str_t   version, text;
+    ngx_uint_t  level;
+
+    if (reply == NULL || store->closing) {
+        return;                      /* the link's next "up" asks again */
+    }
+
+    version = ngx_rs_reply_str(reply, 1);
+
+    if (version.len == sizeof(NGX_HTTP_RS_STORE_LIBRARY) - 1
+        && ngx_memcmp(version.data, NGX_HTTP_RS_STORE_LIBRARY, version.len)
+           == 0)
+    {
+        store->told = 0;
+        store->ready = 1;
+        store->state(store->data, 1);
+        return;
+    }
+
+    level = store->told ? NGX_LOG_INFO : NGX_LOG_ERR;
+    store->told = 1;
+
+    if (ngx_rs_reply_error(reply, &text)) {
+        text.len = ngx_min(text.len, NGX_HTTP_RS_STORE_ERROR_LEN);
+
+        ngx_log_error(level, store->log, 0,
+                      "rs store: the library \"rs\" cannot be used (\"%V\"), "
+                      "version " NGX_HTTP_RS_STORE_LIBRARY " is needed: load "
+                      "it with \"redis-schema/load\"", &text);
+
+    } else {
+        ngx_log_error(level, store->log, 0,
+                      "rs store: Redis holds version \"%V\" of the library "
+                      "\"rs\", version " NGX_HTTP_RS_STORE_LIBRARY
+                      " is needed: load it with \"redis-schema/load\"",
+                      &version);
+    }
+
+    ngx_add_timer(&store->check, NGX_HTTP_RS_STORE_CHECK);
+}
+
+
+ngx_http_rs_store_op_t *
+ngx_http_rs_store_op(ngx_http_rs_store_t *store,
+    ngx_http_rs_store_handler_pt handler, void *data)
+{
+    ngx_http_rs_store_op_t  *op;
+
+    op = ngx_calloc(sizeof(ngx_http_rs_store_op_t), store->log);
+    if (op == NULL) {
+        return NULL;
+    }
+
+    op->store = store;
+    op->handler = handler;
+    op->data = data;
+
+    return op;
+}
+
+
+void
+ngx_http_rs_store_detach(ngx_http_rs_store_op_t *op)
+{
+    op->handler = NULL;
+    op->data = NULL;
+}
+
+
+static void
+ngx_http_rs_store_free(ngx_http_rs_store_op_t *op)
+{
+    if (op->tenant.data) {
+        ngx_free(op->tenant.data);
+    }
+
+    ngx_free(op);
+}
+
+
+ngx_int_t
+ngx_http_rs_store_refuse(ngx_http_rs_store_op_t *op)
+{
+    ngx_http_rs_store_free(op);
+
+    return NGX_BUSY;
+}
+
+
+static void
+ngx_http_rs_store_reply(void *data, ngx_rs_reply_t *reply)
+{
+    ngx_http_rs_store_op_t *op = data;
+
+    rs_err_e              rc;
+    ngx_uint_t            flags;
+    ngx_http_rs_store_t  *store;
+
+    store = op->store;
+
+    if (store->closing) {
+        ngx_http_rs_store_free(op);
+        return;
+    }
+
+    flags = 0;
+    rc = ngx_http_rs_store_status(store, reply, &flags);
+
+    if (rc == RS_OK && op->tenant.len) {
+        ngx_http_rs_store_unlink(op, reply);
+    }
+
+    if (op->handler) {
+        op->handler(op->data, rc, rc == RS_E_UNAVAILABLE ? NULL : reply);
+    }
+
+    ngx_http_rs_store_free(op);
+
+    if (flags & NGX_HTTP_RS_STORE_RESET) {
+        ngx_rs_redis_reset(store->redis, "it takes no more writes from us");
+    }
+
+    if ((flags & NGX_HTTP_RS_STORE_NO_LIBRARY) && store->ready) {
+        ngx_http_rs_store_not_ready(store);
+        ngx_http_rs_store_check_handler(&store->check);
+    }
+}
+
+
+static rs_err_e
+ngx_http_rs_store_status(ngx_http_rs_store_t *store, ngx_rs_reply_t *reply,
+    ngx_uint_t *flags)
+{
+    rs_err_e                          rc;
+    ngx_str_t                         text;
+    ngx_uint_t                        level;
+    const ngx_http_rs_store_error_t  *e;
+
+    if (reply == NULL) {
+        return RS_E_UNAVAILABLE;
+    }
+
+    if (!ngx_rs_reply_error(reply, &text)) {
+        text = ngx_rs_reply_str(reply, 0);
+        rc = rs_err_by_code(ngx_http_rs_slice(&text));
+
+        if (rc != RS_E_INTERNAL) {
+            return rc;
+        }
+    }
+
+    rc = RS_E_INTERNAL;
+
+    for (e = ngx_http_rs_store_errors; e->prefix.len; e++) {
+
+        if (text.len >= e->prefix.len
+            && ngx_memcmp(text.data, e->prefix.data, e->prefix.len) == 0)
+        {
+            rc = RS_E_UNAVAILABLE;
+            *flags = e->flags;
+            break;
+        }
+    }
+
+    level = (store->logged == ngx_time()) ? NGX_LOG_INFO : NGX_LOG_ERR;
+    store->logged = ngx_time();
+
+    text.len = ngx_min(text.len, NGX_HTTP_RS_STORE_ERROR_LEN);
+
+    ngx_log_error(level, store->log, 0,
+                  "rs store: a call ended with \"%V\"", &text);
+
+    return rc;
+}
+
+
+/* the session ended: it leaves the list of its device */
+
+static void
+ngx_http_rs_store_unlink(ngx_http_rs_store_op_t *op, ngx_rs_reply_t *reply)
+{
+    ngx_str_t                  word, device_id;
+    ngx_http_rs_store_op_t    *unlink;
+    ngx_http_rs_store_call_t   call;
+
+    word = ngx_rs_reply_str(reply, 1);
+    device_id = ngx_rs_reply_str(reply, 2);
+
+    if (word.len != 5 || ngx_memcmp(word.data, "ended", 5) != 0
+        || device_id.len == 0)
+    {
+        return;
+    }
+
+    unlink = ngx_http_rs_store_op(op->store, NULL, NULL);
+    if (unlink == NULL) {
+        return;
+    }
+
+    ngx_http_rs_store_begin(&call, unlink, "rs_device_unlink", 0);
+    ngx_http_rs_store_key(&call, &op->tenant, "dses", &device_id);
+    ngx_http_rs_store_arg(&call, &op->session_id);
+
+    /* refused: the entry goes when the session's time is over */
+
+    (void) ngx_http_rs_store_send(&call);
+}
+
+
+ngx_int_t
+ngx_http_rs_store_unlinks(ngx_http_rs_store_op_t *op, ngx_str_t *tenant,
+    ngx_str_t *session_id)
+{
+    u_char  *p;
+
+    p = ngx_alloc(tenant->len + session_id->len + 1, op->store->log);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    op->tenant.data = p;
+    op->tenant.len = tenant->len;
+    op->session_id.data = ngx_cpymem(p, tenant->data, tenant->len);
+    op->session_id.len = session_id->len;
+
+    ngx_memcpy(op->session_id.data, session_id->data, session_id->len);
+
+    return NGX_OK;
+}
+
+
+/* putting a call together */
+
+void
+ngx_http_rs_store_begin(ngx_http_rs_store_call_t *call,
+    ngx_http_rs_store_op_t *op, const char *function, ngx_uint_t ro)
+{
+    call->op = op;
+    call->nkeys = 0;
+    call->nwords = 0;
+    call->overflow = 0;
+    call->last = call->text;
+
+    ngx_http_rs_store_arg_text(call, ro ? "FCALL_RO" : "FCALL");
+    ngx_http_rs_store_arg_text(call, function);
+    ngx_http_rs_store_arg_text(call, "");             /* number of keys */
+}
+
+
+static ngx_str_t *
+ngx_http_rs_store_word(ngx_http_rs_store_call_t *call)
+{
+    if (call->nwords == NGX_HTTP_RS_STORE_WORDS) {
+        call->overflow = 1;
+        return NULL;
+    }
+
+    return &call->words[call->nwords++];
+}
+
+
+static u_char *
+ngx_http_rs_store_text(ngx_http_rs_store_call_t *call, size_t size)
+{
+    u_char  *p;
+
+    if (size > (size_t) (call->text + NGX_HTTP_RS_STORE_TEXT - call->last)) {
+        call->overflow = 1;
+        return NULL;
+    }
+
+    p = call->last;
+    call->last += size;
+
+    return p;
+}
+
+
+void
+ngx_http_rs_store_key(ngx_http_rs_store_call_t *call, ngx_str_t *tenant,
+    const char *kind, ngx_str_t *id)
+{
+    u_char     *p;
+    ngx_str_t  *word;
+
+    word = ngx_http_rs_store_word(call);
+
+    p = ngx_http_rs_store_text(call, sizeof("rs:{}::") - 1 + tenant->len
+                                     + ngx_strlen(kind) + id->len);
+    if (word == NULL || p == NULL) {
+        return;
+    }
+
+    word->data = p;
+    word->len = ngx_sprintf(p, "rs:{%V}:%s:%V", tenant, kind, id) - p;
+
+    call->nkeys++;
+}
+
+
+void
+ngx_http_rs_store_index(ngx_http_rs_store_call_t *call, ngx_str_t *tenant,
+    const char *kind)
+{
+    u_char     *p;
+    ngx_str_t  *word;
+
+    word = ngx_http_rs_store_word(call);
+
+    p = ngx_http_rs_store_text(call, sizeof("rs:{}:") - 1 + tenant->len
+                                     + ngx_strlen(kind));
+    if (word == NULL || p == NULL) {
+        return;
+    }
+
+    word->data = p;
+    word->len = ngx_sprintf(p, "rs:{%V}:%s", tenant, kind) - p;
+
+    call->nkeys++;
+}
+
+
+void
+ngx_http_rs_store_auth_key(ngx_http_rs_store_call_t *call,
+    ngx_http_rs_caller_t *caller)
+{
+    /* without a scope the key is not read, but it must be one of the tenant */
+
+    ngx_http_rs_store_key(call, &caller->tenant, "key", &caller->key_hash);
+}
+
+
+void
+ngx_http_rs_store_arg(ngx_http_rs_store_call_t *call, ngx_str_t *arg)
+{
+    ngx_str_t  *word;
+
+    word = ngx_http_rs_store_word(call);
+
+    if (word) {
+        *word = *arg;
+    }
+}
+
+
+void
+ngx_http_rs_store_arg_text(ngx_http_rs_store_call_t *call, const char *text)
+{
+    ngx_str_t  arg;
+
+    arg.data = (u_char *) text;
+    arg.len = ngx_strlen(text);
+
+    ngx_http_rs_store_arg(call, &arg);
+}
+
+
+void
+ngx_http_rs_store_arg_number(ngx_http_rs_store_call_t *call, uint64_t n)
+{
+    u_char     *p;
+    ngx_str_t  *word;
+
+    word = ngx_http_rs_store_word(call);
+    p = ngx_http_rs_store_text(call, NGX_INT64_LEN);
+
+    if (word == NULL || p == NULL) {
+        return;
+    }
+
+    word->data = p;
+    word->len = ngx_sprintf(p, "%uL", n) - p;
+}
+
+
+void
+ngx_http_rs_store_arg_replid(ngx_http_rs_store_call_t *call)
+{
+    ngx_http_rs_store_arg(call, ngx_rs_redis_replid(call->op->store->redis));
+}
+
+
+ngx_int_t
+ngx_http_rs_store_send(ngx_http_rs_store_call_t *call)
+{
+    u_char                   number[NGX_INT_T_LEN];
+    ngx_str_t               *word;
+    ngx_http_rs_store_op_t  *op;
+
+    op = call->op;
+
+    if (!op->store->ready) {
+        return ngx_http_rs_store_refuse(op);
+    }
+
+    if (call->overflow) {
+        ngx_log_error(NGX_LOG_ALERT, op->store->log, 0,
+                      "rs store: the arguments of %V do not fit",
+                      &call->words[1]);
+        return ngx_http_rs_store_refuse(op);
+    }
+
+    word = &call->words[2];
+    word->data = number;
+    word->len = ngx_sprintf(number, "%ui", call->nkeys) - number;
+
+    if (ngx_rs_redis_command(op->store->redis, call->nwords, call->words,
+                             ngx_http_rs_store_reply, op)
+        != NGX_OK)
+    {
+        return ngx_http_rs_store_refuse(op);
+    }
+
+    return NGX_OK;
+}
+
+
+/* sockets */
+
+/* ses, par, mem, log */
+
+static void
+ngx_http_rs_store_member_keys(ngx_http_rs_store_call_t *call,
+    ngx_http_rs_member_t *m)
+{
+    ngx_http_rs_store_key(call, &m->tenant, "ses", &m->session_id);
+    ngx_http_rs_store_key(call, &m->tenant, "par", &m->session_id);
+    ngx_http_rs_store_key(call, &m->tenant, "mem", &m->session_id);
+    ngx_http_rs_store_key(call, &m->tenant, "log", &m->session_id);
+}
+
+
+ngx_int_t
+ngx_http_rs_store_join(ngx_http_rs_store_op_t *op, ngx_str_t *ticket_hash,
+    ngx_http_rs_member_t *m, ngx_str_t *resume_hash)
+{
+    ngx_http_rs_store_call_t  call;
+
+    ngx_http_rs_store_begin(&call, op, "rs_join", 0);
+
+    ngx_http_rs_store_key(&call, &m->tenant, "tkt", ticket_hash);
+    ngx_http_rs_store_member_keys(&call, m);
+
+    ngx_http_rs_store_arg(&call, &m->address);
+    ngx_http_rs_store_arg_replid(&call);
+    ngx_http_rs_store_arg(&call, resume_hash);
+    ngx_http_rs_store_arg_number(&call, m->log_size);
+
+    return ngx_http_rs_store_send(&call);
+}
+
+
+ngx_int_t
+ngx_http_rs_store_resume(ngx_http_rs_store_op_t *op, ngx_http_rs_member_t *m,
+    ngx_str_t *old_hash, ngx_str_t *new_hash, ngx_str_t *position)
+{
+    ngx_http_rs_store_call_t  call;
+
+    ngx_http_rs_store_begin(&call, op, "rs_resume", 0);
+
+    ngx_http_rs_store_member_keys(&call, m);
+
+    ngx_http_rs_store_arg(&call, &m->participant_id);
+    ngx_http_rs_store_arg(&call, old_hash);
+    ngx_http_rs_store_arg(&call, new_hash);
+    ngx_http_rs_store_arg(&call, position);
+    ngx_http_rs_store_arg(&call, &m->address);
+    ngx_http_rs_store_arg_replid(&call);
+    ngx_http_rs_store_arg_number(&call, m->log_size);
+
+    return ngx_http_rs_store_send(&call);
+}
+
+
+ngx_int_t
+ngx_http_rs_store_append(ngx_http_rs_store_op_t *op, ngx_http_rs_member_t *m,
+    uint64_t id, ngx_str_t *to, ngx_str_t *body)
+{
+    ngx_http_rs_store_call_t  call;
+
+    ngx_http_rs_store_begin(&call, op, "rs_append", 0);
+
+    ngx_http_rs_store_key(&call, &m->tenant, "ses", &m->session_id);
+    ngx_http_rs_store_key(&call, &m->tenant, "mem", &m->session_id);
+    ngx_http_rs_store_key(&call, &m->tenant, "log", &m->session_id);
+
+    ngx_http_rs_store_arg(&call, &m->participant_id);
+    ngx_http_rs_store_arg(&call, &m->address);
+    ngx_http_rs_store_arg_number(&call, id);
+    ngx_http_rs_store_arg(&call, to);
+    ngx_http_rs_store_arg(&call, body);
+    ngx_http_rs_store_arg_replid(&call);
+    ngx_http_rs_store_arg_number(&call, m->log_size);
+
+    return ngx_http_rs_store_send(&call);
+}
+
+
+ngx_int_t
+ngx_http_rs_store_state(ngx_http_rs_store_op_t *op, ngx_http_rs_member_t *m,
+    ngx_str_t *path)
+{
+    ngx_http_rs_store_call_t  call;
+
+    ngx_http_rs_store_begin(&call, op, "rs_state", 0);
+
+    ngx_http_rs_store_member_keys(&call, m);
+
+    ngx_http_rs_store_arg(&call, &m->participant_id);
+    ngx_http_rs_store_arg(&call, &m->address);
+    ngx_http_rs_store_arg(&call, path);
+    ngx_http_rs_store_arg_replid(&call);
+    ngx_http_rs_store_arg_number(&call, m->log_size);
+
+    return ngx_http_rs_store_send(&call);
+}
+
+
+ngx_int_t
+ngx_http_rs_store_leave(ngx_http_rs_store_op_t *op, ngx_http_rs_member_t *m,
+    const char *mode)
+{
+    ngx_http_rs_store_call_t  call;
+
+    if (ngx_http_rs_store_unlinks(op, &m->tenant, &m->session_id) != NGX_OK) {
+        return ngx_http_rs_store_refuse(op);
+    }
+
+    ngx_http_rs_store_begin(&call, op, "rs_leave", 0);
+
+    ngx_http_rs_store_member_keys(&call, m);
+
+    ngx_http_rs_store_arg(&call, &m->participant_id);
+    ngx_http_rs_store_arg(&call, &m->address);
+    ngx_http_rs_store_arg_text(&call, mode);
+    ngx_http_rs_store_arg_replid(&call);
+    ngx_http_rs_store_arg_number(&call, m->log_size);
+
+    return ngx_http_rs_store_send(&call);
+}
+
+
+ngx_int_t
+ngx_http_rs_store_range(ngx_http_rs_store_op_t *op, ngx_http_rs_member_t *m,
+    ngx_str_t *position, ngx_uint_t count)
+{
+    ngx_http_rs_store_call_t  call;
+
+    ngx_http_rs_store_begin(&call, op, "rs_range", 1);
+
+    ngx_http_rs_store_key(&call, &m->tenant, "ses", &m->session_id);
+    ngx_http_rs_store_key(&call, &m->tenant, "log", &m->session_id);
+
+    ngx_http_rs_store_arg(&call, position);
+    ngx_http_rs_store_arg_number(&call, count);
+
+    return ngx_http_rs_store_send(&call);
+}
+
+
+ngx_int_t
+ngx_http_rs_store_device_online(ngx_http_rs_store_op_t *op,
+    ngx_str_t *tenant, ngx_str_t *device_id, ngx_str_t *address,
+    ngx_str_t *agent)
+{
+    ngx_http_rs_store_call_t  call;
+
+    ngx_http_rs_store_begin(&call, op, "rs_device_online", 0);
+
+    ngx_http_rs_store_key(&call, tenant, "dev", device_id);
+    ngx_http_rs_store_key(&call, tenant, "dses", device_id);
+
+    ngx_http_rs_store_arg(&call, address);
+    ngx_http_rs_store_arg(&call, agent);
+
+    return ngx_http_rs_store_send(&call);
+}
+
+
+ngx_int_t
+ngx_http_rs_store_device_offline(ngx_http_rs_store_op_t *op,
+    ngx_str_t *tenant, ngx_str_t *device_id, ngx_str_t *address)
+{
+    ngx_http_rs_store_call_t  call;
+
+    ngx_http_rs_store_begin(&call, op, "rs_device_offline", 0);
+
+    ngx_http_rs_store_key(&call, tenant, "dev", device_id);
+
+    ngx_http_rs_store_arg(&call, address);
+
+    return ngx_http_rs_store_send(&call);
+}
+
+
+ngx_int_t
+ngx_http_rs_store_invite(ngx_http_rs_store_op_t *op, ngx_str_t *tenant,
+    ngx_str_t *session_id, ngx_str_t *device_id, ngx_str_t *address,
+    ngx_str_t *ticket_hash, time_t ticket_ttl)
+{
+    ngx_http_rs_store_call_t  call;
+
+    ngx_http_rs_store_begin(&call, op, "rs_invite", 0);
+
+    ngx_http_rs_store_key(&call, tenant, "ses", session_id);
+    ngx_http_rs_store_key(&call, tenant, "par", session_id);
+    ngx_http_rs_store_key(&call, tenant, "dses", device_id);
+    ngx_http_rs_store_key(&call, tenant, "tkt", ticket_hash);
+
+    ngx_http_rs_store_arg(&call, address);
+    ngx_http_rs_store_arg(&call, device_id);
+    ngx_http_rs_store_arg_number(&call, ticket_ttl);
+
+    return ngx_http_rs_store_send(&call);
+}
+
+
+/* presence; leases are of the fleet, under the tag {w} instead of a tenant */
+
+ngx_int_t
+ngx_http_rs_store_lease(ngx_http_rs_store_op_t *op, ngx_str_t *worker,
+    ngx_msec_t ttl, uint64_t beacon)
+{
+    ngx_str_t                 tag = ngx_string("w");
+    ngx_http_rs_store_call_t  call;
+
+    ngx_http_rs_store_begin(&call, op, "rs_lease", 0);
+
+    ngx_http_rs_store_index(&call, &tag, "lease");
+
+    ngx_http_rs_store_arg(&call, worker);
+    ngx_http_rs_store_arg_number(&call, ttl);
+    ngx_http_rs_store_arg_number(&call, beacon);
+
+    return ngx_http_rs_store_send(&call);
+}
+
+
+ngx_int_t
+ngx_http_rs_store_lease_drop(ngx_http_rs_store_op_t *op, ngx_str_t *worker)
+{
+    ngx_str_t                 tag = ngx_string("w");
+    ngx_http_rs_store_call_t  call;
+
+    ngx_http_rs_store_begin(&call, op, "rs_lease_drop", 0);
+
+    ngx_http_rs_store_index(&call, &tag, "lease");
+
+    ngx_http_rs_store_arg(&call, worker);
+
+    return ngx_http_rs_store_send(&call);
+}
+
+
+ngx_int_t
+ngx_http_rs_store_channel(ngx_pool_t *pool, ngx_str_t *worker,
+    ngx_str_t *channel)
+{
+    channel->data = ngx_pnalloc(pool, sizeof("rs:w:") - 1 + worker->len);
+    if (channel->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    channel->len = ngx_sprintf(channel->data, "rs:w:%V", worker)
+                   - channel->data;
+
+    return NGX_OK;
+}

@@ -1,0 +1,473 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ *
+ * The store's verbs of REST: each puts one call together, in the order of
+ * KEYS and ARGV that docs/design/redis.md gives.
+ */
+
+
+#include "ngx_http_rs.h"
+#include "store/ngx_http_rs_store_call.h"
+
+
+static void ngx_http_rs_store_idem_key(ngx_http_rs_store_call_t *call,
+    ngx_http_rs_caller_t *caller, ngx_str_t *idem);
+static void ngx_http_rs_store_ticket_keys(ngx_http_rs_store_call_t *call,
+    ngx_http_rs_caller_t *caller, ngx_array_t *participants);
+static void ngx_http_rs_store_ticket_key(ngx_http_rs_store_call_t *call,
+    ngx_http_rs_caller_t *caller, ngx_http_rs_store_participant_t *p);
+static void ngx_http_rs_store_participant_args(ngx_http_rs_store_call_t *call,
+    ngx_http_rs_store_participant_t *p);
+
+
+ngx_int_t
+ngx_http_rs_store_auth(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller)
+{
+    ngx_http_rs_store_call_t  call;
+
+    ngx_http_rs_store_begin(&call, op, "rs_auth", 1);
+
+    ngx_http_rs_store_auth_key(&call, caller);
+
+    ngx_http_rs_store_arg(&call, &caller->scope);
+
+    return ngx_http_rs_store_send(&call);
+}
+
+
+ngx_int_t
+ngx_http_rs_store_list(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_http_rs_store_index_e index,
+    ngx_str_t *cursor, ngx_uint_t limit)
+{
+    ngx_http_rs_store_call_t  call;
+
+    static const char  *kinds[] = { "sess", "devs", "enrs" };
+
+    ngx_http_rs_store_begin(&call, op, "rs_index_list", 1);
+
+    ngx_http_rs_store_auth_key(&call, caller);
+    ngx_http_rs_store_index(&call, &caller->tenant, kinds[index]);
+
+    ngx_http_rs_store_arg(&call, &caller->scope);
+    ngx_http_rs_store_arg(&call, cursor);
+    ngx_http_rs_store_arg_number(&call, limit);
+
+    return ngx_http_rs_store_send(&call);
+}
+
+
+ngx_int_t
+ngx_http_rs_store_session_create(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_http_rs_store_session_t *s)
+{
+    ngx_uint_t                        i, n;
+    ngx_http_rs_store_call_t          call;
+    ngx_http_rs_store_participant_t  *p;
+
+    n = s->participants ? s->participants->nelts : 0;
+
+    ngx_http_rs_store_begin(&call, op, "rs_session_create", 0);
+
+    ngx_http_rs_store_auth_key(&call, caller);
+    ngx_http_rs_store_key(&call, &caller->tenant, "ses", &s->id);
+    ngx_http_rs_store_key(&call, &caller->tenant, "par", &s->id);
+    ngx_http_rs_store_key(&call, &caller->tenant, "mem", &s->id);
+    ngx_http_rs_store_key(&call, &caller->tenant, "log", &s->id);
+    ngx_http_rs_store_idem_key(&call, caller, &s->idem);
+    ngx_http_rs_store_index(&call, &caller->tenant, "sess");
+    ngx_http_rs_store_key(&call, &caller->tenant, "dev", &s->device_id);
+    ngx_http_rs_store_key(&call, &caller->tenant, "dses", &s->device_id);
+    ngx_http_rs_store_ticket_keys(&call, caller, s->participants);
+
+    ngx_http_rs_store_arg(&call, &caller->scope);
+    ngx_http_rs_store_arg_replid(&call);
+    ngx_http_rs_store_arg(&call, &s->id);
+    ngx_http_rs_store_arg(&call, &s->device_id);
+    ngx_http_rs_store_arg_number(&call, s->ttl);
+    ngx_http_rs_store_arg_number(&call, s->retain);
+    ngx_http_rs_store_arg_number(&call, s->max_participants);
+    ngx_http_rs_store_arg(&call, &s->body_hash);
+    ngx_http_rs_store_arg(&call, &s->policy);
+    ngx_http_rs_store_arg(&call, &s->external_id);
+    ngx_http_rs_store_arg(&call, &s->reason);
+    ngx_http_rs_store_arg(&call, &s->metadata);
+    ngx_http_rs_store_arg(&call, &s->host_participant);
+    ngx_http_rs_store_arg_number(&call, n);
+
+    p = n ? s->participants->elts : NULL;
+
+    for (i = 0; i < n; i++) {
+        ngx_http_rs_store_participant_args(&call, &p[i]);
+    }
+
+    return ngx_http_rs_store_send(&call);
+}
+
+
+ngx_int_t
+ngx_http_rs_store_session_retry(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_str_t *session_id,
+    ngx_array_t *participants)
+{
+    ngx_uint_t                        i, n;
+    ngx_http_rs_store_call_t          call;
+    ngx_http_rs_store_participant_t  *p;
+
+    n = participants ? participants->nelts : 0;
+
+    ngx_http_rs_store_begin(&call, op, "rs_session_retry", 0);
+
+    ngx_http_rs_store_auth_key(&call, caller);
+    ngx_http_rs_store_key(&call, &caller->tenant, "ses", session_id);
+    ngx_http_rs_store_key(&call, &caller->tenant, "par", session_id);
+    ngx_http_rs_store_ticket_keys(&call, caller, participants);
+
+    ngx_http_rs_store_arg(&call, &caller->scope);
+    ngx_http_rs_store_arg_number(&call, n);
+
+    p = n ? participants->elts : NULL;
+
+    for (i = 0; i < n; i++) {
+        ngx_http_rs_store_arg_number(&call, p[i].ticket_ttl);
+    }
+
+    return ngx_http_rs_store_send(&call);
+}
+
+
+ngx_int_t
+ngx_http_rs_store_session_get(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_str_t *session_id)
+{
+    ngx_http_rs_store_call_t  call;
+
+    ngx_http_rs_store_begin(&call, op, "rs_session_get", 1);
+
+    ngx_http_rs_store_auth_key(&call, caller);
+    ngx_http_rs_store_key(&call, &caller->tenant, "ses", session_id);
+    ngx_http_rs_store_key(&call, &caller->tenant, "par", session_id);
+
+    ngx_http_rs_store_arg(&call, &caller->scope);
+
+    return ngx_http_rs_store_send(&call);
+}
+
+
+ngx_int_t
+ngx_http_rs_store_session_end(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_str_t *session_id, ngx_str_t *reason,
+    ngx_str_t *detail, ngx_str_t *device_id)
+{
+    ngx_http_rs_store_call_t  call;
+
+    if (ngx_http_rs_store_unlinks(op, &caller->tenant, session_id) != NGX_OK) {
+        return ngx_http_rs_store_refuse(op);
+    }
+
+    ngx_http_rs_store_begin(&call, op, "rs_session_end", 0);
+
+    ngx_http_rs_store_auth_key(&call, caller);
+    ngx_http_rs_store_key(&call, &caller->tenant, "ses", session_id);
+    ngx_http_rs_store_key(&call, &caller->tenant, "par", session_id);
+    ngx_http_rs_store_key(&call, &caller->tenant, "mem", session_id);
+    ngx_http_rs_store_key(&call, &caller->tenant, "log", session_id);
+
+    ngx_http_rs_store_arg(&call, &caller->scope);
+    ngx_http_rs_store_arg(&call, reason);
+    ngx_http_rs_store_arg(&call, detail);
+    ngx_http_rs_store_arg(&call, device_id);
+    ngx_http_rs_store_arg_replid(&call);
+
+    return ngx_http_rs_store_send(&call);
+}
+
+
+ngx_int_t
+ngx_http_rs_store_participant_add(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_str_t *session_id,
+    ngx_http_rs_store_participant_t *p, ngx_str_t *idem,
+    ngx_str_t *body_hash)
+{
+    ngx_http_rs_store_call_t  call;
+
+    ngx_http_rs_store_begin(&call, op, "rs_participant_add", 0);
+
+    ngx_http_rs_store_auth_key(&call, caller);
+    ngx_http_rs_store_key(&call, &caller->tenant, "ses", session_id);
+    ngx_http_rs_store_key(&call, &caller->tenant, "par", session_id);
+    ngx_http_rs_store_idem_key(&call, caller, idem);
+    ngx_http_rs_store_ticket_key(&call, caller, p);
+
+    ngx_http_rs_store_arg(&call, &caller->scope);
+    ngx_http_rs_store_participant_args(&call, p);
+    ngx_http_rs_store_arg(&call, body_hash);
+
+    return ngx_http_rs_store_send(&call);
+}
+
+
+ngx_int_t
+ngx_http_rs_store_participant_retry(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_str_t *session_id,
+    ngx_http_rs_store_participant_t *p)
+{
+    ngx_http_rs_store_call_t  call;
+
+    ngx_http_rs_store_begin(&call, op, "rs_participant_retry", 0);
+
+    ngx_http_rs_store_auth_key(&call, caller);
+    ngx_http_rs_store_key(&call, &caller->tenant, "ses", session_id);
+    ngx_http_rs_store_key(&call, &caller->tenant, "par", session_id);
+    ngx_http_rs_store_ticket_key(&call, caller, p);
+
+    ngx_http_rs_store_arg(&call, &caller->scope);
+    ngx_http_rs_store_arg(&call, &p->id);
+    ngx_http_rs_store_arg_number(&call, p->ticket_ttl);
+
+    return ngx_http_rs_store_send(&call);
+}
+
+
+ngx_int_t
+ngx_http_rs_store_turn_session(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_str_t *session_id, time_t ttl)
+{
+    ngx_http_rs_store_call_t  call;
+
+    ngx_http_rs_store_begin(&call, op, "rs_turn_session", 0);
+
+    ngx_http_rs_store_auth_key(&call, caller);
+    ngx_http_rs_store_key(&call, &caller->tenant, "ses", session_id);
+
+    ngx_http_rs_store_arg(&call, &caller->scope);
+    ngx_http_rs_store_arg(&call, session_id);
+    ngx_http_rs_store_arg_number(&call, ttl);
+
+    return ngx_http_rs_store_send(&call);
+}
+
+
+ngx_int_t
+ngx_http_rs_store_enrollment_create(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_http_rs_store_enrollment_t *e)
+{
+    ngx_http_rs_store_call_t  call;
+
+    ngx_http_rs_store_begin(&call, op, "rs_enrollment_create", 0);
+
+    ngx_http_rs_store_auth_key(&call, caller);
+    ngx_http_rs_store_key(&call, &caller->tenant, "enr", &e->id);
+    ngx_http_rs_store_index(&call, &caller->tenant, "enrs");
+    ngx_http_rs_store_idem_key(&call, caller, &e->idem);
+
+    ngx_http_rs_store_arg(&call, &caller->scope);
+    ngx_http_rs_store_arg(&call, &e->id);
+    ngx_http_rs_store_arg(&call, &e->secret_hash);
+    ngx_http_rs_store_arg_number(&call, e->max_uses);
+    ngx_http_rs_store_arg_number(&call, e->ttl);
+    ngx_http_rs_store_arg(&call, &e->group_id);
+    ngx_http_rs_store_arg(&call, &e->tags);
+    ngx_http_rs_store_arg(&call, &e->approval);
+    ngx_http_rs_store_arg(&call, &e->body_hash);
+
+    return ngx_http_rs_store_send(&call);
+}
+
+
+ngx_int_t
+ngx_http_rs_store_enrollment_renew(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_str_t *id, ngx_str_t *secret_hash)
+{
+    ngx_http_rs_store_call_t  call;
+
+    ngx_http_rs_store_begin(&call, op, "rs_enrollment_renew", 0);
+
+    ngx_http_rs_store_auth_key(&call, caller);
+    ngx_http_rs_store_key(&call, &caller->tenant, "enr", id);
+
+    ngx_http_rs_store_arg(&call, &caller->scope);
+    ngx_http_rs_store_arg(&call, secret_hash);
+
+    return ngx_http_rs_store_send(&call);
+}
+
+
+ngx_int_t
+ngx_http_rs_store_enrollment_get(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_str_t *id)
+{
+    ngx_http_rs_store_call_t  call;
+
+    ngx_http_rs_store_begin(&call, op, "rs_enrollment_get", 1);
+
+    ngx_http_rs_store_auth_key(&call, caller);
+    ngx_http_rs_store_key(&call, &caller->tenant, "enr", id);
+
+    ngx_http_rs_store_arg(&call, &caller->scope);
+
+    return ngx_http_rs_store_send(&call);
+}
+
+
+ngx_int_t
+ngx_http_rs_store_enrollment_delete(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_str_t *id)
+{
+    ngx_http_rs_store_call_t  call;
+
+    ngx_http_rs_store_begin(&call, op, "rs_enrollment_delete", 0);
+
+    ngx_http_rs_store_auth_key(&call, caller);
+    ngx_http_rs_store_key(&call, &caller->tenant, "enr", id);
+    ngx_http_rs_store_index(&call, &caller->tenant, "enrs");
+
+    ngx_http_rs_store_arg(&call, &caller->scope);
+    ngx_http_rs_store_arg(&call, id);
+
+    return ngx_http_rs_store_send(&call);
+}
+
+
+ngx_int_t
+ngx_http_rs_store_device_create(ngx_http_rs_store_op_t *op,
+    ngx_str_t *tenant, ngx_str_t *enrollment_id, ngx_str_t *secret_hash,
+    ngx_str_t *device_id, ngx_str_t *public_key, ngx_str_t *name,
+    ngx_str_t *meta)
+{
+    ngx_http_rs_store_call_t  call;
+
+    ngx_http_rs_store_begin(&call, op, "rs_device_create", 0);
+
+    ngx_http_rs_store_key(&call, tenant, "enr", enrollment_id);
+    ngx_http_rs_store_key(&call, tenant, "dev", device_id);
+    ngx_http_rs_store_index(&call, tenant, "devs");
+
+    ngx_http_rs_store_arg(&call, secret_hash);
+    ngx_http_rs_store_arg(&call, device_id);
+    ngx_http_rs_store_arg(&call, public_key);
+    ngx_http_rs_store_arg(&call, name);
+    ngx_http_rs_store_arg(&call, meta);
+
+    return ngx_http_rs_store_send(&call);
+}
+
+
+ngx_int_t
+ngx_http_rs_store_device_get(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_str_t *device_id)
+{
+    ngx_http_rs_store_call_t  call;
+
+    ngx_http_rs_store_begin(&call, op, "rs_device_get", 1);
+
+    ngx_http_rs_store_auth_key(&call, caller);
+    ngx_http_rs_store_key(&call, &caller->tenant, "dev", device_id);
+
+    ngx_http_rs_store_arg(&call, &caller->scope);
+
+    return ngx_http_rs_store_send(&call);
+}
+
+
+ngx_int_t
+ngx_http_rs_store_device_patch(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_str_t *device_id, ngx_str_t *version,
+    ngx_uint_t n, ngx_str_t *fields)
+{
+    ngx_uint_t                i;
+    ngx_http_rs_store_call_t  call;
+
+    ngx_http_rs_store_begin(&call, op, "rs_device_patch", 0);
+
+    ngx_http_rs_store_auth_key(&call, caller);
+    ngx_http_rs_store_key(&call, &caller->tenant, "dev", device_id);
+
+    ngx_http_rs_store_arg(&call, &caller->scope);
+    ngx_http_rs_store_arg(&call, version);
+
+    for (i = 0; i < 2 * n; i++) {
+        ngx_http_rs_store_arg(&call, &fields[i]);
+    }
+
+    return ngx_http_rs_store_send(&call);
+}
+
+
+ngx_int_t
+ngx_http_rs_store_device_delete(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_str_t *device_id, ngx_str_t *version)
+{
+    ngx_http_rs_store_call_t  call;
+
+    ngx_http_rs_store_begin(&call, op, "rs_device_delete", 0);
+
+    ngx_http_rs_store_auth_key(&call, caller);
+    ngx_http_rs_store_key(&call, &caller->tenant, "dev", device_id);
+    ngx_http_rs_store_index(&call, &caller->tenant, "devs");
+    ngx_http_rs_store_key(&call, &caller->tenant, "dses", device_id);
+
+    ngx_http_rs_store_arg(&call, &caller->scope);
+    ngx_http_rs_store_arg(&call, device_id);
+    ngx_http_rs_store_arg(&call, version);
+
+    return ngx_http_rs_store_send(&call);
+}
+
+
+/* without an Idempotency-Key (and so without a body hash) it is not read */
+
+static void
+ngx_http_rs_store_idem_key(ngx_http_rs_store_call_t *call,
+    ngx_http_rs_caller_t *caller, ngx_str_t *idem)
+{
+    ngx_http_rs_store_key(call, &caller->tenant, "idem", idem);
+}
+
+
+static void
+ngx_http_rs_store_ticket_keys(ngx_http_rs_store_call_t *call,
+    ngx_http_rs_caller_t *caller, ngx_array_t *participants)
+{
+    ngx_uint_t                        i;
+    ngx_http_rs_store_participant_t  *p;
+
+    if (participants == NULL) {
+        return;
+    }
+
+    p = participants->elts;
+
+    for (i = 0; i < participants->nelts; i++) {
+        ngx_http_rs_store_ticket_key(call, caller, &p[i]);
+    }
+}
+
+
+static void
+ngx_http_rs_store_ticket_key(ngx_http_rs_store_call_t *call,
+    ngx_http_rs_caller_t *caller, ngx_http_rs_store_participant_t *p)
+{
+    ngx_str_t  hash;
+
+    hash.data = p->ticket_hash;
+    hash.len = sizeof(p->ticket_hash);
+
+    ngx_http_rs_store_key(call, &caller->tenant, "tkt", &hash);
+}
+
+
+/* par id, role, name, external_id, ticket ttl_s */
+
+static void
+ngx_http_rs_store_participant_args(ngx_http_rs_store_call_t *call,
+    ngx_http_rs_store_participant_t *p)
+{
+    ngx_http_rs_store_arg(call, &p->id);
+    ngx_http_rs_store_arg(call, &p->role);
+    ngx_http_rs_store_arg(call, &p->name);
+    ngx_http_rs_store_arg(call, &p->external_id);
+    ngx_http_rs_store_arg_number(call, p->ticket_ttl);
+}
