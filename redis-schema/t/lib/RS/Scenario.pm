@@ -1,0 +1,226 @@
+package RS::Scenario;
+
+# Copyright (C) rs-gateway contributors
+
+=head1 NAME
+
+RS::Scenario - one life of everything: each function, each way to a key
+
+=head1 DESCRIPTION
+
+C<run($schema)> enrols a device, lives through sessions of several kinds of
+end, and removes all again.  What users, cluster and catalogue are tested
+with.  It asserts little: that each step gives the answer named here.
+
+=cut
+
+use strict;
+use warnings;
+
+use Test::More;
+
+use RS::Schema;
+use RS::Util qw(random_id);
+
+my $W1 = 'n1.0.00000000000000aa';
+my $W2 = 'n2.1.00000000000000bb';
+
+
+sub step {
+    my ($name, $reply, @want) = @_;
+    my @got = map { $reply->[$_] } 0 .. $#want;
+
+    return is_deeply(\@got, \@want, $name);
+}
+
+
+sub run {
+    my ($s) = @_;
+
+    leases($s);
+
+    my $dev = devices($s);
+
+    create($s, $dev);
+    talk($s, $dev);
+    ends($s, $dev);
+    rest($s, $dev);
+
+    return $dev;
+}
+
+
+sub leases {
+    my ($s) = @_;
+
+    step('version', $s->fcall_ro('rs_version', []), 'ok');
+    step('lease', $s->fcall('rs_lease', ['lease'], $W1, 15000, 1), 'ok');
+    step('lease', $s->fcall('rs_lease', ['lease'], $W2, 15000, 1), 'ok');
+    step('drop', $s->fcall('rs_lease_drop', ['lease'], $W2), 'ok');
+    step('auth', $s->fcall_ro('rs_auth', [$s->{key}], 'ice'), 'ok',
+         $s->{key_id});
+
+    return;
+}
+
+
+sub devices {
+    my ($s) = @_;
+    my $idem = 'idem:' . RS::Schema::hash();
+    my $id = random_id('enr_');
+    my @call = ('rs_enrollment_create', [$s->{key}, "enr:$id", 'enrs', $idem],
+                'enrollments:write', $id, RS::Schema::hash(), 1, 60, '',
+                '["a"]', 'auto', RS::Schema::hash());
+
+    step('enrolment', $s->fcall(@call), 'ok', 'created');
+    step('again', $s->fcall(@call), 'ok', 'repeated');
+    step('renewed', $s->fcall('rs_enrollment_renew', [$s->{key}, "enr:$id"],
+                              'enrollments:write', RS::Schema::hash()), 'ok');
+    step('read', $s->fcall_ro('rs_enrollment_get', [$s->{key}, "enr:$id"],
+                              'enrollments:read'), 'ok');
+    step('listed', $s->fcall_ro('rs_index_list', [$s->{key}, 'enrs'],
+                                'enrollments:read', '', 10), 'ok', '');
+    step('deleted', $s->fcall('rs_enrollment_delete',
+                              [$s->{key}, "enr:$id", 'enrs'],
+                              'enrollments:write', $id), 'ok');
+
+    my $dev = $s->device(name => "B\xc3\xbcro \"1\"\\2");
+
+    step('online', $s->online($dev, "$W1.1"), 'ok', 1);
+    step('again', $s->online($dev, "$W1.2"), 'ok', 2);
+    step('offline', $s->fcall('rs_device_offline', ["dev:$dev"], "$W1.2"),
+         'ok', 'gone');
+    step('online', $s->online($dev, "$W1.3"), 'ok', 3);
+    step('read', $s->fcall_ro('rs_device_get', [$s->{key}, "dev:$dev"],
+                              'devices:read'), 'ok');
+    step('patched', $s->fcall('rs_device_patch', [$s->{key}, "dev:$dev"],
+                              'devices:write', 1, 'name', 'desk'), 'ok');
+    step('listed', $s->fcall_ro('rs_index_list', [$s->{key}, 'devs'],
+                                'devices:read', '', 10), 'ok', '', [$dev]);
+
+    return $dev;
+}
+
+
+sub create {
+    my ($s, $dev) = @_;
+    my $x = $s->session_call($dev, body => RS::Schema::hash());
+    my $p = random_id('par_');
+    my @add = ('rs_participant_add',
+               [$s->{key}, "ses:$x->{id}", "par:$x->{id}",
+                'idem:' . RS::Schema::hash(), 'tkt:' . RS::Schema::hash()],
+               'sessions:write', $p, 'viewer', 'Bo', '', 60,
+               RS::Schema::hash());
+
+    step('session', $s->fcall(@{ $x->{call} }), 'ok', 'created');
+    step('again', $s->fcall(@{ $x->{call} }), 'ok', 'repeated');
+    step('retry', $s->fcall('rs_session_retry',
+                            [$s->{key}, "ses:$x->{id}", "par:$x->{id}",
+                             "tkt:$x->{tickets}[0]"],
+                            'sessions:write', 1, 60), 'ok', 'repeated');
+    step('one more', $s->fcall(@add), 'ok', 'created');
+    step('again', $s->fcall(@add), 'ok', 'repeated');
+    step('retry', $s->fcall('rs_participant_retry',
+                            [@{ $add[1] }[0 .. 2], $add[1][4]],
+                            'sessions:write', $p, 60), 'ok', 'repeated');
+    step('listed', $s->fcall_ro('rs_index_list', [$s->{key}, 'sess'],
+                                'sessions:read', '', 10), 'ok', '',
+         [$x->{id}]);
+
+    # two members, then the retried one comes and the session is deleted
+
+    my $host = $s->host_join($x);
+
+    step('joins', $s->join($x, $x->{tickets}[0], "$W1.20"), 'ok');
+    step('too late', $s->invite($x, RS::Schema::hash()), 'conflict');
+    step('deleted', $s->end($x), 'ok', 'ended', $dev);
+    step('again', $s->end($x), 'ok', 'already', $dev);
+    step('unlinked', $s->fcall('rs_device_unlink', ["dses:$dev"], $x->{id}),
+         'ok');
+
+    return;
+}
+
+
+sub talk {
+    my ($s, $dev) = @_;
+    my $x = $s->session($dev, roles => ['controller', 'viewer']);
+    my $host = $s->host_join($x, "$W1.30");
+    my ($a, $b) = @{ $x->{pars} };
+
+    $s->guest_join($x, 0, "$W2.31");
+    step('joins', $s->join($x, $x->{tickets}[1], "$W2.32", log_size => 300),
+         'ok');
+
+    step('to one', $s->append($x, $a, "$W2.31", 1, to => $x->{host}), 'ok');
+    step('to all', $s->append($x, $x->{host}, $host, 1), 'ok');
+    step('small log', $s->append($x, $a, "$W2.31", 2, log_size => 300), 'ok');
+    step('path', $s->state($x, $a, "$W2.31", '{"kind":"direct"}',
+                             log_size => 300), 'ok');
+    step('away', $s->leave($x, $b, "$W2.32", 'away'), 'ok', 'away', $dev);
+
+    my ($ses) = $s->get($x);
+    my $r = $s->resume($x, $b, $x->{resume}{"$W2.32"}, $ses->{pos}, "$W1.33",
+                       replid => 'b' x 40);
+
+    step('resumes', $r, 'ok');
+    step('read', $s->range($x, $ses->{pos}), 'ok', []);
+    step('failover', $s->append($x, $a, "$W2.31", 3, replid => 'b' x 40),
+         'ok', '2-0');
+    step('one leaves', $s->leave($x, $b, "$W1.33", 'bye', replid => 'b' x 40,
+                                 log_size => 300), 'ok', 'left', $dev);
+    step('host leaves', $s->leave($x, $x->{host}, $host, 'lost'), 'ok',
+         'ended', $dev);
+
+    return;
+}
+
+
+sub ends {
+    my ($s, $dev) = @_;
+    my $x = $s->session($dev);
+
+    $s->expire($x);
+    step('expired', $s->invite($x, RS::Schema::hash()), 'session_ended');
+    $x->{id} = random_id('ses_');
+    step('unknown', $s->invite($x, RS::Schema::hash()), 'not_found');
+
+    return;
+}
+
+
+sub rest {
+    my ($s, $dev) = @_;
+    my $id = random_id('ses_');
+
+    step('turn', $s->fcall('rs_turn_session', [$s->{key}, "ses:$id"], 'ice',
+                           $id, 60), 'ok', $s->{key_id});
+    step('device removed', $s->fcall('rs_device_delete',
+                                     [$s->{key}, "dev:$dev", 'devs',
+                                      "dses:$dev"],
+                                     'devices:write', $dev, ''),
+         'ok', "$W1.3");
+
+    return;
+}
+
+
+# What an administrator does.
+
+sub keys {
+    my ($s) = @_;
+    my ($key, $id) = $s->api_key('ice');
+    my $redis = $s->redis();
+
+    step('keys', $redis->call('FCALL_RO', 'rs_key_list', 1, $s->key('keys')),
+         'ok');
+    step('key', $redis->call('FCALL_RO', 'rs_key_get', 1, $s->key($key)),
+         'ok');
+    step('key gone', $redis->call('FCALL', 'rs_key_delete', 2, $s->key($key),
+                                  $s->key('keys')), 'ok');
+
+    return;
+}
+
+
+1;

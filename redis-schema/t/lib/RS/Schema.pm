@@ -1,0 +1,481 @@
+package RS::Schema;
+
+# Copyright (C) rs-gateway contributors
+
+=head1 NAME
+
+RS::Schema - a Redis of the test's own and the functions of the library
+
+=head1 SYNOPSIS
+
+    use RS::Schema;
+
+    my $s   = RS::Schema->new();
+    my $dev = $s->device(online => 'n1.0.00.1');
+    my $x   = $s->session($dev, roles => ['controller']);
+    my $sub = $s->subscribe('n1.0.00');
+
+    is($s->join($x, $x->{tickets}[0], 'n1.0.00.2')->[0], 'ok');
+    is_deeply([map { $_->{kind} } $sub->got()], ['inv', 'evt']);
+
+    $s->check_catalogue();      # each key, field, writer and TTL is known
+
+=head1 DESCRIPTION
+
+C<fcall($name, \@keys, @argv)> calls any function; keys are given without
+C<rs:{tenant}:>.  The other methods build keys and arguments for the common
+case and return the reply as it is.  All commands run on one connection, as
+the administrator or, with C<user>, as one of the users of acl/.
+
+=cut
+
+use strict;
+use warnings;
+
+use Digest::SHA qw(sha256_hex);
+use FindBin;
+use JSON::PP ();
+use Test::More;
+
+use lib "$FindBin::Bin/../../t/lib";
+
+use RS::Catalogue;
+use RS::Redis;
+use RS::Util qw(random_id now);
+
+use constant LOG_SIZE => 1048576;
+use constant REPLID => 'a' x 40;
+
+
+sub new {
+    my ($class, %opt) = @_;
+
+    my $self = bless {
+        tenant => $opt{tenant} // 'default', conn => 0,
+        redis => RS::Redis->new(acl => 1, conf => $opt{conf}),
+    }, $class;
+
+    $opt{ready}->($self->{redis}) if $opt{ready};
+
+    $self->{catalogue} = RS::Catalogue->new($self->{redis});
+    $self->{link} = $self->connect($opt{user});
+
+    # made by the administrator: the gateway cannot
+
+    ($self->{key}, $self->{key_id}) = $self->api_key('*');
+
+    return $self;
+}
+
+
+sub redis { return $_[0]{redis} }
+
+
+# Another connection to the same server.
+
+sub connect {
+    my ($self, $user) = @_;
+    my $link = bless { socket => $self->{redis}->socket() }, 'RS::Redis';
+
+    if (defined $user) {
+        $link->call('AUTH', $user,
+                    RS::Util::read_file($self->{redis}{users}{$user}));
+    }
+
+    return $link;
+}
+
+
+sub api_key {
+    my ($self, $scopes, $name) = @_;
+    my $hash = sha256_hex(random_id(''));
+    my $id = random_id('key_');
+
+    $self->{redis}->call('FCALL', 'rs_key_put', 2, $self->key("key:$hash"),
+                         $self->key('keys'), $id, $name // 'console',
+                         $scopes);
+
+    return ("key:$hash", $id);
+}
+
+
+sub key {
+    my ($self, $name) = @_;
+
+    return $name eq 'lease' ? 'rs:{w}:lease' : "rs:{$self->{tenant}}:$name";
+}
+
+
+# What is sent for a call of a function.
+
+sub command {
+    my ($self, $name, $keys, @argv) = @_;
+
+    return ($self->{ro} ? 'FCALL_RO' : 'FCALL', $name, scalar @$keys,
+            (map { $self->key($_) } @$keys), @argv);
+}
+
+
+sub fcall {
+    my ($self, @call) = @_;
+
+    return $self->{link}->call($self->command(@call));
+}
+
+
+# By FCALL_RO: the server refuses it if the function could write.
+
+sub fcall_ro {
+    my ($self, @call) = @_;
+    local $self->{ro} = 1;
+
+    return $self->fcall(@call);
+}
+
+
+sub obj {
+    my ($flat) = @_;
+
+    return { @$flat };
+}
+
+
+sub hash { return sha256_hex(random_id('')) }
+
+
+sub address {
+    my ($self, $worker) = @_;
+
+    return ($worker // 'n1.0.00000000000000aa') . '.' . ++$self->{conn};
+}
+
+
+sub ses_keys {
+    my ($id) = @_;
+
+    return ("ses:$id", "par:$id", "mem:$id", "log:$id");
+}
+
+
+# An enrolment; returns its id and the hash of its secret.
+
+sub enrollment {
+    my ($self, %opt) = @_;
+    my $e = { id => random_id('enr_'), secret => hash() };
+
+    my $r = $self->fcall('rs_enrollment_create',
+                         [$self->{key}, "enr:$e->{id}", 'enrs',
+                          'idem:' . hash()],
+                         'enrollments:write', $e->{id}, $e->{secret},
+                         $opt{max_uses} // 1, $opt{ttl_s} // 3600,
+                         $opt{group_id} // '', $opt{tags} // '[]', 'auto', '');
+
+    die "rs_enrollment_create: $r->[0]" if $r->[0] ne 'ok';
+
+    return $e;
+}
+
+
+# A device; online => its address.
+
+sub device {
+    my ($self, %opt) = @_;
+    my $e = $self->enrollment();
+    my $id = random_id('dev_');
+
+    my $r = $self->fcall('rs_device_create', ["enr:$e->{id}", "dev:$id",
+                                              'devs'],
+                         $e->{secret}, $id, 'cHVibGlj', $opt{name} // 'desk',
+                         '{"os":"linux"}');
+
+    die "rs_device_create: $r->[0]" if $r->[0] ne 'ok';
+
+    $self->online($id, $opt{online}) if $opt{online};
+
+    return $id;
+}
+
+
+sub online {
+    my ($self, $dev, $address) = @_;
+
+    return $self->fcall('rs_device_online', ["dev:$dev", "dses:$dev"],
+                        $address, '{"version":"0.1.0"}');
+}
+
+
+# What rs_session_create is called with: x holds what was made up for it.
+
+sub session_call {
+    my ($self, $dev, %opt) = @_;
+    my @roles = @{ $opt{roles} // ['controller'] };
+    my $x = {
+        id => $opt{id} // random_id('ses_'), dev => $dev,
+        host => random_id('par_'), tickets => [map { hash() } @roles],
+        pars => [map { random_id('par_') } @roles], idem => $opt{idem} // hash(),
+    };
+    my @parts = map {
+        ($x->{pars}[$_], $roles[$_], $opt{name} // 'Ana', 'ext', $opt{tkt_s} // 60)
+    } 0 .. $#roles;
+
+    $x->{call} = [
+        'rs_session_create',
+        [$opt{auth} // $self->{key}, ses_keys($x->{id}), "idem:$x->{idem}",
+         'sess', "dev:$dev", "dses:$dev", map { "tkt:$_" } @{ $x->{tickets} }],
+        $opt{scope} // 'sessions:write', $opt{replid} // REPLID, $x->{id},
+        $dev, $opt{ttl_s} // 600, $opt{retain_s} // 3600,
+        $opt{max_par} // 16, $opt{body} // '',
+        $opt{policy} // '{"relay_only":false}', $opt{external_id} // '',
+        $opt{reason} // 'printer', $opt{metadata} // '', $x->{host},
+        scalar @roles, @parts,
+    ];
+
+    return $x;
+}
+
+
+# A session that exists.
+
+sub session {
+    my ($self, $dev, %opt) = @_;
+    my $x = $self->session_call($dev, %opt);
+
+    $x->{reply} = $self->fcall(@{ $x->{call} });
+
+    die "rs_session_create: $x->{reply}[0]" if $x->{reply}[0] ne 'ok';
+
+    return $x;
+}
+
+
+sub get {
+    my ($self, $x) = @_;
+    my $r = $self->fcall_ro('rs_session_get',
+                            [$self->{key}, "ses:$x->{id}", "par:$x->{id}"],
+                            'sessions:read');
+
+    return if $r->[0] ne 'ok';
+
+    return (obj($r->[1]), map { obj($_) } @{ $r->[2] });
+}
+
+
+sub join_call {
+    my ($self, $x, $ticket, $address, %opt) = @_;
+
+    $x->{resume}{$address} = hash();
+
+    return ('rs_join', ["tkt:$ticket", ses_keys($x->{id})], $address,
+            $opt{replid} // REPLID, $x->{resume}{$address},
+            $opt{log_size} // LOG_SIZE);
+}
+
+
+sub join {
+    my ($self, @args) = @_;
+
+    return $self->fcall($self->join_call(@args));
+}
+
+
+# The host comes: invite and join.  Its address.
+
+sub host_join {
+    my ($self, $x, $address) = @_;
+
+    $address //= $self->address();
+
+    my $tkt = hash();
+    my $r = $self->invite($x, $tkt);
+
+    die "rs_invite: $r->[0]" if $r->[0] ne 'ok';
+
+    $r = $self->join($x, $tkt, $address);
+    die "rs_join: $r->[0]" if $r->[0] ne 'ok';
+
+    return $address;
+}
+
+
+# A participant asked for at the create comes.  Its address.
+
+sub guest_join {
+    my ($self, $x, $n, $address) = @_;
+
+    $address //= $self->address();
+
+    my $r = $self->join($x, $x->{tickets}[$n], $address);
+
+    die "rs_join: $r->[0]" if $r->[0] ne 'ok';
+
+    return $address;
+}
+
+
+sub invite {
+    my ($self, $x, $ticket, $address) = @_;
+
+    return $self->fcall('rs_invite', ["ses:$x->{id}", "par:$x->{id}",
+                                      "dses:$x->{dev}", "tkt:$ticket"],
+                        $address // 'n1.0.00000000000000aa.1', $x->{dev}, 60);
+}
+
+
+sub append {
+    my ($self, $x, $par, $address, $id, %opt) = @_;
+
+    return $self->fcall('rs_append', ["ses:$x->{id}", "mem:$x->{id}",
+                                      "log:$x->{id}"],
+                        $par, $address, $id, $opt{to} // '',
+                        $opt{body} // '{"kind":"x"}', $opt{replid} // REPLID,
+                        $opt{log_size} // LOG_SIZE);
+}
+
+
+sub resume {
+    my ($self, $x, $par, $old, $position, $address, %opt) = @_;
+
+    $x->{resume}{$address} = hash();
+
+    return $self->fcall('rs_resume', [ses_keys($x->{id})], $par, $old,
+                        $x->{resume}{$address}, $position, $address,
+                        $opt{replid} // REPLID, $opt{log_size} // LOG_SIZE);
+}
+
+
+sub state {
+    my ($self, $x, $par, $address, $path, %opt) = @_;
+
+    return $self->fcall('rs_state', [ses_keys($x->{id})], $par, $address,
+                        $path, $opt{replid} // REPLID,
+                        $opt{log_size} // LOG_SIZE);
+}
+
+
+sub leave {
+    my ($self, $x, $par, $address, $mode, %opt) = @_;
+
+    return $self->fcall('rs_leave', [ses_keys($x->{id})], $par, $address,
+                        $mode, $opt{replid} // REPLID,
+                        $opt{log_size} // LOG_SIZE);
+}
+
+
+sub end {
+    my ($self, $x, %opt) = @_;
+
+    return $self->fcall('rs_session_end', [$self->{key}, ses_keys($x->{id})],
+                        $opt{scope} // 'sessions:write',
+                        $opt{reason} // 'deleted', $opt{detail} // '',
+                        $opt{dev} // '', $opt{replid} // REPLID);
+}
+
+
+sub range {
+    my ($self, $x, $position, $count) = @_;
+
+    return $self->fcall_ro('rs_range', ["ses:$x->{id}", "log:$x->{id}"],
+                           $position, $count // 1000);
+}
+
+
+# A session's clock moved: expires_at is written back by so many seconds.
+
+sub expire {
+    my ($self, $x) = @_;
+
+    return $self->{redis}->call('HSET', $self->key("ses:$x->{id}"),
+                                'expires_at', time() - 5);
+}
+
+
+sub ttl {
+    my ($self, $name) = @_;
+
+    return $self->{redis}->call('TTL', $self->key($name));
+}
+
+
+sub exists {
+    my ($self, $name) = @_;
+
+    return $self->{redis}->call('EXISTS', $self->key($name));
+}
+
+
+sub subscribe {
+    my ($self, $worker, $user) = @_;
+
+    return RS::Schema::Subscriber->new($self, $worker, $user);
+}
+
+
+sub check_catalogue {
+    my ($self) = @_;
+
+    is_deeply([$self->{catalogue}->violations()], [],
+              'only what the catalogue says was touched');
+    is_deeply([$self->{catalogue}->keyspace()], [],
+              'keys, fields and lives are as the catalogue says');
+
+    return;
+}
+
+
+# Does the error reply of a function look like this?
+
+sub dies_like {
+    my ($self, $re, $name, @call) = @_;
+
+    eval { $self->fcall(@call); 1 } and return fail($name);
+
+    return like($@, $re, $name);
+}
+
+
+package RS::Schema::Subscriber;
+
+use strict;
+use warnings;
+
+
+sub new {
+    my ($class, $schema, $worker, $user) = @_;
+    my $self = bless { link => $schema->connect($user),
+                       channel => "rs:w:$worker",
+                       redis => $schema->redis() }, $class;
+
+    $self->{link}->call('SUBSCRIBE', $self->{channel});
+
+    return $self;
+}
+
+
+# The envelopes since the last time.  What was published before the mark is
+# there before it.
+
+sub got {
+    my ($self) = @_;
+    my $mark = 'mark ' . ++$self->{marks};
+    my @list;
+
+    $self->{redis}->call('PUBLISH', $self->{channel}, $mark);
+
+    while (1) {
+        my $r = RS::Redis::_reply($self->{link}{link});
+
+        return @list if $r->[2] eq $mark;
+
+        my ($line, $body) = $r->[2] =~ /^([^\n]*)\n(.*)\z/s
+            or die "no envelope: $r->[2]";
+        my ($version, $kind, @rest) = split / /, $line;
+        my %e = (version => $version, kind => $kind, body => $body,
+                 fields => 2 + @rest);
+
+        @e{qw(tenant session position from to id)} = @rest;
+        push @list, \%e;
+    }
+}
+
+
+1;
