@@ -2,158 +2,194 @@
 /*
  * Copyright (C) rs-gateway contributors
  *
- * The error table; nobody else writes a status or a close code.
+ * The table of errors; nobody else names a status or a close code.
  */
 
-
-#include <string.h>
 
 #include "rs_err.h"
 
 
 typedef struct {
     const char  *code;
+    uint16_t     http;
+    uint16_t     ws_close;        /* 0: the socket stays open */
+    uint16_t     retry_after;
     const char  *title;
-    int          http;
-    int          ws_close;
-    int          retry_after;
 } rs_err_entry_t;
 
 
 static const rs_err_entry_t  rs_err_table[RS_E_MAX] = {
-    [RS_OK] = { "ok", "Done", 200, 1000, 0 },
-    [RS_AGAIN] = { "again", "More bytes are needed", 500, 0, 0 },
     [RS_E_BAD_REQUEST] = {
-        "bad_request", "The request is malformed",
-        400, 0, 0 },
+        "bad_request", 400, 0, 0,
+        "The request is malformed"
+    },
     [RS_E_INVALID_JSON] = {
-        "invalid_json", "The body is not acceptable JSON",
-        400, 1007, 0 },
+        "invalid_json", 400, 1007, 0,
+        "The body is not acceptable JSON"
+    },
     [RS_E_INVALID_VALUE] = {
-        "invalid_value", "A value is missing, of the wrong type or out of range",
-        422, 0, 0 },
+        "invalid_value", 422, 0, 0,
+        "A value is missing, of the wrong type or out of range"
+    },
     [RS_E_UNKNOWN_FIELD] = {
-        "unknown_field", "A field is not known",
-        422, 0, 0 },
+        "unknown_field", 422, 0, 0,
+        "A field is not known"
+    },
     [RS_E_UNSUPPORTED_MEDIA_TYPE] = {
-        "unsupported_media_type", "Content-Type must be application/json",
-        415, 0, 0 },
+        "unsupported_media_type", 415, 0, 0,
+        "Content-Type must be application/json"
+    },
     [RS_E_BODY_TOO_LARGE] = {
-        "body_too_large", "The body is larger than this gateway takes",
-        413, 0, 0 },
+        "body_too_large", 413, 0, 0,
+        "The body is larger than this gateway takes"
+    },
     [RS_E_UNAUTHENTICATED] = {
-        "unauthenticated", "The credential is missing, unknown or used up",
-        401, 4401, 0 },
+        "unauthenticated", 401, 4401, 0,
+        "The credential is missing, unknown or used up"
+    },
     [RS_E_FORBIDDEN] = {
-        "forbidden", "The credential does not allow this",
-        403, 4403, 0 },
+        "forbidden", 403, 4403, 0,
+        "The credential does not allow this"
+    },
     [RS_E_ORIGIN_FORBIDDEN] = {
-        "origin_forbidden", "The Origin of the page is not on the list",
-        403, 4403, 0 },
+        "origin_forbidden", 403, 4403, 0,
+        "The Origin of the page is not on the list"
+    },
     [RS_E_ENROLLMENT_INVALID] = {
-        "enrollment_invalid", "The enrolment token is unknown, expired, revoked or used up",
-        403, 0, 0 },
+        "enrollment_invalid", 403, 0, 0,
+        "The enrolment token is unknown, expired, revoked or used up"
+    },
     [RS_E_NOT_FOUND] = {
-        "not_found", "There is no such object",
-        404, 4404, 0 },
+        "not_found", 404, 4404, 0,
+        "There is no such object"
+    },
     [RS_E_METHOD_NOT_ALLOWED] = {
-        "method_not_allowed", "The method is not allowed here",
-        405, 0, 0 },
+        "method_not_allowed", 405, 0, 0,
+        "The method is not allowed here"
+    },
     [RS_E_DEVICE_OFFLINE] = {
-        "device_offline", "The device has no control channel open",
-        409, 0, 0 },
+        "device_offline", 409, 0, 0,
+        "The device has no control channel open"
+    },
     [RS_E_CONFLICT] = {
-        "conflict", "The object is not in a state that allows this",
-        409, 0, 0 },
+        "conflict", 409, 0, 0,
+        "The object is not in a state that allows this"
+    },
     [RS_E_PARTICIPANTS_FULL] = {
-        "participants_full", "The session has as many participants as it may",
-        409, 0, 0 },
+        "participants_full", 409, 0, 0,
+        "The session has as many participants as it may"
+    },
     [RS_E_SESSION_ENDED] = {
-        "session_ended", "The session has ended",
-        410, 4410, 0 },
+        "session_ended", 410, 4410, 0,
+        "The session has ended"
+    },
     [RS_E_PRECONDITION_FAILED] = {
-        "precondition_failed", "If-Match does not match the current version",
-        412, 0, 0 },
+        "precondition_failed", 412, 0, 0,
+        "If-Match does not match the current version"
+    },
     [RS_E_PRECONDITION_REQUIRED] = {
-        "precondition_required", "If-Match is required",
-        428, 0, 0 },
+        "precondition_required", 428, 0, 0,
+        "If-Match is required"
+    },
     [RS_E_IDEMPOTENCY_MISMATCH] = {
-        "idempotency_mismatch", "This Idempotency-Key was used with another body",
-        422, 0, 0 },
+        "idempotency_mismatch", 422, 0, 0,
+        "This Idempotency-Key was used with another body"
+    },
     [RS_E_RATE_LIMITED] = {
-        "rate_limited", "Too many requests or messages",
-        429, 1008, 1 },
+        "rate_limited", 429, 1008, 1,
+        "Too many requests or messages"
+    },
     [RS_E_LIMIT_REACHED] = {
-        "limit_reached", "A quota is used up",
-        429, 0, 1 },
+        "limit_reached", 429, 0, 1,
+        "A quota is used up"
+    },
     [RS_E_BAD_HANDSHAKE] = {
-        "bad_handshake", "This is not a valid WebSocket handshake",
-        400, 0, 0 },
+        "bad_handshake", 400, 0, 0,
+        "This is not a valid WebSocket handshake"
+    },
     [RS_E_UPGRADE_REQUIRED] = {
-        "upgrade_required", "This path speaks WebSocket version 13",
-        426, 0, 0 },
+        "upgrade_required", 426, 0, 0,
+        "This path speaks WebSocket version 13"
+    },
     [RS_E_UNAVAILABLE] = {
-        "unavailable", "The store cannot be reached",
-        503, 1013, 1 },
+        "unavailable", 503, 1013, 1,
+        "The store cannot be reached"
+    },
     [RS_E_INTERNAL] = {
-        "internal", "The gateway failed",
-        500, 1011, 0 },
+        "internal", 500, 1011, 0,
+        "The gateway failed"
+    },
     [RS_E_WS_PROTOCOL] = {
-        "ws_protocol", "A frame breaks RFC 6455",
-        400, 1002, 0 },
+        "ws_protocol", 400, 1002, 0,
+        "A frame breaks RFC 6455"
+    },
     [RS_E_WS_UNSUPPORTED] = {
-        "ws_unsupported", "Only text frames are taken here",
-        400, 1003, 0 },
+        "ws_unsupported", 400, 1003, 0,
+        "Only text frames are taken here"
+    },
     [RS_E_WS_UTF8] = {
-        "ws_utf8", "A text message is not UTF-8",
-        400, 1007, 0 },
+        "ws_utf8", 400, 1007, 0,
+        "A text message is not UTF-8"
+    },
     [RS_E_WS_TOO_BIG] = {
-        "ws_too_big", "A message is larger than the limit",
-        413, 1009, 0 },
+        "ws_too_big", 413, 1009, 0,
+        "A message is larger than the limit"
+    },
     [RS_E_WS_FRAGMENTS] = {
-        "ws_fragments", "A message has more fragments than the limit",
-        413, 1009, 0 },
+        "ws_fragments", 413, 1009, 0,
+        "A message has more fragments than the limit"
+    },
     [RS_E_BEFORE_WELCOME] = {
-        "before_welcome", "A message came before it was its turn",
-        400, 1002, 0 },
+        "before_welcome", 400, 1002, 0,
+        "A message came before it was its turn"
+    },
     [RS_E_UNKNOWN_TYPE] = {
-        "unknown_type", "The message type is not known on this channel",
-        400, 0, 0 },
+        "unknown_type", 400, 0, 0,
+        "The message type is not known on this channel"
+    },
     [RS_E_UNKNOWN_PEER] = {
-        "unknown_peer", "The addressed participant is not in this session",
-        404, 0, 0 },
+        "unknown_peer", 404, 0, 0,
+        "The addressed participant is not in this session"
+    },
     [RS_E_HELLO_TIMEOUT] = {
-        "hello_timeout", "The first message took too long",
-        408, 4408, 0 },
+        "hello_timeout", 408, 4408, 0,
+        "The first message took too long"
+    },
     [RS_E_PEER_TIMEOUT] = {
-        "peer_timeout", "Nothing was heard for too long",
-        408, 4408, 0 },
+        "peer_timeout", 408, 4408, 0,
+        "Nothing was heard for too long"
+    },
     [RS_E_REPLACED] = {
-        "replaced", "A newer connection took this place",
-        409, 4409, 0 },
+        "replaced", 409, 4409, 0,
+        "A newer connection took this place"
+    },
     [RS_E_DEVICE_REMOVED] = {
-        "device_removed", "The device was removed",
-        410, 4403, 0 },
+        "device_removed", 410, 4403, 0,
+        "The device was removed"
+    },
     [RS_E_RESUME_TOO_OLD] = {
-        "resume_too_old", "The position is no longer in the log; join anew",
-        410, 4404, 0 },
+        "resume_too_old", 410, 4404, 0,
+        "The position is no longer in the log; join anew"
+    },
     [RS_E_OVERLOADED] = {
-        "overloaded", "The receiver is too slow or the gateway too busy",
-        503, 1013, 1 },
+        "overloaded", 503, 1013, 1,
+        "The receiver is too slow or the gateway too busy"
+    },
     [RS_E_GOING_AWAY] = {
-        "going_away", "This worker is leaving; come back",
-        503, 1012, 1 },
+        "going_away", 503, 1012, 1,
+        "This worker is leaving; come back"
+    }
 };
 
 
 static const rs_err_entry_t *
 rs_err_entry(rs_err_e rc)
 {
-    if ((unsigned) rc >= RS_E_MAX) {
-        rc = RS_E_INTERNAL;
+    if ((unsigned) rc < RS_E_MAX && rs_err_table[rc].code != NULL) {
+        return &rs_err_table[rc];
     }
 
-    return &rs_err_table[rc];
+    return &rs_err_table[RS_E_INTERNAL];
 }
 
 
@@ -171,21 +207,21 @@ rs_err_title(rs_err_e rc)
 }
 
 
-int
+unsigned
 rs_err_http(rs_err_e rc)
 {
     return rs_err_entry(rc)->http;
 }
 
 
-int
+unsigned
 rs_err_ws_close(rs_err_e rc)
 {
     return rs_err_entry(rc)->ws_close;
 }
 
 
-int
+unsigned
 rs_err_retry_after(rs_err_e rc)
 {
     return rs_err_entry(rc)->retry_after;
@@ -193,14 +229,17 @@ rs_err_retry_after(rs_err_e rc)
 
 
 rs_err_e
-rs_err_by_code(const void *code, size_t len)
+rs_err_by_code(rs_str_t code)
 {
-    int  i;
+    unsigned  i;
+
+    if (rs_str_eq(code, RS_STR("ok"))) {
+        return RS_OK;
+    }
 
     for (i = 0; i < RS_E_MAX; i++) {
-        if (i != RS_AGAIN
-            && strlen(rs_err_table[i].code) == len
-            && memcmp(rs_err_table[i].code, code, len) == 0)
+        if (rs_err_table[i].code != NULL
+            && rs_str_eq(code, rs_str(rs_err_table[i].code)))
         {
             return (rs_err_e) i;
         }

@@ -50,8 +50,9 @@ typedef struct {
 
 /*
  * Appends {"iceServers":[...],"iceTransportPolicy":"all"|"relay","ttl_s":n}:
- * STUN first (left out when relay_only: it would not be used), then the TURN
- * entries of the caller's region, then the others.  Check b->overflow.
+ * STUN first, then the TURN entries of the caller's region, then the others,
+ * each group in the order of the configuration; without a secret or without
+ * URLs an entry is left out.  Check b->overflow.
  * RS_OK; RS_E_INVALID_VALUE: a part of user is not well formed;
  * RS_E_INTERNAL: OpenSSL failed.
  */

@@ -16,7 +16,6 @@
 
 #define RS_WS_KEY_LEN          24      /* base64 of 16 bytes */
 #define RS_WS_ACCEPT_LEN       28      /* base64 of a SHA-1 */
-#define RS_WS_CREDENTIAL_MAX   256     /* bytes after "rs.ticket." */
 
 
 /* 1: the comma separated list (RFC 9110, 5.6.1) has token, any case */
@@ -55,9 +54,9 @@ typedef struct {
 
 /*
  * 11.3.4.  One header value; entries that are not ours are ignored.
- * RS_E_BAD_HANDSHAKE: an entry is no token, comes twice for us, a second
- * credential, more than RS_WS_PROTOCOLS_MAX entries.  The caller checks rs_v1
- * at the end.  credential points into value.
+ * RS_E_BAD_HANDSHAKE: an entry is no token, "rs.v1" or a credential comes
+ * twice, more than RS_WS_PROTOCOLS_MAX entries.  The caller checks rs_v1 at
+ * the end.  credential points into value.
  */
 rs_err_e rs_ws_protocols(rs_str_t value, rs_ws_protocols_t *p);
 
