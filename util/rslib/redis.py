@@ -3,9 +3,9 @@
 # The stack's redis-server: its own configuration and socket, never evicting,
 # with the ACL users and the function library of redis-schema/.
 
-import glob
 import os
 import socket
+import subprocess
 
 from . import files, ports
 from .proc import StackError, spawn, wait_for
@@ -23,7 +23,7 @@ save ""
 appendonly no
 maxmemory-policy noeviction
 protected-mode yes
-user default on >{admin} ~* &* +@all
+aclfile {dir}/users.acl
 """
 
 
@@ -87,27 +87,37 @@ class Client:
         return [self._reply() for _ in range(n)]
 
 
-def _acl(client, secrets_dir):
-    """Makes the ACL users; their passwords go to files."""
+def _acl(stack, folder):
+    """Makes the ACL file as an operator does; passwords are in files."""
 
-    made = {}
+    passwords = os.path.join(stack.folder("secrets"), "redis")
+    os.makedirs(passwords, mode=0o700, exist_ok=True)
 
-    for path in sorted(glob.glob(files.top("redis-schema", "acl", "*.acl"))):
-        for line in files.read(path).splitlines():
-            words = line.split()
+    users = {name: os.path.join(passwords, name)
+             for name in ("rs-gateway", "rs-deploy")}
 
-            if not words or words[0] != "user":
-                continue
+    for path in users.values():
+        files.secret(path)
 
-            name = words[1]
-            rules = [w for w in words[2:] if w[0] not in "<>#!"
-                     and w not in ("on", "off", "nopass", "resetpass")]
+    out = os.path.join(folder, "users.acl")
 
-            made[name] = os.path.join(secrets_dir, f"redis-{name}")
-            client.call("ACL", "SETUSER", name, "reset", "on",
-                        ">" + files.secret(made[name]), *rules)
+    r = subprocess.run([files.top("redis-schema", "acl", "make-acl"),
+                        "--passwords", passwords, "--output", out,
+                        "--keep-default"], capture_output=True, text=True,
+                       check=False)
 
-    return made
+    if r.returncode:
+        raise StackError(f"make-acl: {(r.stderr or r.stdout).strip()}")
+
+    # and one who may look at everything, for tests
+
+    admin_file = stack.secret_path("redis-admin")
+    admin = files.secret(admin_file)
+
+    files.write(out, files.read(out)
+                + f"user default on >{admin} ~* &* +@all\n", 0o600)
+
+    return users, admin, admin_file
 
 
 def start(stack):
@@ -123,13 +133,12 @@ def start(stack):
     if not os.path.exists(lib):
         raise StackError(f"no function library: {lib}")
 
-    admin_file = stack.secret_path("redis-admin")
-    admin = files.secret(admin_file)
+    users, admin, admin_file = _acl(stack, folder)
     port = stack.base + ports.REDIS
 
     conf = files.write(os.path.join(folder, "redis.conf"),
-                       CONF.format(ip=stack.ip, port=port, dir=folder,
-                                   admin=admin), 0o600)
+                       CONF.format(ip=stack.ip, port=port, dir=folder),
+                       0o600)
 
     # Redis keeps the claim on the ports for as long as the stack lives
 
@@ -149,7 +158,6 @@ def start(stack):
 
     with wait_for("redis", answers, record["log"], record) as client:
         client.call("FUNCTION", "LOAD", "REPLACE", files.read(lib))
-        users = _acl(client, stack.folder("secrets"))
 
     return {"socket": sock, "ip": stack.ip, "port": port, "pid": record["pid"],
             "log": record["log"], "admin_password_file": admin_file,

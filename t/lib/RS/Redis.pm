@@ -82,6 +82,8 @@ sub new {
         acl => $opt{acl},
     }, $class;
 
+    my $acl = $self->{acl} ? $self->_acl() : '';
+
     # data survives stop and kill, as a real server's would
 
     write_file("$dir/redis.conf", <<"END");
@@ -95,6 +97,7 @@ save ""
 appendonly yes
 appendfsync no
 maxmemory-policy noeviction
+$acl
 @{[ $opt{conf} // '' ]}
 END
 
@@ -121,36 +124,30 @@ sub start {
 
     $self->call('FUNCTION', 'LOAD', 'REPLACE',
                 read_file(top('redis-schema', 'lib', 'rs.lua')));
-    $self->_acl() if $self->{acl};
 
     return $self;
 }
 
 
+# the users, made as an operator makes them; "default" stays as it is, for
+# the test
+
 sub _acl {
     my ($self) = @_;
+    my $dir = "$self->{dir}/passwords";
 
-    for my $path (glob(top('redis-schema', 'acl', '*.acl'))) {
-        for my $line (split /\n/, read_file($path)) {
-            my (undef, $name, @rules) = split ' ', $line;
+    mkdir $dir or die "$dir: $!";
 
-            next if $line !~ /^user\s/;
-
-            @rules = grep { !/^[<>#!]|^(?:on|off|nopass|resetpass)$/ } @rules;
-
-            my $file = "$self->{dir}/password-$name";
-
-            if (!-e $file) {
-                write_file($file, random_id('') . random_id(''), 0600);
-            }
-
-            $self->call('ACL', 'SETUSER', $name, 'reset', 'on',
-                        '>' . read_file($file), @rules);
-            $self->{users}{$name} = $file;
-        }
+    for my $name (qw(rs-gateway rs-deploy rs-plugin)) {
+        $self->{users}{$name} = "$dir/$name";
+        write_file("$dir/$name", random_id('') . random_id(''), 0600);
     }
 
-    return;
+    system(top('redis-schema', 'acl', 'make-acl'), '--passwords', $dir,
+           '--output', "$self->{dir}/users.acl", '--keep-default') == 0
+        or die "make-acl failed";
+
+    return "aclfile $self->{dir}/users.acl";
 }
 
 
