@@ -74,15 +74,14 @@ module:
 
 # ---- the agent
 
-agent: librs
-	@$(MAKE) -s -C agent B=$(CURDIR)/$(B)/agent LIBRS=$(CURDIR)/$(B)/librs.a
+agent:
+	@$(MAKE) -s -C agent BUILD=$(CURDIR)/$(B)/agent all
 
 
 # ---- tests
 
 unit-programs: $(LIBRS_T)
-	@$(MAKE) -s -C agent B=$(CURDIR)/$(B)/agent LIBRS=$(CURDIR)/$(B)/librs.a \
-	    tests
+	@$(MAKE) -s -C agent BUILD=$(CURDIR)/$(B)/agent tests
 
 test: deps all unit-programs
 	@util/test $(SUITES)

@@ -3,6 +3,87 @@
 # The stack's agent: enrolled through the REST interface, as any device is.
 
 import os
+import subprocess
 
 from . import files, rest
 from .proc import StackError, wait_for
+
+
+def _conf(stack, folder):
+    """agent.conf; what --agent-conf says goes over what stands here."""
+
+    keys = {"ca_file": stack.state["ca"],
+            "name": "Demo desktop",
+            "state_dir": os.path.join(folder, "state"),
+            "display": stack.state["desktop"]["display"]}
+
+    for pair in stack.args.agent_conf:
+        key, _, value = pair.partition("=")
+        keys[key] = value
+
+    return files.write(os.path.join(folder, "agent.conf"), "[agent]\n"
+                       + "".join(f"{k}={v}\n" for k, v in keys.items()))
+
+
+def _env(stack):
+    env = dict(os.environ,
+               XAUTHORITY=stack.state["desktop"]["xauthority"],
+               DISPLAY=stack.state["desktop"]["display"],
+               # proxies of this machine's user have no part in the stack
+               no_proxy="*")
+
+    for pair in stack.args.agent_env:
+        key, _, value = pair.partition("=")
+        env[key] = value
+
+    return env
+
+
+def start(stack):
+    args, state = stack.args, stack.state
+    folder = stack.folder("agent")
+    conf, env = _conf(stack, folder), _env(stack)
+    node = state["nodes"][0]
+    key = files.read(state["api_key_file"]).strip()
+    os.makedirs(os.path.join(folder, "state"), mode=0o700, exist_ok=True)
+
+    def api(method, path, body=None):
+        status, answer = rest.call(method, state["base"] + path, body, key,
+                                   state["ca"],
+                                   (stack.ip, node["https_port"]))
+
+        if status not in (200, 201):
+            raise StackError(f"{method} {path}: {status} {answer}; read "
+                             f"{node['error_log']}")
+
+        return answer
+
+    enrolment = api("POST", "/enrollments", {"ttl_s": 300})
+
+    # the token by standard input: nobody on this machine can read it there
+
+    r = subprocess.run([args.agent_path, "--config", conf, "--token-file",
+                        "-", "enroll", state["base"]],
+                       input=enrolment["token"] + "\n", env=env,
+                       capture_output=True, text=True, check=False,
+                       timeout=30)
+
+    if r.returncode:
+        raise StackError("rs-agent enroll: "
+                         + (r.stderr or r.stdout).strip())
+
+    record = stack.run("agent", [args.agent_path, "--config", conf, "run"],
+                       env=env)
+
+    devices = api("GET", "/devices")["items"]
+
+    if len(devices) != 1:
+        raise StackError(f"{len(devices)} devices after one enrolment")
+
+    device = devices[0]["id"]
+
+    wait_for("agent", lambda: api("GET", f"/devices/{device}")["online"],
+             record["log"], record)
+
+    return {"device_id": device, "pid": record["pid"], "log": record["log"],
+            "conf": conf, "state_dir": os.path.join(folder, "state")}
