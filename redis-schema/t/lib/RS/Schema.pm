@@ -334,12 +334,14 @@ sub append {
 
 sub resume {
     my ($self, $x, $par, $old, $position, $address, %opt) = @_;
+    my $new = hash();
+    my $r = $self->fcall('rs_resume', [ses_keys($x->{id})], $par, $old, $new,
+                         $position, $address, $opt{replid} // REPLID,
+                         $opt{log_size} // LOG_SIZE);
 
-    $x->{resume}{$address} = hash();
+    $x->{resume}{$address} = $new if $r->[0] eq 'ok';
 
-    return $self->fcall('rs_resume', [ses_keys($x->{id})], $par, $old,
-                        $x->{resume}{$address}, $position, $address,
-                        $opt{replid} // REPLID, $opt{log_size} // LOG_SIZE);
+    return $r;
 }
 
 
