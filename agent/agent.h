@@ -1,0 +1,95 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ */
+
+/*
+ * The agent as a whole: one struct, made by main.c, that the parts hang on.
+ * Arrows point down: main -> signal -> session -> viewer -> webrtc, video,
+ * input -> platform.
+ */
+
+#ifndef _AGENT_H_INCLUDED_
+#define _AGENT_H_INCLUDED_
+
+
+typedef struct agent_s          agent_t;
+typedef struct agent_signal_s   agent_signal_t;
+typedef struct agent_session_s  agent_session_t;
+typedef struct agent_video_s    agent_video_t;
+typedef struct agent_seat_s     agent_seat_t;
+
+#include "agent_config.h"
+#include "agent_key.h"
+#include "agent_msg.h"
+#include "agent_socket.h"
+#include "platform/platform.h"
+
+
+#define AGENT_EXIT_REMOVED  3       /* the gateway removed this device */
+#define AGENT_EXIT_DISPLAY  4       /* the X server went away */
+
+
+struct agent_s {
+    agent_config_t    *config;
+    agent_device_t    *device;
+    agent_key_t       *key;
+
+    char              *host;        /* of the server's URL, lower case */
+    char              *socket_url;  /* wss://host[:port]/base */
+
+    SoupSession       *soup;
+    GTlsDatabase      *tls;         /* NULL: the system's */
+
+    agent_platform_t  *platform;    /* NULL until there is a display */
+    agent_video_t     *video;       /* as platform */
+    agent_seat_t      *seat;        /* as platform */
+    guint              viewers;     /* with video, over all sessions */
+
+    agent_signal_t    *signal;
+    GHashTable        *sessions;    /* id -> agent_session_t */
+
+    GMainLoop         *loop;
+    guint              quit_timer;
+    int                status;      /* of the process */
+    gboolean           quitting;
+};
+
+
+/*
+ * The desktop, opened when it is not yet: TRUE when it can be shown and
+ * controlled; else *error says in words for people why not.
+ */
+gboolean agent_display(agent_t *agent, GError **error);
+
+/* Says goodbye on every socket and ends the loop within a second. */
+void agent_quit(agent_t *agent, int status);
+
+/* A socket has closed: ends the loop when it was the last one. */
+void agent_quit_check(agent_t *agent);
+
+
+/* The control channel: agent_signal.c */
+
+agent_signal_t *agent_signal_new(agent_t *agent);
+void agent_signal_bye(agent_signal_t *signal);
+gboolean agent_signal_gone(const agent_signal_t *signal);
+void agent_signal_free(agent_signal_t *signal);
+
+
+/* One session: agent_session.c */
+
+/* Joins with the ticket; lives in agent->sessions until it ends. */
+void agent_session_start(agent_t *agent, const char *id, const char *ticket);
+
+/* Stops the video at once, closes the socket, frees the session. */
+void agent_session_end(agent_session_t *session, const char *why);
+void agent_session_bye(agent_session_t *session);
+
+/* The screen has another size. */
+void agent_session_resized(agent_session_t *session);
+
+void agent_session_free(agent_session_t *session);
+
+
+#endif /* _AGENT_H_INCLUDED_ */

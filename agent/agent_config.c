@@ -1,0 +1,475 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ */
+
+/*
+ * Owns the keys of agent.conf: a table of name, kind and bounds, so that a
+ * key which is not in it is an error.
+ */
+
+#define G_LOG_DOMAIN  "config"
+
+#include "agent_config.h"
+
+#include <string.h>
+
+
+#define AGENT_CONFIG_GROUP   "agent"
+#define AGENT_CONFIG_SIZE    65536      /* bytes of a configuration file */
+#define AGENT_DEVICE_FILE    "device.conf"
+#define AGENT_DEVICE_GROUP   "device"
+
+
+typedef struct {
+    const char   *name;
+    gboolean    (*set)(agent_config_t *config, const char *value,
+                       const void *key, GError **error);
+    gsize         offset;
+    guint         min;
+    guint         max;
+} agent_config_key_t;
+
+
+static gboolean agent_config_set_string(agent_config_t *config,
+    const char *value, const void *data, GError **error);
+static gboolean agent_config_set_path(agent_config_t *config,
+    const char *value, const void *data, GError **error);
+static gboolean agent_config_set_server(agent_config_t *config,
+    const char *value, const void *data, GError **error);
+static gboolean agent_config_set_number(agent_config_t *config,
+    const char *value, const void *data, GError **error);
+static gboolean agent_config_set_flag(agent_config_t *config,
+    const char *value, const void *data, GError **error);
+static gboolean agent_config_set_codecs(agent_config_t *config,
+    const char *value, const void *data, GError **error);
+static gboolean agent_config_set(agent_config_t *config, const char *name,
+    const char *value, GError **error);
+static void agent_config_replace(char **field, char *value);
+
+
+#define AGENT_AT(member)  G_STRUCT_OFFSET(agent_config_t, member)
+
+
+static const agent_config_key_t  agent_config_keys[] = {
+    { "server", agent_config_set_server, AGENT_AT(server), 0, 512 },
+    { "ca_file", agent_config_set_path, AGENT_AT(ca_file), 0, 4096 },
+    { "name", agent_config_set_string, AGENT_AT(name), 1, 128 },
+    { "state_dir", agent_config_set_path, AGENT_AT(state_dir), 0, 4096 },
+    { "display", agent_config_set_string, AGENT_AT(display), 1, 128 },
+    { "codecs", agent_config_set_codecs, AGENT_AT(codecs), 0, 0 },
+    { "allow_input", agent_config_set_flag, AGENT_AT(allow_input), 0, 0 },
+    { "relay_only", agent_config_set_flag, AGENT_AT(relay_only), 0, 0 },
+    { "max_viewers", agent_config_set_number, AGENT_AT(max_viewers), 1, 16 },
+    { "max_sessions", agent_config_set_number, AGENT_AT(max_sessions),
+      1, 16 },
+    { "fps", agent_config_set_number, AGENT_AT(fps), 1, 60 },
+    { "bitrate", agent_config_set_number, AGENT_AT(bitrate),
+      100000, 50000000 }
+};
+
+
+G_DEFINE_QUARK(agent-config-error-quark, agent_config_error)
+
+
+agent_config_t *
+agent_config_new(void)
+{
+    agent_config_t  *config;
+
+    config = g_new0(agent_config_t, 1);
+
+    config->name = g_utf8_make_valid(g_get_host_name(), -1);
+    config->state_dir = g_strdup(AGENT_STATE_DIR);
+    config->codecs = AGENT_CODEC_VP8|AGENT_CODEC_H264;
+    config->allow_input = TRUE;
+    config->max_viewers = 8;
+    config->max_sessions = 4;
+    config->fps = 25;
+    config->bitrate = 3000000;
+
+    return config;
+}
+
+
+void
+agent_config_free(agent_config_t *config)
+{
+    g_free(config->server);
+    g_free(config->ca_file);
+    g_free(config->name);
+    g_free(config->state_dir);
+    g_free(config->display);
+    g_free(config);
+}
+
+
+static void
+agent_config_replace(char **field, char *value)
+{
+    g_free(*field);
+    *field = value;
+}
+
+
+static gboolean
+agent_config_set_string(agent_config_t *config, const char *value,
+    const void *data, GError **error)
+{
+    const agent_config_key_t *key = data;
+
+    if (value[0] == '\0' || !g_utf8_validate(value, -1, NULL)
+        || g_utf8_strlen(value, -1) > (glong) key->max)
+    {
+        g_set_error(error, AGENT_CONFIG_ERROR, AGENT_CONFIG_ERROR_INVALID,
+                    "invalid %s \"%s\": 1 to %u characters are wanted",
+                    key->name, value, key->max);
+        return FALSE;
+    }
+
+    agent_config_replace(G_STRUCT_MEMBER_P(config, key->offset),
+                         g_strdup(value));
+
+    return TRUE;
+}
+
+
+static gboolean
+agent_config_set_path(agent_config_t *config, const char *value,
+    const void *data, GError **error)
+{
+    const agent_config_key_t *key = data;
+
+    if (value[0] == '\0' || strlen(value) > key->max) {
+        g_set_error(error, AGENT_CONFIG_ERROR, AGENT_CONFIG_ERROR_INVALID,
+                    "invalid %s \"%s\": a path is wanted", key->name, value);
+        return FALSE;
+    }
+
+    agent_config_replace(G_STRUCT_MEMBER_P(config, key->offset),
+                         agent_config_absolute(value));
+
+    return TRUE;
+}
+
+
+static gboolean
+agent_config_set_server(agent_config_t *config, const char *value,
+    const void *data, GError **error)
+{
+    char  *url;
+
+    (void) data;
+
+    url = agent_config_url(value, NULL, error);
+
+    if (url == NULL) {
+        return FALSE;
+    }
+
+    agent_config_replace(&config->server, url);
+
+    return TRUE;
+}
+
+
+static gboolean
+agent_config_set_number(agent_config_t *config, const char *value,
+    const void *data, GError **error)
+{
+    guint64                    n;
+    const agent_config_key_t  *key = data;
+
+    if (!g_ascii_string_to_unsigned(value, 10, key->min, key->max, &n, NULL))
+    {
+        g_set_error(error, AGENT_CONFIG_ERROR, AGENT_CONFIG_ERROR_INVALID,
+                    "invalid %s \"%s\": a number from %u to %u is wanted",
+                    key->name, value, key->min, key->max);
+        return FALSE;
+    }
+
+    G_STRUCT_MEMBER(guint, config, key->offset) = (guint) n;
+
+    return TRUE;
+}
+
+
+static gboolean
+agent_config_set_flag(agent_config_t *config, const char *value,
+    const void *data, GError **error)
+{
+    const agent_config_key_t *key = data;
+
+    if (strcmp(value, "true") != 0 && strcmp(value, "false") != 0) {
+        g_set_error(error, AGENT_CONFIG_ERROR, AGENT_CONFIG_ERROR_INVALID,
+                    "invalid %s \"%s\": true or false is wanted",
+                    key->name, value);
+        return FALSE;
+    }
+
+    G_STRUCT_MEMBER(gboolean, config, key->offset) = (value[0] == 't');
+
+    return TRUE;
+}
+
+
+static gboolean
+agent_config_set_codecs(agent_config_t *config, const char *value,
+    const void *data, GError **error)
+{
+    guint              i, codecs;
+    g_auto(GStrv)      names = NULL;
+
+    (void) data;
+
+    codecs = 0;
+    names = g_strsplit(value, ";", 8);
+
+    for (i = 0; names[i] != NULL; i++) {
+        g_strstrip(names[i]);
+
+        if (strcmp(names[i], "vp8") == 0) {
+            codecs |= AGENT_CODEC_VP8;
+
+        } else if (strcmp(names[i], "h264") == 0) {
+            codecs |= AGENT_CODEC_H264;
+
+        } else if (names[i][0] != '\0') {
+            codecs = 0;
+            break;
+        }
+    }
+
+    if (codecs == 0) {
+        g_set_error(error, AGENT_CONFIG_ERROR, AGENT_CONFIG_ERROR_INVALID,
+                    "invalid codecs \"%s\": vp8, h264 or vp8;h264 is wanted",
+                    value);
+        return FALSE;
+    }
+
+    config->codecs = codecs;
+
+    return TRUE;
+}
+
+
+static gboolean
+agent_config_set(agent_config_t *config, const char *name, const char *value,
+    GError **error)
+{
+    gsize                      i;
+    const agent_config_key_t  *key;
+
+    for (i = 0; i < G_N_ELEMENTS(agent_config_keys); i++) {
+        key = &agent_config_keys[i];
+
+        if (strcmp(key->name, name) == 0) {
+            return key->set(config, value, key, error);
+        }
+    }
+
+    g_set_error(error, AGENT_CONFIG_ERROR, AGENT_CONFIG_ERROR_INVALID,
+                "unknown key \"%s\"", name);
+
+    return FALSE;
+}
+
+
+gboolean
+agent_config_parse(agent_config_t *config, const char *text, gsize len,
+    GError **error)
+{
+    gsize                  i;
+    g_auto(GStrv)          groups = NULL;
+    g_auto(GStrv)          keys = NULL;
+    g_autoptr(GKeyFile)    file = g_key_file_new();
+
+    if (!g_key_file_load_from_data(file, text, len, G_KEY_FILE_NONE, error)) {
+        return FALSE;
+    }
+
+    groups = g_key_file_get_groups(file, NULL);
+
+    for (i = 0; groups[i] != NULL; i++) {
+
+        if (strcmp(groups[i], AGENT_CONFIG_GROUP) != 0) {
+            g_set_error(error, AGENT_CONFIG_ERROR,
+                        AGENT_CONFIG_ERROR_INVALID,
+                        "unknown group \"[%s]\", only [%s] is known",
+                        groups[i], AGENT_CONFIG_GROUP);
+            return FALSE;
+        }
+    }
+
+    if (groups[0] == NULL) {
+        return TRUE;
+    }
+
+    keys = g_key_file_get_keys(file, AGENT_CONFIG_GROUP, NULL, error);
+
+    for (i = 0; keys != NULL && keys[i] != NULL; i++) {
+        g_autofree char  *value = NULL;
+
+        value = g_key_file_get_string(file, AGENT_CONFIG_GROUP, keys[i],
+                                      error);
+        if (value == NULL) {
+            return FALSE;
+        }
+
+        g_strstrip(value);
+
+        if (!agent_config_set(config, keys[i], value, error)) {
+            return FALSE;
+        }
+    }
+
+    return TRUE;
+}
+
+
+gboolean
+agent_config_read(agent_config_t *config, const char *path, GError **error)
+{
+    gsize              len;
+    g_autofree char   *text = NULL;
+
+    if (!g_file_get_contents(path, &text, &len, error)) {
+        return FALSE;
+    }
+
+    if (len > AGENT_CONFIG_SIZE) {
+        g_set_error(error, AGENT_CONFIG_ERROR, AGENT_CONFIG_ERROR_INVALID,
+                    "%s: larger than %d bytes", path, AGENT_CONFIG_SIZE);
+        return FALSE;
+    }
+
+    if (!agent_config_parse(config, text, len, error)) {
+        g_prefix_error(error, "%s: ", path);
+        return FALSE;
+    }
+
+    return TRUE;
+}
+
+
+char *
+agent_config_absolute(const char *path)
+{
+    return g_canonicalize_filename(path, NULL);
+}
+
+
+char *
+agent_config_url(const char *url, char **host, GError **error)
+{
+    gsize               len;
+    const char         *name;
+    g_autofree char    *lower = NULL;
+    g_autofree char    *path = NULL;
+    g_autoptr(GUri)     uri = NULL;
+
+    uri = g_uri_parse(url, G_URI_FLAGS_NONE, NULL);
+
+    if (uri == NULL
+        || strcmp(g_uri_get_scheme(uri), "https") != 0
+        || g_uri_get_userinfo(uri) != NULL
+        || g_uri_get_query(uri) != NULL
+        || g_uri_get_fragment(uri) != NULL
+        || g_uri_get_host(uri) == NULL
+        || g_uri_get_host(uri)[0] == '\0')
+    {
+        g_set_error(error, AGENT_CONFIG_ERROR, AGENT_CONFIG_ERROR_INVALID,
+                    "invalid server \"%s\": "
+                    "https://host[:port]/rs/v1 is wanted", url);
+        return NULL;
+    }
+
+    name = g_uri_get_host(uri);
+    lower = g_ascii_strdown(name, -1);
+    path = g_strdup(g_uri_get_path(uri));
+
+    for (len = strlen(path); len > 0 && path[len - 1] == '/'; len--) {
+        path[len - 1] = '\0';
+    }
+
+    if (host != NULL) {
+        *host = g_strdup(lower);
+    }
+
+    return g_uri_join(G_URI_FLAGS_NONE, "https", NULL, lower,
+                      g_uri_get_port(uri), path, NULL, NULL);
+}
+
+
+agent_device_t *
+agent_device_load(const char *state_dir, GError **error)
+{
+    g_autofree char            *path = NULL;
+    g_autoptr(GError)           local = NULL;
+    g_autoptr(GKeyFile)         file = g_key_file_new();
+    g_autoptr(agent_device_t)   device = NULL;
+
+    path = g_build_filename(state_dir, AGENT_DEVICE_FILE, NULL);
+
+    if (!g_key_file_load_from_file(file, path, G_KEY_FILE_NONE, &local)) {
+        g_set_error(error, AGENT_CONFIG_ERROR, AGENT_CONFIG_ERROR_STATE,
+                    "this device is not enrolled (%s: %s): "
+                    "run rs-agent enroll URL", path, local->message);
+        return NULL;
+    }
+
+    device = g_new0(agent_device_t, 1);
+
+    device->server = g_key_file_get_string(file, AGENT_DEVICE_GROUP,
+                                           "server", NULL);
+    device->tenant = g_key_file_get_string(file, AGENT_DEVICE_GROUP,
+                                           "tenant", NULL);
+    device->id = g_key_file_get_string(file, AGENT_DEVICE_GROUP,
+                                       "device_id", NULL);
+
+    if (device->server == NULL || device->tenant == NULL
+        || device->id == NULL)
+    {
+        g_set_error(error, AGENT_CONFIG_ERROR, AGENT_CONFIG_ERROR_INVALID,
+                    "%s: server, tenant or device_id is missing: "
+                    "remove the file and enrol anew", path);
+        return NULL;
+    }
+
+    return g_steal_pointer(&device);
+}
+
+
+gboolean
+agent_device_save(const agent_device_t *device, const char *state_dir,
+    GError **error)
+{
+    gsize                  len;
+    g_autofree char       *path = NULL;
+    g_autofree char       *text = NULL;
+    g_autoptr(GKeyFile)    file = g_key_file_new();
+
+    g_key_file_set_string(file, AGENT_DEVICE_GROUP, "server",
+                          device->server);
+    g_key_file_set_string(file, AGENT_DEVICE_GROUP, "tenant",
+                          device->tenant);
+    g_key_file_set_string(file, AGENT_DEVICE_GROUP, "device_id", device->id);
+
+    path = g_build_filename(state_dir, AGENT_DEVICE_FILE, NULL);
+    text = g_key_file_to_data(file, &len, NULL);
+
+    return g_file_set_contents_full(path, text, (gssize) len,
+                                    G_FILE_SET_CONTENTS_CONSISTENT
+                                    |G_FILE_SET_CONTENTS_DURABLE, 0600,
+                                    error);
+}
+
+
+void
+agent_device_free(agent_device_t *device)
+{
+    g_free(device->server);
+    g_free(device->tenant);
+    g_free(device->id);
+    g_free(device);
+}

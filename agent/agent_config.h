@@ -1,0 +1,93 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ */
+
+/*
+ * agent.conf, and what enrolment left in the state directory.
+ */
+
+#ifndef _AGENT_CONFIG_H_INCLUDED_
+#define _AGENT_CONFIG_H_INCLUDED_
+
+
+#include <gio/gio.h>
+
+
+#define AGENT_CONFIG_FILE  "/etc/rs-agent/agent.conf"
+#define AGENT_STATE_DIR    "/var/lib/rs-agent"
+
+#define AGENT_CODEC_VP8    1u
+#define AGENT_CODEC_H264   2u
+
+
+typedef enum {
+    AGENT_CONFIG_ERROR_INVALID = 0,
+    AGENT_CONFIG_ERROR_STATE
+} agent_config_error_e;
+
+#define AGENT_CONFIG_ERROR  agent_config_error_quark()
+
+GQuark agent_config_error_quark(void);
+
+
+typedef struct {
+    char       *server;         /* https://host[:port]/path, or NULL */
+    char       *ca_file;        /* absolute, or NULL: the system's */
+    char       *name;
+    char       *state_dir;
+    char       *display;        /* NULL: $DISPLAY */
+    guint       codecs;         /* AGENT_CODEC_* */
+    guint       max_viewers;
+    guint       max_sessions;
+    guint       fps;
+    guint       bitrate;        /* bits/s */
+    gboolean    allow_input;
+    gboolean    relay_only;
+} agent_config_t;
+
+
+/* What the gateway knows this device as; written once, at enrolment. */
+
+typedef struct {
+    char  *server;
+    char  *tenant;
+    char  *id;
+} agent_device_t;
+
+
+/* The defaults of every key. */
+agent_config_t *agent_config_new(void);
+
+/*
+ * Reads path over what config holds.  An unknown group or key, and a value
+ * out of range, is an error that names it.
+ */
+gboolean agent_config_read(agent_config_t *config, const char *path,
+    GError **error);
+gboolean agent_config_parse(agent_config_t *config, const char *text,
+    gsize len, GError **error);
+
+void agent_config_free(agent_config_t *config);
+
+/* A file the user named: absolute, because GIO's TLS wants it so. */
+char *agent_config_absolute(const char *path);
+
+/*
+ * The server's URL in its one form: https, lower-case host, no slash at the
+ * end, no user, query or fragment.  *host gets the host without port.
+ */
+char *agent_config_url(const char *url, char **host, GError **error);
+
+/* AGENT_CONFIG_ERROR_STATE: not enrolled. */
+agent_device_t *agent_device_load(const char *state_dir, GError **error);
+gboolean agent_device_save(const agent_device_t *device,
+    const char *state_dir, GError **error);
+void agent_device_free(agent_device_t *device);
+
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(agent_config_t, agent_config_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(agent_device_t, agent_device_free)
+
+
+#endif /* _AGENT_CONFIG_H_INCLUDED_ */

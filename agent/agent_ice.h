@@ -1,0 +1,89 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ */
+
+/*
+ * ICE servers as the gateway gives them (RTCConfiguration), as libnice wants
+ * them, and the name of the path that ICE chose.  No I/O.
+ */
+
+#ifndef _AGENT_ICE_H_INCLUDED_
+#define _AGENT_ICE_H_INCLUDED_
+
+
+#include "agent_json.h"
+
+
+#define AGENT_ICE_SERVERS  16       /* URLs kept, over all servers */
+
+
+typedef enum {
+    AGENT_PROTO_UDP = 0,
+    AGENT_PROTO_TCP,
+    AGENT_PROTO_TLS
+} agent_proto_e;
+
+
+typedef struct {
+    char           *host;           /* no brackets */
+    guint16         port;
+    agent_proto_e   proto;
+    char           *username;
+    char           *credential;
+} agent_turn_t;
+
+
+typedef struct {
+    char           *stun;           /* stun://host:port, or NULL */
+    GPtrArray      *turn;           /* agent_turn_t */
+    gboolean        relay_only;
+    guint           ttl_s;
+    gint64          taken_us;       /* monotonic */
+} agent_ice_t;
+
+
+typedef struct {
+    gboolean        relay;
+    agent_proto_e   protocol;
+    char            local[8];       /* candidate types */
+    char            remote[8];
+    gint            rtt_ms;         /* -1: not measured yet */
+} agent_path_t;
+
+
+/*
+ * ice: {iceServers, iceTransportPolicy, ttl_s}.  URLs that cannot be served
+ * (stuns:, malformed) are left out and logged; now_us is the monotonic time.
+ */
+agent_ice_t *agent_ice_parse(const json_t *ice, gint64 now_us,
+    GError **error);
+void agent_ice_free(agent_ice_t *ice);
+
+/* Whether a viewer who joins now should be served with fresh credentials. */
+gboolean agent_ice_stale(const agent_ice_t *ice, gint64 now_us);
+
+/*
+ * turn://user:password@host:port?transport=udp|tcp, percent-encoded; host and
+ * port replace the server's own when host is not NULL (TLS shim).  Secret.
+ */
+char *agent_ice_turn_uri(const agent_turn_t *turn, const char *host,
+    guint16 port);
+
+const char *agent_proto_name(agent_proto_e proto);
+
+/*
+ * The path in the protocol's words.  relay_proto: how the local relay
+ * candidate reaches its server, used only when local is "relay".
+ */
+void agent_path_set(agent_path_t *path, const char *local, const char *remote,
+    agent_proto_e relay_proto, int rtt_ms);
+
+/* Same route; the round-trip time alone is no change. */
+gboolean agent_path_same(const agent_path_t *a, const agent_path_t *b);
+
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(agent_ice_t, agent_ice_free)
+
+
+#endif /* _AGENT_ICE_H_INCLUDED_ */

@@ -1,0 +1,455 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ */
+
+/*
+ * Owns the way from a viewer's JSON to the platform's injector.
+ *
+ * A key is remembered by its DOM code with the handle that the press gave:
+ * its release must find the same key even when Shift was let go meanwhile
+ * and "A" has become "a".  Presses of a key already held are the browser's
+ * auto-repeat; the X server repeats by itself.
+ */
+
+#define G_LOG_DOMAIN  "input"
+
+#include "agent_input.h"
+
+#include <math.h>
+#include <string.h>
+
+
+#define AGENT_INPUT_NAME     64         /* bytes of key or code */
+#define AGENT_INPUT_BUTTONS  5
+#define AGENT_INPUT_HANDLES  256
+#define AGENT_INPUT_NOTCHES  20         /* one message */
+#define AGENT_INPUT_LOG_US   (10 * G_USEC_PER_SEC)
+
+
+struct agent_seat_s {
+    agent_platform_t  *platform;
+    guint8             keys[AGENT_INPUT_HANDLES];       /* holders */
+    guint8             buttons[AGENT_INPUT_BUTTONS];
+};
+
+
+typedef struct {
+    char   *code;
+    guint   handle;
+} agent_held_t;
+
+
+struct agent_input_s {
+    agent_seat_t  *seat;
+    gboolean       allowed;
+    gboolean       buttons[AGENT_INPUT_BUTTONS];
+    agent_held_t   held[AGENT_INPUT_HELD];
+    guint          nheld;
+    double         wheel_x;             /* parts of notches */
+    double         wheel_y;
+    gint64         logged_us;
+};
+
+
+typedef struct {
+    const char   *name;
+    gboolean      injects;
+    gboolean    (*handle)(agent_input_t *input, const json_t *obj,
+                          char **answer);
+} agent_input_type_t;
+
+
+static gboolean agent_input_on_move(agent_input_t *input, const json_t *obj,
+    char **answer);
+static gboolean agent_input_on_button(agent_input_t *input,
+    const json_t *obj, char **answer);
+static gboolean agent_input_on_wheel(agent_input_t *input, const json_t *obj,
+    char **answer);
+static gboolean agent_input_on_key(agent_input_t *input, const json_t *obj,
+    char **answer);
+static gboolean agent_input_on_release(agent_input_t *input,
+    const json_t *obj, char **answer);
+static gboolean agent_input_on_ping(agent_input_t *input, const json_t *obj,
+    char **answer);
+
+static void agent_input_log(agent_input_t *input, const char *what);
+static void agent_input_set_button(agent_input_t *input, guint button,
+    gboolean down);
+static void agent_input_key_down(agent_input_t *input, const char *key,
+    const char *code);
+static void agent_input_key_up(agent_input_t *input, guint i);
+static int agent_input_notches(double *sum, double delta);
+
+
+static const agent_input_type_t  agent_input_types[] = {
+    { "move", TRUE, agent_input_on_move },
+    { "button", TRUE, agent_input_on_button },
+    { "wheel", TRUE, agent_input_on_wheel },
+    { "key", TRUE, agent_input_on_key },
+    { "release", TRUE, agent_input_on_release },
+    { "ping", FALSE, agent_input_on_ping }
+};
+
+
+agent_seat_t *
+agent_seat_new(agent_platform_t *platform)
+{
+    agent_seat_t  *seat;
+
+    seat = g_new0(agent_seat_t, 1);
+    seat->platform = platform;
+
+    return seat;
+}
+
+
+void
+agent_seat_free(agent_seat_t *seat)
+{
+    g_free(seat);
+}
+
+
+agent_input_t *
+agent_input_new(agent_seat_t *seat, gboolean allowed)
+{
+    agent_input_t  *input;
+
+    input = g_new0(agent_input_t, 1);
+    input->seat = seat;
+    input->allowed = allowed;
+
+    return input;
+}
+
+
+void
+agent_input_free(agent_input_t *input)
+{
+    agent_input_release(input);
+    g_free(input);
+}
+
+
+void
+agent_input_release(agent_input_t *input)
+{
+    guint  i;
+
+    for (i = 0; i < AGENT_INPUT_BUTTONS; i++) {
+        agent_input_set_button(input, i, FALSE);
+    }
+
+    while (input->nheld > 0) {
+        agent_input_key_up(input, input->nheld - 1);
+    }
+}
+
+
+char *
+agent_input_hello(const agent_input_t *input)
+{
+    int  width, height;
+
+    agent_platform_size(input->seat->platform, &width, &height);
+
+    return agent_json_text(json_pack("{s:s, s:i, s:i, s:b}",
+                                     "type", "hello", "width", width,
+                                     "height", height,
+                                     "input", (int) input->allowed));
+}
+
+
+int
+agent_input_pixel(int u, int size)
+{
+    return (int) ((gint64) u * size / 65536);
+}
+
+
+/* anyone could fill a disk otherwise */
+
+static void
+agent_input_log(agent_input_t *input, const char *what)
+{
+    gint64  now_us;
+
+    now_us = g_get_monotonic_time();
+
+    if (input->logged_us == 0
+        || now_us - input->logged_us >= AGENT_INPUT_LOG_US)
+    {
+        input->logged_us = now_us;
+        g_info("message left aside: %s", what);
+    }
+}
+
+
+char *
+agent_input_message(agent_input_t *input, const char *text, gsize len)
+{
+    gsize                       i;
+    char                       *answer;
+    const char                 *name;
+    g_autoptr(json_t)           obj = NULL;
+    g_autoptr(GError)           error = NULL;
+    const agent_input_type_t   *type;
+
+    obj = agent_json_load(text, len, AGENT_INPUT_MESSAGE, &error);
+
+    if (obj == NULL) {
+        agent_input_log(input, error->message);
+        return NULL;
+    }
+
+    name = agent_json_string(obj, "type", AGENT_INPUT_NAME);
+    answer = NULL;
+
+    for (i = 0; name != NULL && i < G_N_ELEMENTS(agent_input_types); i++) {
+        type = &agent_input_types[i];
+
+        if (strcmp(type->name, name) != 0) {
+            continue;
+        }
+
+        if (type->injects && !input->allowed) {
+            agent_input_log(input, "this viewer may not send input");
+
+        } else if (!type->handle(input, obj, &answer)) {
+            agent_input_log(input, "a value is missing or out of range");
+        }
+
+        return answer;
+    }
+
+    agent_input_log(input, "unknown type");
+
+    return NULL;
+}
+
+
+/* where the pointer goes before a button or the wheel, too */
+
+static gboolean
+agent_input_on_move(agent_input_t *input, const json_t *obj, char **answer)
+{
+    int                width, height;
+    gint64             x, y;
+    agent_platform_t  *platform = input->seat->platform;
+
+    (void) answer;
+
+    if (!agent_json_int(obj, "x", 0, 65535, &x)
+        || !agent_json_int(obj, "y", 0, 65535, &y))
+    {
+        return FALSE;
+    }
+
+    agent_platform_size(platform, &width, &height);
+    platform->ops->move(platform, agent_input_pixel((int) x, width),
+                        agent_input_pixel((int) y, height));
+
+    return TRUE;
+}
+
+
+static gboolean
+agent_input_on_button(agent_input_t *input, const json_t *obj, char **answer)
+{
+    gint64    button;
+    gboolean  down;
+
+    if (!agent_json_int(obj, "button", 0, AGENT_INPUT_BUTTONS - 1, &button)
+        || !agent_json_bool(obj, "down", &down)
+        || !agent_input_on_move(input, obj, answer))
+    {
+        return FALSE;
+    }
+
+    agent_input_set_button(input, (guint) button, down);
+
+    return TRUE;
+}
+
+
+static void
+agent_input_set_button(agent_input_t *input, guint button, gboolean down)
+{
+    guint8            *holders;
+    agent_platform_t  *platform = input->seat->platform;
+
+    if (input->buttons[button] == down) {
+        return;
+    }
+
+    input->buttons[button] = down;
+    holders = &input->seat->buttons[button];
+
+    if (down) {
+        if ((*holders)++ == 0) {
+            platform->ops->button(platform, button, TRUE);
+        }
+
+    } else if (--(*holders) == 0) {
+        platform->ops->button(platform, button, FALSE);
+    }
+}
+
+
+/* touchpads send parts of notches: whole ones are sent on, the rest kept */
+
+static int
+agent_input_notches(double *sum, double delta)
+{
+    double  whole;
+
+    *sum += delta;
+    whole = trunc(*sum);
+    *sum -= whole;
+
+    return (int) CLAMP(whole, -AGENT_INPUT_NOTCHES, AGENT_INPUT_NOTCHES);
+}
+
+
+static gboolean
+agent_input_on_wheel(agent_input_t *input, const json_t *obj, char **answer)
+{
+    int                nx, ny;
+    double             dx, dy;
+    agent_platform_t  *platform = input->seat->platform;
+
+    if (!agent_json_number(obj, "dx", -1000, 1000, &dx)
+        || !agent_json_number(obj, "dy", -1000, 1000, &dy)
+        || !agent_input_on_move(input, obj, answer))
+    {
+        return FALSE;
+    }
+
+    nx = agent_input_notches(&input->wheel_x, dx);
+    ny = agent_input_notches(&input->wheel_y, dy);
+
+    if (nx != 0 || ny != 0) {
+        platform->ops->wheel(platform, nx, ny);
+    }
+
+    return TRUE;
+}
+
+
+static gboolean
+agent_input_on_key(agent_input_t *input, const json_t *obj, char **answer)
+{
+    guint        i;
+    gboolean     down;
+    const char  *key, *code;
+
+    (void) answer;
+
+    key = agent_json_string(obj, "key", AGENT_INPUT_NAME);
+    code = agent_json_string(obj, "code", AGENT_INPUT_NAME);
+
+    if (key == NULL || code == NULL || key[0] == '\0'
+        || !agent_json_bool(obj, "down", &down))
+    {
+        return FALSE;
+    }
+
+    /* on-screen keyboards give no code */
+
+    if (code[0] == '\0') {
+        code = key;
+    }
+
+    for (i = 0; i < input->nheld; i++) {
+
+        if (strcmp(input->held[i].code, code) == 0) {
+
+            if (!down) {
+                agent_input_key_up(input, i);
+            }
+
+            return TRUE;
+        }
+    }
+
+    if (down) {
+        agent_input_key_down(input, key, code);
+    }
+
+    return TRUE;
+}
+
+
+static void
+agent_input_key_down(agent_input_t *input, const char *key, const char *code)
+{
+    guint              handle;
+    agent_held_t      *held;
+    agent_platform_t  *platform = input->seat->platform;
+
+    if (input->nheld == AGENT_INPUT_HELD) {
+        agent_input_log(input, "more than 32 keys held down");
+        return;
+    }
+
+    handle = platform->ops->key_down(platform, key, code);
+
+    if (handle == 0 || handle >= AGENT_INPUT_HANDLES) {
+        agent_input_log(input, "this keyboard has no such key");
+        return;
+    }
+
+    input->seat->keys[handle]++;
+
+    held = &input->held[input->nheld++];
+    held->code = g_strdup(code);
+    held->handle = handle;
+}
+
+
+static void
+agent_input_key_up(agent_input_t *input, guint i)
+{
+    guint              handle;
+    agent_platform_t  *platform = input->seat->platform;
+
+    handle = input->held[i].handle;
+    g_free(input->held[i].code);
+    input->held[i] = input->held[--input->nheld];
+
+    if (--input->seat->keys[handle] == 0) {
+        platform->ops->key_up(platform, handle);
+    }
+}
+
+
+static gboolean
+agent_input_on_release(agent_input_t *input, const json_t *obj,
+    char **answer)
+{
+    (void) obj;
+    (void) answer;
+
+    agent_input_release(input);
+
+    return TRUE;
+}
+
+
+static gboolean
+agent_input_on_ping(agent_input_t *input, const json_t *obj, char **answer)
+{
+    gint64  n;
+
+    (void) input;
+
+    if (!agent_json_int(obj, "n", 0, G_MAXINT64, &n)) {
+        return FALSE;
+    }
+
+    *answer = agent_json_text(json_pack("{s:s, s:I}", "type", "pong",
+                                        "n", (json_int_t) n));
+
+    return TRUE;
+}

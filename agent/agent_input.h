@@ -1,0 +1,57 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ */
+
+/*
+ * The rs-input data channel: its messages, and who holds which key down.
+ */
+
+#ifndef _AGENT_INPUT_H_INCLUDED_
+#define _AGENT_INPUT_H_INCLUDED_
+
+
+#include "agent.h"
+
+
+#define AGENT_INPUT_MESSAGE    4096     /* bytes */
+#define AGENT_INPUT_HELD       32       /* keys one viewer may hold */
+#define AGENT_INPUT_SILENCE_S  10
+
+
+typedef struct agent_input_s  agent_input_t;
+
+
+/*
+ * The seat: what all viewers together hold on one desktop.  A key or button
+ * is let go when the last viewer who holds it lets it go.
+ */
+agent_seat_t *agent_seat_new(agent_platform_t *platform);
+void agent_seat_free(agent_seat_t *seat);
+
+/* What one viewer holds.  allowed: its role and local policy permit input. */
+agent_input_t *agent_input_new(agent_seat_t *seat, gboolean allowed);
+
+/* Lets go of everything first. */
+void agent_input_free(agent_input_t *input);
+void agent_input_release(agent_input_t *input);
+
+/*
+ * One message.  What is malformed, of an unknown type or not allowed does
+ * nothing and is logged now and then.  The answer to send, or NULL; the
+ * caller frees it.
+ */
+char *agent_input_message(agent_input_t *input, const char *text, gsize len);
+
+/* The first message to the viewer. */
+char *agent_input_hello(const agent_input_t *input);
+
+/* u of 0..65535 to a pixel of 0..size-1. */
+int agent_input_pixel(int u, int size);
+
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(agent_input_t, agent_input_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(agent_seat_t, agent_seat_free)
+
+
+#endif /* _AGENT_INPUT_H_INCLUDED_ */

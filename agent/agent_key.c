@@ -1,0 +1,312 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ */
+
+/*
+ * Owns device.key (PKCS#8, PEM) and is the only file that calls OpenSSL.
+ */
+
+#define G_LOG_DOMAIN  "key"
+
+#include "agent_key.h"
+#include "agent_config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+
+#define AGENT_KEY_FILE   "device.key"
+#define AGENT_KEY_PROOF  "rs-agent-v1"
+#define AGENT_KEY_NONCE  32                 /* bytes */
+#define AGENT_KEY_PUB    32
+#define AGENT_KEY_SIG    64
+
+
+struct agent_key_s {
+    EVP_PKEY  *pkey;
+};
+
+
+static agent_key_t *agent_key_read(const char *path, GError **error);
+static gboolean agent_key_create(const char *path, GError **error);
+static gboolean agent_key_error(GError **error, const char *path,
+    const char *what);
+
+
+static gboolean
+agent_key_error(GError **error, const char *path, const char *what)
+{
+    g_set_error(error, AGENT_CONFIG_ERROR, AGENT_CONFIG_ERROR_STATE,
+                "%s: %s", path, what);
+
+    return FALSE;
+}
+
+
+static gboolean
+agent_key_create(const char *path, GError **error)
+{
+    int        fd, rc;
+    FILE      *f;
+    EVP_PKEY  *pkey;
+
+    pkey = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+    if (pkey == NULL) {
+        return agent_key_error(error, path, "OpenSSL cannot make the key");
+    }
+
+    fd = open(path, O_WRONLY|O_CREAT|O_EXCL|O_NOFOLLOW|O_CLOEXEC, 0600);
+
+    if (fd == -1) {
+        rc = errno;
+        EVP_PKEY_free(pkey);
+        return agent_key_error(error, path, g_strerror(rc));
+    }
+
+    f = fdopen(fd, "w");
+    rc = (f != NULL) && PEM_write_PrivateKey(f, pkey, NULL, NULL, 0, NULL,
+                                             NULL);
+
+    EVP_PKEY_free(pkey);
+
+    if (f != NULL) {
+        rc = rc && fflush(f) == 0 && fsync(fd) == 0;
+        rc = (fclose(f) == 0) && rc;
+
+    } else {
+        close(fd);
+    }
+
+    if (!rc) {
+        unlink(path);
+        return agent_key_error(error, path, "the key cannot be written");
+    }
+
+    return TRUE;
+}
+
+
+static agent_key_t *
+agent_key_read(const char *path, GError **error)
+{
+    int           fd;
+    FILE         *f;
+    EVP_PKEY     *pkey;
+    struct stat   st;
+    agent_key_t  *key;
+
+    fd = open(path, O_RDONLY|O_NOFOLLOW|O_CLOEXEC);
+
+    if (fd == -1) {
+        agent_key_error(error, path, g_strerror(errno));
+        return NULL;
+    }
+
+    if (fstat(fd, &st) == -1 || (st.st_mode & 077) != 0) {
+        close(fd);
+        agent_key_error(error, path,
+                        "others may read the key: chmod 600 it");
+        return NULL;
+    }
+
+    f = fdopen(fd, "r");
+
+    if (f == NULL) {
+        close(fd);
+        agent_key_error(error, path, g_strerror(errno));
+        return NULL;
+    }
+
+    pkey = PEM_read_PrivateKey(f, NULL, NULL, NULL);
+    fclose(f);
+    ERR_clear_error();
+
+    if (pkey == NULL || EVP_PKEY_get_base_id(pkey) != EVP_PKEY_ED25519) {
+        EVP_PKEY_free(pkey);
+        agent_key_error(error, path, "not an Ed25519 private key in PEM: "
+                        "remove it and enrol anew");
+        return NULL;
+    }
+
+    key = g_new0(agent_key_t, 1);
+    key->pkey = pkey;
+
+    return key;
+}
+
+
+agent_key_t *
+agent_key_make(const char *state_dir, GError **error)
+{
+    g_autofree char  *path = NULL;
+
+    if (g_mkdir_with_parents(state_dir, 0700) == -1) {
+        agent_key_error(error, state_dir, g_strerror(errno));
+        return NULL;
+    }
+
+    path = g_build_filename(state_dir, AGENT_KEY_FILE, NULL);
+
+    if (!g_file_test(path, G_FILE_TEST_EXISTS)
+        && !agent_key_create(path, error))
+    {
+        return NULL;
+    }
+
+    return agent_key_read(path, error);
+}
+
+
+agent_key_t *
+agent_key_load(const char *state_dir, GError **error)
+{
+    g_autofree char  *path = NULL;
+
+    path = g_build_filename(state_dir, AGENT_KEY_FILE, NULL);
+
+    return agent_key_read(path, error);
+}
+
+
+void
+agent_key_free(agent_key_t *key)
+{
+    EVP_PKEY_free(key->pkey);
+    g_free(key);
+}
+
+
+char *
+agent_key_public(const agent_key_t *key)
+{
+    size_t  len;
+    guint8  raw[AGENT_KEY_PUB];
+
+    len = sizeof(raw);
+
+    if (EVP_PKEY_get_raw_public_key(key->pkey, raw, &len) != 1
+        || len != sizeof(raw))
+    {
+        g_error("OpenSSL does not give the public key");
+    }
+
+    return agent_base64url(raw, len);
+}
+
+
+char *
+agent_key_prove(const agent_key_t *key, const char *host, const char *tenant,
+    const char *device_id, const char *nonce, GError **error)
+{
+    int                      rc;
+    size_t                   len;
+    guint8                   sig[AGENT_KEY_SIG];
+    EVP_MD_CTX              *ctx;
+    g_autofree guint8       *raw = NULL;
+    g_autoptr(GByteArray)    data = g_byte_array_new();
+
+    raw = agent_base64url_decode(nonce, AGENT_KEY_NONCE);
+
+    if (raw == NULL) {
+        g_set_error(error, AGENT_CONFIG_ERROR, AGENT_CONFIG_ERROR_INVALID,
+                    "the challenge's nonce is not base64url of %d bytes",
+                    AGENT_KEY_NONCE);
+        return NULL;
+    }
+
+    /* each text with its terminating zero byte */
+
+    g_byte_array_append(data, (const guint8 *) AGENT_KEY_PROOF,
+                        sizeof(AGENT_KEY_PROOF));
+    g_byte_array_append(data, (const guint8 *) host, strlen(host) + 1);
+    g_byte_array_append(data, (const guint8 *) tenant, strlen(tenant) + 1);
+    g_byte_array_append(data, (const guint8 *) device_id,
+                        strlen(device_id) + 1);
+    g_byte_array_append(data, raw, AGENT_KEY_NONCE);
+
+    len = sizeof(sig);
+    ctx = EVP_MD_CTX_new();
+
+    rc = ctx != NULL
+         && EVP_DigestSignInit(ctx, NULL, NULL, NULL, key->pkey) == 1
+         && EVP_DigestSign(ctx, sig, &len, data->data, data->len) == 1;
+
+    EVP_MD_CTX_free(ctx);
+    ERR_clear_error();
+
+    if (!rc) {
+        g_set_error(error, AGENT_CONFIG_ERROR, AGENT_CONFIG_ERROR_STATE,
+                    "OpenSSL cannot sign the challenge");
+        return NULL;
+    }
+
+    return agent_base64url(sig, len);
+}
+
+
+char *
+agent_base64url(const guint8 *data, gsize len)
+{
+    char  *text, *p;
+
+    text = g_base64_encode(data, len);
+
+    for (p = text; *p != '\0'; p++) {
+
+        if (*p == '+') {
+            *p = '-';
+
+        } else if (*p == '/') {
+            *p = '_';
+
+        } else if (*p == '=') {
+            *p = '\0';
+            break;
+        }
+    }
+
+    return text;
+}
+
+
+guint8 *
+agent_base64url_decode(const char *text, gsize want)
+{
+    gsize               i, len;
+    g_autofree char    *plain = NULL;
+    g_autofree guint8  *data = NULL;
+
+    len = strlen(text);
+
+    if (len != (want * 4 + 2) / 3
+        || strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                        "0123456789-_") != len)
+    {
+        return NULL;
+    }
+
+    plain = g_strdup_printf("%s%s", text,
+                            (len % 4 == 0) ? "" : &"==="[(len % 4) - 1]);
+
+    for (i = 0; i < len; i++) {
+
+        if (plain[i] == '-') {
+            plain[i] = '+';
+
+        } else if (plain[i] == '_') {
+            plain[i] = '/';
+        }
+    }
+
+    data = g_base64_decode(plain, &len);
+
+    return (len == want) ? g_steal_pointer(&data) : NULL;
+}

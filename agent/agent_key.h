@@ -1,0 +1,47 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ */
+
+/*
+ * The device's Ed25519 key (RFC 8032) and the proof it gives on connect.
+ */
+
+#ifndef _AGENT_KEY_H_INCLUDED_
+#define _AGENT_KEY_H_INCLUDED_
+
+
+#include <gio/gio.h>
+
+
+typedef struct agent_key_s  agent_key_t;
+
+
+/* The key in the state directory, made there (mode 0600) when it is missing. */
+agent_key_t *agent_key_make(const char *state_dir, GError **error);
+
+/* Refuses a key that anyone but its owner may read. */
+agent_key_t *agent_key_load(const char *state_dir, GError **error);
+
+void agent_key_free(agent_key_t *key);
+
+/* base64url of the 32 bytes, unpadded. */
+char *agent_key_public(const agent_key_t *key);
+
+/*
+ * The signature, base64url, over "rs-agent-v1" 00 host 00 tenant 00
+ * device_id 00 nonce; nonce: base64url of 32 bytes.
+ */
+char *agent_key_prove(const agent_key_t *key, const char *host,
+    const char *tenant, const char *device_id, const char *nonce,
+    GError **error);
+
+/* RFC 4648, 5, without padding. */
+char *agent_base64url(const guint8 *data, gsize len);
+guint8 *agent_base64url_decode(const char *text, gsize want);
+
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(agent_key_t, agent_key_free)
+
+
+#endif /* _AGENT_KEY_H_INCLUDED_ */

@@ -1,0 +1,111 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ */
+
+/*
+ * Owns the log writer, for our own messages and the libraries'.
+ */
+
+#include "agent_log.h"
+
+#include <stdio.h>
+#include <string.h>
+
+
+static GLogWriterOutput agent_log_write(GLogLevelFlags level,
+    const GLogField *fields, gsize n, gpointer data);
+static const char *agent_log_level(GLogLevelFlags level);
+
+
+void
+agent_log_init(gboolean verbose)
+{
+    g_log_set_writer_func(agent_log_write, GINT_TO_POINTER(verbose), NULL);
+}
+
+
+static const char *
+agent_log_level(GLogLevelFlags level)
+{
+    if (level & G_LOG_LEVEL_ERROR) {
+        return "fatal";
+    }
+
+    if (level & G_LOG_LEVEL_CRITICAL) {
+        return "error";
+    }
+
+    if (level & G_LOG_LEVEL_WARNING) {
+        return "warn";
+    }
+
+    if (level & G_LOG_LEVEL_MESSAGE) {
+        return "notice";
+    }
+
+    return (level & G_LOG_LEVEL_INFO) ? "info" : "debug";
+}
+
+
+static GLogWriterOutput
+agent_log_write(GLogLevelFlags level, const GLogField *fields, gsize n,
+    gpointer data)
+{
+    gsize              i;
+    const char        *domain, *message;
+    g_autofree char   *clean = NULL;
+
+    if (!GPOINTER_TO_INT(data)
+        && (level & (G_LOG_LEVEL_INFO|G_LOG_LEVEL_DEBUG)))
+    {
+        return G_LOG_WRITER_HANDLED;
+    }
+
+    domain = "-";
+    message = "";
+
+    for (i = 0; i < n; i++) {
+
+        if (strcmp(fields[i].key, "GLIB_DOMAIN") == 0) {
+            domain = fields[i].value;
+
+        } else if (strcmp(fields[i].key, "MESSAGE") == 0) {
+            message = fields[i].value;
+        }
+    }
+
+    clean = agent_log_clean(message);
+
+    fprintf(stderr, "rs-agent: %s: %s: %s\n", agent_log_level(level), domain,
+            clean);
+    fflush(stderr);
+
+    return G_LOG_WRITER_HANDLED;
+}
+
+
+char *
+agent_log_clean(const char *text)
+{
+    char    *clean, *p;
+    guchar   c;
+
+    clean = g_utf8_make_valid(text, -1);
+
+    for (p = clean; *p != '\0'; p++) {
+        c = (guchar) *p;
+
+        /* C0, DEL, and the C1 block, which UTF-8 spells c2 80 to c2 9f */
+
+        if (c < 0x20 || c == 0x7f) {
+            *p = '?';
+
+        } else if (c == 0xc2 && (guchar) p[1] < 0xa0) {
+            p[0] = '?';
+            p[1] = '?';
+        }
+    }
+
+    return clean;
+}

@@ -1,0 +1,27 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ */
+
+/*
+ * Where GLib's log goes: standard error, one line a message.
+ */
+
+#ifndef _AGENT_LOG_H_INCLUDED_
+#define _AGENT_LOG_H_INCLUDED_
+
+
+#include <glib.h>
+
+
+/* "rs-agent: level: domain: message"; details only when verbose. */
+void agent_log_init(gboolean verbose);
+
+/*
+ * The text with every control character as "?": names and reasons come from
+ * outside and must not forge lines.  The caller frees it.
+ */
+char *agent_log_clean(const char *text);
+
+
+#endif /* _AGENT_LOG_H_INCLUDED_ */

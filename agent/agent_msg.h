@@ -1,0 +1,165 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ */
+
+/*
+ * The messages of docs/protocol between text and typed structs: what the
+ * gateway sends on both sockets, what viewers put into signal.data, and what
+ * the agent says.  No I/O.
+ */
+
+#ifndef _AGENT_MSG_H_INCLUDED_
+#define _AGENT_MSG_H_INCLUDED_
+
+
+#include "agent_ice.h"
+
+
+#define AGENT_MSG_PEERS     64      /* a welcome's participants */
+#define AGENT_MSG_SDP       (64 * 1024)
+#define AGENT_MSG_POSITION  41      /* "<epoch>-<n>", with the NUL */
+
+
+typedef enum {
+    AGENT_MSG_UNKNOWN = 0,          /* a type this version does not know */
+
+    /* both sockets */
+    AGENT_MSG_PING,
+    AGENT_MSG_PONG,
+    AGENT_MSG_ERROR,
+    AGENT_MSG_GOAWAY,
+
+    /* /agent */
+    AGENT_MSG_CHALLENGE,
+    AGENT_MSG_ONLINE,               /* its welcome */
+    AGENT_MSG_INVITE,
+    AGENT_MSG_REVOKE,
+
+    /* /signal */
+    AGENT_MSG_WELCOME,
+    AGENT_MSG_SIGNAL,
+    AGENT_MSG_ACK,
+    AGENT_MSG_JOINED,
+    AGENT_MSG_LEFT,
+    AGENT_MSG_STATE,
+    AGENT_MSG_ICE,
+    AGENT_MSG_ENDED,
+    AGENT_MSG_RESYNC
+} agent_msg_e;
+
+
+typedef enum {
+    AGENT_CHANNEL_AGENT = 0,
+    AGENT_CHANNEL_SIGNAL
+} agent_channel_e;
+
+
+typedef enum {
+    AGENT_ROLE_OTHER = 0,           /* recorder, and roles yet to come */
+    AGENT_ROLE_HOST,
+    AGENT_ROLE_CONTROLLER,
+    AGENT_ROLE_VIEWER
+} agent_role_e;
+
+
+typedef struct {
+    char           *id;
+    char           *name;
+    agent_role_e    role;
+} agent_peer_t;
+
+
+typedef enum {
+    AGENT_PEER_UNKNOWN = 0,
+    AGENT_PEER_OFFER,
+    AGENT_PEER_CANDIDATE
+} agent_peer_kind_e;
+
+
+/* signal.data, as peer.md has it */
+
+typedef struct {
+    agent_peer_kind_e   kind;
+    guint               pc;
+    const char         *text;       /* SDP or candidate, borrowed */
+    guint               mline;
+} agent_peer_msg_t;
+
+
+/*
+ * One message; strings point into json, which the message owns.  A member
+ * is set only where the message of that type has it.
+ */
+
+typedef struct {
+    agent_msg_e         type;
+    const char         *name;       /* "type" as it came */
+    json_t             *json;
+
+    const char         *nonce;      /* challenge */
+    const char         *host;
+    guint               ping_s;     /* welcome, both */
+    const char         *device_id;
+
+    const char         *session_id; /* invite, revoke, welcome */
+    const char         *ticket;     /* secret */
+    const char         *requester;
+    const char         *text;       /* reason, or error's message */
+    const char         *code;       /* error */
+
+    const char         *self;       /* welcome */
+    agent_role_e        role;
+    const char         *resume;     /* secret */
+    const char         *position;
+    GPtrArray          *peers;      /* agent_peer_t; joined: one */
+    agent_ice_t        *ice;        /* welcome, ice */
+
+    const char         *from;       /* signal, left */
+    gint64              id;         /* signal, ack, error; 0: none */
+    agent_peer_msg_t    peer;
+
+    gboolean            ended;      /* state: the session's is "ended" */
+    guint               after_ms;   /* goaway */
+    guint               jitter_ms;
+} agent_msg_t;
+
+
+/*
+ * NULL and *error when it is no JSON object or a member that the type needs
+ * is missing or out of range; the text never quotes the message.
+ */
+agent_msg_t *agent_msg_parse(agent_channel_e channel, const char *text,
+    gsize len, gint64 now_us, GError **error);
+void agent_msg_free(agent_msg_t *msg);
+
+/*
+ * The peer message inside a signal: FALSE when it names a known kind and is
+ * malformed, AGENT_PEER_UNKNOWN when it is of a kind not known here.
+ */
+gboolean agent_msg_peer(const json_t *data, agent_peer_msg_t *peer);
+
+void agent_peer_free(void *peer);
+
+/* What the agent says.  The caller frees the text. */
+
+char *agent_msg_hello(const char *tenant, const char *device_id,
+    const char *signature, int width, int height);
+char *agent_msg_accept(const char *session_id);
+char *agent_msg_reject(const char *session_id, const char *reason,
+    const char *detail);
+char *agent_msg_plain(const char *type);
+char *agent_msg_bye(const char *reason);
+char *agent_msg_state(const agent_path_t *path);
+
+char *agent_msg_answer(const char *to, gint64 id, guint pc, const char *sdp);
+char *agent_msg_candidate(const char *to, gint64 id, guint pc,
+    const char *candidate, guint mline, const char *mid);
+char *agent_msg_failed(const char *to, gint64 id, guint pc, const char *code,
+    const char *message);
+
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(agent_msg_t, agent_msg_free)
+
+
+#endif /* _AGENT_MSG_H_INCLUDED_ */

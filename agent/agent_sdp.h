@@ -1,0 +1,45 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ */
+
+/*
+ * What the agent reads in a viewer's offer, and checks in its own answer.
+ */
+
+#ifndef _AGENT_SDP_H_INCLUDED_
+#define _AGENT_SDP_H_INCLUDED_
+
+
+#include <gst/sdp/sdp.h>
+
+
+#define AGENT_SDP_MEDIA  4              /* sections of an offer */
+
+
+typedef struct {
+    guint    codec;                     /* AGENT_CODEC_* */
+    guint    payload;
+    guint    video;                     /* index of the video section */
+    char    *mids[AGENT_SDP_MEDIA];     /* by section; NULL: none */
+} agent_offer_t;
+
+
+/*
+ * codecs: bits of what can be encoded; the first of the offer that fits is
+ * taken.  NULL and *code, *message (static text) when the offer cannot be
+ * served: "bad_offer" or "no_codec" of peer.md.  *sdp is the caller's to
+ * free.
+ */
+agent_offer_t *agent_offer_parse(const char *text, guint codecs,
+    GstSDPMessage **sdp, const char **code, const char **message);
+void agent_offer_free(agent_offer_t *offer);
+
+/* Whether the answer sends the video: webrtcbin refuses without a word. */
+gboolean agent_answer_sends(const GstSDPMessage *sdp, guint video);
+
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(agent_offer_t, agent_offer_free)
+
+
+#endif /* _AGENT_SDP_H_INCLUDED_ */

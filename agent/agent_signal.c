@@ -1,0 +1,367 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ */
+
+/*
+ * Owns the control channel: one WebSocket to /agent that is opened again,
+ * with full jitter, whenever it breaks.
+ *
+ *     connecting -> challenge -> hello -> welcome: online
+ *          ^                                  |
+ *          +------- backoff, goaway ----------+
+ *
+ * Sessions have sockets of their own: they outlive a broken control channel.
+ */
+
+#define G_LOG_DOMAIN  "signal"
+
+#include "agent.h"
+#include "agent_policy.h"
+
+#include <string.h>
+
+
+#define AGENT_SIGNAL_BASE_MS    1000
+#define AGENT_SIGNAL_CAP_MS     30000
+#define AGENT_SIGNAL_STEADY_US  (10 * G_USEC_PER_SEC)
+
+
+struct agent_signal_s {
+    agent_t         *agent;
+    agent_socket_t  *socket;
+    guint            timer;         /* of the next attempt */
+    guint            attempt;
+    gint64           online_us;     /* since when, 0: not */
+    guint            after_ms;      /* goaway */
+    guint            jitter_ms;
+    gboolean         goaway;
+    gboolean         refused;       /* retry slowly: asking again changes
+                                       nothing soon */
+};
+
+
+static void agent_signal_connect(agent_signal_t *signal);
+static gboolean agent_signal_retry(gpointer data);
+static void agent_signal_text(void *data, const char *text, gsize len);
+static void agent_signal_closed(void *data, guint code, guint retry_s,
+    const char *why);
+static guint agent_signal_delay(agent_signal_t *signal, guint retry_s);
+static void agent_signal_challenge(agent_signal_t *signal, agent_msg_t *msg);
+static void agent_signal_online(agent_signal_t *signal, agent_msg_t *msg);
+static void agent_signal_invite(agent_signal_t *signal, agent_msg_t *msg);
+static void agent_signal_error(agent_signal_t *signal, agent_msg_t *msg);
+static void agent_signal_send(agent_signal_t *signal, char *text);
+
+
+static const agent_socket_events_t  agent_signal_events = {
+    agent_signal_text,
+    agent_signal_closed
+};
+
+
+agent_signal_t *
+agent_signal_new(agent_t *agent)
+{
+    agent_signal_t  *signal;
+
+    signal = g_new0(agent_signal_t, 1);
+    signal->agent = agent;
+
+    agent_signal_connect(signal);
+
+    return signal;
+}
+
+
+void
+agent_signal_free(agent_signal_t *signal)
+{
+    g_clear_handle_id(&signal->timer, g_source_remove);
+    g_clear_pointer(&signal->socket, agent_socket_free);
+    g_free(signal);
+}
+
+
+static void
+agent_signal_connect(agent_signal_t *signal)
+{
+    g_autofree char    *url = NULL;
+    const char *const   protocols[] = { "rs.v1", NULL };
+
+    url = g_strconcat(signal->agent->socket_url, "/agent", NULL);
+    g_debug("connecting to %s", url);
+
+    signal->goaway = FALSE;
+    signal->refused = FALSE;
+    signal->online_us = 0;
+
+    signal->socket = agent_socket_new(signal->agent->soup, url, protocols,
+                                      &agent_signal_events, signal);
+}
+
+
+static gboolean
+agent_signal_retry(gpointer data)
+{
+    agent_signal_t  *signal = data;
+
+    signal->timer = 0;
+    agent_signal_connect(signal);
+
+    return G_SOURCE_REMOVE;
+}
+
+
+/* takes text over */
+
+static void
+agent_signal_send(agent_signal_t *signal, char *text)
+{
+    if (signal->socket != NULL) {
+        agent_socket_send(signal->socket, text);
+    }
+
+    g_free(text);
+}
+
+
+static guint
+agent_signal_delay(agent_signal_t *signal, guint retry_s)
+{
+    if (signal->goaway) {
+        return signal->after_ms
+               + (guint) g_random_int_range(0, (gint32) signal->jitter_ms
+                                            + 1);
+    }
+
+    if (signal->refused) {
+        return (guint) g_random_int_range(AGENT_SIGNAL_CAP_MS / 2,
+                                          AGENT_SIGNAL_CAP_MS + 1);
+    }
+
+    if (signal->online_us != 0
+        && g_get_monotonic_time() - signal->online_us
+           > AGENT_SIGNAL_STEADY_US)
+    {
+        signal->attempt = 0;
+    }
+
+    return retry_s * 1000 + agent_backoff(AGENT_SIGNAL_BASE_MS,
+                                          AGENT_SIGNAL_CAP_MS,
+                                          signal->attempt++);
+}
+
+
+static void
+agent_signal_closed(void *data, guint code, guint retry_s, const char *why)
+{
+    guint            delay_ms;
+    agent_signal_t  *signal = data;
+
+    g_clear_pointer(&signal->socket, agent_socket_free);
+
+    if (signal->agent->quitting) {
+        agent_quit_check(signal->agent);
+        return;
+    }
+
+    delay_ms = agent_signal_delay(signal, retry_s);
+
+    g_message("control channel down (%u: %s), next attempt in %u.%u s",
+              code, why, delay_ms / 1000, delay_ms % 1000 / 100);
+
+    signal->timer = g_timeout_add(delay_ms, agent_signal_retry, signal);
+}
+
+
+void
+agent_signal_bye(agent_signal_t *signal)
+{
+    g_clear_handle_id(&signal->timer, g_source_remove);
+
+    if (signal->socket != NULL) {
+        agent_signal_send(signal, agent_msg_plain("bye"));
+        agent_socket_close(signal->socket, AGENT_CLOSE_DONE);
+    }
+}
+
+
+gboolean
+agent_signal_gone(const agent_signal_t *signal)
+{
+    return signal->socket == NULL;
+}
+
+
+static void
+agent_signal_text(void *data, const char *text, gsize len)
+{
+    agent_signal_t           *signal = data;
+    agent_session_t          *session;
+    g_autoptr(GError)         error = NULL;
+    g_autoptr(agent_msg_t)    msg = NULL;
+
+    msg = agent_msg_parse(AGENT_CHANNEL_AGENT, text, len,
+                          g_get_monotonic_time(), &error);
+    if (msg == NULL) {
+        g_warning("message from the gateway is not understood: %s",
+                  error->message);
+        return;
+    }
+
+    switch (msg->type) {
+
+    case AGENT_MSG_PING:
+        agent_signal_send(signal, agent_msg_plain("pong"));
+        break;
+
+    case AGENT_MSG_CHALLENGE:
+        agent_signal_challenge(signal, msg);
+        break;
+
+    case AGENT_MSG_ONLINE:
+        agent_signal_online(signal, msg);
+        break;
+
+    case AGENT_MSG_INVITE:
+        agent_signal_invite(signal, msg);
+        break;
+
+    case AGENT_MSG_REVOKE:
+        session = g_hash_table_lookup(signal->agent->sessions,
+                                      msg->session_id);
+        if (session != NULL) {
+            agent_session_end(session, "revoked");
+        }
+
+        break;
+
+    case AGENT_MSG_GOAWAY:
+        signal->goaway = TRUE;
+        signal->after_ms = msg->after_ms;
+        signal->jitter_ms = msg->jitter_ms;
+        break;
+
+    case AGENT_MSG_ERROR:
+        agent_signal_error(signal, msg);
+        break;
+
+    case AGENT_MSG_PONG:
+        break;
+
+    default:
+        g_debug("message of unknown type left aside");
+        break;
+    }
+}
+
+
+static void
+agent_signal_challenge(agent_signal_t *signal, agent_msg_t *msg)
+{
+    int                 width, height;
+    agent_t            *agent = signal->agent;
+    g_autofree char    *proof = NULL;
+    g_autoptr(GError)   error = NULL;
+
+    /* a proof for another host could be passed on to it */
+
+    if (strcmp(msg->host, agent->host) != 0) {
+        g_critical("the challenge names the host \"%s\", not \"%s\": "
+                   "refused", msg->host, agent->host);
+        signal->refused = TRUE;
+        agent_socket_close(signal->socket, AGENT_CLOSE_DONE);
+        return;
+    }
+
+    proof = agent_key_prove(agent->key, agent->host, agent->device->tenant,
+                            agent->device->id, msg->nonce, &error);
+    if (proof == NULL) {
+        g_critical("%s", error->message);
+        signal->refused = TRUE;
+        agent_socket_close(signal->socket, AGENT_CLOSE_DONE);
+        return;
+    }
+
+    width = 0;
+    height = 0;
+
+    if (agent_display(agent, NULL)) {
+        agent_platform_size(agent->platform, &width, &height);
+    }
+
+    agent_signal_send(signal, agent_msg_hello(agent->device->tenant,
+                                              agent->device->id, proof,
+                                              width, height));
+}
+
+
+static void
+agent_signal_online(agent_signal_t *signal, agent_msg_t *msg)
+{
+    signal->online_us = g_get_monotonic_time();
+    agent_socket_keepalive(signal->socket, msg->ping_s);
+
+    g_message("online as %s at %s", msg->device_id, signal->agent->host);
+}
+
+
+static void
+agent_signal_invite(agent_signal_t *signal, agent_msg_t *msg)
+{
+    agent_t            *agent = signal->agent;
+    agent_verdict_t     verdict;
+    g_autofree char    *detail = NULL;
+    g_autoptr(GError)   error = NULL;
+
+    if (g_hash_table_contains(agent->sessions, msg->session_id)) {
+        g_debug("invited again to %s, already in it", msg->session_id);
+        return;
+    }
+
+    agent_display(agent, &error);
+    agent_policy_invite(agent->config, g_hash_table_size(agent->sessions),
+                        error, &verdict);
+    detail = verdict.detail;
+
+    if (verdict.reason != NULL) {
+        g_message("invite to %s rejected: %s: %s", msg->session_id,
+                  verdict.reason, detail);
+        agent_signal_send(signal, agent_msg_reject(msg->session_id,
+                                                   verdict.reason, detail));
+        return;
+    }
+
+    g_message("invite to %s by \"%s\"%s%s accepted", msg->session_id,
+              msg->requester ? msg->requester : "?",
+              msg->text ? ", reason: " : "", msg->text ? msg->text : "");
+
+    agent_signal_send(signal, agent_msg_accept(msg->session_id));
+    agent_session_start(agent, msg->session_id, msg->ticket);
+}
+
+
+static void
+agent_signal_error(agent_signal_t *signal, agent_msg_t *msg)
+{
+    g_warning("the gateway says %s: %s", msg->code, msg->text);
+
+    if (strcmp(msg->code, "device_removed") == 0) {
+        g_critical("this device was removed: enrol it anew");
+        agent_quit(signal->agent, AGENT_EXIT_REMOVED);
+        return;
+    }
+
+    if (strcmp(msg->code, "replaced") == 0) {
+        g_warning("another agent uses this device's key");
+    }
+
+    if (strcmp(msg->code, "replaced") == 0
+        || strcmp(msg->code, "unauthenticated") == 0
+        || strcmp(msg->code, "forbidden") == 0
+        || strcmp(msg->code, "not_found") == 0)
+    {
+        signal->refused = TRUE;
+    }
+}

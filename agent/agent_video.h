@@ -1,0 +1,55 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ */
+
+/*
+ * Capture and encoders.  One pipeline per codec in use, from the first
+ * viewer of that codec to the last; its frames go to any number of sinks.
+ */
+
+#ifndef _AGENT_VIDEO_H_INCLUDED_
+#define _AGENT_VIDEO_H_INCLUDED_
+
+
+#include "agent.h"
+
+#include <gst/app/gstappsrc.h>
+
+
+typedef struct agent_video_sink_s  agent_video_sink_t;
+
+
+typedef struct {
+    /* no more frames will come; on the main loop */
+    void  (*failed)(void *data, const char *message);
+} agent_video_events_t;
+
+
+agent_video_t *agent_video_new(agent_platform_t *platform, guint fps,
+    guint bitrate);
+void agent_video_free(agent_video_t *video);
+
+/* AGENT_CODEC_* bits of those that an installed element encodes. */
+guint agent_video_codecs(void);
+
+/*
+ * Frames of codec go to appsrc from now on; the first is a key frame.  The
+ * sink holds a reference on appsrc.  NULL and *error when the encoder cannot
+ * be started.
+ */
+agent_video_sink_t *agent_video_attach(agent_video_t *video, guint codec,
+    GstAppSrc *appsrc, const agent_video_events_t *events, void *data,
+    GError **error);
+
+/* No frame is pushed any more once this returns. */
+void agent_video_detach(agent_video_sink_t *sink);
+
+/* The sink's viewer lost a picture.  Any thread; rate limited. */
+void agent_video_want_key(agent_video_sink_t *sink);
+
+/* The screen has another size: the encoders start anew. */
+void agent_video_restart(agent_video_t *video);
+
+
+#endif /* _AGENT_VIDEO_H_INCLUDED_ */

@@ -1,0 +1,441 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ */
+
+/*
+ * Owns a viewer's peer connections, numbered by the viewer: the current one,
+ * and the one before until the current one stands, so that a viewer whose
+ * network changed keeps its picture.  Input is taken from the current one
+ * alone.
+ *
+ *     offer -> waits for ICE servers -> current, not connected
+ *           -> connected: the older one is dropped
+ *           -> silent for 10 s, failed, or late: dropped, keys let go
+ */
+
+#define G_LOG_DOMAIN  "viewer"
+
+#include "agent_viewer.h"
+#include "agent_input.h"
+#include "agent_policy.h"
+#include "agent_webrtc.h"
+
+
+#define AGENT_VIEWER_CONNECT_S  30
+#define AGENT_VIEWER_EARLY      64
+
+
+typedef struct {
+    char   *text;
+    guint   mline;
+} agent_waiting_t;
+
+
+struct agent_viewer_s {
+    agent_t                       *agent;
+    const agent_viewer_events_t   *events;
+    void                          *session;
+
+    char                          *id;
+    agent_role_e                   role;
+
+    guint                          pc;          /* the newest number */
+    char                          *offer;       /* waiting */
+    GArray                        *waiting;     /* its candidates */
+
+    agent_webrtc_t                *current;
+    agent_webrtc_t                *older;
+    agent_input_t                 *input;
+    gboolean                       connected;   /* current is */
+    gboolean                       served;      /* counted */
+
+    gint64                         heard_us;
+    guint                          timer;
+};
+
+
+static void agent_viewer_stop(agent_viewer_t *viewer);
+static void agent_viewer_refuse(agent_viewer_t *viewer, const char *code,
+    const char *message);
+static gboolean agent_viewer_check(gpointer data);
+static void agent_viewer_waiting_clear(gpointer data);
+
+static void agent_viewer_on_answer(void *data, agent_webrtc_t *w,
+    const char *sdp);
+static void agent_viewer_on_candidate(void *data, agent_webrtc_t *w,
+    const char *candidate, guint mline, const char *mid);
+static void agent_viewer_on_connected(void *data, agent_webrtc_t *w);
+static void agent_viewer_on_opened(void *data, agent_webrtc_t *w);
+static void agent_viewer_on_message(void *data, agent_webrtc_t *w,
+    const char *text, gsize len);
+static void agent_viewer_on_path(void *data, agent_webrtc_t *w,
+    const agent_path_t *path);
+static void agent_viewer_on_failed(void *data, agent_webrtc_t *w,
+    const char *code, const char *message);
+
+
+static const agent_webrtc_events_t  agent_viewer_webrtc_events = {
+    agent_viewer_on_answer,
+    agent_viewer_on_candidate,
+    agent_viewer_on_connected,
+    agent_viewer_on_opened,
+    agent_viewer_on_message,
+    agent_viewer_on_path,
+    agent_viewer_on_failed
+};
+
+
+agent_viewer_t *
+agent_viewer_new(agent_t *agent, const agent_peer_t *peer,
+    const agent_viewer_events_t *events, void *session)
+{
+    agent_viewer_t  *viewer;
+
+    viewer = g_new0(agent_viewer_t, 1);
+    viewer->agent = agent;
+    viewer->events = events;
+    viewer->session = session;
+    viewer->id = g_strdup(peer->id);
+    viewer->role = peer->role;
+    viewer->waiting = g_array_new(FALSE, FALSE, sizeof(agent_waiting_t));
+    g_array_set_clear_func(viewer->waiting, agent_viewer_waiting_clear);
+
+    return viewer;
+}
+
+
+void
+agent_viewer_free(agent_viewer_t *viewer)
+{
+    agent_viewer_stop(viewer);
+
+    g_array_unref(viewer->waiting);
+    g_free(viewer->offer);
+    g_free(viewer->id);
+    g_free(viewer);
+}
+
+
+static void
+agent_viewer_waiting_clear(gpointer data)
+{
+    agent_waiting_t  *waiting = data;
+
+    g_free(waiting->text);
+}
+
+
+/* the participant stays: it may offer again */
+
+static void
+agent_viewer_stop(agent_viewer_t *viewer)
+{
+    g_clear_handle_id(&viewer->timer, g_source_remove);
+    g_clear_pointer(&viewer->input, agent_input_free);
+    g_clear_pointer(&viewer->current, agent_webrtc_free);
+    g_clear_pointer(&viewer->older, agent_webrtc_free);
+
+    if (viewer->served) {
+        viewer->served = FALSE;
+        viewer->agent->viewers--;
+    }
+
+    viewer->connected = FALSE;
+}
+
+
+static void
+agent_viewer_refuse(agent_viewer_t *viewer, const char *code,
+    const char *message)
+{
+    g_message("%s: connection %u failed: %s: %s", viewer->id, viewer->pc,
+              code, message);
+    viewer->events->failed(viewer->session, viewer->id, viewer->pc, code,
+                           message);
+}
+
+
+gboolean
+agent_viewer_offer(agent_viewer_t *viewer, guint pc, const char *sdp)
+{
+    if (pc <= viewer->pc) {
+        g_debug("%s: offer with the old number %u dropped", viewer->id, pc);
+        return FALSE;
+    }
+
+    viewer->pc = pc;
+    g_array_set_size(viewer->waiting, 0);
+    g_free(viewer->offer);
+    viewer->offer = g_strdup(sdp);
+
+    return TRUE;
+}
+
+
+void
+agent_viewer_serve(agent_viewer_t *viewer, const agent_ice_t *ice,
+    agent_shim_t *shim)
+{
+    guint                   i;
+    agent_t                *agent = viewer->agent;
+    const char             *code, *message;
+    agent_webrtc_t         *w;
+    agent_waiting_t        *waiting;
+    agent_webrtc_params_t   params;
+    g_autofree char        *offer = NULL;
+    g_autofree char        *refusal = NULL;
+    g_autoptr(GError)       error = NULL;
+
+    offer = g_steal_pointer(&viewer->offer);
+
+    if (offer == NULL) {
+        return;
+    }
+
+    if (!agent_display(agent, &error)) {
+        agent_viewer_refuse(viewer, "no_display", error->message);
+        return;
+    }
+
+    refusal = agent_policy_viewer(agent->config,
+                                  agent->viewers - (viewer->served ? 1 : 0),
+                                  viewer->role);
+    if (refusal != NULL) {
+        agent_viewer_refuse(viewer, "busy", refusal);
+        return;
+    }
+
+    params.video = agent->video;
+    params.shim = shim;
+    params.ice = ice;
+    params.relay_only = agent_policy_relay(agent->config, ice);
+    params.codecs = agent->config->codecs & agent_video_codecs();
+    params.offer = offer;
+
+    w = agent_webrtc_new(&params, &agent_viewer_webrtc_events, viewer, &code,
+                         &message);
+    if (w == NULL) {
+        agent_viewer_refuse(viewer, code, message);
+        return;
+    }
+
+    /* of two that never stood, the older one is of no use */
+
+    g_clear_pointer(&viewer->input, agent_input_free);
+
+    if (viewer->connected) {
+        g_clear_pointer(&viewer->older, agent_webrtc_free);
+        viewer->older = g_steal_pointer(&viewer->current);
+    }
+
+    g_clear_pointer(&viewer->current, agent_webrtc_free);
+    viewer->current = w;
+    viewer->connected = FALSE;
+    viewer->heard_us = g_get_monotonic_time();
+
+    if (!viewer->served) {
+        viewer->served = TRUE;
+        agent->viewers++;
+    }
+
+    if (viewer->timer == 0) {
+        viewer->timer = g_timeout_add_seconds(1, agent_viewer_check, viewer);
+    }
+
+    for (i = 0; i < viewer->waiting->len; i++) {
+        waiting = &g_array_index(viewer->waiting, agent_waiting_t, i);
+        agent_webrtc_candidate(w, waiting->text, waiting->mline);
+    }
+
+    g_array_set_size(viewer->waiting, 0);
+}
+
+
+void
+agent_viewer_candidate(agent_viewer_t *viewer, guint pc,
+    const char *candidate, guint mline)
+{
+    agent_waiting_t  waiting;
+
+    if (pc != viewer->pc) {
+        return;
+    }
+
+    if (viewer->offer != NULL) {
+
+        if (viewer->waiting->len < AGENT_VIEWER_EARLY) {
+            waiting.text = g_strdup(candidate);
+            waiting.mline = mline;
+            g_array_append_val(viewer->waiting, waiting);
+        }
+
+        return;
+    }
+
+    if (viewer->current != NULL) {
+        agent_webrtc_candidate(viewer->current, candidate, mline);
+    }
+}
+
+
+/*
+ * webrtcbin does not notice a peer that vanished: the viewer's ping over
+ * rs-input tells.
+ */
+
+static gboolean
+agent_viewer_check(gpointer data)
+{
+    gint64           silent_us, limit_us;
+    agent_viewer_t  *viewer = data;
+
+    silent_us = g_get_monotonic_time() - viewer->heard_us;
+    limit_us = (viewer->connected ? AGENT_INPUT_SILENCE_S
+                                  : AGENT_VIEWER_CONNECT_S) * G_USEC_PER_SEC;
+
+    if (silent_us < limit_us) {
+        return G_SOURCE_CONTINUE;
+    }
+
+    viewer->timer = 0;
+
+    if (viewer->connected) {
+        g_message("%s: nothing heard for 10 s, connection %u dropped",
+                  viewer->id, viewer->pc);
+
+    } else {
+        agent_viewer_refuse(viewer, "timeout",
+                            "the connection did not stand within 30 s");
+    }
+
+    agent_viewer_stop(viewer);
+
+    return G_SOURCE_REMOVE;
+}
+
+
+void
+agent_viewer_resized(agent_viewer_t *viewer)
+{
+    g_autofree char  *hello = NULL;
+
+    if (viewer->input != NULL) {
+        hello = agent_input_hello(viewer->input);
+        agent_webrtc_send(viewer->current, hello);
+    }
+}
+
+
+static void
+agent_viewer_on_answer(void *data, agent_webrtc_t *w, const char *sdp)
+{
+    agent_viewer_t  *viewer = data;
+
+    if (w == viewer->current) {
+        viewer->events->answer(viewer->session, viewer->id, viewer->pc, sdp);
+    }
+}
+
+
+static void
+agent_viewer_on_candidate(void *data, agent_webrtc_t *w,
+    const char *candidate, guint mline, const char *mid)
+{
+    agent_viewer_t  *viewer = data;
+
+    if (w == viewer->current) {
+        viewer->events->candidate(viewer->session, viewer->id, viewer->pc,
+                                  candidate, mline, mid);
+    }
+}
+
+
+static void
+agent_viewer_on_connected(void *data, agent_webrtc_t *w)
+{
+    agent_viewer_t  *viewer = data;
+
+    if (w != viewer->current) {
+        return;
+    }
+
+    g_message("%s: connection %u stands", viewer->id, viewer->pc);
+
+    viewer->connected = TRUE;
+    viewer->heard_us = g_get_monotonic_time();
+    g_clear_pointer(&viewer->older, agent_webrtc_free);
+}
+
+
+static void
+agent_viewer_on_opened(void *data, agent_webrtc_t *w)
+{
+    agent_t          *agent;
+    agent_viewer_t   *viewer = data;
+
+    agent = viewer->agent;
+
+    if (w != viewer->current || viewer->input != NULL) {
+        return;
+    }
+
+    viewer->input = agent_input_new(agent->seat,
+                                    agent_policy_input(agent->config,
+                                                       viewer->role));
+    agent_viewer_resized(viewer);
+}
+
+
+static void
+agent_viewer_on_message(void *data, agent_webrtc_t *w, const char *text,
+    gsize len)
+{
+    agent_viewer_t    *viewer = data;
+    g_autofree char   *answer = NULL;
+
+    if (w != viewer->current || viewer->input == NULL) {
+        return;
+    }
+
+    viewer->heard_us = g_get_monotonic_time();
+
+    answer = agent_input_message(viewer->input, text, len);
+
+    if (answer != NULL) {
+        agent_webrtc_send(w, answer);
+    }
+}
+
+
+static void
+agent_viewer_on_path(void *data, agent_webrtc_t *w, const agent_path_t *path)
+{
+    agent_viewer_t  *viewer = data;
+
+    if (w != viewer->current) {
+        return;
+    }
+
+    g_message("%s: path %s over %s, %s to %s, %d ms", viewer->id,
+              path->relay ? "relay" : "direct",
+              agent_proto_name(path->protocol), path->local, path->remote,
+              path->rtt_ms);
+    viewer->events->path(viewer->session, path);
+}
+
+
+static void
+agent_viewer_on_failed(void *data, agent_webrtc_t *w, const char *code,
+    const char *message)
+{
+    agent_viewer_t  *viewer = data;
+
+    if (w == viewer->older) {
+        g_clear_pointer(&viewer->older, agent_webrtc_free);
+        return;
+    }
+
+    agent_viewer_refuse(viewer, code, message);
+    agent_viewer_stop(viewer);
+}

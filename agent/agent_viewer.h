@@ -1,0 +1,56 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ */
+
+/*
+ * One other participant of a session, as the host sees it.
+ */
+
+#ifndef _AGENT_VIEWER_H_INCLUDED_
+#define _AGENT_VIEWER_H_INCLUDED_
+
+
+#include "agent.h"
+#include "agent_turn_shim.h"
+
+
+typedef struct agent_viewer_s  agent_viewer_t;
+
+
+/* What a viewer asks of its session; to is the viewer's participant id. */
+
+typedef struct {
+    void  (*answer)(void *session, const char *to, guint pc,
+                    const char *sdp);
+    void  (*candidate)(void *session, const char *to, guint pc,
+                       const char *candidate, guint mline, const char *mid);
+    void  (*failed)(void *session, const char *to, guint pc,
+                    const char *code, const char *message);
+    void  (*path)(void *session, const agent_path_t *path);
+} agent_viewer_events_t;
+
+
+agent_viewer_t *agent_viewer_new(agent_t *agent, const agent_peer_t *peer,
+    const agent_viewer_events_t *events, void *session);
+
+/* Lets go of its keys and stops its video. */
+void agent_viewer_free(agent_viewer_t *viewer);
+
+/*
+ * An offer waits, with the candidates that follow it, for agent_viewer_serve
+ * with fresh ICE servers.  FALSE: an old number, nothing waits.
+ */
+gboolean agent_viewer_offer(agent_viewer_t *viewer, guint pc,
+    const char *sdp);
+void agent_viewer_serve(agent_viewer_t *viewer, const agent_ice_t *ice,
+    agent_shim_t *shim);
+
+void agent_viewer_candidate(agent_viewer_t *viewer, guint pc,
+    const char *candidate, guint mline);
+
+/* The screen has another size: says hello again. */
+void agent_viewer_resized(agent_viewer_t *viewer);
+
+
+#endif /* _AGENT_VIEWER_H_INCLUDED_ */

@@ -1,0 +1,1114 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ */
+
+/*
+ * Owns webrtcbin, one in a pipeline of its own for each peer connection:
+ *
+ *     appsrc ! payloader ! capsfilter ! webrtcbin
+ *
+ * The order of an answer matters, as measured:
+ *
+ *     1 parse the offer, choose codec and payload type
+ *     2 webrtcbin with its signals, ICE servers; PLAYING
+ *     3 set-remote-description; then the candidates that came early
+ *     4 payloader and a capsfilter that names payload type and ssrc: without
+ *       the ssrc the answer is wrong and the picture black
+ *     5 request the sink pad; its transceiver SENDONLY, with retransmission
+ *     6 create-answer, which must say sendonly; set-local-description; send
+ *     7 connected: only then frames
+ *
+ * webrtcbin cannot restart ICE: a new offer is a new connection.
+ *
+ * Threads: webrtcbin calls back on threads of its own.  Every callback only
+ * makes a hop, a counted reference and a copy of its argument, to the main
+ * loop; a hop that arrives after agent_webrtc_free() does nothing.  Fields
+ * are touched on the main loop only, but for those marked.
+ */
+
+#define G_LOG_DOMAIN  "webrtc"
+
+#include "agent_webrtc.h"
+#include "agent_input.h"
+#include "agent_sdp.h"
+
+#include <gst/webrtc/webrtc.h>
+#include <gst/video/video.h>
+#include <string.h>
+
+
+#define AGENT_WEBRTC_EARLY     64       /* candidates before the answer */
+#define AGENT_WEBRTC_MESSAGES  512      /* on their way to the main loop */
+#define AGENT_WEBRTC_BUFFERED  65536    /* bytes unsent on rs-input */
+#define AGENT_WEBRTC_STATS_MS  1000
+#define AGENT_WEBRTC_STATS_N   5        /* after the first: every 5th */
+
+
+typedef struct {
+    char   *text;
+    guint   mline;
+} agent_early_t;
+
+
+struct agent_webrtc_s {
+    const agent_webrtc_events_t  *events;
+    void                         *data;
+    agent_video_t                *video;
+
+    agent_offer_t                *offer;
+    GstElement                   *pipeline;
+    GstElement                   *webrtc;
+    GstElement                   *appsrc;
+    GstWebRTCDataChannel         *channel;
+    agent_video_sink_t           *sink;
+    guint                         watch;
+
+    GArray                       *early;        /* NULL: not early now */
+    guint                         relays;       /* candidates gathered */
+    gboolean                      relay_only;
+    gboolean                      tls_only;     /* of the TURN servers */
+    gboolean                      connected;
+    gboolean                      closed;
+
+    guint                         stats_timer;
+    guint                         stats_n;
+    agent_path_t                  path;         /* reported last */
+
+    gint                          messages;     /* atomic */
+    gint                          want_key;     /* atomic */
+};
+
+
+typedef void (*agent_hop_pt)(agent_webrtc_t *w, char *text, guint n,
+    GObject *object);
+
+typedef struct {
+    agent_webrtc_t  *w;
+    agent_hop_pt     handler;
+    char            *text;
+    guint            n;
+    GObject         *object;
+} agent_hop_t;
+
+
+static void agent_webrtc_hop(agent_webrtc_t *w, agent_hop_pt handler,
+    char *text, guint n, gpointer object);
+static gboolean agent_webrtc_land(gpointer data);
+static void agent_webrtc_hop_free(gpointer data);
+static void agent_webrtc_unref(gpointer data);
+static void agent_webrtc_clear(gpointer data);
+
+static gboolean agent_webrtc_build(agent_webrtc_t *w,
+    const agent_webrtc_params_t *params);
+static void agent_webrtc_ice(agent_webrtc_t *w,
+    const agent_webrtc_params_t *params);
+static void agent_webrtc_turn(agent_webrtc_t *w, agent_shim_t *shim,
+    const agent_turn_t *turn);
+static void agent_webrtc_connect(agent_webrtc_t *w, const char *signal,
+    GCallback handler);
+static GstPromise *agent_webrtc_promise(agent_webrtc_t *w,
+    GstPromiseChangeFunc func);
+
+static void agent_webrtc_on_remote(GstPromise *promise, gpointer data);
+static void agent_webrtc_on_answer(GstPromise *promise, gpointer data);
+static void agent_webrtc_on_stats(GstPromise *promise, gpointer data);
+static void agent_webrtc_on_candidate(GstElement *webrtc, guint mline,
+    const char *candidate, gpointer data);
+static void agent_webrtc_on_state(GstElement *webrtc, GParamSpec *spec,
+    gpointer data);
+static void agent_webrtc_on_gathering(GstElement *webrtc, GParamSpec *spec,
+    gpointer data);
+static void agent_webrtc_on_prepare(GstElement *webrtc,
+    GstWebRTCDataChannel *channel, gboolean is_local, gpointer data);
+static void agent_webrtc_on_channel(GstElement *webrtc,
+    GstWebRTCDataChannel *channel, gpointer data);
+static void agent_webrtc_on_string(GstWebRTCDataChannel *channel,
+    const char *text, gpointer data);
+static gboolean agent_webrtc_on_bus(GstBus *bus, GstMessage *message,
+    gpointer data);
+static GstPadProbeReturn agent_webrtc_on_upstream(GstPad *pad,
+    GstPadProbeInfo *info, gpointer data);
+
+static void agent_webrtc_remote_set(agent_webrtc_t *w, char *text, guint n,
+    GObject *object);
+static gboolean agent_webrtc_add_video(agent_webrtc_t *w);
+static void agent_webrtc_answered(agent_webrtc_t *w, char *text, guint n,
+    GObject *object);
+static void agent_webrtc_gathered(agent_webrtc_t *w, char *text, guint n,
+    GObject *object);
+static void agent_webrtc_candidate_made(agent_webrtc_t *w, char *text,
+    guint n, GObject *object);
+static void agent_webrtc_state_changed(agent_webrtc_t *w, char *text,
+    guint n, GObject *object);
+static void agent_webrtc_channel_open(agent_webrtc_t *w, char *text, guint n,
+    GObject *object);
+static void agent_webrtc_channel_text(agent_webrtc_t *w, char *text, guint n,
+    GObject *object);
+static void agent_webrtc_key_wanted(agent_webrtc_t *w, char *text, guint n,
+    GObject *object);
+static void agent_webrtc_path_found(agent_webrtc_t *w, char *text, guint n,
+    GObject *object);
+static gboolean agent_webrtc_ask_stats(gpointer data);
+
+static void agent_webrtc_fail(agent_webrtc_t *w, const char *code,
+    const char *message);
+static void agent_webrtc_video_failed(void *data, const char *message);
+static void agent_webrtc_early_clear(gpointer data);
+
+
+static const agent_video_events_t  agent_webrtc_video_events = {
+    agent_webrtc_video_failed
+};
+
+
+agent_webrtc_t *
+agent_webrtc_new(const agent_webrtc_params_t *params,
+    const agent_webrtc_events_t *events, void *data, const char **code,
+    const char **message)
+{
+    agent_webrtc_t                *w;
+    GstSDPMessage                 *sdp;
+    GstWebRTCSessionDescription   *remote;
+    g_autoptr(agent_offer_t)       offer = NULL;
+
+    offer = agent_offer_parse(params->offer, params->codecs, &sdp, code,
+                              message);
+    if (offer == NULL) {
+        return NULL;
+    }
+
+    w = g_atomic_rc_box_new0(agent_webrtc_t);
+    w->events = events;
+    w->data = data;
+    w->video = params->video;
+    w->relay_only = params->relay_only;
+    w->offer = g_steal_pointer(&offer);
+    w->early = g_array_new(FALSE, FALSE, sizeof(agent_early_t));
+    g_array_set_clear_func(w->early, agent_webrtc_early_clear);
+
+    remote = gst_webrtc_session_description_new(GST_WEBRTC_SDP_TYPE_OFFER,
+                                                sdp);
+
+    if (!agent_webrtc_build(w, params)) {
+        gst_webrtc_session_description_free(remote);
+        agent_webrtc_free(w);
+        *code = "internal";
+        *message = "webrtcbin cannot be started on this device";
+        return NULL;
+    }
+
+    g_signal_emit_by_name(w->webrtc, "set-remote-description", remote,
+                          agent_webrtc_promise(w, agent_webrtc_on_remote));
+    gst_webrtc_session_description_free(remote);
+
+    return w;
+}
+
+
+void
+agent_webrtc_free(agent_webrtc_t *w)
+{
+    w->closed = TRUE;
+
+    g_clear_handle_id(&w->stats_timer, g_source_remove);
+    g_clear_handle_id(&w->watch, g_source_remove);
+    g_clear_pointer(&w->sink, agent_video_detach);
+
+    if (w->pipeline != NULL) {
+        gst_element_set_state(w->pipeline, GST_STATE_NULL);
+    }
+
+    /* their closures hold references on w */
+
+    g_clear_object(&w->channel);
+    g_clear_pointer(&w->appsrc, gst_object_unref);
+    g_clear_pointer(&w->pipeline, gst_object_unref);
+    w->webrtc = NULL;
+
+    agent_webrtc_unref(w);
+}
+
+
+static void
+agent_webrtc_unref(gpointer data)
+{
+    g_atomic_rc_box_release_full(data, agent_webrtc_clear);
+}
+
+
+/* the last reference may go on any thread: memory only */
+
+static void
+agent_webrtc_clear(gpointer data)
+{
+    agent_webrtc_t  *w = data;
+
+    g_clear_pointer(&w->early, g_array_unref);
+    agent_offer_free(w->offer);
+}
+
+
+static void
+agent_webrtc_early_clear(gpointer data)
+{
+    agent_early_t  *early = data;
+
+    g_free(early->text);
+}
+
+
+/* takes text over; refs object */
+
+static void
+agent_webrtc_hop(agent_webrtc_t *w, agent_hop_pt handler, char *text,
+    guint n, gpointer object)
+{
+    GSource      *source;
+    agent_hop_t  *hop;
+
+    hop = g_new0(agent_hop_t, 1);
+    hop->w = g_atomic_rc_box_acquire(w);
+    hop->handler = handler;
+    hop->text = text;
+    hop->n = n;
+    hop->object = (object != NULL) ? g_object_ref(object) : NULL;
+
+    source = g_idle_source_new();
+    g_source_set_priority(source, G_PRIORITY_DEFAULT);
+    g_source_set_callback(source, agent_webrtc_land, hop,
+                          agent_webrtc_hop_free);
+    g_source_attach(source, NULL);
+    g_source_unref(source);
+}
+
+
+static gboolean
+agent_webrtc_land(gpointer data)
+{
+    agent_hop_t  *hop = data;
+
+    if (!hop->w->closed) {
+        hop->handler(hop->w, hop->text, hop->n, hop->object);
+    }
+
+    return G_SOURCE_REMOVE;
+}
+
+
+static void
+agent_webrtc_hop_free(gpointer data)
+{
+    agent_hop_t  *hop = data;
+
+    g_free(hop->text);
+    g_clear_object(&hop->object);
+    agent_webrtc_unref(hop->w);
+    g_free(hop);
+}
+
+
+static void
+agent_webrtc_connect(agent_webrtc_t *w, const char *signal,
+    GCallback handler)
+{
+    g_signal_connect_data(w->webrtc, signal, handler,
+                          g_atomic_rc_box_acquire(w),
+                          (GClosureNotify) (GCallback) agent_webrtc_unref,
+                          0);
+}
+
+
+static GstPromise *
+agent_webrtc_promise(agent_webrtc_t *w, GstPromiseChangeFunc func)
+{
+    return gst_promise_new_with_change_func(func, g_atomic_rc_box_acquire(w),
+                                            agent_webrtc_unref);
+}
+
+
+static void
+agent_webrtc_fail(agent_webrtc_t *w, const char *code, const char *message)
+{
+    if (!w->closed) {
+        w->events->failed(w->data, w, code, message);
+    }
+}
+
+
+static gboolean
+agent_webrtc_build(agent_webrtc_t *w, const agent_webrtc_params_t *params)
+{
+    g_autoptr(GstBus)  bus = NULL;
+
+    w->pipeline = gst_pipeline_new(NULL);
+    w->webrtc = gst_element_factory_make("webrtcbin", NULL);
+
+    if (w->webrtc == NULL) {
+        g_critical("GStreamer's webrtcbin is not installed "
+                   "(gstreamer1.0-plugins-bad, gstreamer1.0-nice)");
+        return FALSE;
+    }
+
+    gst_bin_add(GST_BIN(w->pipeline), w->webrtc);
+
+    gst_util_set_object_arg(G_OBJECT(w->webrtc), "bundle-policy",
+                            "max-bundle");
+
+    agent_webrtc_connect(w, "on-ice-candidate",
+                         G_CALLBACK(agent_webrtc_on_candidate));
+    agent_webrtc_connect(w, "notify::connection-state",
+                         G_CALLBACK(agent_webrtc_on_state));
+    agent_webrtc_connect(w, "notify::ice-connection-state",
+                         G_CALLBACK(agent_webrtc_on_state));
+    agent_webrtc_connect(w, "notify::ice-gathering-state",
+                         G_CALLBACK(agent_webrtc_on_gathering));
+    agent_webrtc_connect(w, "prepare-data-channel",
+                         G_CALLBACK(agent_webrtc_on_prepare));
+    agent_webrtc_connect(w, "on-data-channel",
+                         G_CALLBACK(agent_webrtc_on_channel));
+
+    agent_webrtc_ice(w, params);
+
+    bus = gst_element_get_bus(w->pipeline);
+    w->watch = gst_bus_add_watch(bus, agent_webrtc_on_bus, w);
+
+    return gst_element_set_state(w->pipeline, GST_STATE_PLAYING)
+           != GST_STATE_CHANGE_FAILURE;
+}
+
+
+static void
+agent_webrtc_ice(agent_webrtc_t *w, const agent_webrtc_params_t *params)
+{
+    guint                  i;
+    const agent_ice_t     *ice = params->ice;
+    const agent_turn_t    *turn;
+    g_autoptr(GObject)     agent = NULL;
+    g_autoptr(GObject)     nice = NULL;
+
+    /* candidates over TCP that nobody can reach only cost time */
+
+    g_object_get(w->webrtc, "ice-agent", &agent, NULL);
+
+    if (agent != NULL
+        && g_object_class_find_property(G_OBJECT_GET_CLASS(agent), "agent"))
+    {
+        g_object_get(agent, "agent", &nice, NULL);
+        g_object_set(nice, "ice-tcp", FALSE, "upnp", FALSE, NULL);
+    }
+
+    if (ice->stun != NULL) {
+        g_object_set(w->webrtc, "stun-server", ice->stun, NULL);
+    }
+
+    if (params->relay_only) {
+        gst_util_set_object_arg(G_OBJECT(w->webrtc), "ice-transport-policy",
+                                "relay");
+    }
+
+    w->tls_only = TRUE;
+
+    for (i = 0; i < ice->turn->len; i++) {
+        turn = g_ptr_array_index(ice->turn, i);
+        agent_webrtc_turn(w, params->shim, turn);
+
+        if (turn->proto == AGENT_PROTO_TCP) {
+            w->tls_only = FALSE;
+        }
+    }
+}
+
+
+static void
+agent_webrtc_turn(agent_webrtc_t *w, agent_shim_t *shim,
+    const agent_turn_t *turn)
+{
+    guint16              port;
+    gboolean             ok;
+    const char          *host;
+    g_autofree char     *uri = NULL;
+    g_autoptr(GError)    error = NULL;
+
+    host = NULL;
+    port = 0;
+
+    if (turn->proto == AGENT_PROTO_TLS) {
+        host = "127.0.0.1";
+        port = agent_shim_port(shim, turn->host, turn->port, &error);
+
+        if (port == 0) {
+            g_warning("TURN over TLS at %s is left out: %s", turn->host,
+                      error->message);
+            return;
+        }
+    }
+
+    uri = agent_ice_turn_uri(turn, host, port);
+    g_signal_emit_by_name(w->webrtc, "add-turn-server", uri, &ok);
+
+    if (!ok) {
+        g_warning("TURN server %s:%u is refused by webrtcbin", turn->host,
+                  turn->port);
+    }
+}
+
+
+/* the thread of webrtcbin from here to the next such line */
+
+static void
+agent_webrtc_on_remote(GstPromise *promise, gpointer data)
+{
+    agent_webrtc_t      *w = data;
+    const GstStructure  *reply;
+
+    if (gst_promise_wait(promise) == GST_PROMISE_RESULT_REPLIED) {
+        reply = gst_promise_get_reply(promise);
+        agent_webrtc_hop(w, agent_webrtc_remote_set, NULL,
+                         reply == NULL
+                         || !gst_structure_has_field(reply, "error"), NULL);
+    }
+
+    gst_promise_unref(promise);
+}
+
+
+static void
+agent_webrtc_on_answer(GstPromise *promise, gpointer data)
+{
+    char                         *text;
+    GstPromise                   *none;
+    agent_webrtc_t               *w = data;
+    const GstStructure           *reply;
+    GstWebRTCSessionDescription  *answer;
+
+    answer = NULL;
+
+    if (gst_promise_wait(promise) != GST_PROMISE_RESULT_REPLIED) {
+        gst_promise_unref(promise);
+        return;
+    }
+
+    reply = gst_promise_get_reply(promise);
+
+    if (reply != NULL) {
+        gst_structure_get(reply, "answer",
+                          GST_TYPE_WEBRTC_SESSION_DESCRIPTION, &answer,
+                          NULL);
+    }
+
+    gst_promise_unref(promise);
+
+    if (answer == NULL || !agent_answer_sends(answer->sdp, w->offer->video)) {
+        agent_webrtc_hop(w, agent_webrtc_answered, NULL, 0, NULL);
+
+    } else {
+        text = gst_sdp_message_as_text(answer->sdp);
+
+        /* before the hop: candidates are made from here on, and follow it */
+
+        agent_webrtc_hop(w, agent_webrtc_answered, text, 1, NULL);
+
+        none = gst_promise_new();
+        g_signal_emit_by_name(w->webrtc, "set-local-description", answer,
+                              none);
+        gst_promise_interrupt(none);
+        gst_promise_unref(none);
+    }
+
+    if (answer != NULL) {
+        gst_webrtc_session_description_free(answer);
+    }
+}
+
+
+static void
+agent_webrtc_on_candidate(GstElement *webrtc, guint mline,
+    const char *candidate, gpointer data)
+{
+    (void) webrtc;
+
+    agent_webrtc_hop(data, agent_webrtc_candidate_made, g_strdup(candidate),
+                     mline, NULL);
+}
+
+
+static void
+agent_webrtc_on_state(GstElement *webrtc, GParamSpec *spec, gpointer data)
+{
+    (void) webrtc;
+    (void) spec;
+
+    agent_webrtc_hop(data, agent_webrtc_state_changed, NULL, 0, NULL);
+}
+
+
+static void
+agent_webrtc_on_gathering(GstElement *webrtc, GParamSpec *spec,
+    gpointer data)
+{
+    GstWebRTCICEGatheringState  state;
+
+    (void) spec;
+
+    g_object_get(webrtc, "ice-gathering-state", &state, NULL);
+
+    if (state == GST_WEBRTC_ICE_GATHERING_STATE_COMPLETE) {
+        agent_webrtc_hop(data, agent_webrtc_gathered, NULL, 0, NULL);
+    }
+}
+
+
+/* messages may come before on-data-channel does */
+
+static void
+agent_webrtc_on_prepare(GstElement *webrtc, GstWebRTCDataChannel *channel,
+    gboolean is_local, gpointer data)
+{
+    (void) webrtc;
+
+    if (!is_local) {
+        g_signal_connect_data(channel, "on-message-string",
+                              G_CALLBACK(agent_webrtc_on_string),
+                              g_atomic_rc_box_acquire(data),
+                              (GClosureNotify) (GCallback)
+                              agent_webrtc_unref, 0);
+    }
+}
+
+
+static void
+agent_webrtc_on_channel(GstElement *webrtc, GstWebRTCDataChannel *channel,
+    gpointer data)
+{
+    (void) webrtc;
+
+    agent_webrtc_hop(data, agent_webrtc_channel_open, NULL, 0, channel);
+}
+
+
+static void
+agent_webrtc_on_string(GstWebRTCDataChannel *channel, const char *text,
+    gpointer data)
+{
+    gsize            len;
+    agent_webrtc_t  *w = data;
+
+    len = (text != NULL) ? strlen(text) : 0;
+
+    if (len == 0 || len > AGENT_INPUT_MESSAGE
+        || g_atomic_int_add(&w->messages, 1) >= AGENT_WEBRTC_MESSAGES)
+    {
+        /* a lost key-up would stay down: the connection ends instead */
+
+        agent_webrtc_hop(w, agent_webrtc_channel_text, NULL, 0, NULL);
+        return;
+    }
+
+    agent_webrtc_hop(w, agent_webrtc_channel_text, g_strdup(text),
+                     (guint) len, channel);
+}
+
+
+static GstPadProbeReturn
+agent_webrtc_on_upstream(GstPad *pad, GstPadProbeInfo *info, gpointer data)
+{
+    agent_webrtc_t  *w = data;
+
+    (void) pad;
+
+    /* one at a time on its way: the peer decides how many it sends */
+
+    if (gst_video_event_is_force_key_unit(GST_PAD_PROBE_INFO_EVENT(info))
+        && g_atomic_int_compare_and_exchange(&w->want_key, 0, 1))
+    {
+        agent_webrtc_hop(w, agent_webrtc_key_wanted, NULL, 0, NULL);
+    }
+
+    return GST_PAD_PROBE_OK;
+}
+
+
+/* the pair in use: selected candidates, and the round trip the peer saw */
+
+typedef struct {
+    const GstStructure  *all;
+    const GstStructure  *pair;
+    double               rtt_s;
+} agent_stats_t;
+
+
+static gboolean
+agent_webrtc_stat(GQuark field, const GValue *value, gpointer data)
+{
+    double               rtt;
+    agent_stats_t       *stats = data;
+    GstWebRTCStatsType   type;
+    const GstStructure  *stat;
+
+    (void) field;
+
+    if (!GST_VALUE_HOLDS_STRUCTURE(value)) {
+        return TRUE;
+    }
+
+    stat = gst_value_get_structure(value);
+
+    if (!gst_structure_get(stat, "type", GST_TYPE_WEBRTC_STATS_TYPE, &type,
+                           NULL))
+    {
+        return TRUE;
+    }
+
+    if (type == GST_WEBRTC_STATS_CANDIDATE_PAIR) {
+        stats->pair = stat;
+    }
+
+    if (type == GST_WEBRTC_STATS_REMOTE_INBOUND_RTP
+        && gst_structure_get_double(stat, "round-trip-time", &rtt))
+    {
+        stats->rtt_s = rtt;
+    }
+
+    return TRUE;
+}
+
+
+static void
+agent_webrtc_on_stats(GstPromise *promise, gpointer data)
+{
+    char                 *text;
+    agent_stats_t         stats = { NULL, NULL, -1 };
+
+    if (gst_promise_wait(promise) == GST_PROMISE_RESULT_REPLIED) {
+        stats.all = gst_promise_get_reply(promise);
+    }
+
+    if (stats.all != NULL) {
+        gst_structure_foreach(stats.all, agent_webrtc_stat, &stats);
+        text = gst_structure_to_string(stats.all);
+        agent_webrtc_hop(data, agent_webrtc_path_found, text, 0, NULL);
+    }
+
+    gst_promise_unref(promise);
+}
+
+
+/* the main loop from here on */
+
+static void
+agent_webrtc_remote_set(agent_webrtc_t *w, char *text, guint n,
+    GObject *object)
+{
+    guint             i;
+    GstStructure     *options = NULL;
+    agent_early_t    *early;
+    g_autoptr(GArray) queue = NULL;
+
+    (void) text;
+    (void) object;
+
+    if (n == 0) {
+        agent_webrtc_fail(w, "bad_offer", "webrtcbin refuses the offer");
+        return;
+    }
+
+    queue = g_steal_pointer(&w->early);
+
+    for (i = 0; i < queue->len; i++) {
+        early = &g_array_index(queue, agent_early_t, i);
+        agent_webrtc_candidate(w, early->text, early->mline);
+    }
+
+    if (!agent_webrtc_add_video(w)) {
+        agent_webrtc_fail(w, "internal",
+                          "the payloader cannot be linked to webrtcbin");
+        return;
+    }
+
+    g_signal_emit_by_name(w->webrtc, "create-answer", options,
+                          agent_webrtc_promise(w, agent_webrtc_on_answer));
+}
+
+
+static gboolean
+agent_webrtc_add_video(agent_webrtc_t *w)
+{
+    guint                                  ssrc;
+    gboolean                               vp8;
+    GstElement                            *pay, *filter;
+    g_autoptr(GstPad)                      src = NULL;
+    g_autoptr(GstPad)                      sink = NULL;
+    g_autoptr(GstPad)                      up = NULL;
+    g_autoptr(GstCaps)                     caps = NULL;
+    g_autoptr(GstWebRTCRTPTransceiver)     transceiver = NULL;
+
+    vp8 = (w->offer->codec == AGENT_CODEC_VP8);
+    ssrc = g_random_int() | 1;
+
+    w->appsrc = gst_element_factory_make("appsrc", NULL);
+    pay = gst_element_factory_make(vp8 ? "rtpvp8pay" : "rtph264pay", NULL);
+    filter = gst_element_factory_make("capsfilter", NULL);
+
+    if (w->appsrc == NULL || pay == NULL || filter == NULL) {
+        g_clear_pointer(&w->appsrc, gst_object_unref);
+        g_clear_pointer(&pay, gst_object_unref);
+        g_clear_pointer(&filter, gst_object_unref);
+        return FALSE;
+    }
+
+    gst_object_ref_sink(w->appsrc);
+
+    g_object_set(w->appsrc, "is-live", TRUE, "format", GST_FORMAT_TIME,
+                 "do-timestamp", TRUE, "block", FALSE, NULL);
+    g_object_set(pay, "pt", w->offer->payload, "ssrc", ssrc, NULL);
+
+    if (vp8) {
+        gst_util_set_object_arg(G_OBJECT(pay), "picture-id-mode", "15-bit");
+
+    } else {
+        g_object_set(pay, "config-interval", -1, NULL);
+        gst_util_set_object_arg(G_OBJECT(pay), "aggregate-mode",
+                                "zero-latency");
+    }
+
+    caps = gst_caps_new_simple("application/x-rtp",
+                               "media", G_TYPE_STRING, "video",
+                               "encoding-name", G_TYPE_STRING,
+                               vp8 ? "VP8" : "H264",
+                               "payload", G_TYPE_INT,
+                               (int) w->offer->payload,
+                               "clock-rate", G_TYPE_INT, 90000,
+                               "ssrc", G_TYPE_UINT, ssrc, NULL);
+    g_object_set(filter, "caps", caps, NULL);
+
+    gst_bin_add_many(GST_BIN(w->pipeline), w->appsrc, pay, filter, NULL);
+
+    if (!gst_element_link_many(w->appsrc, pay, filter, NULL)) {
+        return FALSE;
+    }
+
+    sink = gst_element_request_pad_simple(w->webrtc, "sink_%u");
+    src = gst_element_get_static_pad(filter, "src");
+
+    if (sink == NULL || gst_pad_link(src, sink) != GST_PAD_LINK_OK) {
+        return FALSE;
+    }
+
+    g_object_get(sink, "transceiver", &transceiver, NULL);
+
+    if (transceiver == NULL) {
+        return FALSE;
+    }
+
+    g_object_set(transceiver,
+                 "direction",
+                 GST_WEBRTC_RTP_TRANSCEIVER_DIRECTION_SENDONLY,
+                 "do-nack", TRUE, NULL);
+
+    up = gst_element_get_static_pad(w->appsrc, "src");
+    gst_pad_add_probe(up, GST_PAD_PROBE_TYPE_EVENT_UPSTREAM,
+                      agent_webrtc_on_upstream, g_atomic_rc_box_acquire(w),
+                      agent_webrtc_unref);
+
+    return gst_element_sync_state_with_parent(filter)
+           && gst_element_sync_state_with_parent(pay)
+           && gst_element_sync_state_with_parent(w->appsrc);
+}
+
+
+static void
+agent_webrtc_answered(agent_webrtc_t *w, char *text, guint n,
+    GObject *object)
+{
+    (void) n;
+    (void) object;
+
+    if (text == NULL) {
+        agent_webrtc_fail(w, "internal",
+                          "webrtcbin does not answer with video");
+        return;
+    }
+
+    w->events->answer(w->data, w, text);
+}
+
+
+static void
+agent_webrtc_candidate_made(agent_webrtc_t *w, char *text, guint n,
+    GObject *object)
+{
+    (void) object;
+
+    if (text == NULL || text[0] == '\0' || n >= AGENT_SDP_MEDIA) {
+        return;
+    }
+
+    if (strstr(text, " typ relay") != NULL) {
+        w->relays++;
+    }
+
+    w->events->candidate(w->data, w, text, n, w->offer->mids[n]);
+}
+
+
+static void
+agent_webrtc_gathered(agent_webrtc_t *w, char *text, guint n,
+    GObject *object)
+{
+    (void) text;
+    (void) n;
+    (void) object;
+
+    if (w->relay_only && w->relays == 0) {
+        agent_webrtc_fail(w, "no_relay",
+                          "only relayed paths are allowed, and no TURN "
+                          "server gave this device a relay address");
+        return;
+    }
+
+    w->events->candidate(w->data, w, "", w->offer->video,
+                         w->offer->mids[w->offer->video]);
+}
+
+
+void
+agent_webrtc_candidate(agent_webrtc_t *w, const char *candidate, guint mline)
+{
+    agent_early_t  early;
+
+    /* libnice needs no end of candidates */
+
+    if (candidate[0] == '\0') {
+        return;
+    }
+
+    if (w->early == NULL) {
+        g_signal_emit_by_name(w->webrtc, "add-ice-candidate", mline,
+                              candidate);
+        return;
+    }
+
+    if (w->early->len < AGENT_WEBRTC_EARLY) {
+        early.text = g_strdup(candidate);
+        early.mline = mline;
+        g_array_append_val(w->early, early);
+    }
+}
+
+
+static void
+agent_webrtc_state_changed(agent_webrtc_t *w, char *text, guint n,
+    GObject *object)
+{
+    GError                        *error = NULL;
+    GstWebRTCPeerConnectionState   state;
+
+    (void) text;
+    (void) n;
+    (void) object;
+
+    g_object_get(w->webrtc, "connection-state", &state, NULL);
+    g_debug("connection state %d", state);
+
+    if (state == GST_WEBRTC_PEER_CONNECTION_STATE_FAILED) {
+        agent_webrtc_fail(w, "ice_failed",
+                          "no path to the viewer was found, or it broke");
+        return;
+    }
+
+    if (state != GST_WEBRTC_PEER_CONNECTION_STATE_CONNECTED || w->connected) {
+        return;
+    }
+
+    w->connected = TRUE;
+    w->sink = agent_video_attach(w->video, w->offer->codec,
+                                 GST_APP_SRC(w->appsrc),
+                                 &agent_webrtc_video_events, w, &error);
+    if (w->sink == NULL) {
+        g_critical("%s", error->message);
+        g_error_free(error);
+        agent_webrtc_fail(w, "capture", "the screen cannot be captured");
+        return;
+    }
+
+    w->stats_timer = g_timeout_add(AGENT_WEBRTC_STATS_MS,
+                                   agent_webrtc_ask_stats, w);
+    w->events->connected(w->data, w);
+}
+
+
+static void
+agent_webrtc_video_failed(void *data, const char *message)
+{
+    agent_webrtc_t  *w = data;
+
+    (void) message;
+
+    g_clear_pointer(&w->sink, agent_video_detach);
+    agent_webrtc_fail(w, "capture", "the screen cannot be captured");
+}
+
+
+static void
+agent_webrtc_key_wanted(agent_webrtc_t *w, char *text, guint n,
+    GObject *object)
+{
+    (void) text;
+    (void) n;
+    (void) object;
+
+    g_atomic_int_set(&w->want_key, 0);
+
+    if (w->sink != NULL) {
+        agent_video_want_key(w->sink);
+    }
+}
+
+
+/* only one rs-input; other channels stay without an answer */
+
+static void
+agent_webrtc_channel_open(agent_webrtc_t *w, char *text, guint n,
+    GObject *object)
+{
+    g_autofree char  *label = NULL;
+
+    (void) text;
+    (void) n;
+
+    g_object_get(object, "label", &label, NULL);
+
+    if (w->channel != NULL || g_strcmp0(label, AGENT_CHANNEL) != 0) {
+        g_info("data channel \"%s\" is not used", label ? label : "");
+        return;
+    }
+
+    w->channel = GST_WEBRTC_DATA_CHANNEL(g_object_ref(object));
+    w->events->opened(w->data, w);
+}
+
+
+static void
+agent_webrtc_channel_text(agent_webrtc_t *w, char *text, guint n,
+    GObject *object)
+{
+    g_autofree char  *label = NULL;
+
+    if (text == NULL) {
+        agent_webrtc_fail(w, "bad_input", "input messages are empty, too "
+                          "long or too many");
+        return;
+    }
+
+    g_atomic_int_add(&w->messages, -1);
+    g_object_get(object, "label", &label, NULL);
+
+    if (g_strcmp0(label, AGENT_CHANNEL) == 0) {
+        w->events->message(w->data, w, text, n);
+    }
+}
+
+
+void
+agent_webrtc_send(agent_webrtc_t *w, const char *text)
+{
+    guint64                     queued;
+    GstWebRTCDataChannelState   state;
+
+    if (w->channel == NULL) {
+        return;
+    }
+
+    g_object_get(w->channel, "buffered-amount", &queued, "ready-state",
+                 &state, NULL);
+
+    if (state == GST_WEBRTC_DATA_CHANNEL_STATE_OPEN
+        && queued < AGENT_WEBRTC_BUFFERED)
+    {
+        gst_webrtc_data_channel_send_string(w->channel, text);
+    }
+}
+
+
+/*
+ * Any error is this viewer's alone.  sctpenc posts one when a browser
+ * closes its connection.
+ */
+
+static gboolean
+agent_webrtc_on_bus(GstBus *bus, GstMessage *message, gpointer data)
+{
+    agent_webrtc_t      *w = data;
+    g_autoptr(GError)    error = NULL;
+
+    (void) bus;
+
+    switch (GST_MESSAGE_TYPE(message)) {
+
+    case GST_MESSAGE_ERROR:
+        gst_message_parse_error(message, &error, NULL);
+        g_info("connection broken: %s", error->message);
+        w->watch = 0;
+        agent_webrtc_fail(w, "closed", "the connection was closed");
+        return G_SOURCE_REMOVE;
+
+    case GST_MESSAGE_LATENCY:
+        gst_bin_recalculate_latency(GST_BIN(w->pipeline));
+        return G_SOURCE_CONTINUE;
+
+    default:
+        return G_SOURCE_CONTINUE;
+    }
+}
+
+
+static gboolean
+agent_webrtc_ask_stats(gpointer data)
+{
+    agent_webrtc_t  *w = data;
+
+    if (w->stats_n++ % AGENT_WEBRTC_STATS_N == 0
+        || w->path.rtt_ms < 0)
+    {
+        g_signal_emit_by_name(w->webrtc, "get-stats", NULL,
+                              agent_webrtc_promise(w,
+                                                   agent_webrtc_on_stats));
+    }
+
+    return G_SOURCE_CONTINUE;
+}
+
+
+static void
+agent_webrtc_path_found(agent_webrtc_t *w, char *text, guint n,
+    GObject *object)
+{
+    (void) w;
+    (void) n;
+    (void) object;
+    g_message("%s", text);
+}
+
+
+void
+agent_webrtc_warm(void)
+{
+    GstElement  *pipeline, *webrtc, *pay;
+
+    pipeline = gst_pipeline_new(NULL);
+    webrtc = gst_element_factory_make("webrtcbin", NULL);
+    pay = gst_element_factory_make("rtpvp8pay", NULL);
+
+    if (webrtc != NULL && pay != NULL) {
+        gst_bin_add_many(GST_BIN(pipeline), webrtc, pay, NULL);
+        gst_element_set_state(pipeline, GST_STATE_READY);
+        gst_element_set_state(pipeline, GST_STATE_NULL);
+
+    } else {
+        g_clear_pointer(&webrtc, gst_object_unref);
+        g_clear_pointer(&pay, gst_object_unref);
+    }
+
+    gst_object_unref(pipeline);
+}

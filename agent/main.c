@@ -1,0 +1,548 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ */
+
+/*
+ * rs-agent: shares this machine's desktop through a gateway.  Owns the
+ * command line, the main loop and the one struct that the parts hang on.
+ */
+
+#define G_LOG_DOMAIN  "main"
+
+#include "agent.h"
+#include "agent_enroll.h"
+#include "agent_input.h"
+#include "agent_log.h"
+#include "agent_version.h"
+#include "agent_video.h"
+#include "agent_webrtc.h"
+
+#include <glib-unix.h>
+#include <gst/gst.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+
+#define AGENT_QUIT_MS     1000
+#define AGENT_EXIT_USAGE  2
+
+
+typedef struct {
+    char      *config;
+    char      *name;
+    char      *state_dir;
+    char      *ca_file;
+    char      *display;
+    char      *token_file;
+    gboolean   verbose;
+    gboolean   version;
+    char     **words;               /* command and its arguments */
+} agent_options_t;
+
+
+static gboolean agent_options_parse(agent_options_t *options, int *argc,
+    char ***argv, GError **error);
+static void agent_options_clear(agent_options_t *options);
+static agent_config_t *agent_options_config(const agent_options_t *options,
+    GError **error);
+static int agent_command(const agent_options_t *options, GError **error);
+static int agent_command_enroll(agent_config_t *config,
+    const agent_options_t *options, GError **error);
+static int agent_command_check(agent_config_t *config, GError **error);
+static int agent_command_run(agent_config_t *config, GError **error);
+
+static SoupSession *agent_soup(const agent_config_t *config,
+    GTlsDatabase **tls, GError **error);
+static gboolean agent_init(agent_t *agent, agent_config_t *config,
+    GError **error);
+static void agent_done(agent_t *agent);
+static gboolean agent_on_signal(gpointer data);
+static gboolean agent_quit_late(gpointer data);
+static void agent_display_changed(void *data, gboolean lost);
+
+
+int
+main(int argc, char **argv)
+{
+    int                  status;
+    agent_options_t      options;
+    g_autoptr(GError)    error = NULL;
+
+    setlocale(LC_ALL, "");
+    memset(&options, 0, sizeof(options));
+
+    if (!agent_options_parse(&options, &argc, &argv, &error)) {
+        fprintf(stderr, "rs-agent: %s\n", error->message);
+        agent_options_clear(&options);
+        return AGENT_EXIT_USAGE;
+    }
+
+    if (options.version) {
+        printf("rs-agent %s\n", AGENT_VERSION);
+        agent_options_clear(&options);
+        return 0;
+    }
+
+    agent_log_init(options.verbose);
+
+    status = agent_command(&options, &error);
+
+    if (error != NULL) {
+        fprintf(stderr, "rs-agent: %s\n", error->message);
+    }
+
+    agent_options_clear(&options);
+
+    return status;
+}
+
+
+static gboolean
+agent_options_parse(agent_options_t *options, int *argc, char ***argv,
+    GError **error)
+{
+    g_autoptr(GOptionContext)  context = NULL;
+
+    const GOptionEntry  entries[] = {
+        { "config", 'c', 0, G_OPTION_ARG_FILENAME, &options->config,
+          "Configuration file (" AGENT_CONFIG_FILE ")", "FILE" },
+        { "name", 'n', 0, G_OPTION_ARG_STRING, &options->name,
+          "Name to enrol under (host name)", "NAME" },
+        { "state-dir", 's', 0, G_OPTION_ARG_FILENAME, &options->state_dir,
+          "Where key and identity are kept (" AGENT_STATE_DIR ")", "DIR" },
+        { "ca-file", 0, 0, G_OPTION_ARG_FILENAME, &options->ca_file,
+          "CAs to trust, PEM (the system's)", "FILE" },
+        { "display", 0, 0, G_OPTION_ARG_STRING, &options->display,
+          "X display to share ($DISPLAY)", "DISPLAY" },
+        { "token-file", 't', 0, G_OPTION_ARG_FILENAME, &options->token_file,
+          "enroll: the token; \"-\" is standard input", "FILE" },
+        { "verbose", 'v', 0, G_OPTION_ARG_NONE, &options->verbose,
+          "Log details", NULL },
+        { "version", 'V', 0, G_OPTION_ARG_NONE, &options->version,
+          "Print the version", NULL },
+        { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_STRING_ARRAY,
+          &options->words, NULL, NULL },
+        G_OPTION_ENTRY_NULL
+    };
+
+    context = g_option_context_new("[run | check | enroll URL]");
+    g_option_context_set_summary(context,
+        "Shares this machine's desktop through a remote-support gateway.");
+    g_option_context_set_description(context,
+        "enroll takes the token from --token-file, $RS_ENROLLMENT_TOKEN or "
+        "standard input.\nSee rs-agent(1).");
+    g_option_context_add_main_entries(context, entries, NULL);
+
+    return g_option_context_parse(context, argc, argv, error);
+}
+
+
+static void
+agent_options_clear(agent_options_t *options)
+{
+    g_free(options->config);
+    g_free(options->name);
+    g_free(options->state_dir);
+    g_free(options->ca_file);
+    g_free(options->display);
+    g_free(options->token_file);
+    g_strfreev(options->words);
+}
+
+
+static void
+agent_options_over(char **field, char *value)
+{
+    if (value != NULL) {
+        g_free(*field);
+        *field = value;
+    }
+}
+
+
+/* what is given on the command line comes before the file */
+
+static agent_config_t *
+agent_options_config(const agent_options_t *options, GError **error)
+{
+    const char                  *path;
+    g_autoptr(agent_config_t)    config = NULL;
+
+    config = agent_config_new();
+    path = (options->config != NULL) ? options->config : AGENT_CONFIG_FILE;
+
+    if ((options->config != NULL || g_file_test(path, G_FILE_TEST_EXISTS))
+        && !agent_config_read(config, path, error))
+    {
+        return NULL;
+    }
+
+    agent_options_over(&config->name, g_strdup(options->name));
+    agent_options_over(&config->display, g_strdup(options->display));
+
+    if (options->state_dir != NULL) {
+        agent_options_over(&config->state_dir,
+                           agent_config_absolute(options->state_dir));
+    }
+
+    if (options->ca_file != NULL) {
+        agent_options_over(&config->ca_file,
+                           agent_config_absolute(options->ca_file));
+    }
+
+    return g_steal_pointer(&config);
+}
+
+
+static int
+agent_command(const agent_options_t *options, GError **error)
+{
+    guint                        n;
+    const char                  *command;
+    g_autoptr(agent_config_t)    config = NULL;
+
+    config = agent_options_config(options, error);
+
+    if (config == NULL) {
+        return AGENT_EXIT_USAGE;
+    }
+
+    n = (options->words != NULL) ? g_strv_length(options->words) : 0;
+    command = (n > 0) ? options->words[0] : "run";
+
+    if (strcmp(command, "run") == 0 && n <= 1) {
+        return agent_command_run(config, error);
+    }
+
+    if (strcmp(command, "check") == 0 && n == 1) {
+        return agent_command_check(config, error);
+    }
+
+    if ((strcmp(command, "enroll") == 0 || strcmp(command, "enrol") == 0)
+        && n <= 2)
+    {
+        return agent_command_enroll(config, options, error);
+    }
+
+    g_set_error(error, AGENT_CONFIG_ERROR, AGENT_CONFIG_ERROR_INVALID,
+                "\"%s\" with %u arguments is no command: run, check or "
+                "enroll URL is wanted (--help)", command, n ? n - 1 : 0);
+
+    return AGENT_EXIT_USAGE;
+}
+
+
+static SoupSession *
+agent_soup(const agent_config_t *config, GTlsDatabase **tls, GError **error)
+{
+    SoupSession  *soup;
+
+    *tls = NULL;
+
+    if (config->ca_file != NULL) {
+        *tls = g_tls_file_database_new(config->ca_file, error);
+
+        if (*tls == NULL) {
+            g_prefix_error(error, "ca_file %s: ", config->ca_file);
+            return NULL;
+        }
+    }
+
+    soup = soup_session_new_with_options("timeout", 30, "idle-timeout", 10,
+                                         "user-agent",
+                                         "rs-agent/" AGENT_VERSION, NULL);
+    if (*tls != NULL) {
+        soup_session_set_tls_database(soup, *tls);
+    }
+
+    return soup;
+}
+
+
+static int
+agent_command_enroll(agent_config_t *config, const agent_options_t *options,
+    GError **error)
+{
+    const char                  *url;
+    g_autofree char             *token = NULL;
+    g_autoptr(GTlsDatabase)      tls = NULL;
+    g_autoptr(SoupSession)       soup = NULL;
+    g_autoptr(agent_device_t)    device = NULL;
+
+    url = (options->words[1] != NULL) ? options->words[1] : config->server;
+
+    if (url == NULL) {
+        g_set_error(error, AGENT_CONFIG_ERROR, AGENT_CONFIG_ERROR_INVALID,
+                    "enroll wants the gateway's URL: "
+                    "rs-agent enroll https://host/rs/v1");
+        return AGENT_EXIT_USAGE;
+    }
+
+    soup = agent_soup(config, &tls, error);
+    if (soup == NULL) {
+        return 1;
+    }
+
+    token = agent_enroll_token(options->token_file, error);
+    if (token == NULL) {
+        return 1;
+    }
+
+    device = agent_enroll(config, soup, url, token, error);
+    if (device == NULL) {
+        return 1;
+    }
+
+    printf("enrolled as %s at %s\n", device->id, device->server);
+
+    return 0;
+}
+
+
+static int
+agent_command_check(agent_config_t *config, GError **error)
+{
+    int      width, height;
+    agent_t  agent;
+
+    memset(&agent, 0, sizeof(agent));
+    gst_init(NULL, NULL);
+
+    if (!agent_init(&agent, config, error) || !agent_display(&agent, error)) {
+        agent_done(&agent);
+        return 1;
+    }
+
+    agent_platform_size(agent.platform, &width, &height);
+
+    printf("device %s, tenant %s, server %s\n", agent.device->id,
+           agent.device->tenant,
+           config->server ? config->server : agent.device->server);
+    printf("display %s %dx%d\n", agent.platform->ops->name, width, height);
+    printf("codecs%s%s\n",
+           (agent_video_codecs() & AGENT_CODEC_VP8) ? " vp8" : "",
+           (agent_video_codecs() & AGENT_CODEC_H264) ? " h264" : "");
+
+    agent_done(&agent);
+
+    return 0;
+}
+
+
+static int
+agent_command_run(agent_config_t *config, GError **error)
+{
+    int      status;
+    guint    int_id, term_id;
+    agent_t  agent;
+
+    memset(&agent, 0, sizeof(agent));
+    gst_init(NULL, NULL);
+
+    if (!agent_init(&agent, config, error)) {
+        agent_done(&agent);
+        return 1;
+    }
+
+    agent_webrtc_warm();
+
+    int_id = g_unix_signal_add(SIGINT, agent_on_signal, &agent);
+    term_id = g_unix_signal_add(SIGTERM, agent_on_signal, &agent);
+
+    agent.signal = agent_signal_new(&agent);
+    g_main_loop_run(agent.loop);
+
+    status = agent.status;
+
+    if (status == AGENT_EXIT_DISPLAY) {
+
+        /* capture threads are stuck inside Xlib and cannot be joined */
+
+        fflush(NULL);
+        _exit(status);
+    }
+
+    g_source_remove(int_id);
+    g_source_remove(term_id);
+    agent_done(&agent);
+
+    return status;
+}
+
+
+static gboolean
+agent_init(agent_t *agent, agent_config_t *config, GError **error)
+{
+    const char         *url;
+    g_autofree char    *base = NULL;
+
+    agent->config = config;
+
+    agent->device = agent_device_load(config->state_dir, error);
+    if (agent->device == NULL) {
+        return FALSE;
+    }
+
+    agent->key = agent_key_load(config->state_dir, error);
+    if (agent->key == NULL) {
+        return FALSE;
+    }
+
+    url = (config->server != NULL) ? config->server : agent->device->server;
+
+    base = agent_config_url(url, &agent->host, error);
+    if (base == NULL) {
+        return FALSE;
+    }
+
+    agent->socket_url = g_strconcat("wss", base + strlen("https"), NULL);
+
+    agent->soup = agent_soup(config, &agent->tls, error);
+    if (agent->soup == NULL) {
+        return FALSE;
+    }
+
+    agent->loop = g_main_loop_new(NULL, FALSE);
+    agent->sessions = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
+                                   (GDestroyNotify) agent_session_free);
+
+    return TRUE;
+}
+
+
+static void
+agent_done(agent_t *agent)
+{
+    agent->quitting = TRUE;
+
+    g_clear_handle_id(&agent->quit_timer, g_source_remove);
+    g_clear_pointer(&agent->signal, agent_signal_free);
+    g_clear_pointer(&agent->sessions, g_hash_table_unref);
+    g_clear_pointer(&agent->video, agent_video_free);
+    g_clear_pointer(&agent->seat, agent_seat_free);
+    g_clear_pointer(&agent->platform, agent_platform_close);
+    g_clear_object(&agent->soup);
+    g_clear_object(&agent->tls);
+    g_clear_pointer(&agent->loop, g_main_loop_unref);
+    g_clear_pointer(&agent->key, agent_key_free);
+    g_clear_pointer(&agent->device, agent_device_free);
+    g_clear_pointer(&agent->host, g_free);
+    g_clear_pointer(&agent->socket_url, g_free);
+}
+
+
+gboolean
+agent_display(agent_t *agent, GError **error)
+{
+    if (agent->platform != NULL) {
+        return TRUE;
+    }
+
+    agent->platform = agent_platform_open(agent->config->display, error);
+
+    if (agent->platform == NULL) {
+        return FALSE;
+    }
+
+    agent->platform->changed = agent_display_changed;
+    agent->platform->data = agent;
+
+    agent->seat = agent_seat_new(agent->platform);
+    agent->video = agent_video_new(agent->platform, agent->config->fps,
+                                   agent->config->bitrate);
+
+    return TRUE;
+}
+
+
+static void
+agent_display_changed(void *data, gboolean lost)
+{
+    int              width, height;
+    agent_t         *agent = data;
+    gpointer         session;
+    GHashTableIter   iter;
+
+    if (lost) {
+        g_critical("the X server went away");
+        agent_quit(agent, AGENT_EXIT_DISPLAY);
+        return;
+    }
+
+    agent_platform_size(agent->platform, &width, &height);
+    g_message("the screen is %dx%d now", width, height);
+
+    agent_video_restart(agent->video);
+    g_hash_table_iter_init(&iter, agent->sessions);
+
+    while (g_hash_table_iter_next(&iter, NULL, &session)) {
+        agent_session_resized(session);
+    }
+}
+
+
+static gboolean
+agent_on_signal(gpointer data)
+{
+    g_message("asked to stop");
+    agent_quit(data, 0);
+
+    return G_SOURCE_CONTINUE;
+}
+
+
+void
+agent_quit(agent_t *agent, int status)
+{
+    g_autoptr(GList)  sessions = NULL;
+    GList            *link;
+
+    if (agent->quitting) {
+        return;
+    }
+
+    agent->quitting = TRUE;
+    agent->status = status;
+    agent->quit_timer = g_timeout_add(AGENT_QUIT_MS, agent_quit_late, agent);
+
+    sessions = g_hash_table_get_values(agent->sessions);
+
+    for (link = sessions; link != NULL; link = link->next) {
+        agent_session_bye(link->data);
+    }
+
+    if (agent->signal != NULL) {
+        agent_signal_bye(agent->signal);
+    }
+
+    agent_quit_check(agent);
+}
+
+
+void
+agent_quit_check(agent_t *agent)
+{
+    if (agent->quitting
+        && agent->loop != NULL
+        && g_hash_table_size(agent->sessions) == 0
+        && (agent->signal == NULL || agent_signal_gone(agent->signal)))
+    {
+        g_main_loop_quit(agent->loop);
+    }
+}
+
+
+static gboolean
+agent_quit_late(gpointer data)
+{
+    agent_t  *agent = data;
+
+    agent->quit_timer = 0;
+    g_main_loop_quit(agent->loop);
+
+    return G_SOURCE_REMOVE;
+}
