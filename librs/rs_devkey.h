@@ -29,8 +29,9 @@
 
 /*
  * A public key as base64url -> bytes.  RS_E_INVALID_VALUE: not base64url of
- * 32 bytes, not the canonical form of a point of the curve, or one of low
- * order (RFC 7748, 6: with those anything verifies).  raw may be NULL.
+ * 32 bytes, not the canonical form of a point of the curve (RFC 8032, 5.1.3),
+ * or one of low order, with which signatures of nobody verify.  RS_E_INTERNAL:
+ * no memory.  raw may be NULL.
  */
 rs_err_e rs_devkey_parse(rs_str_t text, uint8_t raw[RS_DEVKEY_KEY_LEN]);
 /* the same as a check of rs_json_field_t */

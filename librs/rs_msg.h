@@ -37,7 +37,8 @@ typedef enum {
     RS_MSG_HELLO,                     /* agent: tenant, device_id, signature,
                                          agent, displays */
     RS_MSG_ACCEPT,                    /* agent: session_id */
-    RS_MSG_REJECT,                    /* agent: session_id, reject, detail_ */
+    RS_MSG_REJECT,                    /* agent: session_id, reject, reason,
+                                         comment */
     RS_MSG_BYE,                       /* both: reason */
     RS_MSG_PING,                      /* both */
     RS_MSG_PONG                       /* both */
@@ -72,7 +73,7 @@ typedef struct {
 
     rs_str_t         session_id;
     rs_reject_e      reject;
-    rs_str_t         reason;          /* bye; reject: its word */
+    rs_str_t         reason;          /* bye; of reject: the same as a word */
     rs_str_t         comment;         /* reject: `detail` */
 
     /* of an error; error.text is a sentence for the client */
@@ -88,8 +89,9 @@ typedef struct {
  * RS_OK: the caller calls rs_msg_free().  Else nothing is to be freed and
  * msg->error says what is wrong:
  * RS_E_INVALID_JSON: not one acceptable JSON object; RS_E_UNKNOWN_TYPE;
- * RS_E_UNKNOWN_FIELD; RS_E_INVALID_VALUE; RS_E_WS_TOO_BIG; RS_E_INTERNAL: no
- * memory.  msg->id is set also when a `signal` is refused, if it has a valid
+ * RS_E_UNKNOWN_FIELD; RS_E_INVALID_VALUE; RS_E_WS_TOO_BIG: longer than
+ * RS_MSG_SIZE_MAX, or its numbers are much longer when written out (`data` is
+ * bounded by the message's own length and 4 KiB).  msg->id is set also when a `signal` is refused, if it has a valid
  * one, for the `error` that answers it; else 0.
  */
 rs_err_e rs_msg_parse(rs_msg_t *msg, rs_channel_e channel, const void *data,
@@ -97,14 +99,6 @@ rs_err_e rs_msg_parse(rs_msg_t *msg, rs_channel_e channel, const void *data,
 void rs_msg_free(rs_msg_t *msg);
 
 const char *rs_reject_name(rs_reject_e reject);
-
-/*
- * 1: the value is a path as docs/protocol/README.md has it; else err is set
- * (base: its JSON pointer).  For REST and tests; `state` has been checked.
- */
-rs_err_e rs_msg_path_check(const json_t *path, const char *base,
-    rs_json_error_t *err);
-
 
 /*
  * Builders append one whole JSON object; check b->overflow.  Slices must be
@@ -136,7 +130,7 @@ void rs_msg_write_signal(rs_buf_t *b, rs_str_t from, rs_str_t id,
 rs_err_e rs_msg_write_event(rs_buf_t *b, rs_str_t body,
     const rs_pos_t *position);
 
-/* room for any of the above beyond its slices, times 6 where text escapes */
+/* room enough for what any of the above adds to its slices */
 #define RS_MSG_WRITE_MAX       256
 
 

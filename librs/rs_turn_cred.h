@@ -39,9 +39,9 @@ typedef struct {
 
 /*
  * RS_OK: strong enough.  RS_E_INVALID_VALUE: shorter than 32 characters,
- * longer than 1024, not visible ASCII, a known example, or made of too few
- * different characters or of a short piece repeated.  It never looks at how
- * it was made.
+ * longer than 1024, not visible ASCII, with a word of examples and
+ * placeholders in it, of less than 8 different characters, a piece repeated,
+ * or counting up.
  */
 rs_err_e rs_turn_secret_check(rs_str_t secret);
 
@@ -57,9 +57,9 @@ size_t rs_turn_user_format(char *dst, const rs_turn_user_t *user);
 rs_err_e rs_turn_password(char *dst, rs_str_t secret, rs_str_t username);
 
 /*
- * Verifies against n secrets (rotation).  RS_OK: *user is set; RS_E_
- * UNAUTHENTICATED: malformed, expired at now, or the password is of none of
- * them.  All secrets are tried and compared in constant time.
+ * Verifies against n secrets (rotation).  RS_OK: *user is set.
+ * RS_E_UNAUTHENTICATED: malformed, expired before now, or the password is of
+ * none of them.  All secrets are tried, and compared in constant time.
  */
 rs_err_e rs_turn_verify(rs_str_t username, rs_str_t password,
     const rs_str_t *secrets, size_t n, uint64_t now, rs_turn_user_t *user);

@@ -1,0 +1,623 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ *
+ * WebSocket messages.  A type is one line of rs_msg_types: its name, the
+ * channels it may come on, the table of its fields.  What a field becomes in
+ * rs_msg_t is the business of one small function per type; jansson's objects
+ * do not leave this file.
+ */
+
+
+#include "rs_msg.h"
+#include "rs_utf8.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+
+#define RS_MSG_GROWTH      4096   /* bytes a message may gain by re-dumping */
+#define RS_MSG_RTT_MAX     3600000
+
+#define RS_MSG_BOTH        (RS_CHANNEL_SIGNAL|RS_CHANNEL_AGENT)
+
+
+/* what the tables fill; the typed struct is made of it */
+
+typedef struct {
+    json_t         *type;
+    int64_t         id;
+    rs_str_t        to;
+    json_t         *data;
+    json_t         *path;
+    rs_str_t        tenant;
+    rs_str_t        device_id;
+    rs_str_t        signature;
+    json_t         *agent;
+    json_t         *displays;
+    rs_str_t        session_id;
+    unsigned        reject;
+    rs_str_t        reason;
+    rs_str_t        comment;
+} rs_msg_fields_t;
+
+
+typedef struct {
+    const char             *name;
+    rs_msg_type_e           type;
+    unsigned                channels;
+    const rs_json_field_t  *fields;
+    size_t                  n;
+    rs_err_e              (*take)(rs_msg_t *msg, rs_msg_fields_t *f,
+                                size_t len);
+} rs_msg_spec_t;
+
+
+/* of the path, all of it is only checked */
+
+typedef struct {
+    unsigned        word;
+    int64_t         rtt_ms;
+} rs_msg_path_t;
+
+
+static const rs_msg_spec_t *rs_msg_spec(rs_msg_t *msg, rs_channel_e channel,
+    rs_err_e *rc);
+static void rs_msg_answer_id(rs_msg_t *msg);
+static rs_err_e rs_msg_dump(rs_msg_t *msg, unsigned i, const json_t *value,
+    size_t max, rs_err_e rc, const char *pointer, rs_str_t *text);
+static rs_err_e rs_msg_take_signal(rs_msg_t *msg, rs_msg_fields_t *f,
+    size_t len);
+static rs_err_e rs_msg_take_state(rs_msg_t *msg, rs_msg_fields_t *f,
+    size_t len);
+static rs_err_e rs_msg_take_hello(rs_msg_t *msg, rs_msg_fields_t *f,
+    size_t len);
+static rs_err_e rs_msg_take_session(rs_msg_t *msg, rs_msg_fields_t *f,
+    size_t len);
+static rs_err_e rs_msg_take_bye(rs_msg_t *msg, rs_msg_fields_t *f,
+    size_t len);
+static rs_err_e rs_msg_take_nothing(rs_msg_t *msg, rs_msg_fields_t *f,
+    size_t len);
+static rs_err_e rs_msg_check_signature(rs_str_t s);
+static void rs_msg_write_position(rs_buf_t *b, const rs_pos_t *position);
+
+
+#define RS_MSG_FIELD(member)  offsetof(rs_msg_fields_t, member)
+#define RS_MSG_N(fields)      (sizeof(fields) / sizeof((fields)[0]))
+
+/* `type` has chosen the table already */
+#define RS_MSG_TYPE                                                          \
+    { .name = "type", .type = RS_JSON_ANY, .offset = RS_MSG_FIELD(type) }
+
+#define RS_MSG_SESSION                                                       \
+    { .name = "session_id", .type = RS_JSON_STRING,                          \
+      .flags = RS_JSON_REQUIRED, .min = RS_ID_LEN, .max = RS_ID_LEN,         \
+      .offset = RS_MSG_FIELD(session_id), .check = rs_id_check_session,      \
+      .what = "a session's id" }
+
+
+static const char *const  rs_msg_rejects[] = {
+    [RS_REJECT_CONSENT_DENIED] = "consent_denied",
+    [RS_REJECT_CONSENT_TIMEOUT] = "consent_timeout",
+    [RS_REJECT_POLICY] = "policy",
+    [RS_REJECT_BUSY] = "busy",
+    [RS_REJECT_NO_DISPLAY] = "no_display",
+    NULL
+};
+
+static const char *const  rs_msg_kinds[] = { "direct", "relay", NULL };
+static const char *const  rs_msg_protocols[] = { "udp", "tcp", "tls", NULL };
+static const char *const  rs_msg_candidates[] = {
+    "host", "srflx", "prflx", "relay", NULL
+};
+
+
+static const rs_json_field_t  rs_msg_path_fields[] = {
+    { .name = "kind", .type = RS_JSON_ENUM, .flags = RS_JSON_REQUIRED,
+      .offset = offsetof(rs_msg_path_t, word), .names = rs_msg_kinds },
+    { .name = "protocol", .type = RS_JSON_ENUM, .flags = RS_JSON_REQUIRED,
+      .offset = offsetof(rs_msg_path_t, word), .names = rs_msg_protocols },
+    { .name = "local", .type = RS_JSON_ENUM, .flags = RS_JSON_REQUIRED,
+      .offset = offsetof(rs_msg_path_t, word), .names = rs_msg_candidates },
+    { .name = "remote", .type = RS_JSON_ENUM, .flags = RS_JSON_REQUIRED,
+      .offset = offsetof(rs_msg_path_t, word), .names = rs_msg_candidates },
+    { .name = "rtt_ms", .type = RS_JSON_INT, .flags = RS_JSON_REQUIRED,
+      .min = 0, .max = RS_MSG_RTT_MAX,
+      .offset = offsetof(rs_msg_path_t, rtt_ms) }
+};
+
+
+static const rs_json_field_t  rs_msg_signal_fields[] = {
+    RS_MSG_TYPE,
+    { .name = "to", .type = RS_JSON_STRING, .min = RS_ID_LEN,
+      .max = RS_ID_LEN, .offset = RS_MSG_FIELD(to),
+      .check = rs_id_check_participant, .what = "a participant's id" },
+    { .name = "id", .type = RS_JSON_INT, .flags = RS_JSON_REQUIRED,
+      .min = 1, .max = RS_MSG_ID_MAX, .offset = RS_MSG_FIELD(id) },
+    { .name = "data", .type = RS_JSON_ANY, .flags = RS_JSON_REQUIRED,
+      .offset = RS_MSG_FIELD(data) }
+};
+
+
+static const rs_json_field_t  rs_msg_state_fields[] = {
+    RS_MSG_TYPE,
+    { .name = "path", .type = RS_JSON_OBJECT, .flags = RS_JSON_REQUIRED,
+      .offset = RS_MSG_FIELD(path) }
+};
+
+
+static const rs_json_field_t  rs_msg_hello_fields[] = {
+    RS_MSG_TYPE,
+    { .name = "tenant", .type = RS_JSON_STRING, .flags = RS_JSON_REQUIRED,
+      .min = 1, .max = RS_TENANT_MAX, .offset = RS_MSG_FIELD(tenant),
+      .check = rs_tenant_check, .what = "a tenant: 1 to 32 of [a-z0-9-]" },
+    { .name = "device_id", .type = RS_JSON_STRING,
+      .flags = RS_JSON_REQUIRED, .min = RS_ID_LEN, .max = RS_ID_LEN,
+      .offset = RS_MSG_FIELD(device_id), .check = rs_id_check_device,
+      .what = "a device's id" },
+    { .name = "signature", .type = RS_JSON_STRING,
+      .flags = RS_JSON_REQUIRED, .min = 1, .max = 128,
+      .offset = RS_MSG_FIELD(signature), .check = rs_msg_check_signature,
+      .what = "base64url of 64 bytes, unpadded" },
+    { .name = "agent", .type = RS_JSON_OBJECT, .max = RS_MSG_INFO_MAX,
+      .offset = RS_MSG_FIELD(agent) },
+    { .name = "displays", .type = RS_JSON_ARRAY, .min = 0, .max = 64,
+      .offset = RS_MSG_FIELD(displays) }
+};
+
+
+static const rs_json_field_t  rs_msg_accept_fields[] = {
+    RS_MSG_TYPE,
+    RS_MSG_SESSION
+};
+
+
+static const rs_json_field_t  rs_msg_reject_fields[] = {
+    RS_MSG_TYPE,
+    RS_MSG_SESSION,
+    { .name = "reason", .type = RS_JSON_ENUM, .flags = RS_JSON_REQUIRED,
+      .offset = RS_MSG_FIELD(reject), .names = rs_msg_rejects },
+    { .name = "detail", .type = RS_JSON_STRING, .min = 0,
+      .max = RS_MSG_REASON_MAX, .offset = RS_MSG_FIELD(comment) }
+};
+
+
+static const rs_json_field_t  rs_msg_bye_fields[] = {
+    RS_MSG_TYPE,
+    { .name = "reason", .type = RS_JSON_STRING, .min = 0,
+      .max = RS_MSG_REASON_MAX, .offset = RS_MSG_FIELD(reason) }
+};
+
+
+static const rs_json_field_t  rs_msg_no_fields[] = {
+    RS_MSG_TYPE
+};
+
+
+static const rs_msg_spec_t  rs_msg_types[] = {
+    { "signal", RS_MSG_SIGNAL, RS_CHANNEL_SIGNAL, rs_msg_signal_fields,
+      RS_MSG_N(rs_msg_signal_fields), rs_msg_take_signal },
+    { "state", RS_MSG_STATE, RS_CHANNEL_SIGNAL, rs_msg_state_fields,
+      RS_MSG_N(rs_msg_state_fields), rs_msg_take_state },
+    { "ice", RS_MSG_ICE, RS_CHANNEL_SIGNAL, rs_msg_no_fields,
+      RS_MSG_N(rs_msg_no_fields), rs_msg_take_nothing },
+    { "hello", RS_MSG_HELLO, RS_CHANNEL_AGENT, rs_msg_hello_fields,
+      RS_MSG_N(rs_msg_hello_fields), rs_msg_take_hello },
+    { "accept", RS_MSG_ACCEPT, RS_CHANNEL_AGENT, rs_msg_accept_fields,
+      RS_MSG_N(rs_msg_accept_fields), rs_msg_take_session },
+    { "reject", RS_MSG_REJECT, RS_CHANNEL_AGENT, rs_msg_reject_fields,
+      RS_MSG_N(rs_msg_reject_fields), rs_msg_take_session },
+    { "bye", RS_MSG_BYE, RS_MSG_BOTH, rs_msg_bye_fields,
+      RS_MSG_N(rs_msg_bye_fields), rs_msg_take_bye },
+    { "ping", RS_MSG_PING, RS_MSG_BOTH, rs_msg_no_fields,
+      RS_MSG_N(rs_msg_no_fields), rs_msg_take_nothing },
+    { "pong", RS_MSG_PONG, RS_MSG_BOTH, rs_msg_no_fields,
+      RS_MSG_N(rs_msg_no_fields), rs_msg_take_nothing }
+};
+
+
+const char *
+rs_reject_name(rs_reject_e reject)
+{
+    return ((unsigned) reject < RS_MSG_N(rs_msg_rejects) - 1)
+           ? rs_msg_rejects[reject] : "policy";
+}
+
+
+rs_err_e
+rs_msg_parse(rs_msg_t *msg, rs_channel_e channel, const void *data, size_t len)
+{
+    rs_err_e              rc;
+    rs_msg_fields_t       fields;
+    const rs_msg_spec_t  *spec;
+
+    memset(msg, 0, sizeof(rs_msg_t));
+    memset(&fields, 0, sizeof(rs_msg_fields_t));
+
+    rc = rs_json_load(data, len, RS_MSG_SIZE_MAX, &msg->json, &msg->error);
+
+    if (rc != RS_OK) {
+        return (rc == RS_E_BODY_TOO_LARGE) ? RS_E_WS_TOO_BIG : rc;
+    }
+
+    spec = rs_msg_spec(msg, channel, &rc);
+
+    if (spec != NULL) {
+        rc = rs_json_read(msg->json, spec->fields, spec->n, &fields, "",
+                          NULL, NULL, &msg->error);
+
+        if (rc == RS_OK) {
+            msg->type = spec->type;
+            rc = spec->take(msg, &fields, len);
+        }
+
+        if (rc != RS_OK && spec->type == RS_MSG_SIGNAL) {
+            rs_msg_answer_id(msg);
+        }
+    }
+
+    if (rc != RS_OK) {
+        rs_msg_free(msg);
+    }
+
+    return rc;
+}
+
+
+void
+rs_msg_free(rs_msg_t *msg)
+{
+    free(msg->dump[0]);
+    free(msg->dump[1]);
+    json_decref(msg->json);
+
+    msg->dump[0] = NULL;
+    msg->dump[1] = NULL;
+    msg->json = NULL;
+    msg->type = RS_MSG_NONE;
+}
+
+
+static const rs_msg_spec_t *
+rs_msg_spec(rs_msg_t *msg, rs_channel_e channel, rs_err_e *rc)
+{
+    size_t               i;
+    json_t              *value;
+    rs_str_t             name;
+    const rs_msg_spec_t  *spec;
+
+    value = json_object_get(msg->json, "type");
+
+    if (!json_is_string(value)) {
+        *rc = rs_json_fail(&msg->error, RS_E_INVALID_VALUE, "/type",
+                           "type is required and must be a string");
+        return NULL;
+    }
+
+    name.data = (const uint8_t *) json_string_value(value);
+    name.len = json_string_length(value);
+
+    for (i = 0; i < RS_MSG_N(rs_msg_types); i++) {
+        spec = &rs_msg_types[i];
+
+        if ((spec->channels & (unsigned) channel)
+            && rs_str_eq(name, rs_str(spec->name)))
+        {
+            return spec;
+        }
+    }
+
+    name = rs_utf8_cut(name, 64);
+
+    *rc = rs_json_fail(&msg->error, RS_E_UNKNOWN_TYPE, "/type",
+                       "messages of type \"%.*s\" are not known on this "
+                       "channel", (int) name.len, (const char *) name.data);
+
+    return NULL;
+}
+
+
+/* of a signal that is refused, so that its sender knows which one it was */
+
+static void
+rs_msg_answer_id(rs_msg_t *msg)
+{
+    json_t   *value;
+    int64_t   id;
+
+    value = json_object_get(msg->json, "id");
+    id = json_is_integer(value) ? json_integer_value(value) : 0;
+
+    if (id >= 1 && id <= RS_MSG_ID_MAX) {
+        msg->id = (uint64_t) id;
+    }
+}
+
+
+/* rc: what it is when the text is longer than max */
+
+static rs_err_e
+rs_msg_dump(rs_msg_t *msg, unsigned i, const json_t *value, size_t max,
+    rs_err_e rc, const char *pointer, rs_str_t *text)
+{
+    size_t  len;
+
+    msg->dump[i] = rs_json_dump(value, max, &len);
+
+    if (msg->dump[i] == NULL) {
+        return rs_json_fail(&msg->error, rc, pointer,
+                            "%s is of more than %zu bytes as compact JSON",
+                            pointer + 1, max);
+    }
+
+    text->data = (uint8_t *) msg->dump[i];
+    text->len = len;
+
+    return RS_OK;
+}
+
+
+static rs_err_e
+rs_msg_take_signal(rs_msg_t *msg, rs_msg_fields_t *f, size_t len)
+{
+    msg->to = f->to;
+    msg->id = (uint64_t) f->id;
+
+    return rs_msg_dump(msg, 0, f->data, len + RS_MSG_GROWTH, RS_E_WS_TOO_BIG,
+                       "/data", &msg->data);
+}
+
+
+static rs_err_e
+rs_msg_take_state(rs_msg_t *msg, rs_msg_fields_t *f, size_t len)
+{
+    rs_err_e       rc;
+    rs_msg_path_t  path;
+
+    rc = rs_json_read(f->path, rs_msg_path_fields,
+                      RS_MSG_N(rs_msg_path_fields), &path, "/path", NULL,
+                      NULL, &msg->error);
+
+    if (rc != RS_OK) {
+        return rc;
+    }
+
+    return rs_msg_dump(msg, 0, f->path, len, RS_E_WS_TOO_BIG, "/path",
+                       &msg->path);
+}
+
+
+static rs_err_e
+rs_msg_check_signature(rs_str_t s)
+{
+    size_t   len;
+    uint8_t  raw[RS_MSG_SIGNATURE_LEN];
+
+    return (rs_base64url_decode(raw, sizeof(raw), s, &len)
+            && len == sizeof(raw)) ? RS_OK : RS_E_INVALID_VALUE;
+}
+
+
+static rs_err_e
+rs_msg_take_hello(rs_msg_t *msg, rs_msg_fields_t *f, size_t len)
+{
+    rs_err_e  rc;
+
+    (void) len;
+
+    msg->tenant = f->tenant;
+    msg->device_id = f->device_id;
+
+    /* its form was checked by the table */
+    (void) rs_base64url_decode(msg->signature, sizeof(msg->signature),
+                               f->signature, &len);
+
+    rc = RS_OK;
+
+    if (f->agent != NULL) {
+        rc = rs_msg_dump(msg, 0, f->agent, RS_MSG_INFO_MAX,
+                         RS_E_INVALID_VALUE, "/agent", &msg->agent);
+    }
+
+    if (rc == RS_OK && f->displays != NULL) {
+        rc = rs_msg_dump(msg, 1, f->displays, RS_MSG_INFO_MAX,
+                         RS_E_INVALID_VALUE, "/displays", &msg->displays);
+    }
+
+    return rc;
+}
+
+
+/* accept and reject; only the latter's tables set the last two */
+
+static rs_err_e
+rs_msg_take_session(rs_msg_t *msg, rs_msg_fields_t *f, size_t len)
+{
+    (void) len;
+
+    msg->session_id = f->session_id;
+
+    if (msg->type == RS_MSG_REJECT) {
+        msg->reject = (rs_reject_e) f->reject;
+        msg->reason = rs_str(rs_reject_name(msg->reject));
+        msg->comment = f->comment;
+    }
+
+    return RS_OK;
+}
+
+
+static rs_err_e
+rs_msg_take_bye(rs_msg_t *msg, rs_msg_fields_t *f, size_t len)
+{
+    (void) len;
+
+    msg->reason = f->reason;
+
+    return RS_OK;
+}
+
+
+static rs_err_e
+rs_msg_take_nothing(rs_msg_t *msg, rs_msg_fields_t *f, size_t len)
+{
+    (void) msg;
+    (void) f;
+    (void) len;
+
+    return RS_OK;
+}
+
+
+void
+rs_msg_write_ping(rs_buf_t *b)
+{
+    rs_buf_cstr(b, "{\"type\":\"ping\"}");
+}
+
+
+void
+rs_msg_write_pong(rs_buf_t *b)
+{
+    rs_buf_cstr(b, "{\"type\":\"pong\"}");
+}
+
+
+void
+rs_msg_write_ack(rs_buf_t *b, uint64_t id)
+{
+    rs_buf_cstr(b, "{\"type\":\"ack\",\"id\":");
+    rs_buf_u64(b, id);
+    rs_buf_char(b, '}');
+}
+
+
+void
+rs_msg_write_error(rs_buf_t *b, rs_err_e rc, rs_str_t text, uint64_t id)
+{
+    rs_buf_cstr(b, "{\"type\":\"error\",\"code\":\"");
+    rs_buf_cstr(b, rs_err_code(rc));
+    rs_buf_cstr(b, "\",\"message\":");
+    rs_buf_json(b, text.len ? text : rs_str(rs_err_title(rc)));
+
+    if (id) {
+        rs_buf_cstr(b, ",\"id\":");
+        rs_buf_u64(b, id);
+    }
+
+    rs_buf_char(b, '}');
+}
+
+
+void
+rs_msg_write_goaway(rs_buf_t *b, uint64_t after_ms, uint64_t jitter_ms)
+{
+    rs_buf_cstr(b, "{\"type\":\"goaway\",\"after_ms\":");
+    rs_buf_u64(b, after_ms);
+    rs_buf_cstr(b, ",\"jitter_ms\":");
+    rs_buf_u64(b, jitter_ms);
+    rs_buf_char(b, '}');
+}
+
+
+/* ,"position":"1-2" */
+
+static void
+rs_msg_write_position(rs_buf_t *b, const rs_pos_t *position)
+{
+    char    text[RS_POS_MAX];
+    size_t  len;
+
+    len = rs_pos_format(position, text, sizeof(text));
+
+    rs_buf_cstr(b, "\"position\":\"");
+    rs_buf_put(b, text, len);
+    rs_buf_char(b, '"');
+}
+
+
+void
+rs_msg_write_resync(rs_buf_t *b, const rs_pos_t *position)
+{
+    rs_buf_cstr(b, "{\"type\":\"resync\",");
+    rs_msg_write_position(b, position);
+    rs_buf_char(b, '}');
+}
+
+
+void
+rs_msg_write_ended(rs_buf_t *b, rs_str_t reason, const rs_pos_t *position)
+{
+    rs_buf_cstr(b, "{\"type\":\"ended\",\"reason\":");
+    rs_buf_json(b, reason);
+    rs_buf_char(b, ',');
+    rs_msg_write_position(b, position);
+    rs_buf_char(b, '}');
+}
+
+
+void
+rs_msg_write_challenge(rs_buf_t *b, unsigned api_version,
+    const uint8_t nonce[32], rs_str_t host)
+{
+    char    text[RS_BASE64URL_LEN(32)];
+    size_t  len;
+
+    len = rs_base64url_encode(text, nonce, 32);
+
+    rs_buf_cstr(b, "{\"type\":\"challenge\",\"api_version\":");
+    rs_buf_u64(b, api_version);
+    rs_buf_cstr(b, ",\"nonce\":\"");
+    rs_buf_put(b, text, len);
+    rs_buf_cstr(b, "\",\"host\":");
+    rs_buf_json(b, host);
+    rs_buf_char(b, '}');
+}
+
+
+void
+rs_msg_write_revoke(rs_buf_t *b, rs_str_t session_id, rs_str_t reason)
+{
+    rs_buf_cstr(b, "{\"type\":\"revoke\",\"session_id\":");
+    rs_buf_json(b, session_id);
+    rs_buf_cstr(b, ",\"reason\":");
+    rs_buf_json(b, reason);
+    rs_buf_char(b, '}');
+}
+
+
+void
+rs_msg_write_signal(rs_buf_t *b, rs_str_t from, rs_str_t id,
+    const rs_pos_t *position, rs_str_t data)
+{
+    rs_buf_cstr(b, "{\"type\":\"signal\",\"from\":");
+    rs_buf_json(b, from);
+    rs_buf_cstr(b, ",\"id\":");
+    rs_buf_str(b, id);
+    rs_buf_char(b, ',');
+    rs_msg_write_position(b, position);
+    rs_buf_cstr(b, ",\"data\":");
+    rs_buf_str(b, data);
+    rs_buf_char(b, '}');
+}
+
+
+rs_err_e
+rs_msg_write_event(rs_buf_t *b, rs_str_t body, const rs_pos_t *position)
+{
+    if (body.len < 2 || body.data[0] != '{' || body.data[body.len - 1] != '}')
+    {
+        return RS_E_INVALID_VALUE;
+    }
+
+    rs_buf_put(b, body.data, body.len - 1);
+
+    if (body.len > 2) {
+        rs_buf_char(b, ',');
+    }
+
+    rs_msg_write_position(b, position);
+    rs_buf_char(b, '}');
+
+    return RS_OK;
+}
