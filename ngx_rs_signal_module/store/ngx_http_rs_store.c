@@ -68,6 +68,8 @@ static void ngx_http_rs_store_not_ready(ngx_http_rs_store_t *store);
 static void ngx_http_rs_store_reply(void *data, ngx_rs_reply_t *reply);
 static rs_err_e ngx_http_rs_store_status(ngx_http_rs_store_t *store,
     ngx_rs_reply_t *reply, ngx_uint_t *flags);
+static const ngx_http_rs_store_error_t *ngx_http_rs_store_error(
+    ngx_str_t *text);
 static void ngx_http_rs_store_unlink(ngx_http_rs_store_op_t *op,
     ngx_rs_reply_t *reply);
 static void ngx_http_rs_store_free(ngx_http_rs_store_op_t *op);
@@ -202,8 +204,9 @@ ngx_http_rs_store_check_reply(void *data, ngx_rs_reply_t *reply)
 {
     ngx_http_rs_store_t *store = data;
 
-    ngx_str_t   version, text;
-    ngx_uint_t  level;
+    ngx_str_t                         version, text;
+    ngx_uint_t                        level;
+    const ngx_http_rs_store_error_t  *e;
 
     if (reply == NULL || store->closing) {
         return;                      /* the link's next "up" asks again */
@@ -224,20 +227,27 @@ ngx_http_rs_store_check_reply(void *data, ngx_rs_reply_t *reply)
     level = store->told ? NGX_LOG_INFO : NGX_LOG_ERR;
     store->told = 1;
 
-    if (ngx_rs_reply_error(reply, &text)) {
-        text.len = ngx_min(text.len, NGX_HTTP_RS_STORE_ERROR_LEN);
-
-        ngx_log_error(level, store->log, 0,
-                      "rs store: the library \"rs\" cannot be used (\"%V\"), "
-                      "version " NGX_HTTP_RS_STORE_LIBRARY " is needed: load "
-                      "it with \"redis-schema/load\"", &text);
-
-    } else {
+    if (!ngx_rs_reply_error(reply, &text)) {
         ngx_log_error(level, store->log, 0,
                       "rs store: Redis holds version \"%V\" of the library "
                       "\"rs\", version " NGX_HTTP_RS_STORE_LIBRARY
                       " is needed: load it with \"redis-schema/load\"",
                       &version);
+
+    } else if ((e = ngx_http_rs_store_error(&text)) != NULL
+               && (e->flags & NGX_HTTP_RS_STORE_NO_LIBRARY))
+    {
+        ngx_log_error(level, store->log, 0,
+                      "rs store: Redis has no library \"rs\", version "
+                      NGX_HTTP_RS_STORE_LIBRARY " is needed: load it with "
+                      "\"redis-schema/load\"");
+
+    } else {
+        text.len = ngx_min(text.len, NGX_HTTP_RS_STORE_ERROR_LEN);
+
+        ngx_log_error(level, store->log, 0,
+                      "rs store: the version of the library \"rs\" cannot "
+                      "be read: \"%V\"", &text);
     }
 
     ngx_add_timer(&store->check, NGX_HTTP_RS_STORE_CHECK);
@@ -354,16 +364,11 @@ ngx_http_rs_store_status(ngx_http_rs_store_t *store, ngx_rs_reply_t *reply,
     }
 
     rc = RS_E_INTERNAL;
+    e = ngx_http_rs_store_error(&text);
 
-    for (e = ngx_http_rs_store_errors; e->prefix.len; e++) {
-
-        if (text.len >= e->prefix.len
-            && ngx_memcmp(text.data, e->prefix.data, e->prefix.len) == 0)
-        {
-            rc = RS_E_UNAVAILABLE;
-            *flags = e->flags;
-            break;
-        }
+    if (e) {
+        rc = RS_E_UNAVAILABLE;
+        *flags = e->flags;
     }
 
     level = (store->logged == ngx_time()) ? NGX_LOG_INFO : NGX_LOG_ERR;
@@ -375,6 +380,26 @@ ngx_http_rs_store_status(ngx_http_rs_store_t *store, ngx_rs_reply_t *reply,
                   "rs store: a call ended with \"%V\"", &text);
 
     return rc;
+}
+
+
+/* NULL: an error that does not pass by itself */
+
+static const ngx_http_rs_store_error_t *
+ngx_http_rs_store_error(ngx_str_t *text)
+{
+    const ngx_http_rs_store_error_t  *e;
+
+    for (e = ngx_http_rs_store_errors; e->prefix.len; e++) {
+
+        if (text->len >= e->prefix.len
+            && ngx_memcmp(text->data, e->prefix.data, e->prefix.len) == 0)
+        {
+            return e;
+        }
+    }
+
+    return NULL;
 }
 
 

@@ -31,9 +31,14 @@ typedef int     ngx_rs_redis_elements_t;
 #endif
 
 
+/*
+ * A reply above these takes the link down, so they are far above what the
+ * library gives: the largest is a session's whole log.
+ */
+
 #define NGX_RS_REDIS_BULK_MAX      (1024 * 1024)       /* bytes of a string */
 #define NGX_RS_REDIS_REPLY_MAX     (32 * 1024 * 1024)  /* bytes of a reply */
-#define NGX_RS_REDIS_ELEMENTS_MAX  65536               /* of one array */
+#define NGX_RS_REDIS_ELEMENTS_MAX  (1024 * 1024)       /* of one array */
 #define NGX_RS_REDIS_OUT_MAX       (16 * 1024 * 1024)  /* bytes not sent yet */
 
 
