@@ -24,7 +24,7 @@
 
 static ngx_int_t ngx_http_rs_handler(ngx_http_request_t *r);
 
-static void ngx_http_rs_store_state(void *data, ngx_uint_t up);
+static void ngx_http_rs_store_up(void *data, ngx_uint_t up);
 static void ngx_http_rs_bus_env(ngx_http_rs_main_conf_t *rmcf,
     rs_env_t *env);
 static ngx_int_t ngx_http_rs_init_process(ngx_cycle_t *cycle);
@@ -381,7 +381,7 @@ ngx_http_rs_handler(ngx_http_request_t *r)
 
 
 static void
-ngx_http_rs_store_state(void *data, ngx_uint_t up)
+ngx_http_rs_store_up(void *data, ngx_uint_t up)
 {
     ngx_http_rs_main_conf_t *rmcf = data;
 
@@ -455,7 +455,7 @@ ngx_http_rs_init_process(ngx_cycle_t *cycle)
     /* last, for they call up into the above */
 
     rmcf->store = ngx_http_rs_store_create(rmcf, log,
-                                           ngx_http_rs_store_state, rmcf);
+                                           ngx_http_rs_store_up, rmcf);
     rmcf->bus = ngx_http_rs_bus_create(rmcf, log, ngx_http_rs_bus_env,
                                        ngx_http_rs_session_catch_up);
 
