@@ -105,19 +105,23 @@ def connect(args):
     return client
 
 
+def _refused(e):
+    return (f"Redis refuses the user or password: {e}; see --user and "
+            "--password-file")
+
+
 def call(client, *command):
     """One command; what Redis refuses becomes an AdminError."""
 
     try:
         return client.execute_command(*command)
 
-    except redis.exceptions.AuthenticationError as e:
-        raise AdminError(f"Redis refuses the user or password: {e}; see "
-                         "--user and --password-file") from None
-
     except redis.exceptions.NoPermissionError as e:
         raise AdminError(f"the Redis user may not do this: {e}; rs-deploy "
                          "of redis-schema/acl may") from None
+
+    except redis.exceptions.AuthenticationError as e:
+        raise AdminError(_refused(e)) from None
 
     except redis.exceptions.ConnectionError as e:
         raise AdminError(f"Redis cannot be reached: {e}") from None
@@ -129,6 +133,9 @@ def call(client, *command):
         if "Function not found" in str(e):
             raise AdminError("the function library is not loaded: "
                              "run redis-schema/load first") from None
+
+        if str(e).startswith(("WRONGPASS", "NOAUTH")):
+            raise AdminError(_refused(e)) from None
 
         raise AdminError(f"Redis: {e}") from None
 

@@ -1,0 +1,170 @@
+#!/usr/bin/perl
+
+# Copyright (C) rs-gateway contributors
+
+# The ACL users can do what they are for, and nothing else.
+
+use strict;
+use warnings;
+
+use FindBin;
+use Test::More;
+
+use lib "$FindBin::Bin/lib", "$FindBin::Bin/../../t/lib";
+
+use RS::Scenario;
+use RS::Schema;
+use RS::Util qw(top read_file random_id);
+
+my $s = RS::Schema->new(user => 'rs-gateway');
+my $redis = $s->redis();
+my $lib = read_file(top('redis-schema', 'lib', 'rs.lua'));
+my $w = 'rs:w:n1.0.00000000000000aa';
+my %link = map { $_ => $s->connect($_) } qw(rs-gateway rs-plugin rs-deploy);
+
+
+sub denied {
+    my ($user, @command) = @_;
+    my $name = "$user: no " . CORE::join(' ', map { length > 60 ? '...' : $_ } @command);
+
+    eval { $link{$user}->call(@command); 1 } and return fail($name);
+
+    return like($@, qr/NOPERM|user executing the script can't access/, $name);
+}
+
+
+sub allowed {
+    my ($user, @command) = @_;
+    my $r = eval { $link{$user}->call(@command) };
+
+    is($@, '', "$user: $command[0] " . ($command[1] // ''));
+
+    return $r;
+}
+
+
+# the gateway lives a whole life
+
+RS::Scenario::run($s);
+$s->check_catalogue();
+
+my %called = $s->{catalogue}->called();
+my @mine = grep { !/^rs_key_/ } $lib =~ /^register\('(\w+)'/gm;
+
+is_deeply([grep { !$called{$_} } @mine], [], 'it has called each function');
+
+my $dev = $s->device(online => "n1.0.00000000000000aa.1");
+my $x = $s->session($dev);
+my $ses = $s->key("ses:$x->{id}");
+my $key = $s->key($s->{key});
+
+
+# what no user may
+
+for my $user (sort keys %link) {
+    allowed($user, 'PING');
+    allowed($user, 'INFO', 'replication');
+    allowed($user, 'INFO', 'memory');
+    allowed($user, 'CLIENT', 'SETNAME', 'x');
+    allowed($user, 'HELLO', '2');
+    allowed($user, 'SELECT', '0');
+
+    denied($user, @$_) for
+        ['FLUSHALL'], ['FLUSHDB'], ['KEYS', '*'], ['SCAN', '0'],
+        ['CONFIG', 'GET', '*'], ['CONFIG', 'SET', 'maxmemory', '1'],
+        ['SHUTDOWN'], ['MONITOR'],
+        ['ACL', 'LIST'], ['ACL', 'SETUSER', 'x'], ['CLIENT', 'KILL', 'ID', '1'],
+        ['CLIENT', 'LIST'], ['EVAL', 'return 1', '0'], ['SCRIPT', 'FLUSH'],
+        ['FUNCTION', 'FLUSH'], ['FUNCTION', 'DELETE', 'rs'],
+        ['REPLICAOF', 'NO', 'ONE'], ['SAVE'], ['DUMP', $ses],
+        ['RENAME', $ses, "$ses."], ['RANDOMKEY'], ['DBSIZE'],
+        ['GET', 'other'], ['SET', 'other', '1'], ['DEL', 'other'],
+        ['HGETALL', 'other'], ['SET', $ses, '1'],
+        ['PUBLISH', 'other', 'x'], ['SUBSCRIBE', 'other'],
+        ['PSUBSCRIBE', '*'], ['SPUBLISH', $w, 'x'];
+}
+
+# the gateway: keys of its own kinds, API keys for reading
+
+allowed('rs-gateway', 'SUBSCRIBE', $w);
+$link{'rs-gateway'} = $s->connect('rs-gateway');
+
+denied('rs-gateway', @$_) for
+    ['FCALL', 'rs_key_put', 1, $key, 'key_x', 'x', '*'],
+    ['FCALL', 'rs_key_delete', 1, $key],
+    ['FCALL_RO', 'rs_key_list', 1, $s->key('keys')],
+    ['FCALL', 'rs_append', 3, 'a', 'b', 'c', '', '', '1', '', '', '', '1'],
+    ['FCALL', 'foreign', 1, $ses], ['FCALL_RO', 'foreign', 1, $ses],
+    ['HSET', $key, 'scopes', '*'], ['HDEL', $key, 'id'], ['DEL', $key],
+    ['EXPIRE', $key, '1'], ['HGETALL', $s->key('keys')],
+    ['HSET', $s->key('keys'), 'x', 'y'], ['HSET', 'rs:{default}:other', 'a', 'b'],
+    ['DEL', 'rs:{default}:other'], ['DEL', 'session:1'],
+    ['ZADD', 'rs:{w}:other', '1', 'x'], ['FUNCTION', 'LOAD', 'REPLACE', $lib],
+    ['FUNCTION', 'LIST'], ['PSUBSCRIBE', 'rs:w:*'];
+
+# a function of the library is no way round: what it does is checked as the
+# caller's
+
+denied('rs-gateway', 'FCALL', 'rs_device_unlink', 1, $key, 'x');
+is($redis->call('TYPE', $key), 'hash', 'the API key is as it was');
+
+
+# the plugin: reads sessions, hears what workers are told
+
+allowed('rs-plugin', 'SUBSCRIBE', $w);
+$link{'rs-plugin'} = $s->connect('rs-plugin');
+allowed('rs-plugin', 'PSUBSCRIBE', 'rs:w:*');
+$link{'rs-plugin'} = $s->connect('rs-plugin');
+
+is(allowed('rs-plugin', 'FCALL_RO', 'rs_version', 0)->[0], 'ok', 'version');
+is(allowed('rs-plugin', 'FCALL_RO', 'rs_session_get', 3, $ses, $ses,
+           $s->key("par:$x->{id}"), '')->[0], 'ok', 'a session');
+is(allowed('rs-plugin', 'FCALL_RO', 'rs_range', 2, $ses,
+           $s->key("log:$x->{id}"), '0-0', 10)->[0], 'ok', 'its log');
+
+denied('rs-plugin', @$_) for
+    ['PUBLISH', $w, 'x'], ['HSET', $ses, 'state', 'ended'], ['DEL', $ses],
+    ['HGETALL', $key], ['HGETALL', $s->key("mem:$x->{id}")],
+    ['HGETALL', $s->key("tkt:$x->{tickets}[0]")],
+    ['FCALL', 'rs_device_unlink', 1, $s->key("dses:$dev"), $x->{id}],
+    ['FCALL_RO', 'rs_auth', 1, $key, 'ice'],
+    ['FUNCTION', 'LOAD', 'REPLACE', $lib];
+
+
+# deploy: the library and API keys
+
+is(allowed('rs-deploy', 'FUNCTION', 'LOAD', 'REPLACE', $lib), 'rs', 'loads');
+is(allowed('rs-deploy', 'FCALL', 'rs_version', 0)->[0], 'ok', 'version');
+
+my @new = ($s->key('key:' . RS::Schema::hash()), $s->key('keys'));
+
+is(allowed('rs-deploy', 'FCALL', 'rs_key_put', 2, @new, random_id('key_'),
+           'x', '*')->[0], 'ok', 'makes a key');
+is(allowed('rs-deploy', 'FCALL_RO', 'rs_key_list', 1, $new[1])->[0], 'ok',
+   'lists keys');
+is(allowed('rs-deploy', 'FCALL_RO', 'rs_key_get', 1, $new[0])->[0], 'ok',
+   'reads one');
+is(allowed('rs-deploy', 'FCALL', 'rs_key_delete', 2, @new)->[0], 'ok',
+   'deletes it');
+
+denied('rs-deploy', @$_) for
+    ['HGETALL', $ses], ['DEL', $ses], ['PUBLISH', $w, 'x'],
+    ['SUBSCRIBE', $w], ['HSET', $s->key("dev:$dev"), 'owner', ''],
+    ['FCALL', 'rs_device_unlink', 1, $s->key("dses:$dev"), $x->{id}],
+    ['FCALL_RO', 'rs_session_get', 3, $key, $ses, $ses, ''];
+
+
+# the templates: hashes only, nothing open
+
+for my $path (glob(top('redis-schema', 'acl', '*.acl'))) {
+    my ($name) = $path =~ m{([^/]+)\.acl$};
+    my @users = grep { /^user / } split /\n/, read_file($path);
+
+    is(scalar @users, 1, "$name: one user");
+    like($users[0], qr/^user rs-\Q$name\E on #\@rs-\Q$name\E\@ -\@all resetchannels /,
+         "$name: starts from nothing, its password is to be filled in");
+    unlike($users[0], qr/nopass|allkeys|allchannels|~\*(?:\s|$)|&\*|\+@|>/,
+           "$name: nothing is open");
+}
+
+done_testing();

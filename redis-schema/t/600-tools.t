@@ -1,0 +1,250 @@
+#!/usr/bin/perl
+
+# Copyright (C) rs-gateway contributors
+
+# The administrator's tools: load, rs-key, make-acl; and a Redis that runs
+# with what make-acl made.
+
+use strict;
+use warnings;
+
+use Digest::SHA qw(sha256_hex);
+use FindBin;
+use IPC::Open3 qw(open3);
+use Symbol qw(gensym);
+use Test::More;
+
+use lib "$FindBin::Bin/lib", "$FindBin::Bin/../../t/lib";
+
+use RS::Redis;
+use RS::Util qw(top tempdir read_file write_file spawn wait_until);
+
+my $load = top('redis-schema', 'load');
+my $make_acl = top('redis-schema', 'acl', 'make-acl');
+my $rs_key = top('util', 'rs-key');
+my $dir = tempdir();
+my $password = 'p' x 40;
+
+
+# Exit code, stdout, stderr.
+
+sub run {
+    my ($opt, @argv) = @_;
+    local %ENV = (%ENV, %{ $opt->{env} // {} });
+    my $pid = open3(my $in, my $out, my $err = gensym(), @argv);
+
+    print {$in} $opt->{stdin} // '';
+    close $in;
+
+    my ($o, $e) = map { local $/; readline($_) // '' } $out, $err;
+
+    waitpid($pid, 0);
+
+    return ($? >> 8, $o, $e);
+}
+
+
+sub ok_run {
+    my ($name, @argv) = @_;
+    my ($code, $out, $err) = run({}, @argv);
+
+    is($code, 0, $name) or diag($err);
+
+    return ($out, $err);
+}
+
+
+sub no_run {
+    my ($name, $want, $re, @argv) = @_;
+    my ($code, $out, $err) = run(ref $argv[0] ? shift @argv : {}, @argv);
+
+    is($code, $want, $name);
+    like($err, $re, "$name: says so");
+    unlike($err, qr/Traceback/, "$name: as a message");
+    is($out, '', "$name: nothing on stdout");
+
+    return;
+}
+
+
+# make-acl
+
+mkdir "$dir/pw" or die $!;
+my @acl = ($make_acl, '--passwords', "$dir/pw", '--output', "$dir/users.acl");
+
+no_run('make-acl: no passwords', 1, qr/no file named .*rs-gateway/, @acl);
+is(-e "$dir/users.acl", undef, 'nothing is written');
+write_file("$dir/pw/rs-gateway", "short\n");
+no_run('make-acl: a short password', 1, qr/5 characters; 20 are wanted/, @acl);
+write_file("$dir/pw/$_", "$password-$_\n", 0600)
+    for qw(rs-gateway rs-plugin rs-deploy);
+ok_run('make-acl', @acl);
+
+my $acl = read_file("$dir/users.acl");
+
+is(sprintf('%o', (stat "$dir/users.acl")[2] & 07777), '600', 'for Redis alone');
+unlike($acl, qr/\Q$password\E|\@rs-/, 'no password in it, nothing left to fill');
+like($acl, qr/^user default off /, 'the user default is off');
+is_deeply([$acl =~ /^user (\S+)/gm],
+          [qw(default rs-deploy rs-gateway rs-plugin)], 'the users');
+no_run('make-acl: cannot write', 1, qr/No such file/, @acl[0 .. 2], '--output',
+       "$dir/no/users.acl");
+no_run('make-acl: wrong usage', 2, qr/usage/, $make_acl);
+ok_run('make-acl: once more, with a user default', @acl, '--keep-default');
+unlike(read_file("$dir/users.acl"), qr/^user default/m, 'which is left alone');
+ok_run('make-acl: help', $make_acl, '--help');
+ok_run('make-acl: and as it was', @acl);
+
+
+# a Redis with these users
+
+my $sock = "$dir/redis.sock";
+my $proc = spawn('redis', ['redis-server', '--port', 0, '--unixsocket', $sock,
+                           '--dir', $dir, '--save', '', '--aclfile',
+                           "$dir/users.acl"], log => "$dir/log");
+my $client = bless { socket => $sock }, 'RS::Redis';
+
+wait_until { -S $sock && eval { $client->_connect(); 1 } } 10, 'redis-server';
+
+eval { $client->call('PING') };
+like($@, qr/NOAUTH/, 'who does not say who it is may nothing');
+
+my @at = ('--socket', $sock, '--password-file', "$dir/pw/rs-deploy");
+
+
+# load
+
+no_run('rs-key: library not loaded', 1, qr/run redis-schema\/load first/,
+       $rs_key, 'list', @at);
+is((ok_run('load', $load, @at))[0], "rs: version 1 is loaded\n", 'loaded');
+ok_run('load again', $load, @at);
+no_run('load: not allowed', 1, qr/rs-deploy .* may/, $load, '--socket', $sock,
+       '--user', 'rs-gateway', '--password-file', "$dir/pw/rs-gateway");
+no_run('load: no such file', 1, qr/No such file/, $load, @at, '--library',
+       "$dir/none");
+write_file("$dir/bad.lua", "#!lua name=rs\nthis is not lua");
+no_run('load: bad library', 1, qr/Redis: .*compiling/, $load, @at,
+       '--library', "$dir/bad.lua");
+ok_run('the good one is there still', $rs_key, 'list', @at);
+ok_run('load: help', $load, '--help');
+
+my $v2 = read_file(top('redis-schema', 'lib', 'rs.lua'));
+
+$v2 =~ s/^local VERSION = 1$/local VERSION = 2/m or die;
+write_file("$dir/v2.lua", $v2);
+no_run('load: another version', 1, qr/is version 2, this tool goes with 1/,
+       $load, @at, '--library', "$dir/v2.lua");
+no_run('rs-key: another version', 1, qr/is version 2/, $rs_key, 'list', @at);
+ok_run('load', $load, @at);
+
+
+# rs-key create
+
+my ($out, $err) = ok_run('create', $rs_key, 'create', '--name', "B\xc3\xbcro 1",
+                         '--scopes', 'ice,devices:read ice', @at);
+
+like($out, qr/\Arsk_default_[a-z2-7]{52}\n\z/, 'prints the key');
+like($err, qr/^(key_[a-z2-7]{26}) of tenant default, scopes: ice devices:read;/,
+     'and tells its id');
+my ($id) = $err =~ /^(key_\w+)/;
+chomp(my $key = $out);
+
+$client->call('AUTH', 'rs-deploy', "$password-rs-deploy");
+
+my $hash = sha256_hex($key);
+
+is_deeply($client->call('FCALL_RO', 'rs_key_get', 1,
+                        "rs:{default}:key:$hash")->[1],
+          ['id', $id, 'name', "B\xc3\xbcro 1", 'scopes', 'ice devices:read',
+           'created_at', $client->call('HGET', "rs:{default}:key:$hash",
+                                       'created_at')],
+          'Redis has it by its hash');
+
+my ($second) = ok_run('create for another tenant', $rs_key, 'create',
+                      '--name', 'x', '--tenant', 't-2', @at);
+
+like($second, qr/\Arsk_t-2_/, 'is that one\'s');
+
+# list
+
+($out) = ok_run('list', $rs_key, 'list', @at);
+like($out, qr/\A\Q$id\E\t\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\tice,devices:read\tB\xc3\xbcro 1\n\z/,
+     'one line of this tenant');
+unlike($out, qr/\Q$hash\E|rsk_/, 'no key, no hash');
+is((ok_run('list of nobody', $rs_key, 'list', '--tenant', 'nobody', @at))[0],
+   '', 'is empty');
+
+# delete
+
+no_run('delete: unknown id', 1, qr/has no key key_a/, $rs_key, 'delete',
+       'key_' . 'a' x 26, @at);
+no_run('delete: of another tenant', 1, qr/has no key/, $rs_key, 'delete', $id,
+       '--tenant', 't-2', @at);
+ok_run('delete by id', $rs_key, 'delete', $id, @at);
+is((ok_run('list', $rs_key, 'list', @at))[0], '', 'is gone');
+write_file("$dir/key", $second);
+ok_run('delete by the key', $rs_key, 'delete', '--key-file', "$dir/key", @at);
+no_run('delete: again', 1, qr/tenant t-2 has not this key/, $rs_key, 'delete',
+       '--key-file', "$dir/key", @at);
+is((run({ stdin => $second }, $rs_key, 'delete', '--key-file', '-', @at))[0],
+   1, 'from stdin');
+no_run('delete: no key in the file', 1, qr/is no API key/, $rs_key, 'delete',
+       '--key-file', "$dir/pw/rs-deploy", @at);
+no_run('delete: no such file', 1, qr/No such file/, $rs_key, 'delete',
+       '--key-file', "$dir/none", @at);
+is_deeply($client->call('HGETALL', "rs:{default}:key:$hash"), [],
+          'nothing is left');
+
+
+# wrong usage
+
+for my $case (
+    [qr/required: --name/, 'create'],
+    [qr/'sessions' is no scope/, 'create', '--name', 'x', '--scopes', 'sessions'],
+    [qr/'' is no scope/, 'create', '--name', 'x', '--scopes', ''],
+    [qr/a tenant is 1 to 32/, 'list', '--tenant', 'A{b}'],
+    [qr/a name is 1 to 128/, 'create', '--name', 'x' x 129],
+    [qr/a name is 1 to 128/, 'create', '--name', "a\nb"],
+    [qr/not a key id/, 'delete', 'x'],
+    [qr/one of the arguments/, 'delete'],
+    [qr/invalid choice/, 'nothing'],
+    [qr/required: command/])
+{
+    my ($re, @argv) = @$case;
+
+    no_run("rs-key " . CORE::join(' ', map { substr($_, 0, 20) =~ s/\n/ /r } @argv),
+           2, $re, $rs_key, @argv);
+}
+
+ok_run("rs-key $_ --help", $rs_key, $_, '--help') for qw(create list delete);
+
+
+# where and as whom
+
+write_file("$dir/empty", "\n");
+
+for my $case (
+    [qr/first line is empty/, '--socket', $sock, '--password-file', "$dir/empty"],
+    [qr/No such file/, '--socket', $sock, '--password-file', "$dir/none"],
+    [qr/refuses the user or password/, '--socket', $sock, '--password-file',
+     "$dir/pw/rs-gateway"],
+    [qr/refuses the user or password/, '--socket', $sock],
+    [qr/cannot be reached/, '--socket', "$dir/none"],
+    [qr/cannot be reached/, '--redis', "unix:$dir/none"],
+    [qr/not redis:/, '--redis', 'redis://localhost:x/0'],
+    [qr/not redis:/, '--redis', 'http://localhost/0'],
+    [qr/no user or password in the URL/, '--redis', 'redis://:pw@localhost/0'])
+{
+    my ($re, @argv) = @$case;
+
+    no_run("rs-key list @argv[0, 1]" =~ s/\Q$dir\E/.../gr, 1, $re, $rs_key,
+           'list', @argv);
+}
+
+is((run({ env => { RS_REDIS => "unix:$sock",
+                   RS_REDIS_PASSWORD => "$password-rs-deploy" } },
+        $rs_key, 'list'))[0], 0, 'by the environment');
+
+$proc->stop();
+
+done_testing();
