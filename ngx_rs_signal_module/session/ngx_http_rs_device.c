@@ -1,0 +1,991 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ *
+ * Control channels of devices on this worker.
+ *
+ *   challenged  the nonce was sent; the only message taken is `hello`
+ *   checking    the store is asked for the key, then told of the address
+ *   live        `welcome` was sent
+ *
+ * The address is written to the device's record by rs_device_online before
+ * the welcome, so an invitation may come between the two: it is looked up
+ * like any other, and since one link answers in order, its `invite` follows
+ * the welcome.
+ *
+ * What a stranger can learn is nothing: an unknown device, a foreign tenant
+ * and a wrong signature have one answer.
+ */
+
+
+#include "ngx_http_rs_session_log.h"
+#include "rs_devkey.h"
+#include "rs_msg.h"
+
+#include <openssl/crypto.h>
+#include <openssl/rand.h>
+
+
+#define NGX_HTTP_RS_DEVICE_POOL       1024
+
+#define NGX_HTTP_RS_INVITES_MAX       64    /* under way, of one device */
+
+#define NGX_HTTP_RS_ANNOUNCE_BATCH    100
+#define NGX_HTTP_RS_ANNOUNCE_TICK     20    /* ms */
+
+#define NGX_HTTP_RS_DEVICES_OWED      16384 /* gone, the store not told */
+
+#define NGX_HTTP_RS_DEVICE_REFUSED                                           \
+    "the device is not known here or the signature does not match its key"
+
+
+typedef enum {
+    NGX_HTTP_RS_DEVICE_CHALLENGED = 0,
+    NGX_HTTP_RS_DEVICE_CHECKING,
+    NGX_HTTP_RS_DEVICE_LIVE
+} ngx_http_rs_device_state_e;
+
+
+struct ngx_http_rs_devices_s {
+    ngx_http_rs_main_conf_t     *rmcf;
+    ngx_log_t                   *log;
+
+    ngx_queue_t                  live;
+    ngx_queue_t                  announce;    /* the store is to be told */
+    ngx_uint_t                   nowed;       /* in both, without a socket */
+    ngx_event_t                  tick;
+};
+
+
+/*
+ * One control channel.  refs counts the socket and each operation of the
+ * store under way; whoever drops the last one frees it.
+ */
+
+typedef struct {
+    ngx_pool_t                  *pool;
+    ngx_http_rs_devices_t       *devices;
+    ngx_http_rs_conn_t          *rc;          /* NULL: the socket is gone */
+    ngx_uint_t                   refs;
+
+    ngx_queue_t                  queue;       /* in live or announce */
+    ngx_http_rs_device_state_e   state;
+
+    ngx_str_t                    host;
+    ngx_str_t                    tenant;
+    ngx_str_t                    id;
+    ngx_str_t                    name;
+    ngx_str_t                    address;
+    ngx_str_t                    agent;       /* JSON */
+    time_t                       ticket_ttl;
+
+    rs_bucket_t                  messages;
+    ngx_uint_t                   invites;     /* under way */
+
+    u_char                       nonce[RS_DEVKEY_NONCE_LEN];
+    u_char                       signature[RS_DEVKEY_SIGNATURE_LEN];
+
+    unsigned                     known:1;     /* its address is in the store */
+    unsigned                     bye:1;
+} ngx_http_rs_dev_t;
+
+
+typedef struct {
+    ngx_http_rs_dev_t           *dev;
+    ngx_str_t                    session_id;
+    u_char                       session_data[RS_ID_LEN];
+    char                         secret[RS_ID_SECRET_LEN];
+} ngx_http_rs_invite_t;
+
+
+static void ngx_http_rs_device_message(ngx_http_rs_conn_t *rc, u_char *data,
+    size_t len);
+static void ngx_http_rs_device_act(ngx_http_rs_dev_t *dev, rs_msg_t *msg);
+static void ngx_http_rs_device_closed(ngx_http_rs_conn_t *rc, rs_err_e code);
+
+static ngx_int_t ngx_http_rs_device_challenge(ngx_http_rs_dev_t *dev);
+static void ngx_http_rs_device_hello(ngx_http_rs_dev_t *dev, rs_msg_t *msg);
+static void ngx_http_rs_device_found(void *data, rs_err_e code,
+    ngx_rs_reply_t *reply);
+static void ngx_http_rs_device_refuse(ngx_http_rs_dev_t *dev, rs_err_e code);
+static ngx_int_t ngx_http_rs_device_go_online(ngx_http_rs_dev_t *dev);
+static void ngx_http_rs_device_online(void *data, rs_err_e code,
+    ngx_rs_reply_t *reply);
+static ngx_int_t ngx_http_rs_device_welcome(ngx_http_rs_dev_t *dev,
+    int64_t epoch);
+static void ngx_http_rs_device_go_offline(ngx_http_rs_dev_t *dev);
+static void ngx_http_rs_device_offline(void *data, rs_err_e code,
+    ngx_rs_reply_t *reply);
+static void ngx_http_rs_device_owe(ngx_http_rs_dev_t *dev);
+
+static void ngx_http_rs_device_invite(ngx_http_rs_dev_t *dev,
+    ngx_str_t *session_id);
+static void ngx_http_rs_device_invited(void *data, rs_err_e code,
+    ngx_rs_reply_t *reply);
+static void ngx_http_rs_device_send_invite(ngx_http_rs_dev_t *dev,
+    ngx_http_rs_invite_t *inv, ngx_rs_reply_t *reply);
+static void ngx_http_rs_device_reject(ngx_http_rs_dev_t *dev, rs_msg_t *msg);
+static void ngx_http_rs_device_rejected(void *data, rs_err_e code,
+    ngx_rs_reply_t *reply);
+static void ngx_http_rs_device_revoke(ngx_http_rs_dev_t *dev, rs_env_t *env);
+
+static void ngx_http_rs_device_tick(ngx_event_t *ev);
+static void ngx_http_rs_device_unref(ngx_http_rs_dev_t *dev);
+
+
+static const ngx_http_rs_conn_handlers_t  ngx_http_rs_device_handlers = {
+    ngx_http_rs_device_message,
+    ngx_http_rs_device_closed
+};
+
+
+ngx_http_rs_devices_t *
+ngx_http_rs_devices_create(ngx_http_rs_main_conf_t *rmcf, ngx_log_t *log)
+{
+    ngx_http_rs_devices_t  *devices;
+
+    devices = ngx_pcalloc(ngx_cycle->pool, sizeof(ngx_http_rs_devices_t));
+    if (devices == NULL) {
+        return NULL;
+    }
+
+    devices->rmcf = rmcf;
+    devices->log = log;
+
+    ngx_queue_init(&devices->live);
+    ngx_queue_init(&devices->announce);
+
+    devices->tick.handler = ngx_http_rs_device_tick;
+    devices->tick.data = devices;
+    devices->tick.log = log;
+    devices->tick.cancelable = 1;
+
+    return devices;
+}
+
+
+ngx_int_t
+ngx_http_rs_device_start(ngx_http_request_t *r)
+{
+    ngx_pool_t               *pool;
+    ngx_http_rs_dev_t        *dev;
+    ngx_http_rs_conn_t       *rc;
+    ngx_http_rs_loc_conf_t   *rlcf;
+    ngx_http_rs_main_conf_t  *rmcf;
+
+    rmcf = ngx_http_get_module_main_conf(r, ngx_http_rs_signal_module);
+    rlcf = ngx_http_get_module_loc_conf(r, ngx_http_rs_signal_module);
+
+    pool = ngx_create_pool(NGX_HTTP_RS_DEVICE_POOL, rmcf->devices->log);
+    if (pool == NULL) {
+        return NGX_ERROR;
+    }
+
+    dev = ngx_pcalloc(pool, sizeof(ngx_http_rs_dev_t));
+    if (dev == NULL) {
+        ngx_destroy_pool(pool);
+        return NGX_ERROR;
+    }
+
+    dev->pool = pool;
+    dev->devices = rmcf->devices;
+    dev->ticket_ttl = rlcf->ticket_ttl;
+
+    rs_bucket_init(&dev->messages, rlcf->message_rate, rlcf->message_burst,
+                   ngx_current_msec);
+
+    if (ngx_http_rs_session_copy(pool, &dev->host,
+                                 ngx_http_rs_slice(&r->headers_in.server))
+        != NGX_OK
+        || RAND_bytes(dev->nonce, sizeof(dev->nonce)) != 1)
+    {
+        ngx_destroy_pool(pool);
+        return NGX_ERROR;
+    }
+
+    rc = ngx_http_rs_conn_create(r, &ngx_http_rs_device_handlers, dev);
+    if (rc == NULL) {
+        ngx_destroy_pool(pool);
+        return NGX_ERROR;
+    }
+
+    /* from here on the close handler ends dev */
+
+    dev->rc = rc;
+    dev->refs = 1;
+    ngx_queue_insert_tail(&dev->devices->live, &dev->queue);
+
+    if (ngx_http_rs_session_copy(pool, &dev->address,
+                                 ngx_http_rs_slice(&rc->address))
+        != NGX_OK
+        || ngx_http_rs_device_challenge(dev) != NGX_OK)
+    {
+        ngx_http_rs_conn_close(rc, RS_E_INTERNAL, NULL);
+        return NGX_DONE;
+    }
+
+    ngx_http_rs_conn_deadline(rc, rlcf->hello_timeout);
+
+    return NGX_DONE;
+}
+
+
+static ngx_int_t
+ngx_http_rs_device_challenge(ngx_http_rs_dev_t *dev)
+{
+    rs_buf_t  b;
+    u_char    buf[RS_MSG_WRITE_MAX + 6 * RS_DEVKEY_HOST_MAX];
+
+    rs_buf_init(&b, buf, sizeof(buf));
+    rs_msg_write_challenge(&b, NGX_HTTP_RS_API_VERSION, dev->nonce,
+                           ngx_http_rs_slice(&dev->host));
+    if (b.overflow) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_rs_conn_send(dev->rc, b.data, b.len);
+}
+
+
+static void
+ngx_http_rs_device_message(ngx_http_rs_conn_t *rc, u_char *data, size_t len)
+{
+    ngx_http_rs_dev_t *dev = rc->data;
+
+    rs_err_e  code;
+    rs_msg_t  msg;
+
+    if (dev->bye) {
+        return;
+    }
+
+    if (!rs_bucket_take(&dev->messages, 1, ngx_current_msec)) {
+        ngx_log_error(NGX_LOG_INFO, rc->log, 0,
+                      "rs device %V sends too many messages", &dev->id);
+        ngx_http_rs_conn_close(rc, RS_E_RATE_LIMITED, NULL);
+        return;
+    }
+
+    code = rs_msg_parse(&msg, RS_CHANNEL_AGENT, data, len);
+
+    if (code != RS_OK) {
+        ngx_log_error(NGX_LOG_INFO, rc->log, 0,
+                      "rs device message of %V is refused: %s, %s",
+                      &dev->id, rs_err_code(code), msg.error.text);
+
+        if (rs_err_ws_close(code)) {
+            ngx_http_rs_conn_close(rc, code, msg.error.text);
+            return;
+        }
+
+        ngx_http_rs_conn_error(rc, code, msg.error.text, 0);
+
+        if (dev->state != NGX_HTTP_RS_DEVICE_LIVE) {
+            /* a stranger has one try */
+            ngx_http_rs_conn_end(rc, RS_E_BEFORE_WELCOME);
+        }
+
+        return;
+    }
+
+    ngx_http_rs_device_act(dev, &msg);
+
+    rs_msg_free(&msg);
+}
+
+
+static void
+ngx_http_rs_device_act(ngx_http_rs_dev_t *dev, rs_msg_t *msg)
+{
+    rs_buf_t   b;
+    u_char     buf[RS_MSG_WRITE_MAX];
+    ngx_str_t  session_id;
+
+    if (msg->type == RS_MSG_HELLO
+        && dev->state == NGX_HTTP_RS_DEVICE_CHALLENGED)
+    {
+        ngx_http_rs_device_hello(dev, msg);
+        return;
+    }
+
+    if (dev->state != NGX_HTTP_RS_DEVICE_LIVE) {
+        ngx_http_rs_conn_close(dev->rc, RS_E_BEFORE_WELCOME, NULL);
+        return;
+    }
+
+    switch (msg->type) {
+
+    case RS_MSG_HELLO:
+        ngx_http_rs_conn_error(dev->rc, RS_E_CONFLICT,
+                               "hello was said already", 0);
+        break;
+
+    case RS_MSG_ACCEPT:
+        session_id = ngx_http_rs_str(msg->session_id);
+        ngx_log_error(NGX_LOG_INFO, dev->rc->log, 0,
+                      "rs device %V accepts %V", &dev->id, &session_id);
+        break;
+
+    case RS_MSG_REJECT:
+        ngx_http_rs_device_reject(dev, msg);
+        break;
+
+    case RS_MSG_PING:
+        rs_buf_init(&b, buf, sizeof(buf));
+        rs_msg_write_pong(&b);
+        (void) ngx_http_rs_conn_send(dev->rc, b.data, b.len);
+        break;
+
+    case RS_MSG_BYE:
+        dev->bye = 1;
+        ngx_http_rs_conn_close(dev->rc, RS_OK, NULL);
+        break;
+
+    default: /* pong: it was heard, that is all */
+        break;
+    }
+}
+
+
+static void
+ngx_http_rs_device_hello(ngx_http_rs_dev_t *dev, rs_msg_t *msg)
+{
+    ngx_http_rs_caller_t     caller;
+    ngx_http_rs_store_op_t  *op;
+
+    if (ngx_http_rs_session_copy(dev->pool, &dev->tenant, msg->tenant)
+        != NGX_OK
+        || ngx_http_rs_session_copy(dev->pool, &dev->id, msg->device_id)
+           != NGX_OK
+        || ngx_http_rs_session_copy(dev->pool, &dev->agent, msg->agent)
+           != NGX_OK)
+    {
+        ngx_http_rs_conn_close(dev->rc, RS_E_INTERNAL, NULL);
+        return;
+    }
+
+    ngx_memcpy(dev->signature, msg->signature, sizeof(dev->signature));
+
+    ngx_memzero(&caller, sizeof(ngx_http_rs_caller_t));
+    caller.tenant = dev->tenant;
+
+    op = ngx_http_rs_store_op(dev->devices->rmcf->store,
+                              ngx_http_rs_device_found, dev);
+
+    if (op == NULL
+        || ngx_http_rs_store_device_get(op, &caller, &dev->id) != NGX_OK)
+    {
+        ngx_http_rs_conn_close(dev->rc, RS_E_UNAVAILABLE, NULL);
+        return;
+    }
+
+    dev->state = NGX_HTTP_RS_DEVICE_CHECKING;
+    dev->refs++;
+}
+
+
+static void
+ngx_http_rs_device_found(void *data, rs_err_e code, ngx_rs_reply_t *reply)
+{
+    ngx_http_rs_dev_t *dev = data;
+
+    ngx_str_t        key, name;
+    ngx_rs_reply_t  *obj;
+
+    if (dev->rc == NULL || dev->rc->closing) {
+        goto done;
+    }
+
+    if (code != RS_OK) {
+        ngx_http_rs_device_refuse(dev, code);
+        goto done;
+    }
+
+    obj = ngx_rs_reply_at(reply, 1);
+    key = ngx_rs_reply_field(obj, "public_key");
+    name = ngx_rs_reply_field(obj, "name");
+
+    if (rs_devkey_verify(ngx_http_rs_slice(&key),
+                         ngx_http_rs_slice(&dev->host),
+                         ngx_http_rs_slice(&dev->tenant),
+                         ngx_http_rs_slice(&dev->id),
+                         dev->nonce, dev->signature)
+        != RS_OK)
+    {
+        ngx_http_rs_device_refuse(dev, RS_E_UNAUTHENTICATED);
+        goto done;
+    }
+
+    if (ngx_http_rs_session_copy(dev->pool, &dev->name,
+                                 ngx_http_rs_slice(&name))
+        != NGX_OK)
+    {
+        ngx_http_rs_conn_close(dev->rc, RS_E_INTERNAL, NULL);
+        goto done;
+    }
+
+    if (ngx_http_rs_device_go_online(dev) != NGX_OK) {
+        ngx_http_rs_conn_close(dev->rc, RS_E_UNAVAILABLE, NULL);
+    }
+
+done:
+
+    ngx_http_rs_device_unref(dev);
+}
+
+
+/* one answer for all that a stranger could try */
+
+static void
+ngx_http_rs_device_refuse(ngx_http_rs_dev_t *dev, rs_err_e code)
+{
+    switch (code) {
+
+    case RS_E_NOT_FOUND:
+    case RS_E_UNAUTHENTICATED:
+        ngx_log_error(NGX_LOG_INFO, dev->rc->log, 0,
+                      "rs device %V of %V is refused", &dev->id,
+                      &dev->tenant);
+
+        ngx_http_rs_conn_close(dev->rc, RS_E_UNAUTHENTICATED,
+                               NGX_HTTP_RS_DEVICE_REFUSED);
+        break;
+
+    default:
+        ngx_http_rs_conn_close(dev->rc, code, NULL);
+        break;
+    }
+}
+
+
+static ngx_int_t
+ngx_http_rs_device_go_online(ngx_http_rs_dev_t *dev)
+{
+    ngx_http_rs_store_op_t  *op;
+
+    op = ngx_http_rs_store_op(dev->devices->rmcf->store,
+                              ngx_http_rs_device_online, dev);
+
+    if (op == NULL
+        || ngx_http_rs_store_device_online(op, &dev->tenant, &dev->id,
+                                           &dev->address, &dev->agent)
+           != NGX_OK)
+    {
+        return NGX_BUSY;
+    }
+
+    /* from here on the store may have the address */
+
+    dev->known = 1;
+    dev->refs++;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_rs_device_online(void *data, rs_err_e code, ngx_rs_reply_t *reply)
+{
+    ngx_http_rs_dev_t *dev = data;
+
+    ngx_str_t        id;
+    ngx_uint_t       i, n;
+    ngx_rs_reply_t  *ids;
+
+    if (dev->rc == NULL) {
+        /* it went meanwhile: whatever the store has now must go too */
+        ngx_http_rs_device_go_offline(dev);
+        goto done;
+    }
+
+    if (dev->rc->closing) {
+        goto done;
+    }
+
+    if (code != RS_OK) {
+
+        if (dev->state != NGX_HTTP_RS_DEVICE_LIVE) {
+            ngx_http_rs_device_refuse(dev, code);
+
+        } else if (code == RS_E_NOT_FOUND) {
+            ngx_http_rs_conn_close(dev->rc, RS_E_DEVICE_REMOVED, NULL);
+        }
+
+        /* a live one is announced again when the store is back */
+
+        goto done;
+    }
+
+    if (dev->state != NGX_HTTP_RS_DEVICE_LIVE
+        && ngx_http_rs_device_welcome(dev, ngx_rs_reply_int(reply, 1))
+           != NGX_OK)
+    {
+        goto done;
+    }
+
+    ids = ngx_rs_reply_at(reply, 2);
+    n = ngx_rs_reply_count(ids);
+
+    for (i = 0; i < n; i++) {
+        id = ngx_rs_reply_str(ids, i);
+        ngx_http_rs_device_invite(dev, &id);
+    }
+
+done:
+
+    ngx_http_rs_device_unref(dev);
+}
+
+
+static ngx_int_t
+ngx_http_rs_device_welcome(ngx_http_rs_dev_t *dev, int64_t epoch)
+{
+    dev->state = NGX_HTTP_RS_DEVICE_LIVE;
+
+    ngx_http_rs_conn_deadline(dev->rc, 0);
+
+    ngx_log_error(NGX_LOG_INFO, dev->rc->log, 0,
+                  "rs device %V of %V is online, epoch %L", &dev->id,
+                  &dev->tenant, epoch);
+
+    return ngx_http_rs_conn_send_json(dev->rc,
+               json_pack("{sssis{ss%ss%}sIsi}", "type", "welcome",
+                         "api_version", NGX_HTTP_RS_API_VERSION,
+                         "device", "id", dev->id.data, dev->id.len,
+                         "name", dev->name.data, dev->name.len,
+                         "epoch", (json_int_t) epoch,
+                         "ping_s", ngx_http_rs_conn_ping_s(dev->rc)));
+}
+
+
+static void
+ngx_http_rs_device_closed(ngx_http_rs_conn_t *rc, rs_err_e code)
+{
+    ngx_http_rs_dev_t *dev = rc->data;
+
+    if (dev->known) {
+        ngx_log_error(NGX_LOG_INFO, rc->log, 0,
+                      "rs device %V of %V is gone: %s", &dev->id,
+                      &dev->tenant,
+                      code == RS_OK ? "closed" : rs_err_code(code));
+    }
+
+    dev->rc = NULL;
+    ngx_queue_remove(&dev->queue);
+
+    if (dev->known && code != RS_E_REPLACED && code != RS_E_DEVICE_REMOVED) {
+        ngx_http_rs_device_go_offline(dev);
+    }
+
+    ngx_http_rs_device_unref(dev);
+}
+
+
+/*
+ * When the store is away the record keeps the address of a socket that is
+ * gone: the device waits, without its socket, to be told with the others when
+ * the store is back.
+ */
+
+static void
+ngx_http_rs_device_go_offline(ngx_http_rs_dev_t *dev)
+{
+    ngx_http_rs_store_op_t  *op;
+
+    op = ngx_http_rs_store_op(dev->devices->rmcf->store,
+                              ngx_http_rs_device_offline, dev);
+
+    if (op == NULL
+        || ngx_http_rs_store_device_offline(op, &dev->tenant, &dev->id,
+                                            &dev->address)
+           != NGX_OK)
+    {
+        ngx_http_rs_device_owe(dev);
+        return;
+    }
+
+    dev->refs++;
+}
+
+
+static void
+ngx_http_rs_device_offline(void *data, rs_err_e code, ngx_rs_reply_t *reply)
+{
+    ngx_http_rs_dev_t *dev = data;
+
+    if (code == RS_E_UNAVAILABLE) {
+        ngx_http_rs_device_owe(dev);
+    }
+
+    ngx_http_rs_device_unref(dev);
+}
+
+
+static void
+ngx_http_rs_device_owe(ngx_http_rs_dev_t *dev)
+{
+    ngx_http_rs_devices_t  *devices;
+
+    devices = dev->devices;
+
+    if (devices->nowed >= NGX_HTTP_RS_DEVICES_OWED) {
+        ngx_log_error(NGX_LOG_WARN, devices->log, 0,
+                      "rs device %V of %V is left online in the store, "
+                      "%ui others wait to be told", &dev->id, &dev->tenant,
+                      devices->nowed);
+        return;
+    }
+
+    devices->nowed++;
+    dev->refs++;
+    ngx_queue_insert_tail(&devices->live, &dev->queue);
+}
+
+
+void
+ngx_http_rs_device_env(ngx_http_rs_main_conf_t *rmcf, rs_env_t *env)
+{
+    rs_err_e             code;
+    rs_addr_t            addr;
+    ngx_str_t            session_id;
+    ngx_http_rs_dev_t   *dev;
+    ngx_http_rs_conn_t  *rc;
+
+    if (rs_addr_parse(env->to, &addr) != RS_OK
+        || !rs_addr_same_worker(&addr, &rmcf->self))
+    {
+        return;
+    }
+
+    rc = ngx_http_rs_conn_find(rmcf, addr.conn);
+
+    if (rc == NULL || rc->closing) {
+        return;
+    }
+
+    if (env->kind == RS_ENV_FEN) {
+        /* participants are fenced like devices */
+
+        code = rs_err_by_code(env->body);
+
+        ngx_http_rs_conn_close(rc, code == RS_OK ? RS_E_REPLACED : code,
+                               NULL);
+        return;
+    }
+
+    if (rc->handlers != &ngx_http_rs_device_handlers) {
+        return;
+    }
+
+    dev = rc->data;
+
+    if (!dev->known
+        || !rs_str_eq(ngx_http_rs_slice(&dev->tenant), env->tenant))
+    {
+        return;
+    }
+
+    if (env->kind == RS_ENV_INV) {
+        session_id = ngx_http_rs_str(env->session);
+        ngx_http_rs_device_invite(dev, &session_id);
+
+    } else {
+        ngx_http_rs_device_revoke(dev, env);
+    }
+}
+
+
+static void
+ngx_http_rs_device_invite(ngx_http_rs_dev_t *dev, ngx_str_t *session_id)
+{
+    char                     hash[RS_ID_HASH_LEN];
+    ngx_str_t                ticket_hash;
+    ngx_http_rs_invite_t    *inv;
+    ngx_http_rs_store_op_t  *op;
+
+    if (dev->invites >= NGX_HTTP_RS_INVITES_MAX
+        || session_id->len > sizeof(inv->session_data))
+    {
+        ngx_log_error(NGX_LOG_WARN, dev->rc->log, 0,
+                      "rs device %V has %ui invitations under way, "
+                      "\"%V\" is dropped", &dev->id, dev->invites,
+                      session_id);
+        return;
+    }
+
+    inv = ngx_alloc(sizeof(ngx_http_rs_invite_t), dev->rc->log);
+    if (inv == NULL) {
+        return;
+    }
+
+    inv->dev = dev;
+    inv->session_id.len = session_id->len;
+    inv->session_id.data = inv->session_data;
+    ngx_memcpy(inv->session_data, session_id->data, session_id->len);
+
+    if (ngx_http_rs_session_secret(inv->secret, hash, dev->rc->log)
+        != NGX_OK)
+    {
+        ngx_free(inv);
+        return;
+    }
+
+    ticket_hash.data = (u_char *) hash;
+    ticket_hash.len = sizeof(hash);
+
+    op = ngx_http_rs_store_op(dev->devices->rmcf->store,
+                              ngx_http_rs_device_invited, inv);
+
+    if (op == NULL
+        || ngx_http_rs_store_invite(op, &dev->tenant, session_id, &dev->id,
+                                    &dev->address, &ticket_hash,
+                                    dev->ticket_ttl)
+           != NGX_OK)
+    {
+        /* invited again by rs_device_online when the store is back */
+        OPENSSL_cleanse(inv, sizeof(ngx_http_rs_invite_t));
+        ngx_free(inv);
+        return;
+    }
+
+    dev->invites++;
+    dev->refs++;
+}
+
+
+static void
+ngx_http_rs_device_invited(void *data, rs_err_e code, ngx_rs_reply_t *reply)
+{
+    ngx_http_rs_invite_t *inv = data;
+
+    ngx_http_rs_dev_t  *dev;
+
+    dev = inv->dev;
+    dev->invites--;
+
+    if (dev->rc && !dev->rc->closing) {
+
+        if (code == RS_OK) {
+            ngx_http_rs_device_send_invite(dev, inv, reply);
+
+        } else {
+            /* it ended, or its host has joined by an earlier invitation */
+
+            ngx_log_error(NGX_LOG_INFO, dev->rc->log, 0,
+                          "rs device %V is not invited to %V: %s", &dev->id,
+                          &inv->session_id, rs_err_code(code));
+        }
+    }
+
+    OPENSSL_cleanse(inv, sizeof(ngx_http_rs_invite_t));
+    ngx_free(inv);
+
+    ngx_http_rs_device_unref(dev);
+}
+
+
+static void
+ngx_http_rs_device_send_invite(ngx_http_rs_dev_t *dev,
+    ngx_http_rs_invite_t *inv, ngx_rs_reply_t *reply)
+{
+    char             ticket[RS_ID_TICKET_MAX];
+    size_t           len;
+    json_t          *invite, *policy;
+    ngx_str_t        text, expires, reason, host, key_id, key_name;
+    ngx_rs_reply_t  *session;
+
+    session = ngx_rs_reply_at(reply, 1);
+
+    expires = ngx_rs_reply_field(session, "expires_at");
+    reason = ngx_rs_reply_field(session, "reason");
+    host = ngx_rs_reply_field(ngx_rs_reply_at(reply, 2), "id");
+    key_id = ngx_rs_reply_str(reply, 3);
+    key_name = ngx_rs_reply_str(reply, 4);
+
+    text = ngx_rs_reply_field(session, "policy");
+    policy = json_loadb((char *) text.data, text.len, 0, NULL);
+
+    len = rs_ticket_format(ticket, ngx_http_rs_slice(&dev->tenant),
+                           ngx_http_rs_slice(&inv->session_id),
+                           (rs_str_t) { (uint8_t *) inv->secret,
+                                        sizeof(inv->secret) });
+
+    ngx_log_error(NGX_LOG_INFO, dev->rc->log, 0,
+                  "rs device %V is invited to %V as %V", &dev->id,
+                  &inv->session_id, &host);
+
+    invite = json_pack("{sss{ss%sIsoso}ss%s{ssss%so}ss%}",
+                       "type", "invite",
+                       "session",
+                       "id", inv->session_id.data, inv->session_id.len,
+                       "expires_at",
+                       (json_int_t) ngx_atotm(expires.data, expires.len),
+                       "policy", policy,
+                       "reason", ngx_http_rs_session_text(&reason),
+                       "participant", host.data, host.len,
+                       "requester", "kind", "key",
+                       "id", key_id.data, key_id.len,
+                       "name", ngx_http_rs_session_text(&key_name),
+                       "ticket", ticket, len);
+
+    OPENSSL_cleanse(ticket, sizeof(ticket));
+
+    (void) ngx_http_rs_conn_send_json(dev->rc, invite);
+}
+
+
+static void
+ngx_http_rs_device_reject(ngx_http_rs_dev_t *dev, rs_msg_t *msg)
+{
+    ngx_str_t                session_id, reason, detail;
+    ngx_http_rs_caller_t     caller;
+    ngx_http_rs_store_op_t  *op;
+
+    session_id = ngx_http_rs_str(msg->session_id);
+    detail = ngx_http_rs_str(msg->comment);
+
+    switch (msg->reject) {
+
+    case RS_REJECT_CONSENT_DENIED:
+        ngx_str_set(&reason, "consent_denied");
+        break;
+
+    case RS_REJECT_CONSENT_TIMEOUT:
+        ngx_str_set(&reason, "consent_timeout");
+        break;
+
+    default:
+        ngx_str_set(&reason, "policy");
+
+        if (detail.len == 0) {
+            detail.data = (u_char *) rs_reject_name(msg->reject);
+            detail.len = ngx_strlen(detail.data);
+        }
+
+        break;
+    }
+
+    ngx_log_error(NGX_LOG_INFO, dev->rc->log, 0,
+                  "rs device %V rejects %V: %s", &dev->id, &session_id,
+                  rs_reject_name(msg->reject));
+
+    ngx_memzero(&caller, sizeof(ngx_http_rs_caller_t));
+    caller.tenant = dev->tenant;
+
+    op = ngx_http_rs_store_op(dev->devices->rmcf->store,
+                              ngx_http_rs_device_rejected, dev);
+
+    if (op == NULL
+        || ngx_http_rs_store_session_end(op, &caller, &session_id, &reason,
+                                         &detail, &dev->id)
+           != NGX_OK)
+    {
+        ngx_http_rs_conn_error(dev->rc, RS_E_UNAVAILABLE, NULL, 0);
+        return;
+    }
+
+    dev->refs++;
+}
+
+
+static void
+ngx_http_rs_device_rejected(void *data, rs_err_e code, ngx_rs_reply_t *reply)
+{
+    ngx_http_rs_dev_t *dev = data;
+
+    if (code != RS_OK && dev->rc) {
+        ngx_http_rs_conn_error(dev->rc, code,
+                               code == RS_E_NOT_FOUND
+                               ? "this device has no such session" : NULL, 0);
+    }
+
+    ngx_http_rs_device_unref(dev);
+}
+
+
+static void
+ngx_http_rs_device_revoke(ngx_http_rs_dev_t *dev, rs_env_t *env)
+{
+    rs_buf_t  b;
+    u_char    buf[RS_MSG_WRITE_MAX + 6 * RS_ID_LEN];
+
+    rs_buf_init(&b, buf, sizeof(buf));
+    rs_msg_write_revoke(&b, env->session, env->body);
+
+    if (b.overflow) {
+        ngx_log_error(NGX_LOG_ERR, dev->rc->log, 0,
+                      "rs device revocation has a reason of %uz bytes",
+                      env->body.len);
+        return;
+    }
+
+    (void) ngx_http_rs_conn_send(dev->rc, b.data, b.len);
+}
+
+
+void
+ngx_http_rs_device_announce(ngx_http_rs_main_conf_t *rmcf)
+{
+    ngx_http_rs_devices_t  *devices;
+
+    devices = rmcf->devices;
+
+    if (!ngx_queue_empty(&devices->live)) {
+        ngx_queue_add(&devices->announce, &devices->live);
+        ngx_queue_init(&devices->live);
+    }
+
+    if (!ngx_queue_empty(&devices->announce) && !devices->tick.timer_set) {
+        ngx_add_timer(&devices->tick, 1);
+    }
+}
+
+
+static void
+ngx_http_rs_device_tick(ngx_event_t *ev)
+{
+    ngx_http_rs_devices_t *devices = ev->data;
+
+    ngx_uint_t          n;
+    ngx_queue_t        *q;
+    ngx_http_rs_dev_t  *dev;
+
+    for (n = 0; n < NGX_HTTP_RS_ANNOUNCE_BATCH; n++) {
+
+        if (ngx_queue_empty(&devices->announce)) {
+            return;
+        }
+
+        q = ngx_queue_head(&devices->announce);
+        dev = ngx_queue_data(q, ngx_http_rs_dev_t, queue);
+
+        ngx_queue_remove(q);
+
+        if (dev->rc == NULL) {
+            devices->nowed--;
+            ngx_http_rs_device_go_offline(dev);
+            ngx_http_rs_device_unref(dev);
+            continue;
+        }
+
+        ngx_queue_insert_tail(&devices->live, q);
+
+        if (dev->state == NGX_HTTP_RS_DEVICE_LIVE && !dev->rc->closing
+            && ngx_http_rs_device_go_online(dev) != NGX_OK)
+        {
+            /* away again: all are announced when it is back */
+            return;
+        }
+    }
+
+    ngx_add_timer(&devices->tick, NGX_HTTP_RS_ANNOUNCE_TICK);
+}
+
+
+static void
+ngx_http_rs_device_unref(ngx_http_rs_dev_t *dev)
+{
+    if (--dev->refs == 0) {
+        ngx_destroy_pool(dev->pool);
+    }
+}

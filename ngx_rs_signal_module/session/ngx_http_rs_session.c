@@ -1,0 +1,946 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ *
+ * Participants with a socket on this worker: join and resume, what they say,
+ * and how they leave.  What the session's log tells them is
+ * ngx_http_rs_session_log.c, what they are told first
+ * ngx_http_rs_session_welcome.c.
+ *
+ * Life of a part:
+ *
+ *   start   in its room already, for envelopes may overtake the store's reply
+ *   joined  the store knows its address: from now on it has to leave again
+ *   live    `welcome` was sent
+ *   gone    the socket is closed; "away" is told to the store, and when the
+ *           grace is over "lost", under the address it had: whoever resumed
+ *           meanwhile has another one and the store says "stale"
+ *
+ * A part that the store knows and the client does not (it went before its
+ * `welcome`) cannot resume and is "lost" at once.
+ *
+ * Nothing here waits: each operation of the store holds a reference, finds
+ * the socket gone when it is answered, and goes on from there.
+ */
+
+
+#include "ngx_http_rs_session_log.h"
+#include "rs_msg.h"
+
+#include <openssl/crypto.h>
+#include <openssl/rand.h>
+
+
+#define NGX_HTTP_RS_PART_POOL        2048
+
+#define NGX_HTTP_RS_APPENDS_MAX      64
+#define NGX_HTTP_RS_APPENDS_LOW      32
+
+#define NGX_HTTP_RS_LEAVING_MAX      16384   /* parts without a socket */
+#define NGX_HTTP_RS_LEAVE_RETRY      1000    /* ms, and as much at random */
+
+#define NGX_HTTP_RS_NO_PEER                                                  \
+    "participant %*s is not in this session"
+
+
+/* a `signal` on its way to the log */
+
+typedef struct {
+    ngx_http_rs_part_t  *p;
+    uint64_t             id;
+    size_t               to_len;
+    u_char               to[RS_ID_LEN];
+} ngx_http_rs_append_t;
+
+
+static void ngx_http_rs_sessions_cleanup(void *data);
+static ngx_http_rs_part_t *ngx_http_rs_session_create(ngx_http_request_t *r);
+static ngx_int_t ngx_http_rs_session_name(ngx_http_rs_part_t *p,
+    rs_cred_t *cred);
+static ngx_int_t ngx_http_rs_session_ask(ngx_http_rs_part_t *p,
+    rs_cred_t *cred);
+static void ngx_http_rs_session_joined(void *data, rs_err_e code,
+    ngx_rs_reply_t *reply);
+static ngx_int_t ngx_http_rs_session_take(ngx_http_rs_part_t *p,
+    ngx_rs_reply_t *reply);
+
+static void ngx_http_rs_session_message(ngx_http_rs_conn_t *rc, u_char *data,
+    size_t len);
+static void ngx_http_rs_session_act(ngx_http_rs_part_t *p, rs_msg_t *msg);
+static ngx_int_t ngx_http_rs_session_logged(ngx_http_rs_part_t *p,
+    size_t len);
+static void ngx_http_rs_session_append(ngx_http_rs_part_t *p, rs_msg_t *msg);
+static void ngx_http_rs_session_appended(void *data, rs_err_e code,
+    ngx_rs_reply_t *reply);
+static void ngx_http_rs_session_unsent(ngx_http_rs_part_t *p, uint64_t id);
+static void ngx_http_rs_session_state(ngx_http_rs_part_t *p, rs_msg_t *msg);
+static void ngx_http_rs_session_stated(void *data, rs_err_e code,
+    ngx_rs_reply_t *reply);
+static void ngx_http_rs_session_failed(ngx_http_rs_part_t *p, rs_err_e code);
+
+static void ngx_http_rs_session_closed(ngx_http_rs_conn_t *rc, rs_err_e code);
+static void ngx_http_rs_session_leave(ngx_http_rs_part_t *p);
+static void ngx_http_rs_session_gone(void *data, rs_err_e code,
+    ngx_rs_reply_t *reply);
+static void ngx_http_rs_session_leave_again(ngx_http_rs_part_t *p);
+static void ngx_http_rs_session_leave_later(ngx_http_rs_part_t *p,
+    ngx_msec_t ms);
+static void ngx_http_rs_session_timer(ngx_event_t *ev);
+static void ngx_http_rs_session_expired(ngx_event_t *ev);
+
+
+static const ngx_http_rs_conn_handlers_t  ngx_http_rs_session_handlers = {
+    ngx_http_rs_session_message,
+    ngx_http_rs_session_closed
+};
+
+
+ngx_http_rs_sessions_t *
+ngx_http_rs_sessions_create(ngx_http_rs_main_conf_t *rmcf, ngx_log_t *log)
+{
+    ngx_pool_cleanup_t      *cln;
+    ngx_http_rs_sessions_t  *sessions;
+
+    cln = ngx_pool_cleanup_add(ngx_cycle->pool,
+                               sizeof(ngx_http_rs_sessions_t));
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    sessions = cln->data;
+    ngx_memzero(sessions, sizeof(ngx_http_rs_sessions_t));
+
+    cln->handler = ngx_http_rs_sessions_cleanup;
+
+    sessions->rmcf = rmcf;
+    sessions->log = log;
+
+    ngx_rbtree_init(&sessions->tree, &sessions->sentinel,
+                    ngx_str_rbtree_insert_value);
+
+    return sessions;
+}
+
+
+static void
+ngx_http_rs_sessions_cleanup(void *data)
+{
+    ngx_http_rs_sessions_t *sessions = data;
+
+    if (sessions->scratch) {
+        ngx_free(sessions->scratch);
+        sessions->scratch = NULL;
+        sessions->size = 0;
+    }
+}
+
+
+ngx_int_t
+ngx_http_rs_session_start(ngx_http_request_t *r, ngx_uint_t resume,
+    rs_cred_t *cred)
+{
+    ngx_http_rs_conn_t  *rc;
+    ngx_http_rs_part_t  *p;
+
+    p = ngx_http_rs_session_create(r);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_http_rs_conn_create(r, &ngx_http_rs_session_handlers, p);
+    if (rc == NULL) {
+        ngx_destroy_pool(p->pool);
+        return NGX_ERROR;
+    }
+
+    /* from here on the close handler ends p */
+
+    p->rc = rc;
+    p->refs = 1;
+    p->resume = resume ? 1 : 0;
+
+    ngx_http_rs_conn_deadline(rc, rc->rlcf->hello_timeout);
+
+    if (cred == NULL) {
+        ngx_log_error(NGX_LOG_INFO, rc->log, 0,
+                      "rs session credential is missing or malformed");
+        ngx_http_rs_conn_close(rc, RS_E_UNAUTHENTICATED, NULL);
+        return NGX_DONE;
+    }
+
+    if (ngx_http_rs_session_name(p, cred) != NGX_OK
+        || ngx_http_rs_session_enter(p) != NGX_OK)
+    {
+        ngx_http_rs_conn_close(rc, RS_E_INTERNAL, NULL);
+        return NGX_DONE;
+    }
+
+    if (ngx_http_rs_session_ask(p, cred) != NGX_OK) {
+        ngx_http_rs_conn_close(rc, RS_E_UNAVAILABLE, NULL);
+    }
+
+    return NGX_DONE;
+}
+
+
+static ngx_http_rs_part_t *
+ngx_http_rs_session_create(ngx_http_request_t *r)
+{
+    ngx_pool_t               *pool;
+    ngx_http_rs_part_t       *p;
+    ngx_http_rs_loc_conf_t   *rlcf;
+    ngx_http_rs_main_conf_t  *rmcf;
+
+    rmcf = ngx_http_get_module_main_conf(r, ngx_http_rs_signal_module);
+    rlcf = ngx_http_get_module_loc_conf(r, ngx_http_rs_signal_module);
+
+    pool = ngx_create_pool(NGX_HTTP_RS_PART_POOL, rmcf->sessions->log);
+    if (pool == NULL) {
+        return NULL;
+    }
+
+    p = ngx_pcalloc(pool, sizeof(ngx_http_rs_part_t));
+    if (p == NULL) {
+        ngx_destroy_pool(pool);
+        return NULL;
+    }
+
+    /* the region is used while there is a socket only, so it is r's */
+
+    p->ice.rlcf = rlcf;
+
+    if (ngx_http_rs_ice_region(r, &p->ice.region) != NGX_OK) {
+        ngx_destroy_pool(pool);
+        return NULL;
+    }
+
+    p->pool = pool;
+    p->log = rmcf->sessions->log;
+    p->sessions = rmcf->sessions;
+    p->grace = rlcf->resume_grace;
+    p->m.log_size = rlcf->log_size;
+
+    rs_bucket_init(&p->messages, rlcf->message_rate, rlcf->message_burst,
+                   ngx_current_msec);
+    rs_bucket_init(&p->bytes, rlcf->log_rate, 2 * (uint64_t) rlcf->log_rate,
+                   ngx_current_msec);
+
+    p->expire.handler = ngx_http_rs_session_expired;
+    p->timer.handler = ngx_http_rs_session_timer;
+
+    p->expire.data = p;
+    p->timer.data = p;
+
+    p->expire.log = p->log;
+    p->timer.log = p->log;
+
+    return p;
+}
+
+
+static ngx_int_t
+ngx_http_rs_session_name(ngx_http_rs_part_t *p, rs_cred_t *cred)
+{
+    ngx_pool_t            *pool;
+    ngx_http_rs_member_t  *m;
+
+    pool = p->pool;
+    m = &p->m;
+
+    p->cursor = cred->position;
+
+    if (ngx_http_rs_session_copy(pool, &m->tenant, cred->tenant) != NGX_OK
+        || ngx_http_rs_session_copy(pool, &m->session_id, cred->session_id)
+           != NGX_OK
+        || ngx_http_rs_session_copy(pool, &m->participant_id,
+                                    cred->participant_id)
+           != NGX_OK
+        || ngx_http_rs_session_copy(pool, &m->address,
+                                    ngx_http_rs_slice(&p->rc->address))
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_rs_session_ask(ngx_http_rs_part_t *p, rs_cred_t *cred)
+{
+    char                     text[RS_POS_MAX], fresh[RS_ID_HASH_LEN];
+    ngx_int_t                rv;
+    ngx_str_t                hash, resume, position;
+    ngx_http_rs_store_op_t  *op;
+
+    if (ngx_http_rs_session_secret(p->secret, fresh, p->log) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    resume.data = (u_char *) fresh;
+    resume.len = sizeof(fresh);
+
+    hash.data = (u_char *) cred->hash;
+    hash.len = sizeof(cred->hash);
+
+    op = ngx_http_rs_store_op(p->sessions->rmcf->store,
+                              ngx_http_rs_session_joined, p);
+    if (op == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (p->resume) {
+        position.data = (u_char *) text;
+        position.len = rs_pos_format(&cred->position, text, sizeof(text));
+
+        rv = ngx_http_rs_store_resume(op, &p->m, &hash, &resume, &position);
+
+    } else {
+        rv = ngx_http_rs_store_join(op, &hash, &p->m, &resume);
+    }
+
+    if (rv == NGX_OK) {
+        p->refs++;
+    }
+
+    return rv;
+}
+
+
+static void
+ngx_http_rs_session_joined(void *data, rs_err_e code, ngx_rs_reply_t *reply)
+{
+    ngx_http_rs_part_t *p = data;
+
+    if (code == RS_OK && ngx_http_rs_session_take(p, reply) != NGX_OK) {
+        code = RS_E_INTERNAL;
+
+    } else if (code == RS_E_UNAVAILABLE && p->resume) {
+        /* it may have happened: then nobody has the new token */
+        p->joined = 1;
+        p->expires = ngx_time() + p->grace / 1000 + 1;
+    }
+
+    if (p->rc == NULL) {
+        /* the client went meanwhile */
+
+        if (p->joined) {
+            ngx_http_rs_session_leave(p);
+        }
+
+        goto done;
+    }
+
+    if (code != RS_OK) {
+        ngx_log_error(NGX_LOG_INFO, p->rc->log, 0,
+                      "rs session %V of %V is not joined: %s",
+                      &p->m.session_id, &p->m.tenant, rs_err_code(code));
+
+        ngx_http_rs_conn_close(p->rc, code, NULL);
+        goto done;
+    }
+
+    if (p->rc->closing || ngx_http_rs_session_welcome(p, reply) != NGX_OK) {
+        goto done;
+    }
+
+    p->live = 1;
+
+    ngx_http_rs_conn_deadline(p->rc, 0);
+    ngx_add_timer(&p->expire, ngx_max(p->expires - ngx_time(), 0) * 1000
+                              + ngx_random() % 1000);
+
+    ngx_log_error(NGX_LOG_INFO, p->rc->log, 0,
+                  "rs session %V of %V: %V has %s", &p->m.session_id,
+                  &p->m.tenant, &p->m.participant_id,
+                  p->resume ? "resumed" : "joined");
+
+    if (p->resume) {
+        ngx_http_rs_session_replay(p, ngx_rs_reply_at(reply, 6));
+    }
+
+    if (!p->rc->closing
+        && (p->behind || rs_pos_cmp(&p->seen, &p->cursor) > 0))
+    {
+        ngx_http_rs_session_fill(p);
+    }
+
+done:
+
+    OPENSSL_cleanse(p->secret, sizeof(p->secret));
+
+    ngx_http_rs_session_unref(p);
+}
+
+
+/*
+ * What the store knows of p now, whether or not its client is still there.
+ * A resumed part's cursor stays where its client was: what follows is in the
+ * reply and will be sent.
+ */
+
+static ngx_int_t
+ngx_http_rs_session_take(ngx_http_rs_part_t *p, ngx_rs_reply_t *reply)
+{
+    time_t           now, expires;
+    json_t          *policy;
+    ngx_str_t        s;
+    ngx_rs_reply_t  *session;
+
+    if (!p->resume) {
+        s = ngx_rs_reply_str(reply, 2);
+
+        if (ngx_http_rs_session_copy(p->pool, &p->m.participant_id,
+                                     ngx_http_rs_slice(&s))
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        p->joined = 1;
+
+        s = ngx_rs_reply_str(reply, 3);
+
+        if (rs_pos_parse(ngx_http_rs_slice(&s), &p->cursor) != RS_OK) {
+            ngx_log_error(NGX_LOG_ERR, p->log, 0,
+                          "rs session was given position \"%V\"", &s);
+            return NGX_ERROR;
+        }
+    }
+
+    p->joined = 1;
+
+    session = ngx_rs_reply_at(reply, 4);
+
+    now = (time_t) ngx_rs_reply_int(reply, 1);
+
+    s = ngx_rs_reply_field(session, "expires_at");
+    expires = ngx_atotm(s.data, s.len);
+
+    if (expires == (time_t) NGX_ERROR || expires < now) {
+        expires = now;
+    }
+
+    /* by this host's clock, which need not be the store's */
+
+    p->expires = ngx_time() + (expires - now);
+
+    s = ngx_rs_reply_field(session, "policy");
+    policy = json_loadb((char *) s.data, s.len, 0, NULL);
+
+    p->ice.relay_only = json_is_true(json_object_get(policy, "relay_only"));
+    p->ice.tenant = p->m.tenant;
+    p->ice.session_id = p->m.session_id;
+    p->ice.participant_id = p->m.participant_id;
+
+    json_decref(policy);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_rs_session_message(ngx_http_rs_conn_t *rc, u_char *data, size_t len)
+{
+    ngx_http_rs_part_t *p = rc->data;
+
+    rs_err_e  code;
+    rs_msg_t  msg;
+
+    if (!p->live) {
+        ngx_http_rs_conn_close(rc, RS_E_BEFORE_WELCOME, NULL);
+        return;
+    }
+
+    if (p->bye) {
+        return;
+    }
+
+    if (!rs_bucket_take(&p->messages, 1, ngx_current_msec)) {
+        ngx_log_error(NGX_LOG_INFO, rc->log, 0,
+                      "rs session participant %V sends too many messages",
+                      &p->m.participant_id);
+        ngx_http_rs_conn_close(rc, RS_E_RATE_LIMITED, NULL);
+        return;
+    }
+
+    code = rs_msg_parse(&msg, RS_CHANNEL_SIGNAL, data, len);
+
+    if (code == RS_OK) {
+        ngx_http_rs_session_act(p, &msg);
+        rs_msg_free(&msg);
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_INFO, rc->log, 0,
+                  "rs session message of %V is refused: %s, %s",
+                  &p->m.participant_id, rs_err_code(code), msg.error.text);
+
+    if (rs_err_ws_close(code)) {
+        ngx_http_rs_conn_close(rc, code, msg.error.text);
+
+    } else {
+        ngx_http_rs_conn_error(rc, code, msg.error.text, msg.id);
+    }
+}
+
+
+static void
+ngx_http_rs_session_act(ngx_http_rs_part_t *p, rs_msg_t *msg)
+{
+    rs_buf_t  b;
+    u_char    buf[RS_MSG_WRITE_MAX];
+
+    switch (msg->type) {
+
+    case RS_MSG_SIGNAL:
+        ngx_http_rs_session_append(p, msg);
+        break;
+
+    case RS_MSG_STATE:
+        ngx_http_rs_session_state(p, msg);
+        break;
+
+    case RS_MSG_ICE:
+        (void) ngx_http_rs_conn_send_json(p->rc,
+                   json_pack("{ssso}", "type", "ice",
+                             "ice", ngx_http_rs_session_ice(p)));
+        break;
+
+    case RS_MSG_PING:
+        rs_buf_init(&b, buf, sizeof(buf));
+        rs_msg_write_pong(&b);
+        (void) ngx_http_rs_conn_send(p->rc, b.data, b.len);
+        break;
+
+    case RS_MSG_BYE:
+
+        p->bye = 1;
+
+        if (p->timer.timer_set) {
+            ngx_del_timer(&p->timer);
+        }
+
+        ngx_http_rs_session_leave(p);
+        break;
+
+    default: /* pong: it was heard, that is all */
+        break;
+    }
+}
+
+
+static ngx_int_t
+ngx_http_rs_session_logged(ngx_http_rs_part_t *p, size_t len)
+{
+    if (rs_bucket_take(&p->bytes, len, ngx_current_msec)) {
+        return NGX_OK;
+    }
+
+    ngx_log_error(NGX_LOG_INFO, p->rc->log, 0,
+                  "rs session participant %V sends too many bytes",
+                  &p->m.participant_id);
+
+    ngx_http_rs_conn_close(p->rc, RS_E_RATE_LIMITED, NULL);
+
+    return NGX_BUSY;
+}
+
+
+/*
+ * The store drops an id that is not above the last one it took, so after one
+ * that it could not take the later ones have to wait for it: else the first
+ * one, sent again, would be acked as a repetition and be lost.
+ */
+
+static void
+ngx_http_rs_session_append(ngx_http_rs_part_t *p, rs_msg_t *msg)
+{
+    ngx_str_t                to, body;
+    ngx_http_rs_append_t    *a;
+    ngx_http_rs_store_op_t  *op;
+
+    if (ngx_http_rs_session_logged(p, msg->data.len) != NGX_OK) {
+        return;
+    }
+
+    if (p->failed && msg->id > p->failed) {
+        ngx_http_rs_session_unsent(p, msg->id);
+        return;
+    }
+
+    a = ngx_alloc(sizeof(ngx_http_rs_append_t), p->rc->log);
+    if (a == NULL) {
+        ngx_http_rs_conn_close(p->rc, RS_E_INTERNAL, NULL);
+        return;
+    }
+
+    a->p = p;
+    a->id = msg->id;
+    a->to_len = ngx_min(msg->to.len, sizeof(a->to));
+    ngx_memcpy(a->to, msg->to.data, a->to_len);
+
+    to = ngx_http_rs_str(msg->to);
+    body = ngx_http_rs_str(msg->data);
+
+    op = ngx_http_rs_store_op(p->sessions->rmcf->store,
+                              ngx_http_rs_session_appended, a);
+
+    if (op == NULL
+        || ngx_http_rs_store_append(op, &p->m, msg->id, &to, &body)
+           != NGX_OK)
+    {
+        ngx_free(a);
+        ngx_http_rs_session_unsent(p, msg->id);
+        return;
+    }
+
+    p->failed = 0;
+    p->refs++;
+
+    if (++p->appends == NGX_HTTP_RS_APPENDS_MAX) {
+        ngx_http_rs_conn_pause(p->rc, 1);
+    }
+}
+
+
+static void
+ngx_http_rs_session_appended(void *data, rs_err_e code, ngx_rs_reply_t *reply)
+{
+    ngx_http_rs_append_t *a = data;
+
+    u_char               text[RS_ID_LEN + sizeof(NGX_HTTP_RS_NO_PEER)];
+    u_char               buf[RS_MSG_WRITE_MAX];
+    rs_buf_t             b;
+    ngx_http_rs_part_t  *p;
+
+    p = a->p;
+
+    if (p->appends-- == NGX_HTTP_RS_APPENDS_LOW && p->rc) {
+        ngx_http_rs_conn_pause(p->rc, 0);
+    }
+
+    if (p->rc == NULL || p->rc->closing) {
+        goto done;
+    }
+
+    switch (code) {
+
+    case RS_OK:
+        rs_buf_init(&b, buf, sizeof(buf));
+        rs_msg_write_ack(&b, a->id);
+        (void) ngx_http_rs_conn_send(p->rc, b.data, b.len);
+        break;
+
+    case RS_E_UNAVAILABLE:
+        ngx_http_rs_session_unsent(p, a->id);
+        break;
+
+    case RS_E_UNKNOWN_PEER:
+        ngx_sprintf(text, NGX_HTTP_RS_NO_PEER "%Z", a->to_len, a->to);
+        ngx_http_rs_conn_error(p->rc, code, (char *) text, a->id);
+        break;
+
+    default:
+        ngx_http_rs_session_failed(p, code);
+        break;
+    }
+
+done:
+
+    ngx_free(a);
+    ngx_http_rs_session_unref(p);
+}
+
+
+/* the store cannot take it now; the socket stays */
+
+static void
+ngx_http_rs_session_unsent(ngx_http_rs_part_t *p, uint64_t id)
+{
+    if (p->failed == 0 || id < p->failed) {
+        p->failed = id;
+    }
+
+    ngx_http_rs_conn_error(p->rc, RS_E_UNAVAILABLE,
+                           id == p->failed
+                           ? "the store cannot be reached; send this message "
+                             "again, with the same id"
+                           : "an earlier message was not taken; send that "
+                             "one again before this",
+                           id);
+}
+
+
+static void
+ngx_http_rs_session_state(ngx_http_rs_part_t *p, rs_msg_t *msg)
+{
+    ngx_str_t                path;
+    ngx_http_rs_store_op_t  *op;
+
+    if (ngx_http_rs_session_logged(p, msg->path.len) != NGX_OK) {
+        return;
+    }
+
+    path = ngx_http_rs_str(msg->path);
+
+    op = ngx_http_rs_store_op(p->sessions->rmcf->store,
+                              ngx_http_rs_session_stated, p);
+
+    if (op == NULL || ngx_http_rs_store_state(op, &p->m, &path) != NGX_OK) {
+        ngx_http_rs_conn_error(p->rc, RS_E_UNAVAILABLE, NULL, 0);
+        return;
+    }
+
+    p->refs++;
+}
+
+
+static void
+ngx_http_rs_session_stated(void *data, rs_err_e code, ngx_rs_reply_t *reply)
+{
+    ngx_http_rs_part_t *p = data;
+
+    if (p->rc && !p->rc->closing) {
+
+        if (code == RS_E_UNAVAILABLE) {
+            ngx_http_rs_conn_error(p->rc, code, NULL, 0);
+
+        } else if (code != RS_OK) {
+            ngx_http_rs_session_failed(p, code);
+        }
+    }
+
+    ngx_http_rs_session_unref(p);
+}
+
+
+/* an answer of the store that ends this socket */
+
+static void
+ngx_http_rs_session_failed(ngx_http_rs_part_t *p, rs_err_e code)
+{
+    if (code == RS_E_SESSION_ENDED) {
+        /* the log says why, if it ended otherwise than by its time */
+        p->ending = 1;
+        ngx_http_rs_session_fill(p);
+        return;
+    }
+
+    ngx_http_rs_conn_close(p->rc, code, NULL);
+}
+
+
+static void
+ngx_http_rs_session_closed(ngx_http_rs_conn_t *rc, rs_err_e code)
+{
+    ngx_http_rs_part_t *p = rc->data;
+
+    if (p->joined) {
+        ngx_log_error(NGX_LOG_INFO, rc->log, 0,
+                      "rs session %V of %V: %V is gone: %s",
+                      &p->m.session_id, &p->m.tenant, &p->m.participant_id,
+                      code == RS_OK ? "closed" : rs_err_code(code));
+    }
+
+    p->rc = NULL;
+    p->gone_at = ngx_current_msec;
+
+    ngx_http_rs_session_exit(p);
+
+    if (p->expire.timer_set) {
+        ngx_del_timer(&p->expire);
+    }
+
+    if (p->timer.timer_set) {
+        ngx_del_timer(&p->timer);
+    }
+
+    if (p->ended || code == RS_E_SESSION_ENDED || code == RS_E_REPLACED) {
+        p->left = 1;
+    }
+
+    if (p->joined) {
+        ngx_http_rs_session_leave(p);
+    }
+
+    ngx_http_rs_session_unref(p);
+}
+
+
+/*
+ * "bye" when it was said, else "away" until the grace is over and "lost"
+ * then.  The store answers "stale" when somebody resumed meanwhile.
+ */
+
+static void
+ngx_http_rs_session_leave(ngx_http_rs_part_t *p)
+{
+    const char              *mode;
+    ngx_http_rs_store_op_t  *op;
+
+    if (p->left || p->leaving) {
+        return;
+    }
+
+    if (p->bye) {
+        mode = "bye";
+
+    } else if (!p->live || ngx_current_msec - p->gone_at >= p->grace) {
+        mode = "lost";
+
+    } else {
+        mode = "away";
+    }
+
+    op = ngx_http_rs_store_op(p->sessions->rmcf->store,
+                              ngx_http_rs_session_gone, p);
+
+    if (op && ngx_http_rs_store_leave(op, &p->m, mode) == NGX_OK) {
+        p->leaving = 1;
+        p->refs++;
+        return;
+    }
+
+    if (p->rc) {
+        /* the close handler comes here again */
+        ngx_http_rs_conn_close(p->rc, RS_OK, NULL);
+        return;
+    }
+
+    ngx_http_rs_session_leave_again(p);
+}
+
+
+static void
+ngx_http_rs_session_gone(void *data, rs_err_e code, ngx_rs_reply_t *reply)
+{
+    ngx_http_rs_part_t *p = data;
+
+    ngx_str_t   status;
+    ngx_msec_t  passed;
+
+    p->leaving = 0;
+
+    if (p->rc) {
+        /* it said bye; a failure is left to the close handler */
+
+        p->left = (code != RS_E_UNAVAILABLE);
+        ngx_http_rs_conn_close(p->rc, RS_OK, NULL);
+
+        goto done;
+    }
+
+    if (code == RS_E_UNAVAILABLE) {
+        ngx_http_rs_session_leave_again(p);
+        goto done;
+    }
+
+    status = ngx_rs_reply_str(reply, 1);
+
+    if (code == RS_OK
+        && rs_str_eq(ngx_http_rs_slice(&status), RS_STR("away")))
+    {
+        passed = ngx_current_msec - p->gone_at;
+        ngx_http_rs_session_leave_later(p, p->grace > passed
+                                           ? p->grace - passed : 1);
+        goto done;
+    }
+
+    p->left = 1;
+
+    ngx_log_error(NGX_LOG_INFO, p->log, 0,
+                  "rs session %V of %V: %V has left: %s", &p->m.session_id,
+                  &p->m.tenant, &p->m.participant_id,
+                  code == RS_OK ? "ok" : rs_err_code(code));
+
+done:
+
+    ngx_http_rs_session_unref(p);
+}
+
+
+static void
+ngx_http_rs_session_leave_again(ngx_http_rs_part_t *p)
+{
+    ngx_http_rs_session_leave_later(p, NGX_HTTP_RS_LEAVE_RETRY
+                                       + ngx_random()
+                                         % NGX_HTTP_RS_LEAVE_RETRY);
+}
+
+
+/* p waits without its socket; the timer has a reference */
+
+static void
+ngx_http_rs_session_leave_later(ngx_http_rs_part_t *p, ngx_msec_t ms)
+{
+    if (ngx_time() >= p->expires) {
+        /* the session is over for all */
+        p->left = 1;
+        return;
+    }
+
+    if (!p->counted && p->sessions->nleaving >= NGX_HTTP_RS_LEAVING_MAX) {
+        ngx_log_error(NGX_LOG_WARN, p->log, 0,
+                      "rs session %V of %V: %V is not waited for, %ui others "
+                      "are", &p->m.session_id, &p->m.tenant,
+                      &p->m.participant_id, p->sessions->nleaving);
+
+        if (p->grace == 0) {
+            p->left = 1;
+            return;
+        }
+
+        p->grace = 0;
+        ngx_http_rs_session_leave(p);
+        return;
+    }
+
+    if (!p->counted) {
+        p->counted = 1;
+        p->sessions->nleaving++;
+    }
+
+    p->timer.cancelable = 1;
+    p->refs++;
+
+    ngx_add_timer(&p->timer, ms);
+}
+
+
+static void
+ngx_http_rs_session_timer(ngx_event_t *ev)
+{
+    ngx_http_rs_part_t *p = ev->data;
+
+    if (p->rc) {
+        ngx_http_rs_session_fill(p);
+        return;
+    }
+
+    ngx_http_rs_session_leave(p);
+    ngx_http_rs_session_unref(p);
+}
+
+
+static void
+ngx_http_rs_session_expired(ngx_event_t *ev)
+{
+    ngx_http_rs_session_ended(ev->data, "expired");
+}
+
+
+void
+ngx_http_rs_session_unref(ngx_http_rs_part_t *p)
+{
+    if (--p->refs) {
+        return;
+    }
+
+    if (p->counted) {
+        p->sessions->nleaving--;
+    }
+
+    ngx_destroy_pool(p->pool);
+}

@@ -1,0 +1,128 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ *
+ * What the files of the session layer share: ngx_http_rs_session.c (join,
+ * what a client says, leaving), ngx_http_rs_session_log.c (what the session's
+ * log says), ngx_http_rs_session_welcome.c and, for the last functions here,
+ * ngx_http_rs_device.c.  Nobody else includes this.
+ */
+
+
+#ifndef _NGX_HTTP_RS_SESSION_LOG_H_INCLUDED_
+#define _NGX_HTTP_RS_SESSION_LOG_H_INCLUDED_
+
+
+#include "ngx_http_rs.h"
+
+
+/* the sockets of one session on this worker */
+
+typedef struct {
+    ngx_str_node_t              sn;            /* tenant "." session id */
+    ngx_queue_t                 parts;
+} ngx_http_rs_room_t;
+
+
+struct ngx_http_rs_sessions_s {
+    ngx_http_rs_main_conf_t    *rmcf;
+    ngx_log_t                  *log;
+
+    ngx_rbtree_t                tree;          /* of rooms */
+    ngx_rbtree_node_t           sentinel;
+
+    ngx_uint_t                  nleaving;      /* parts without a socket */
+
+    u_char                     *scratch;       /* a message being built */
+    size_t                      size;
+};
+
+
+/*
+ * One participant's socket, from the upgrade until the store knows that it
+ * has left.  refs counts the socket and each operation of the store under
+ * way; whoever drops the last one frees it.
+ */
+
+typedef struct {
+    ngx_pool_t                 *pool;
+    ngx_log_t                  *log;           /* of the cycle */
+    ngx_http_rs_sessions_t     *sessions;
+    ngx_http_rs_conn_t         *rc;            /* NULL: the socket is gone */
+    ngx_uint_t                  refs;
+
+    ngx_http_rs_room_t         *room;
+    ngx_queue_t                 queue;         /* in room->parts */
+
+    ngx_http_rs_member_t        m;
+    ngx_http_rs_ice_t           ice;
+    rs_bucket_t                 messages;
+    rs_bucket_t                 bytes;
+    time_t                      expires;
+    ngx_msec_t                  grace;
+
+    rs_pos_t                    cursor;        /* last entry handled */
+    rs_pos_t                    seen;          /* last one heard of */
+
+    ngx_uint_t                  appends;       /* under way */
+    uint64_t                    failed;        /* id to be sent again first */
+
+    ngx_msec_t                  gone_at;       /* when the socket was lost */
+
+    ngx_event_t                 expire;        /* the session's end */
+    ngx_event_t                 timer;         /* next fill, next leave */
+
+    char                        secret[RS_ID_SECRET_LEN];   /* to resume */
+
+    unsigned                    resume:1;
+    unsigned                    joined:1;      /* the store knows it */
+    unsigned                    live:1;        /* welcome was sent */
+    unsigned                    filling:1;     /* the log is being read */
+    unsigned                    behind:1;      /* it has to be read again */
+    unsigned                    ending:1;      /* the store says it ended */
+    unsigned                    ended:1;       /* the client was told so */
+    unsigned                    bye:1;
+    unsigned                    leaving:1;     /* the store is being told */
+    unsigned                    left:1;        /* nothing is owed any more */
+    unsigned                    counted:1;     /* in nleaving */
+} ngx_http_rs_part_t;
+
+
+/* ngx_http_rs_session_log.c */
+
+/* from now on p hears of its session; NGX_ERROR: no memory */
+ngx_int_t ngx_http_rs_session_enter(ngx_http_rs_part_t *p);
+void ngx_http_rs_session_exit(ngx_http_rs_part_t *p);
+/* entries of a reply of the store, those p has not seen yet */
+void ngx_http_rs_session_replay(ngx_http_rs_part_t *p,
+    ngx_rs_reply_t *entries);
+/* reads the log from p's cursor unless it is being read */
+void ngx_http_rs_session_fill(ngx_http_rs_part_t *p);
+/* tells p that its session is over and closes it */
+void ngx_http_rs_session_ended(ngx_http_rs_part_t *p, const char *reason);
+
+
+/* ngx_http_rs_session.c */
+
+void ngx_http_rs_session_unref(ngx_http_rs_part_t *p);
+
+
+/* ngx_http_rs_session_welcome.c */
+
+/* sends `welcome` by the reply of rs_join or rs_resume */
+ngx_int_t ngx_http_rs_session_welcome(ngx_http_rs_part_t *p,
+    ngx_rs_reply_t *reply);
+/* fresh servers and credentials; NULL: no memory */
+json_t *ngx_http_rs_session_ice(ngx_http_rs_part_t *p);
+
+/* a fresh secret (RS_ID_SECRET_LEN) and its hash (RS_ID_HASH_LEN) */
+ngx_int_t ngx_http_rs_session_secret(char *secret, char *hash,
+    ngx_log_t *log);
+/* a JSON string, null when s is empty; NULL: no memory */
+json_t *ngx_http_rs_session_text(ngx_str_t *s);
+/* copies s into pool */
+ngx_int_t ngx_http_rs_session_copy(ngx_pool_t *pool, ngx_str_t *dst,
+    rs_str_t s);
+
+
+#endif /* _NGX_HTTP_RS_SESSION_LOG_H_INCLUDED_ */
