@@ -27,6 +27,10 @@ const SIGNAL_TEXT_MAX = 60000;
 const CHANNEL_TEXT_MAX = 16384;
 const BUFFERED_MAX = 65536;
 
+/* what the host says of a line that another one might do better than; any
+ * other reason stands however often it is asked */
+const PASSING = new Set(["ice_failed", "closed", "internal"]);
+
 
 /**
  * The path in use out of a getStats() report: null until a pair is selected.
@@ -499,7 +503,11 @@ export class RsPeer extends EventTarget {
         case "failed":
             this.#problem(shortText(data.code) || "peer_failed",
                           shortText(data.message));
-            this.#attempts = ATTEMPTS_MAX;
+
+            if (!PASSING.has(data.code)) {
+                this.#attempts = ATTEMPTS_MAX;
+            }
+
             this.#again(line);
             break;
         }

@@ -80,6 +80,15 @@ const ERRORS = {
                "It needs an encoder for VP8 or H.264."],
     no_display: ["The device has no screen to show",
                  "Nobody is logged in there, or its kind of screen cannot be shared yet."],
+    no_relay: ["The device reaches no relay",
+               "Only relayed paths are allowed here, and no TURN server answered the device."],
+    ice_failed: ["No path to the device",
+                 "Neither a direct nor a relayed path works. A firewall may be in the way."],
+    capture: ["The device's screen cannot be captured", "Its own log says why."],
+    bad_offer: ["The device does not understand this browser",
+                "Update rs-agent there, or the browser here."],
+    bad_input: ["The device refused the input", "Connect anew."],
+    busy: ["The device is busy", "As many people see its screen as it allows."],
     no_webrtc: ["This browser cannot show remote screens", "It has no WebRTC, or WebRTC is switched off."],
 };
 

@@ -334,6 +334,18 @@ test("what the host refuses for good is not tried again", async () => {
 });
 
 
+test("a line the host lost is replaced", async () => {
+    const it = await start();
+
+    it.session.say({kind: "failed", pc: 1, code: "ice_failed",
+                    message: "it broke"});
+    assert.equal(it.of("problem")[0].code, "ice_failed");
+    it.clock.pass(500);
+    await settle();
+    assert.equal(it.Connection.all.length, 2);
+});
+
+
 test("a broken answer counts as a failed line", async () => {
     const it = await start();
 
