@@ -8,7 +8,7 @@
  * key which is not in it is an error.
  */
 
-#define G_LOG_DOMAIN  "config"
+#define G_LOG_DOMAIN  "rs-config"
 
 #include "agent_config.h"
 

@@ -7,7 +7,7 @@
  * Owns the one REST call of the agent.
  */
 
-#define G_LOG_DOMAIN  "enroll"
+#define G_LOG_DOMAIN  "rs-enroll"
 
 #include "agent_enroll.h"
 #include "agent_json.h"

@@ -8,7 +8,7 @@
  * libnice makes of them.
  */
 
-#define G_LOG_DOMAIN  "ice"
+#define G_LOG_DOMAIN  "rs-ice"
 
 #include "agent_ice.h"
 

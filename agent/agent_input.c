@@ -12,7 +12,7 @@
  * auto-repeat; the X server repeats by itself.
  */
 
-#define G_LOG_DOMAIN  "input"
+#define G_LOG_DOMAIN  "rs-input"
 
 #include "agent_input.h"
 

@@ -7,7 +7,7 @@
  * Owns the calls that turn bytes into jansson values and back.
  */
 
-#define G_LOG_DOMAIN  "json"
+#define G_LOG_DOMAIN  "rs-json"
 
 #include "agent_json.h"
 

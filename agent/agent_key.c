@@ -7,7 +7,7 @@
  * Owns device.key (PKCS#8, PEM) and is the only file that calls OpenSSL.
  */
 
-#define G_LOG_DOMAIN  "key"
+#define G_LOG_DOMAIN  "rs-key"
 
 #include "agent_key.h"
 #include "agent_config.h"

@@ -13,6 +13,9 @@
 #include <string.h>
 
 
+#define AGENT_LOG_OURS  "rs-"
+
+
 static GLogWriterOutput agent_log_write(GLogLevelFlags level,
     const GLogField *fields, gsize n, gpointer data);
 static const char *agent_log_level(GLogLevelFlags level);
@@ -53,14 +56,9 @@ agent_log_write(GLogLevelFlags level, const GLogField *fields, gsize n,
     gpointer data)
 {
     gsize              i;
+    gboolean           ours;
     const char        *domain, *message;
     g_autofree char   *clean = NULL;
-
-    if (!GPOINTER_TO_INT(data)
-        && (level & (G_LOG_LEVEL_INFO|G_LOG_LEVEL_DEBUG)))
-    {
-        return G_LOG_WRITER_HANDLED;
-    }
 
     domain = "-";
     message = "";
@@ -73,6 +71,20 @@ agent_log_write(GLogLevelFlags level, const GLogField *fields, gsize n,
         } else if (strcmp(fields[i].key, "MESSAGE") == 0) {
             message = fields[i].value;
         }
+    }
+
+    /* of the libraries only what is wrong; their details are theirs */
+
+    ours = g_str_has_prefix(domain, AGENT_LOG_OURS);
+
+    if ((level & (G_LOG_LEVEL_INFO|G_LOG_LEVEL_DEBUG))
+        && !(ours && GPOINTER_TO_INT(data)))
+    {
+        return G_LOG_WRITER_HANDLED;
+    }
+
+    if (ours) {
+        domain += strlen(AGENT_LOG_OURS);
     }
 
     clean = agent_log_clean(message);

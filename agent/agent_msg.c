@@ -9,7 +9,7 @@
  * not known are ignored, as the protocol asks of clients.
  */
 
-#define G_LOG_DOMAIN  "msg"
+#define G_LOG_DOMAIN  "rs-msg"
 
 #include "agent_msg.h"
 #include "agent_version.h"

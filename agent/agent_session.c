@@ -17,7 +17,7 @@
  * until the gateway's grace is over for certain.
  */
 
-#define G_LOG_DOMAIN  "session"
+#define G_LOG_DOMAIN  "rs-session"
 
 #include "agent.h"
 #include "agent_turn_shim.h"

@@ -14,7 +14,7 @@
  * Sessions have sockets of their own: they outlive a broken control channel.
  */
 
-#define G_LOG_DOMAIN  "signal"
+#define G_LOG_DOMAIN  "rs-signal"
 
 #include "agent.h"
 #include "agent_policy.h"

@@ -9,7 +9,7 @@
  * the socket inside any event.
  */
 
-#define G_LOG_DOMAIN  "socket"
+#define G_LOG_DOMAIN  "rs-socket"
 
 #include "agent_socket.h"
 #include "agent_json.h"
@@ -308,6 +308,17 @@ agent_socket_free(agent_socket_t *s)
 
     if (s->ws != NULL) {
         g_signal_handlers_disconnect_by_data(s->ws, s);
+
+        /* a goodbye takes a while: libsoup bounds it, and closes in the end */
+
+        if (soup_websocket_connection_get_state(s->ws)
+            == SOUP_WEBSOCKET_STATE_OPEN)
+        {
+            g_signal_connect(s->ws, "closed", G_CALLBACK(g_object_unref),
+                             NULL);
+            soup_websocket_connection_close(g_object_ref(s->ws),
+                                            AGENT_CLOSE_DONE, NULL);
+        }
     }
 
     g_rc_box_release_full(s, agent_socket_clear);

@@ -7,7 +7,7 @@
  * Owns, per session, one listener for each TURN/TLS server and the pairs of
  * streams behind them:
  *
- *     libnice -- TCP on 127.0.0.1 --> shim -- TLS --> TURN server
+ *     libnice -- TCP on loopback --> shim -- TLS --> TURN server
  *
  * The certificate is verified against the CAs given, and its name against
  * the server's; there is no way to switch that off.  Each pair splices both
@@ -15,7 +15,7 @@
  * and by each call under way.
  */
 
-#define G_LOG_DOMAIN  "shim"
+#define G_LOG_DOMAIN  "rs-shim"
 
 #include "agent_turn_shim.h"
 
@@ -140,7 +140,7 @@ agent_shim_port(agent_shim_t *shim, const char *host, guint16 port,
     }
 
     service = g_socket_service_new();
-    loopback = g_inet_address_new_loopback(G_SOCKET_FAMILY_IPV4);
+    loopback = g_inet_address_new_from_string(AGENT_SHIM_ADDRESS);
     address = g_inet_socket_address_new(loopback, 0);
 
     if (!g_socket_listener_add_address(G_SOCKET_LISTENER(service), address,

@@ -15,6 +15,14 @@
 #include <gio/gio.h>
 
 
+/*
+ * Of the loopback network, but nobody else's address: what libnice reaches
+ * there goes over TLS.
+ */
+
+#define AGENT_SHIM_ADDRESS  "127.82.83.1"
+
+
 typedef struct agent_shim_s  agent_shim_t;
 
 
@@ -25,7 +33,7 @@ agent_shim_t *agent_shim_new(GTlsDatabase *tls);
 void agent_shim_free(agent_shim_t *shim);
 
 /*
- * The port on 127.0.0.1 that leads to host:port, opened when it is not yet;
+ * The port on AGENT_SHIM_ADDRESS that leads to host:port, opened when it is not yet;
  * 0 and *error when it cannot be.
  */
 guint16 agent_shim_port(agent_shim_t *shim, const char *host, guint16 port,

@@ -18,7 +18,7 @@
  * can carry, gets nothing until the next key frame.
  */
 
-#define G_LOG_DOMAIN  "video"
+#define G_LOG_DOMAIN  "rs-video"
 
 #include "agent_video.h"
 
@@ -37,6 +37,7 @@
 typedef struct {
     guint        codec;
     const char  *element;
+    const char  *colorimetry;   /* what browsers take for granted */
     const char  *format;        /* gst_parse, with {bps}, {kbps} and {gop}
                                    (frames between key frames) */
 } agent_encoder_kind_t;
@@ -102,7 +103,7 @@ static void agent_encoder_push(agent_video_sink_t *sink, GstCaps *caps,
 
 static const agent_encoder_kind_t  agent_encoder_kinds[] = {
 
-    { AGENT_CODEC_VP8, "vp8enc",
+    { AGENT_CODEC_VP8, "vp8enc", "bt601",
       "vp8enc deadline=1 threads=1 cpu-used=12 end-usage=cbr "
       "target-bitrate={bps} lag-in-frames=0 error-resilient=default "
       "keyframe-max-dist={gop} static-threshold=100 max-quantizer=52 "
@@ -110,14 +111,14 @@ static const agent_encoder_kind_t  agent_encoder_kinds[] = {
       "undershoot=95 overshoot=50 "
       "! video/x-vp8" },
 
-    { AGENT_CODEC_H264, "openh264enc",
+    { AGENT_CODEC_H264, "openh264enc", "bt709",
       "openh264enc usage-type=screen complexity=low rate-control=bitrate "
       "bitrate={bps} gop-size={gop} multi-thread=1 enable-frame-skip=false "
       "scene-change-detection=false "
       "! video/x-h264,profile=constrained-baseline,"
       "stream-format=byte-stream,alignment=au" },
 
-    { AGENT_CODEC_H264, "x264enc",
+    { AGENT_CODEC_H264, "x264enc", "bt709",
       "x264enc tune=zerolatency speed-preset=ultrafast threads=1 "
       "bitrate={kbps} key-int-max={gop} bframes=0 byte-stream=true "
       "! video/x-h264,profile=constrained-baseline,"
@@ -369,10 +370,12 @@ agent_encoder_start(agent_encoder_t *encoder, GError **error)
 
     coder = agent_encoder_text(encoder->kind, video->bitrate, video->fps);
 
-    text = g_strdup_printf("%s ! videoconvert ! video/x-raw,format=I420 "
+    text = g_strdup_printf("%s ! videoconvert "
+                           "! video/x-raw,format=I420,colorimetry=%s "
                            "! queue max-size-buffers=2 leaky=downstream "
                            "! %s ! appsink name=sink sync=false "
-                           "max-buffers=4 drop=false", source, coder);
+                           "max-buffers=4 drop=false", source,
+                           encoder->kind->colorimetry, coder);
 
     encoder->pipeline = gst_parse_launch(text, error);
 

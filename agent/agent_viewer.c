@@ -14,7 +14,7 @@
  *           -> silent for 10 s, failed, or late: dropped, keys let go
  */
 
-#define G_LOG_DOMAIN  "viewer"
+#define G_LOG_DOMAIN  "rs-viewer"
 
 #include "agent_viewer.h"
 #include "agent_input.h"

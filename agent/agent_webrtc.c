@@ -27,11 +27,14 @@
  * are touched on the main loop only, but for those marked.
  */
 
-#define G_LOG_DOMAIN  "webrtc"
+#define G_LOG_DOMAIN  "rs-webrtc"
 
 #include "agent_webrtc.h"
+#include "agent_branch.h"
 #include "agent_input.h"
 #include "agent_sdp.h"
+#include "agent_servers.h"
+#include "agent_stats.h"
 
 #include <gst/webrtc/webrtc.h>
 #include <gst/video/video.h>
@@ -42,7 +45,8 @@
 #define AGENT_WEBRTC_MESSAGES  512      /* on their way to the main loop */
 #define AGENT_WEBRTC_BUFFERED  65536    /* bytes unsent on rs-input */
 #define AGENT_WEBRTC_STATS_MS  1000
-#define AGENT_WEBRTC_STATS_N   5        /* after the first: every 5th */
+#define AGENT_WEBRTC_STATS_N   5        /* once known: every 5th second */
+#define AGENT_WEBRTC_RTT_S     5        /* to wait for a round-trip time */
 
 
 typedef struct {
@@ -67,33 +71,34 @@ struct agent_webrtc_s {
     GArray                       *early;        /* NULL: not early now */
     guint                         relays;       /* candidates gathered */
     gboolean                      relay_only;
-    gboolean                      tls_only;     /* of the TURN servers */
     gboolean                      connected;
     gboolean                      closed;
 
     guint                         stats_timer;
     guint                         stats_n;
     agent_path_t                  path;         /* reported last */
+    gboolean                      path_known;
+    guint                         path_tries;
 
     gint                          messages;     /* atomic */
     gint                          want_key;     /* atomic */
 };
 
 
-typedef void (*agent_hop_pt)(agent_webrtc_t *w, char *text, guint n,
+typedef void (*agent_hop_pt)(agent_webrtc_t *w, void *arg, guint n,
     GObject *object);
 
 typedef struct {
     agent_webrtc_t  *w;
     agent_hop_pt     handler;
-    char            *text;
+    void            *arg;           /* g_free()d */
     guint            n;
     GObject         *object;
 } agent_hop_t;
 
 
 static void agent_webrtc_hop(agent_webrtc_t *w, agent_hop_pt handler,
-    char *text, guint n, gpointer object);
+    void *arg, guint n, gpointer object);
 static gboolean agent_webrtc_land(gpointer data);
 static void agent_webrtc_hop_free(gpointer data);
 static void agent_webrtc_unref(gpointer data);
@@ -101,10 +106,6 @@ static void agent_webrtc_clear(gpointer data);
 
 static gboolean agent_webrtc_build(agent_webrtc_t *w,
     const agent_webrtc_params_t *params);
-static void agent_webrtc_ice(agent_webrtc_t *w,
-    const agent_webrtc_params_t *params);
-static void agent_webrtc_turn(agent_webrtc_t *w, agent_shim_t *shim,
-    const agent_turn_t *turn);
 static void agent_webrtc_connect(agent_webrtc_t *w, const char *signal,
     GCallback handler);
 static GstPromise *agent_webrtc_promise(agent_webrtc_t *w,
@@ -130,24 +131,24 @@ static gboolean agent_webrtc_on_bus(GstBus *bus, GstMessage *message,
 static GstPadProbeReturn agent_webrtc_on_upstream(GstPad *pad,
     GstPadProbeInfo *info, gpointer data);
 
-static void agent_webrtc_remote_set(agent_webrtc_t *w, char *text, guint n,
+static void agent_webrtc_remote_set(agent_webrtc_t *w, void *arg, guint n,
     GObject *object);
 static gboolean agent_webrtc_add_video(agent_webrtc_t *w);
-static void agent_webrtc_answered(agent_webrtc_t *w, char *text, guint n,
+static void agent_webrtc_answered(agent_webrtc_t *w, void *arg, guint n,
     GObject *object);
-static void agent_webrtc_gathered(agent_webrtc_t *w, char *text, guint n,
+static void agent_webrtc_gathered(agent_webrtc_t *w, void *arg, guint n,
     GObject *object);
-static void agent_webrtc_candidate_made(agent_webrtc_t *w, char *text,
+static void agent_webrtc_candidate_made(agent_webrtc_t *w, void *arg,
     guint n, GObject *object);
-static void agent_webrtc_state_changed(agent_webrtc_t *w, char *text,
+static void agent_webrtc_state_changed(agent_webrtc_t *w, void *arg,
     guint n, GObject *object);
-static void agent_webrtc_channel_open(agent_webrtc_t *w, char *text, guint n,
+static void agent_webrtc_channel_open(agent_webrtc_t *w, void *arg, guint n,
     GObject *object);
-static void agent_webrtc_channel_text(agent_webrtc_t *w, char *text, guint n,
+static void agent_webrtc_channel_text(agent_webrtc_t *w, void *arg, guint n,
     GObject *object);
-static void agent_webrtc_key_wanted(agent_webrtc_t *w, char *text, guint n,
+static void agent_webrtc_key_wanted(agent_webrtc_t *w, void *arg, guint n,
     GObject *object);
-static void agent_webrtc_path_found(agent_webrtc_t *w, char *text, guint n,
+static void agent_webrtc_path_found(agent_webrtc_t *w, void *arg, guint n,
     GObject *object);
 static gboolean agent_webrtc_ask_stats(gpointer data);
 
@@ -258,11 +259,11 @@ agent_webrtc_early_clear(gpointer data)
 }
 
 
-/* takes text over; refs object */
+/* takes arg over; refs object */
 
 static void
-agent_webrtc_hop(agent_webrtc_t *w, agent_hop_pt handler, char *text,
-    guint n, gpointer object)
+agent_webrtc_hop(agent_webrtc_t *w, agent_hop_pt handler, void *arg, guint n,
+    gpointer object)
 {
     GSource      *source;
     agent_hop_t  *hop;
@@ -270,7 +271,7 @@ agent_webrtc_hop(agent_webrtc_t *w, agent_hop_pt handler, char *text,
     hop = g_new0(agent_hop_t, 1);
     hop->w = g_atomic_rc_box_acquire(w);
     hop->handler = handler;
-    hop->text = text;
+    hop->arg = arg;
     hop->n = n;
     hop->object = (object != NULL) ? g_object_ref(object) : NULL;
 
@@ -289,7 +290,7 @@ agent_webrtc_land(gpointer data)
     agent_hop_t  *hop = data;
 
     if (!hop->w->closed) {
-        hop->handler(hop->w, hop->text, hop->n, hop->object);
+        hop->handler(hop->w, hop->arg, hop->n, hop->object);
     }
 
     return G_SOURCE_REMOVE;
@@ -301,7 +302,7 @@ agent_webrtc_hop_free(gpointer data)
 {
     agent_hop_t  *hop = data;
 
-    g_free(hop->text);
+    g_free(hop->arg);
     g_clear_object(&hop->object);
     agent_webrtc_unref(hop->w);
     g_free(hop);
@@ -368,89 +369,14 @@ agent_webrtc_build(agent_webrtc_t *w, const agent_webrtc_params_t *params)
     agent_webrtc_connect(w, "on-data-channel",
                          G_CALLBACK(agent_webrtc_on_channel));
 
-    agent_webrtc_ice(w, params);
+    agent_servers_add(w->webrtc, params->ice, params->relay_only,
+                      params->shim);
 
     bus = gst_element_get_bus(w->pipeline);
     w->watch = gst_bus_add_watch(bus, agent_webrtc_on_bus, w);
 
     return gst_element_set_state(w->pipeline, GST_STATE_PLAYING)
            != GST_STATE_CHANGE_FAILURE;
-}
-
-
-static void
-agent_webrtc_ice(agent_webrtc_t *w, const agent_webrtc_params_t *params)
-{
-    guint                  i;
-    const agent_ice_t     *ice = params->ice;
-    const agent_turn_t    *turn;
-    g_autoptr(GObject)     agent = NULL;
-    g_autoptr(GObject)     nice = NULL;
-
-    /* candidates over TCP that nobody can reach only cost time */
-
-    g_object_get(w->webrtc, "ice-agent", &agent, NULL);
-
-    if (agent != NULL
-        && g_object_class_find_property(G_OBJECT_GET_CLASS(agent), "agent"))
-    {
-        g_object_get(agent, "agent", &nice, NULL);
-        g_object_set(nice, "ice-tcp", FALSE, "upnp", FALSE, NULL);
-    }
-
-    if (ice->stun != NULL) {
-        g_object_set(w->webrtc, "stun-server", ice->stun, NULL);
-    }
-
-    if (params->relay_only) {
-        gst_util_set_object_arg(G_OBJECT(w->webrtc), "ice-transport-policy",
-                                "relay");
-    }
-
-    w->tls_only = TRUE;
-
-    for (i = 0; i < ice->turn->len; i++) {
-        turn = g_ptr_array_index(ice->turn, i);
-        agent_webrtc_turn(w, params->shim, turn);
-
-        if (turn->proto == AGENT_PROTO_TCP) {
-            w->tls_only = FALSE;
-        }
-    }
-}
-
-
-static void
-agent_webrtc_turn(agent_webrtc_t *w, agent_shim_t *shim,
-    const agent_turn_t *turn)
-{
-    guint16              port;
-    gboolean             ok;
-    const char          *host;
-    g_autofree char     *uri = NULL;
-    g_autoptr(GError)    error = NULL;
-
-    host = NULL;
-    port = 0;
-
-    if (turn->proto == AGENT_PROTO_TLS) {
-        host = "127.0.0.1";
-        port = agent_shim_port(shim, turn->host, turn->port, &error);
-
-        if (port == 0) {
-            g_warning("TURN over TLS at %s is left out: %s", turn->host,
-                      error->message);
-            return;
-        }
-    }
-
-    uri = agent_ice_turn_uri(turn, host, port);
-    g_signal_emit_by_name(w->webrtc, "add-turn-server", uri, &ok);
-
-    if (!ok) {
-        g_warning("TURN server %s:%u is refused by webrtcbin", turn->host,
-                  turn->port);
-    }
 }
 
 
@@ -629,65 +555,21 @@ agent_webrtc_on_upstream(GstPad *pad, GstPadProbeInfo *info, gpointer data)
 }
 
 
-/* the pair in use: selected candidates, and the round trip the peer saw */
-
-typedef struct {
-    const GstStructure  *all;
-    const GstStructure  *pair;
-    double               rtt_s;
-} agent_stats_t;
-
-
-static gboolean
-agent_webrtc_stat(GQuark field, const GValue *value, gpointer data)
-{
-    double               rtt;
-    agent_stats_t       *stats = data;
-    GstWebRTCStatsType   type;
-    const GstStructure  *stat;
-
-    (void) field;
-
-    if (!GST_VALUE_HOLDS_STRUCTURE(value)) {
-        return TRUE;
-    }
-
-    stat = gst_value_get_structure(value);
-
-    if (!gst_structure_get(stat, "type", GST_TYPE_WEBRTC_STATS_TYPE, &type,
-                           NULL))
-    {
-        return TRUE;
-    }
-
-    if (type == GST_WEBRTC_STATS_CANDIDATE_PAIR) {
-        stats->pair = stat;
-    }
-
-    if (type == GST_WEBRTC_STATS_REMOTE_INBOUND_RTP
-        && gst_structure_get_double(stat, "round-trip-time", &rtt))
-    {
-        stats->rtt_s = rtt;
-    }
-
-    return TRUE;
-}
-
-
 static void
 agent_webrtc_on_stats(GstPromise *promise, gpointer data)
 {
-    char                 *text;
-    agent_stats_t         stats = { NULL, NULL, -1 };
+    agent_path_t         path;
+    const GstStructure  *stats;
+
+    stats = NULL;
 
     if (gst_promise_wait(promise) == GST_PROMISE_RESULT_REPLIED) {
-        stats.all = gst_promise_get_reply(promise);
+        stats = gst_promise_get_reply(promise);
     }
 
-    if (stats.all != NULL) {
-        gst_structure_foreach(stats.all, agent_webrtc_stat, &stats);
-        text = gst_structure_to_string(stats.all);
-        agent_webrtc_hop(data, agent_webrtc_path_found, text, 0, NULL);
+    if (stats != NULL && agent_stats_path(stats, &path)) {
+        agent_webrtc_hop(data, agent_webrtc_path_found,
+                         g_memdup2(&path, sizeof(path)), 0, NULL);
     }
 
     gst_promise_unref(promise);
@@ -697,7 +579,7 @@ agent_webrtc_on_stats(GstPromise *promise, gpointer data)
 /* the main loop from here on */
 
 static void
-agent_webrtc_remote_set(agent_webrtc_t *w, char *text, guint n,
+agent_webrtc_remote_set(agent_webrtc_t *w, void *arg, guint n,
     GObject *object)
 {
     guint             i;
@@ -705,7 +587,7 @@ agent_webrtc_remote_set(agent_webrtc_t *w, char *text, guint n,
     agent_early_t    *early;
     g_autoptr(GArray) queue = NULL;
 
-    (void) text;
+    (void) arg;
     (void) object;
 
     if (n == 0) {
@@ -734,93 +616,28 @@ agent_webrtc_remote_set(agent_webrtc_t *w, char *text, guint n,
 static gboolean
 agent_webrtc_add_video(agent_webrtc_t *w)
 {
-    guint                                  ssrc;
-    gboolean                               vp8;
-    GstElement                            *pay, *filter;
-    g_autoptr(GstPad)                      src = NULL;
-    g_autoptr(GstPad)                      sink = NULL;
-    g_autoptr(GstPad)                      up = NULL;
-    g_autoptr(GstCaps)                     caps = NULL;
-    g_autoptr(GstWebRTCRTPTransceiver)     transceiver = NULL;
+    g_autoptr(GstPad)  src = NULL;
 
-    vp8 = (w->offer->codec == AGENT_CODEC_VP8);
-    ssrc = g_random_int() | 1;
-
-    w->appsrc = gst_element_factory_make("appsrc", NULL);
-    pay = gst_element_factory_make(vp8 ? "rtpvp8pay" : "rtph264pay", NULL);
-    filter = gst_element_factory_make("capsfilter", NULL);
-
-    if (w->appsrc == NULL || pay == NULL || filter == NULL) {
-        g_clear_pointer(&w->appsrc, gst_object_unref);
-        g_clear_pointer(&pay, gst_object_unref);
-        g_clear_pointer(&filter, gst_object_unref);
+    w->appsrc = agent_branch_add(GST_BIN(w->pipeline), w->webrtc,
+                                 w->offer->codec, w->offer->payload);
+    if (w->appsrc == NULL) {
         return FALSE;
     }
 
-    gst_object_ref_sink(w->appsrc);
-
-    g_object_set(w->appsrc, "is-live", TRUE, "format", GST_FORMAT_TIME,
-                 "do-timestamp", TRUE, "block", FALSE, NULL);
-    g_object_set(pay, "pt", w->offer->payload, "ssrc", ssrc, NULL);
-
-    if (vp8) {
-        gst_util_set_object_arg(G_OBJECT(pay), "picture-id-mode", "15-bit");
-
-    } else {
-        g_object_set(pay, "config-interval", -1, NULL);
-        gst_util_set_object_arg(G_OBJECT(pay), "aggregate-mode",
-                                "zero-latency");
-    }
-
-    caps = gst_caps_new_simple("application/x-rtp",
-                               "media", G_TYPE_STRING, "video",
-                               "encoding-name", G_TYPE_STRING,
-                               vp8 ? "VP8" : "H264",
-                               "payload", G_TYPE_INT,
-                               (int) w->offer->payload,
-                               "clock-rate", G_TYPE_INT, 90000,
-                               "ssrc", G_TYPE_UINT, ssrc, NULL);
-    g_object_set(filter, "caps", caps, NULL);
-
-    gst_bin_add_many(GST_BIN(w->pipeline), w->appsrc, pay, filter, NULL);
-
-    if (!gst_element_link_many(w->appsrc, pay, filter, NULL)) {
-        return FALSE;
-    }
-
-    sink = gst_element_request_pad_simple(w->webrtc, "sink_%u");
-    src = gst_element_get_static_pad(filter, "src");
-
-    if (sink == NULL || gst_pad_link(src, sink) != GST_PAD_LINK_OK) {
-        return FALSE;
-    }
-
-    g_object_get(sink, "transceiver", &transceiver, NULL);
-
-    if (transceiver == NULL) {
-        return FALSE;
-    }
-
-    g_object_set(transceiver,
-                 "direction",
-                 GST_WEBRTC_RTP_TRANSCEIVER_DIRECTION_SENDONLY,
-                 "do-nack", TRUE, NULL);
-
-    up = gst_element_get_static_pad(w->appsrc, "src");
-    gst_pad_add_probe(up, GST_PAD_PROBE_TYPE_EVENT_UPSTREAM,
+    src = gst_element_get_static_pad(w->appsrc, "src");
+    gst_pad_add_probe(src, GST_PAD_PROBE_TYPE_EVENT_UPSTREAM,
                       agent_webrtc_on_upstream, g_atomic_rc_box_acquire(w),
                       agent_webrtc_unref);
 
-    return gst_element_sync_state_with_parent(filter)
-           && gst_element_sync_state_with_parent(pay)
-           && gst_element_sync_state_with_parent(w->appsrc);
+    return TRUE;
 }
 
 
 static void
-agent_webrtc_answered(agent_webrtc_t *w, char *text, guint n,
+agent_webrtc_answered(agent_webrtc_t *w, void *arg, guint n,
     GObject *object)
 {
+    char  *text = arg;
     (void) n;
     (void) object;
 
@@ -835,9 +652,10 @@ agent_webrtc_answered(agent_webrtc_t *w, char *text, guint n,
 
 
 static void
-agent_webrtc_candidate_made(agent_webrtc_t *w, char *text, guint n,
+agent_webrtc_candidate_made(agent_webrtc_t *w, void *arg, guint n,
     GObject *object)
 {
+    char  *text = arg;
     (void) object;
 
     if (text == NULL || text[0] == '\0' || n >= AGENT_SDP_MEDIA) {
@@ -853,10 +671,10 @@ agent_webrtc_candidate_made(agent_webrtc_t *w, char *text, guint n,
 
 
 static void
-agent_webrtc_gathered(agent_webrtc_t *w, char *text, guint n,
+agent_webrtc_gathered(agent_webrtc_t *w, void *arg, guint n,
     GObject *object)
 {
-    (void) text;
+    (void) arg;
     (void) n;
     (void) object;
 
@@ -898,13 +716,13 @@ agent_webrtc_candidate(agent_webrtc_t *w, const char *candidate, guint mline)
 
 
 static void
-agent_webrtc_state_changed(agent_webrtc_t *w, char *text, guint n,
+agent_webrtc_state_changed(agent_webrtc_t *w, void *arg, guint n,
     GObject *object)
 {
     GError                        *error = NULL;
     GstWebRTCPeerConnectionState   state;
 
-    (void) text;
+    (void) arg;
     (void) n;
     (void) object;
 
@@ -951,10 +769,10 @@ agent_webrtc_video_failed(void *data, const char *message)
 
 
 static void
-agent_webrtc_key_wanted(agent_webrtc_t *w, char *text, guint n,
+agent_webrtc_key_wanted(agent_webrtc_t *w, void *arg, guint n,
     GObject *object)
 {
-    (void) text;
+    (void) arg;
     (void) n;
     (void) object;
 
@@ -969,12 +787,12 @@ agent_webrtc_key_wanted(agent_webrtc_t *w, char *text, guint n,
 /* only one rs-input; other channels stay without an answer */
 
 static void
-agent_webrtc_channel_open(agent_webrtc_t *w, char *text, guint n,
+agent_webrtc_channel_open(agent_webrtc_t *w, void *arg, guint n,
     GObject *object)
 {
     g_autofree char  *label = NULL;
 
-    (void) text;
+    (void) arg;
     (void) n;
 
     g_object_get(object, "label", &label, NULL);
@@ -990,9 +808,10 @@ agent_webrtc_channel_open(agent_webrtc_t *w, char *text, guint n,
 
 
 static void
-agent_webrtc_channel_text(agent_webrtc_t *w, char *text, guint n,
+agent_webrtc_channel_text(agent_webrtc_t *w, void *arg, guint n,
     GObject *object)
 {
+    char  *text = arg;
     g_autofree char  *label = NULL;
 
     if (text == NULL) {
@@ -1068,9 +887,7 @@ agent_webrtc_ask_stats(gpointer data)
 {
     agent_webrtc_t  *w = data;
 
-    if (w->stats_n++ % AGENT_WEBRTC_STATS_N == 0
-        || w->path.rtt_ms < 0)
-    {
+    if (!w->path_known || ++w->stats_n % AGENT_WEBRTC_STATS_N == 0) {
         g_signal_emit_by_name(w->webrtc, "get-stats", NULL,
                               agent_webrtc_promise(w,
                                                    agent_webrtc_on_stats));
@@ -1080,14 +897,30 @@ agent_webrtc_ask_stats(gpointer data)
 }
 
 
+/* reports once the round-trip time is known too, or late without it */
+
 static void
-agent_webrtc_path_found(agent_webrtc_t *w, char *text, guint n,
+agent_webrtc_path_found(agent_webrtc_t *w, void *arg, guint n,
     GObject *object)
 {
-    (void) w;
+    agent_path_t  *path = arg;
+
     (void) n;
     (void) object;
-    g_message("%s", text);
+
+    if (w->path_known) {
+
+        if (agent_path_same(&w->path, path)) {
+            return;
+        }
+
+    } else if (path->rtt_ms < 0 && w->path_tries++ < AGENT_WEBRTC_RTT_S) {
+        return;
+    }
+
+    w->path_known = TRUE;
+    w->path = *path;
+    w->events->path(w->data, w, path);
 }
 
 

@@ -8,7 +8,7 @@
  * command line, the main loop and the one struct that the parts hang on.
  */
 
-#define G_LOG_DOMAIN  "main"
+#define G_LOG_DOMAIN  "rs-main"
 
 #include "agent.h"
 #include "agent_enroll.h"

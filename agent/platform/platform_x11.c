@@ -18,7 +18,7 @@
  */
 
 #define _GNU_SOURCE
-#define G_LOG_DOMAIN  "x11"
+#define G_LOG_DOMAIN  "rs-x11"
 
 #include "keymap.h"
 #include "platform.h"

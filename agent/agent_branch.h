@@ -1,0 +1,26 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ */
+
+/*
+ * A viewer's own end of the video: from encoded frames to RTP.
+ */
+
+#ifndef _AGENT_BRANCH_H_INCLUDED_
+#define _AGENT_BRANCH_H_INCLUDED_
+
+
+#include <gst/gst.h>
+
+
+/*
+ * Adds appsrc ! payloader ! capsfilter to the pipeline, linked to a new sink
+ * pad of webrtcbin that only sends.  The appsrc, for the caller to unref, or
+ * NULL.
+ */
+GstElement *agent_branch_add(GstBin *pipeline, GstElement *webrtc,
+    guint codec, guint payload);
+
+
+#endif /* _AGENT_BRANCH_H_INCLUDED_ */

@@ -1,0 +1,84 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ */
+
+/*
+ * Owns the properties of webrtcbin that concern ICE.
+ */
+
+#define G_LOG_DOMAIN  "rs-servers"
+
+#include "agent_servers.h"
+
+
+static void agent_servers_turn(GstElement *webrtc, const agent_turn_t *turn,
+    agent_shim_t *shim);
+
+
+void
+agent_servers_add(GstElement *webrtc, const agent_ice_t *ice,
+    gboolean relay_only, agent_shim_t *shim)
+{
+    guint                i;
+    g_autoptr(GObject)   agent = NULL;
+    g_autoptr(GObject)   nice = NULL;
+
+    /* candidates over TCP that nobody can reach only cost time */
+
+    g_object_get(webrtc, "ice-agent", &agent, NULL);
+
+    if (agent != NULL
+        && g_object_class_find_property(G_OBJECT_GET_CLASS(agent), "agent"))
+    {
+        g_object_get(agent, "agent", &nice, NULL);
+        g_object_set(nice, "ice-tcp", FALSE, "upnp", FALSE, NULL);
+    }
+
+    if (ice->stun != NULL) {
+        g_object_set(webrtc, "stun-server", ice->stun, NULL);
+    }
+
+    if (relay_only) {
+        gst_util_set_object_arg(G_OBJECT(webrtc), "ice-transport-policy",
+                                "relay");
+    }
+
+    for (i = 0; i < ice->turn->len; i++) {
+        agent_servers_turn(webrtc, g_ptr_array_index(ice->turn, i), shim);
+    }
+}
+
+
+static void
+agent_servers_turn(GstElement *webrtc, const agent_turn_t *turn,
+    agent_shim_t *shim)
+{
+    guint16              port;
+    gboolean             ok;
+    const char          *host;
+    g_autofree char     *uri = NULL;
+    g_autoptr(GError)    error = NULL;
+
+    host = NULL;
+    port = 0;
+
+    if (turn->proto == AGENT_PROTO_TLS) {
+        host = AGENT_SHIM_ADDRESS;
+        port = agent_shim_port(shim, turn->host, turn->port, &error);
+
+        if (port == 0) {
+            g_warning("TURN over TLS at %s is left out: %s", turn->host,
+                      error->message);
+            return;
+        }
+    }
+
+    uri = agent_ice_turn_uri(turn, host, port);
+    g_signal_emit_by_name(webrtc, "add-turn-server", uri, &ok);
+
+    if (!ok) {
+        g_warning("TURN server %s:%u is refused by webrtcbin", turn->host,
+                  turn->port);
+    }
+}
