@@ -1,0 +1,273 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ *
+ * What the REST files share: one call, its operations of the store, its
+ * answer.  Private to http/ngx_http_rs_api*.c.
+ *
+ * A handler sets the answer and returns NGX_OK, or starts operations and
+ * returns NGX_DONE; an operation's completion does the same.  NGX_ERROR is
+ * answered as `internal`.
+ */
+
+
+#ifndef _NGX_HTTP_RS_API_INTERNAL_H_INCLUDED_
+#define _NGX_HTTP_RS_API_INTERNAL_H_INCLUDED_
+
+
+#include "ngx_http_rs.h"
+#include "ngx_http_rs_variables.h"
+#include "rs_json.h"
+
+
+#define NGX_HTTP_RS_API_N(fields)     (sizeof(fields) / sizeof((fields)[0]))
+
+#define NGX_HTTP_RS_API_NAME_MAX      128     /* characters */
+#define NGX_HTTP_RS_API_REASON_MAX    512     /* characters */
+#define NGX_HTTP_RS_API_JSON_MAX      4096    /* bytes of metadata, meta */
+#define NGX_HTTP_RS_API_TAGS_MAX      16
+#define NGX_HTTP_RS_API_TAG_MAX       64      /* characters */
+#define NGX_HTTP_RS_API_TICKET_TTL    86400   /* s */
+
+
+typedef struct ngx_http_rs_api_s  ngx_http_rs_api_t;
+
+typedef ngx_int_t (*ngx_http_rs_api_pt)(ngx_http_rs_api_t *api);
+
+/* code and reply as ngx_http_rs_store_handler_pt has them */
+typedef ngx_int_t (*ngx_http_rs_api_done_pt)(ngx_http_rs_api_t *api,
+    void *data, rs_err_e code, ngx_rs_reply_t *reply);
+
+
+typedef enum {
+    NGX_HTTP_RS_API_NO_BODY = 0,
+    NGX_HTTP_RS_API_MAY_BODY,
+    NGX_HTTP_RS_API_BODY,
+    NGX_HTTP_RS_API_PATCH                      /* a merge patch */
+} ngx_http_rs_api_body_e;
+
+
+typedef struct {
+    ngx_uint_t                  method;        /* NGX_HTTP_GET, ... */
+    const char                 *path;          /* "{id}" is one segment */
+    const char                 *id;            /* prefix of {id}, or NULL */
+    const char                 *scope;         /* NULL: no API key */
+    ngx_http_rs_api_body_e      body;
+    ngx_http_rs_api_pt          handler;
+} ngx_http_rs_api_route_t;
+
+
+/* one operation of the store under way */
+
+typedef struct {
+    ngx_queue_t                 queue;
+    ngx_http_rs_api_t          *api;
+    ngx_http_rs_store_op_t     *op;
+    ngx_http_rs_api_done_pt     done;
+    void                       *data;
+} ngx_http_rs_api_op_t;
+
+
+struct ngx_http_rs_api_s {
+    ngx_http_request_t             *request;
+    ngx_http_rs_ctx_t              *ctx;
+    ngx_http_rs_main_conf_t        *rmcf;
+    ngx_http_rs_loc_conf_t         *rlcf;
+    const ngx_http_rs_api_route_t  *route;
+
+    ngx_str_t                       base;      /* the URI before path */
+    ngx_str_t                       path;
+    ngx_str_t                       id;        /* {id}; empty: none */
+
+    ngx_http_rs_caller_t            caller;
+    rs_cred_t                       key;
+
+    ngx_buf_t                      *buf;       /* the body as it comes */
+    json_t                         *body;      /* NULL: there is none */
+    ngx_str_t                       idem;      /* empty: no such header */
+    ngx_str_t                       body_hash;
+
+    ngx_queue_t                     ops;       /* ngx_http_rs_api_op_t */
+    void                           *data;      /* the handler's */
+
+    /* the answer */
+
+    ngx_uint_t                      status;    /* 0: the problem below */
+    json_t                         *json;
+    ngx_str_t                       text;      /* JSON instead of json */
+    ngx_str_t                       location;
+    ngx_str_t                       etag;
+    rs_err_e                        code;
+    const char                     *detail;    /* NULL: the title */
+    const char                     *pointer;   /* NULL: none */
+    rs_json_error_t                 err;       /* room for these two */
+};
+
+
+/* ngx_http_rs_api.c */
+
+/*
+ * An operation whose reply done gets, unless an answer was found before or
+ * the client has left.  NULL: no memory.
+ */
+ngx_http_rs_api_op_t *ngx_http_rs_api_op(ngx_http_rs_api_t *api,
+    ngx_http_rs_api_done_pt done, void *data);
+/* rc of a verb of the store: NGX_DONE, or the answer `unavailable` is set */
+ngx_int_t ngx_http_rs_api_wait(ngx_http_rs_api_op_t *aop, ngx_int_t rc);
+
+/* ngx_http_rs_api_reply.c; all return NGX_OK or NGX_ERROR */
+
+/* takes json over (NULL: no body, or no memory when status is not 204) */
+ngx_int_t ngx_http_rs_api_answer(ngx_http_rs_api_t *api, ngx_uint_t status,
+    json_t *json);
+ngx_int_t ngx_http_rs_api_answer_text(ngx_http_rs_api_t *api,
+    ngx_str_t *text);
+/* detail and pointer must live as long as the request */
+ngx_int_t ngx_http_rs_api_fail(ngx_http_rs_api_t *api, rs_err_e code,
+    const char *detail, const char *pointer);
+/* code with what stands in api->err */
+ngx_int_t ngx_http_rs_api_invalid(ngx_http_rs_api_t *api, rs_err_e code);
+/* Location: base, path of the collection, id */
+ngx_int_t ngx_http_rs_api_location(ngx_http_rs_api_t *api,
+    const char *collection, ngx_str_t *id);
+ngx_int_t ngx_http_rs_api_etag(ngx_http_rs_api_t *api, ngx_str_t *version);
+
+/* sends the answer of api; what a content handler returns */
+ngx_int_t ngx_http_rs_api_send(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_send_text(ngx_http_request_t *r, ngx_uint_t status,
+    ngx_str_t *type, ngx_str_t *text);
+ngx_int_t ngx_http_rs_api_header(ngx_http_request_t *r, const char *name,
+    const char *value, size_t len);
+ngx_int_t ngx_http_rs_api_preflight(ngx_http_request_t *r, ngx_str_t *allow);
+
+/* values of answers: "" is null; stored JSON that cannot be read is null */
+json_t *ngx_http_rs_api_text(ngx_str_t s);
+json_t *ngx_http_rs_api_number(ngx_str_t s);
+json_t *ngx_http_rs_api_stored(ngx_str_t s);
+/* compact JSON, from pool; flags: jansson's, besides JSON_COMPACT */
+ngx_int_t ngx_http_rs_api_dump(ngx_pool_t *pool, json_t *json, size_t flags,
+    ngx_str_t *text);
+
+/* fields of an answer, as the store's obj has them */
+
+typedef struct {
+    const char                 *name;          /* NULL: end of the table */
+    json_t                   *(*value)(ngx_str_t s);
+} ngx_http_rs_api_field_t;
+
+/* NGX_OK or NGX_ERROR (no memory, json NULL) */
+ngx_int_t ngx_http_rs_api_fields(json_t *json, ngx_rs_reply_t *obj,
+    const ngx_http_rs_api_field_t *fields);
+
+/*
+ * ngx_http_rs_api_args.c: NGX_OK; NGX_DECLINED, the answer is set; or
+ * NGX_ERROR
+ */
+
+/* the body by a table; a call without body leaves target alone */
+ngx_int_t ngx_http_rs_api_read_body(ngx_http_rs_api_t *api,
+    const rs_json_field_t *fields, ngx_uint_t n, void *target,
+    uint32_t *present, uint32_t *null_);
+/* an object within the body; base: its JSON pointer */
+ngx_int_t ngx_http_rs_api_read_object(ngx_http_rs_api_t *api, json_t *json,
+    const rs_json_field_t *fields, ngx_uint_t n, void *target,
+    const char *base);
+/* "/ttl_s" against a limit of the configuration */
+ngx_int_t ngx_http_rs_api_check_ttl(ngx_http_rs_api_t *api, int64_t ttl,
+    time_t max);
+/* tags: array of strings -> JSON */
+ngx_int_t ngx_http_rs_api_read_tags(ngx_http_rs_api_t *api, json_t *tags,
+    ngx_str_t *text);
+/* Idempotency-Key -> api->idem and body_hash */
+ngx_int_t ngx_http_rs_api_read_idem(ngx_http_rs_api_t *api);
+
+typedef struct {
+    ngx_str_t                   name;
+    ngx_str_t                   value;         /* unescaped; empty: absent */
+} ngx_http_rs_api_arg_t;
+
+/* the query string, by the n args it may have */
+ngx_int_t ngx_http_rs_api_read_args(ngx_http_rs_api_t *api,
+    ngx_http_rs_api_arg_t *args, ngx_uint_t n);
+
+/* a new id of RS_ID_LEN, from pool */
+ngx_int_t ngx_http_rs_api_new_id(ngx_pool_t *pool, const char *prefix,
+    ngx_str_t *id);
+/* writes RS_ID_SECRET_LEN bytes */
+ngx_int_t ngx_http_rs_api_new_secret(char *secret);
+
+/*
+ * ngx_http_rs_api_list.c: one page of ids, then each object.  Its query has
+ * limit, cursor and the filters of the list.
+ */
+
+#define NGX_HTTP_RS_API_FILTERS  3
+
+typedef struct {
+    ngx_http_rs_store_index_e   index;
+    ngx_str_t                   filters[NGX_HTTP_RS_API_FILTERS];
+    /* checks the values given; may be NULL */
+    ngx_int_t                 (*check)(ngx_http_rs_api_t *api,
+                                    ngx_str_t *values);
+    ngx_int_t                 (*get)(ngx_http_rs_store_op_t *op,
+                                    ngx_http_rs_caller_t *caller,
+                                    ngx_str_t *id);
+    /* 1: the reply of get passes the filters (an empty value: all pass) */
+    ngx_uint_t                (*pass)(ngx_http_rs_api_t *api,
+                                    ngx_rs_reply_t *reply, ngx_str_t *values);
+    /* NULL: no memory */
+    json_t                   *(*make)(ngx_http_rs_api_t *api,
+                                    ngx_rs_reply_t *reply);
+} ngx_http_rs_api_list_t;
+
+ngx_int_t ngx_http_rs_api_list(ngx_http_rs_api_t *api,
+    const ngx_http_rs_api_list_t *list);
+
+
+/* ngx_http_rs_api_participant.c */
+
+/* one of those asked for, with an id of its own; as ngx_http_rs_api_read_* */
+ngx_int_t ngx_http_rs_api_participant_read(ngx_http_rs_api_t *api,
+    json_t *json, const char *base, ngx_http_rs_store_participant_t *p);
+/* a new ticket, its hash into p */
+ngx_int_t ngx_http_rs_api_ticket(ngx_http_rs_api_t *api,
+    ngx_str_t *session_id, ngx_http_rs_store_participant_t *p,
+    ngx_str_t *ticket);
+/* as answers show it, the second with its ticket; NULL: no memory */
+json_t *ngx_http_rs_api_participant_json(ngx_rs_reply_t *obj);
+json_t *ngx_http_rs_api_guest_json(ngx_http_rs_api_t *api,
+    ngx_rs_reply_t *obj, ngx_str_t *ticket, int64_t expires);
+
+
+/* handlers, in the files of their nouns */
+
+ngx_int_t ngx_http_rs_api_root(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_live(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_ready(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_openapi(ngx_http_rs_api_t *api);
+
+ngx_int_t ngx_http_rs_api_session_create(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_session_list(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_session_get(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_session_end(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_participant_add(ngx_http_rs_api_t *api);
+
+ngx_int_t ngx_http_rs_api_enrollment_create(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_enrollment_list(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_enrollment_get(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_enrollment_delete(ngx_http_rs_api_t *api);
+
+ngx_int_t ngx_http_rs_api_device_create(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_device_list(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_device_get(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_device_patch(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_device_delete(ngx_http_rs_api_t *api);
+
+ngx_int_t ngx_http_rs_api_ice(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_turn(ngx_http_rs_api_t *api);
+
+
+extern ngx_str_t  ngx_http_rs_openapi;
+
+
+#endif /* _NGX_HTTP_RS_API_INTERNAL_H_INCLUDED_ */

@@ -1,0 +1,50 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ *
+ * What the gateway says of itself: version and features, health, interface.
+ */
+
+
+#include "ngx_http_rs_api_internal.h"
+
+
+ngx_int_t
+ngx_http_rs_api_root(ngx_http_rs_api_t *api)
+{
+    return ngx_http_rs_api_answer(api, NGX_HTTP_OK,
+                                  json_pack("{s:i, s:[s, s, s, s, s]}",
+                                            "api_version",
+                                            NGX_HTTP_RS_API_VERSION,
+                                            "features", "sessions",
+                                            "enrollments", "devices", "ice",
+                                            "resume"));
+}
+
+
+ngx_int_t
+ngx_http_rs_api_live(ngx_http_rs_api_t *api)
+{
+    return ngx_http_rs_api_answer(api, NGX_HTTP_OK,
+                                  json_pack("{s:s}", "status", "ok"));
+}
+
+
+ngx_int_t
+ngx_http_rs_api_ready(ngx_http_rs_api_t *api)
+{
+    if (!ngx_http_rs_store_ready(api->rmcf->store)
+        || !ngx_http_rs_bus_ready(api->rmcf->bus))
+    {
+        return ngx_http_rs_api_fail(api, RS_E_UNAVAILABLE, NULL, NULL);
+    }
+
+    return ngx_http_rs_api_live(api);
+}
+
+
+ngx_int_t
+ngx_http_rs_api_openapi(ngx_http_rs_api_t *api)
+{
+    return ngx_http_rs_api_answer_text(api, &ngx_http_rs_openapi);
+}
