@@ -290,7 +290,9 @@ sub workers {
         $start{$pid} = (split ' ', $stat)[19];
     }
 
-    return sort { $start{$a} <=> $start{$b} || $a <=> $b } keys %start;
+    my @pids = sort { $start{$a} <=> $start{$b} || $a <=> $b } keys %start;
+
+    return @pids;
 }
 
 

@@ -246,7 +246,9 @@ sub _reply {
 sub keys {
     my ($self, $pattern) = @_;
 
-    return sort @{ $self->call('KEYS', $pattern // '*') };
+    my @keys = sort @{ $self->call('KEYS', $pattern // '*') };
+
+    return @keys;
 }
 
 

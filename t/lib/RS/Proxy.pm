@@ -1,0 +1,122 @@
+package RS::Proxy;
+
+# Copyright (C) rs-gateway contributors
+
+=head1 NAME
+
+RS::Proxy - a TCP port that leads to a Redis socket, and can go deaf
+
+=head1 SYNOPSIS
+
+    my $proxy = RS::Proxy->new(to => $redis->socket);
+    my $conf  = 'redis://127.0.0.1:' . $proxy->port;
+
+    $proxy->mute;        # subscribers that stand now hear nothing any more
+
+What C<mute> does is what a network does that forgets a connection: neither
+end is told. Connections made afterwards work.
+
+=cut
+
+use strict;
+use warnings;
+
+use FindBin qw($Bin);
+use IO::Select ();
+use IO::Socket::INET ();
+use IO::Socket::UNIX ();
+use RS::Util qw(free_port wait_until spawn tempdir read_file);
+use Socket qw(SOCK_STREAM);
+
+
+sub new {
+    my ($class, %opt) = @_;
+    my $port = free_port();
+    my $log = tempdir() . '/proxy.log';
+
+    my $proc = spawn('proxy', [$^X, "-I$Bin/lib", '-MRS::Proxy', '-e',
+                               'RS::Proxy::run(@ARGV)', $port, $opt{to}],
+                     log => $log);
+
+    wait_until {
+        die "the proxy ended: " . read_file($log) if !$proc->alive();
+        IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port)
+    } 10, "a proxy on port $port";
+
+    return bless { port => $port, proc => $proc, log => $log }, $class;
+}
+
+
+sub port { return $_[0]{port} }
+
+
+sub mute {
+    my ($self) = @_;
+
+    $self->{proc}->signal('USR1');
+    wait_until { read_file($self->{log}) =~ /muted/ } 5, 'the mute proxy';
+
+    return;
+}
+
+
+# the process: %peer of each socket, by file number
+
+sub run {
+    my ($port, $to) = @_;
+    my $listen = IO::Socket::INET->new(Listen => 16, LocalPort => $port,
+                                       LocalAddr => '127.0.0.1',
+                                       ReuseAddr => 1)
+        or die "port $port: $!";
+    my $select = IO::Select->new($listen);
+    my (%peer, %subscriber, %mute, $asked);
+
+    $| = 1;
+    local $SIG{USR1} = sub { $asked = 1 };
+
+    while (1) {
+        my @ready = $select->can_read(0.1);
+
+        if ($asked) {
+            $asked = 0;
+            %mute = (%mute, %subscriber);
+            print "muted\n";
+        }
+
+        for my $s (@ready) {
+            if ($s == $listen) {
+                my $client = $listen->accept() or next;
+                my $server = IO::Socket::UNIX->new(Type => SOCK_STREAM,
+                                                   Peer => $to) or next;
+                @peer{ $client->fileno, $server->fileno } = ($server, $client);
+                $select->add($client, $server);
+                next;
+            }
+
+            # closed with its peer earlier in this round
+
+            my $other = defined $s->fileno ? $peer{ $s->fileno } : next;
+            my $n = sysread($s, my $data, 65536);
+
+            if (!$n) {
+                $select->remove($s, $other);
+
+                for my $no ($s->fileno, $other->fileno) {
+                    delete $_->{$no} for \%peer, \%subscriber, \%mute;
+                }
+
+                $s->close();
+                $other->close();
+                next;
+            }
+
+            next if $mute{ $s->fileno };
+
+            $subscriber{ $other->fileno } = 1 if $data =~ /SUBSCRIBE/;
+            syswrite($other, $data);
+        }
+    }
+}
+
+
+1;
