@@ -76,6 +76,7 @@ static const rs_json_field_t  ngx_http_rs_api_patch_fields[] = {
       offsetof(ngx_http_rs_api_patch_body_t, group_id), NULL, NULL, NULL }
 };
 
+
 /* bits of the above */
 
 #define NGX_HTTP_RS_API_PATCH_NAME   0x1

@@ -33,6 +33,7 @@ typedef struct {
     int                               relay_only;
 } ngx_http_rs_api_policy_body_t;
 
+
 /* one POST /sessions */
 
 typedef struct {
@@ -114,6 +115,7 @@ static const rs_json_field_t  ngx_http_rs_api_policy_fields[] = {
       offsetof(ngx_http_rs_api_policy_body_t, relay_only), NULL, NULL, NULL }
 };
 
+
 /* in the order of an answer */
 
 static const ngx_http_rs_api_field_t  ngx_http_rs_api_session_head[] = {
@@ -136,6 +138,7 @@ static const ngx_http_rs_api_field_t  ngx_http_rs_api_session_tail[] = {
     { "path", ngx_http_rs_api_stored },
     { NULL, NULL }
 };
+
 
 /* filters; values in this order */
 
@@ -739,9 +742,6 @@ ngx_http_rs_api_session_ended(ngx_http_rs_api_t *api, void *data,
 
     return ngx_http_rs_api_answer(api, NGX_HTTP_NO_CONTENT, NULL);
 }
-
-
-
 
 
 /* without participants; NULL: no memory */
