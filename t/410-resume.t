@@ -96,9 +96,9 @@ for my $worker (0, 1) {
         is($back->expect('ack')->{id}, 1, 'sent again: acknowledged');
         say($back, 2, 'next');
 
-        my @got = ($host->expect('signal'), $host->expect('signal'));
-        is_deeply([map { $_->{data} } @got], [qw(mine next)],
-                  'and delivered once');
+        is($host->expect('signal')->{data}, 'next', 'the next arrives');
+        is_deeply([map { $_->{data} } grep { $_->{type} eq 'signal' }
+                   $host->seen], ['mine'], 'the repeated one came once');
 
         refused('the old token',
                 $gw->signal("rs.resume.$w->{resume}.$position"),
