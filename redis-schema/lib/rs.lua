@@ -65,10 +65,15 @@ local ENR = { 'max_uses', 'uses', 'expires_at', 'created_at', 'group_id',
 
 -- Shared helpers
 
--- redis.call does not exist yet while the library is loaded.
+-- redis.call does not exist yet while the library is loaded: the first call
+-- finds it.
 
-local function call(...)
-    return redis.call(...)
+local call
+
+call = function(...)
+    call = redis.call
+
+    return call(...)
 end
 
 
@@ -89,13 +94,15 @@ local function now_ms()
 end
 
 
-local function tenant_of(key)
-    return (string.match(key, '^rs:{([^}]*)}:'))
+-- The tenant and the id in the name of a key.
+
+local function names_of(key)
+    return string.match(key, '^rs:{([^}]*)}:%a+:(.*)$')
 end
 
 
 local function id_of(key)
-    return (string.match(key, '([^:]*)$'))
+    return (select(2, names_of(key)))
 end
 
 
@@ -171,10 +178,9 @@ end
 
 -- Envelopes
 
-local function publish(worker, kind, tenant, ses, pos, from, to, id, body)
-    call('PUBLISH', 'rs:w:' .. worker,
-         'rs1 ' .. kind .. ' ' .. tenant .. ' ' .. ses .. ' ' .. pos .. ' '
-         .. from .. ' ' .. to .. ' ' .. id .. '\n' .. body)
+local function envelope(kind, tenant, ses, pos, from, to, id, body)
+    return 'rs1 ' .. kind .. ' ' .. tenant .. ' ' .. ses .. ' ' .. pos .. ' '
+           .. from .. ' ' .. to .. ' ' .. id .. '\n' .. body
 end
 
 
@@ -183,9 +189,11 @@ local function worker_of(address)
 end
 
 
-local function fence(key, address, code)
-    publish(worker_of(address), 'fen', tenant_of(key), '-', '-', '-', address,
-            '-', code)
+-- To the one worker which owns the address.
+
+local function tell(address, kind, key, ses, body)
+    call('PUBLISH', 'rs:w:' .. worker_of(address),
+         envelope(kind, names_of(key), ses, '-', '-', address, '-', body))
 end
 
 
@@ -264,7 +272,7 @@ local function session(key, now)
         return nil
     end
 
-    s.id = id_of(key)
+    s.tenant, s.id = names_of(key)
 
     if s.state ~= 'ended' and now >= tonumber(s.expires_at) then
         s.state = 'ended'
@@ -360,11 +368,11 @@ end
 
 local function append(s, log, workers, kind, from, to, id, body, limit)
     local first = s.pos == ''
-    local tenant = tenant_of(log)
+    local text
 
     s.pos = call('XADD', log, s.epoch .. '-*', 'k', kind, 'f', from, 't', to,
                  'i', id, 'b', body)
-    s.bytes = (s.bytes or tonumber(s.log_bytes) or 0)
+    s.bytes = (s.bytes or tonumber(s.log_bytes))
               + entry_size(from, to, id, body)
 
     if first then
@@ -375,12 +383,12 @@ local function append(s, log, workers, kind, from, to, id, body, limit)
         trim(s, log, limit)
     end
 
-    for _, w in ipairs(workers) do
-        publish(w, kind, tenant, s.id, s.pos, from ~= '' and from or '-',
-                to ~= '' and to or '-', id ~= '' and id or '-', body)
-    end
+    text = envelope(kind, s.tenant, s.id, s.pos, from ~= '' and from or '-',
+                    to ~= '' and to or '-', id ~= '' and id or '-', body)
 
-    return s.pos
+    for _, worker in ipairs(workers) do
+        call('PUBLISH', 'rs:w:' .. worker, text)
+    end
 end
 
 
@@ -444,9 +452,10 @@ local function others(m, id)
 end
 
 
--- The distinct workers of the members, in a fixed order.
+-- The distinct workers of the members, in a fixed order.  Who changes the
+-- members' addresses writes them down, so that append need not find them.
 
-local function workers_of(m)
+local function workers_of(mem, m)
     local seen, list = {}, {}
 
     for field, address in pairs(m) do
@@ -461,6 +470,18 @@ local function workers_of(m)
     end
 
     table.sort(list)
+    call('HSET', mem, 'w', table.concat(list, ' '))
+
+    return list
+end
+
+
+local function workers_written(text)
+    local list = {}
+
+    for w in string.gmatch(text, '%S+') do
+        list[#list + 1] = w
+    end
 
     return list
 end
@@ -587,12 +608,12 @@ end
 
 -- Ends a session for all: the log says so, the members' workers are told,
 -- and so is a device that was asked in and has not come.  The caller has
--- removed from m who is gone already.
+-- written down who is gone already.
 
-local function finish(s, m, keys, host_came, now, reason, detail, limit)
+local function finish(s, workers, keys, host_came, now, reason, detail, limit)
     local dies = int(now + tonumber(s.retain_s))
 
-    append(s, keys.log, workers_of(m), 'end', '', '', '',
+    append(s, keys.log, workers, 'end', '', '', '',
            '{"type":"ended","reason":' .. cjson.encode(reason) .. '}', limit)
 
     s.state = 'ended'
@@ -600,8 +621,7 @@ local function finish(s, m, keys, host_came, now, reason, detail, limit)
          'end_detail', detail)
 
     if s.invited ~= '' and not host_came then
-        publish(worker_of(s.invited), 'rvk', tenant_of(s.key), s.id, '-', '-',
-                s.invited, '-', reason)
+        tell(s.invited, 'rvk', s.key, s.id, reason)
     end
 
     call('EXPIREAT', s.key, dies)
@@ -691,7 +711,8 @@ local function rs_lease(keys, args)
     live = call('ZRANGE', keys[1], '(' .. int(now), '+inf', 'BYSCORE',
                 'LIMIT', '0', int(LEASES_MAX))
 
-    publish(args[1], 'bcn', '-', '-', '-', '-', '-', args[3], '')
+    call('PUBLISH', 'rs:w:' .. args[1],
+         envelope('bcn', '-', '-', '-', '-', '-', args[3], ''))
 
     return { 'ok', int(now), live }
 end
@@ -1024,8 +1045,7 @@ local function rs_session_create(keys, args)
 
     call('ZADD', keys[9], int(now + number(args[5])), args[3])
 
-    publish(worker_of(dev.owner), 'inv', tenant_of(keys[2]), args[3], '-',
-            '-', dev.owner, '-', '')
+    tell(dev.owner, 'inv', keys[2], args[3], '')
 
     return reply
 end
@@ -1115,7 +1135,7 @@ local function rs_session_end(keys, args)
     epoch(s, args[5])
     host = participant(keys[3], s.host_par)
 
-    finish(s, members(keys[4]), { par = keys[3], mem = keys[4],
+    finish(s, workers_written(call('HGET', keys[4], 'w') or ''), { par = keys[3], mem = keys[4],
            log = keys[5] }, host and host.state ~= 'invited', now, args[2],
            args[3])
 
@@ -1284,7 +1304,7 @@ local function rs_join(keys, args)
     end
 
     if old and old ~= '' and old ~= args[1] then
-        fence(keys[2], old, 'replaced')
+        tell(old, 'fen', keys[2], '-', 'replaced')
     end
 
     p.state, p.joined_at, p.left_at = 'joined', int(now), ''
@@ -1297,7 +1317,7 @@ local function rs_join(keys, args)
     call('EXPIREAT', keys[4], session_dies(s))
 
     epoch(s, args[2])
-    workers = workers_of(m)
+    workers = workers_of(keys[4], m)
 
     append(s, keys[5], workers, 'evt', p.id, '', '', joined_body(p), limit)
 
@@ -1328,15 +1348,16 @@ end
 local function rs_resume(keys, args)
     local id, pos, address = args[1], args[4], args[5]
     local now = now_s()
-    local s, h, p, reply
+    local s, m, old, p, reply
 
     check(keys, 4, args, 7)
 
     s = session(keys[1], now)
-    h = call('HMGET', keys[3], 'a:' .. id, 'r:' .. id)
+    m = members(keys[3])
+    old = m['a:' .. id]
     p = participant(keys[2], id)
 
-    if not s or not p or not h[1] or h[2] ~= args[2] then
+    if not s or not p or not old or m['r:' .. id] ~= args[2] then
         return { 'unauthenticated' }
     end
 
@@ -1350,15 +1371,17 @@ local function rs_resume(keys, args)
         return { 'resume_too_old' }
     end
 
-    if h[1] ~= '' and h[1] ~= address then
-        fence(keys[1], h[1], 'replaced')
+    if old ~= '' and old ~= address then
+        tell(old, 'fen', keys[1], '-', 'replaced')
     end
 
     p.state = 'joined'
     participant_put(keys[2], p)
 
+    m['a:' .. id] = address
     call('HSET', keys[3], 'a:' .. id, address, 'r:' .. id, args[3])
     call('HDEL', keys[3], 'l:' .. id)
+    workers_of(keys[3], m)
     save(s)
 
     reply = welcome(now, s, id, keys[2])
@@ -1370,46 +1393,49 @@ end
 
 -- rs_append, the hot path
 -- KEYS: ses, mem, log.
--- ARGV: par id, address, id, to, body, replid, log_size.
+-- ARGV: par id, address, id, to (empty: all), body, replid, log_size.
 -- ok: position, or dup.
--- Errors: session_ended, replaced, unknown_peer.  O(members)
+-- Errors: session_ended, replaced, unknown_peer.  O(workers)
 
 local function rs_append(keys, args)
-    local par, to, mem = args[1], args[4], keys[2]
+    local par, to = args[1], args[4]
     local id = number(args[3])
     local limit = number(args[7])
-    local h, s, m
+    local h, m, s
 
     check(keys, 3, args, 7)
 
     h = call('HMGET', keys[1], 'state', 'expires_at', 'epoch', 'replid',
-             'log_bytes', 'pos', 'retain_s')
+             'log_bytes')
 
     if not h[1] or h[1] == 'ended' or now_s() >= tonumber(h[2]) then
         return { 'session_ended' }
     end
 
-    m = members(mem)
+    m = call('HMGET', keys[2], 'w', 'a:' .. par, 'i:' .. par, 'a:' .. to)
 
-    if args[2] == '' or m['a:' .. par] ~= args[2] then
+    if args[2] == '' or m[2] ~= args[2] then
         return { 'replaced' }
     end
 
-    if id <= tonumber(m['i:' .. par] or 0) then
+    if id <= tonumber(m[3]) then
         return { 'ok', 'dup' }
     end
 
-    if to ~= '' and not m['a:' .. to] then
+    if to ~= '' and not m[4] then
         return { 'unknown_peer' }
     end
 
-    s = { key = keys[1], id = id_of(keys[1]), epoch = h[3], replid = h[4],
-          log_bytes = h[5], pos = h[6], expires_at = h[2], retain_s = h[7] }
+    -- not the first entry: the sender's joining is before it
+
+    s = { key = keys[1], epoch = h[3], replid = h[4], log_bytes = h[5] }
+    s.tenant, s.id = names_of(keys[1])
 
     epoch(s, args[6])
-    append(s, keys[3], workers_of(m), 'sig', par, to, args[3], args[5], limit)
+    append(s, keys[3], workers_written(m[1]), 'sig', par, to, args[3],
+           args[5], limit)
     save(s)
-    call('HSET', mem, 'i:' .. par, args[3])
+    call('HSET', keys[2], 'i:' .. par, args[3])
 
     return { 'ok', s.pos }
 end
@@ -1434,10 +1460,10 @@ local function rs_state(keys, args)
         return { 'session_ended' }
     end
 
-    m = members(keys[3])
+    m = call('HMGET', keys[3], 'a:' .. id, 'w')
     p = participant(keys[2], id)
 
-    if not p or args[2] == '' or m['a:' .. id] ~= args[2] then
+    if not p or args[2] == '' or m[1] ~= args[2] then
         return { 'replaced' }
     end
 
@@ -1449,7 +1475,7 @@ local function rs_state(keys, args)
     participant_put(keys[2], p)
 
     epoch(s, args[4])
-    append(s, keys[4], workers_of(m), 'evt', id, '', '',
+    append(s, keys[4], workers_written(m[2]), 'evt', id, '', '',
            state_body(s, id, path ~= '' and path or nil), limit)
     save(s, 'state', s.state, 'path', path)
 
@@ -1466,6 +1492,7 @@ end
 local function leave_away(s, keys, m, p, address)
     m['a:' .. p.id] = ''
     call('HSET', keys[3], 'a:' .. p.id, '', 'l:' .. p.id, address)
+    workers_of(keys[3], m)
 
     p.state = 'away'
     participant_put(keys[2], p)
@@ -1478,7 +1505,7 @@ local function rs_leave(keys, args)
     local id, address, mode = args[1], args[2], args[3]
     local limit = number(args[5])
     local now = now_s()
-    local s, m, p, at, host
+    local s, m, p, at, host, workers
 
     check(keys, 4, args, 5)
 
@@ -1515,8 +1542,8 @@ local function rs_leave(keys, args)
     participant_put(keys[2], p)
 
     epoch(s, args[4])
-    append(s, keys[4], workers_of(m), 'evt', id, '', '', left_body(id, mode),
-           limit)
+    workers = workers_of(keys[3], m)
+    append(s, keys[4], workers, 'evt', id, '', '', left_body(id, mode), limit)
 
     if p.role ~= 'host' and others(m, s.host_par) > 0 then
         save(s)
@@ -1525,7 +1552,7 @@ local function rs_leave(keys, args)
 
     host = participant(keys[2], s.host_par)
 
-    finish(s, m, { par = keys[2], mem = keys[3], log = keys[4] },
+    finish(s, workers, { par = keys[2], mem = keys[3], log = keys[4] },
            host and host.state ~= 'invited', now,
            p.role == 'host' and mode == 'lost' and 'host_lost' or 'left', '',
            limit)
@@ -1875,7 +1902,7 @@ local function rs_device_delete(keys, args)
     call('ZREM', keys[3], args[2])
 
     if d.owner ~= '' then
-        fence(keys[2], d.owner, 'device_removed')
+        tell(d.owner, 'fen', keys[2], '-', 'device_removed')
     end
 
     return { 'ok', d.owner, live }
@@ -1898,7 +1925,7 @@ local function rs_device_online(keys, args)
     end
 
     if d.owner ~= '' and d.owner ~= args[1] then
-        fence(keys[1], d.owner, 'replaced')
+        tell(d.owner, 'fen', keys[1], '-', 'replaced')
     end
 
     now = now_s()

@@ -57,7 +57,9 @@ sub new {
 
     $opt{ready}->($self->{redis}) if $opt{ready};
 
-    $self->{catalogue} = RS::Catalogue->new($self->{redis});
+    $self->{catalogue} = RS::Catalogue->new($self->{redis})
+        if $opt{watch} // 1;
+
     $self->{link} = $self->connect($opt{user});
 
     # made by the administrator: the gateway cannot
