@@ -390,6 +390,7 @@ ngx_http_rs_api_device_patch(ngx_http_rs_api_t *api)
     ngx_http_rs_api_op_t  *aop;
 
     api->ctx->device_id = api->id;
+    n = 0;
 
     rc = ngx_http_rs_api_device_version(api, 1, &version);
 
