@@ -16,7 +16,7 @@ import { RsEvent, systemClock } from "./rs-client.js";
 import { CHORDS } from "./rs-input.js";
 import { RsTouch } from "./rs-touch.js";
 import { candidateWords, endWords, errorWords, pathWords, protocolWords,
-         rateWords, stateWords } from "./rs-words.js";
+         rateWords, rttWords, stateWords } from "./rs-words.js";
 import { fillError } from "./rs-view.js";
 
 
@@ -46,7 +46,7 @@ export class RsStage extends EventTarget {
     #control = false;
     #path = null;
     #picture = null;
-    #rate = null;           /* {at, bytes, bits} */
+    #rate = null;           /* {at, bytes, bits: null before two of them} */
     #over = false;          /* the last word has been said */
     #problem = null;        /* why the last attempt failed */
     #hintTimer = null;
@@ -96,7 +96,7 @@ export class RsStage extends EventTarget {
         this.#get("stage").hidden = false;
         this.setControl(false);
         this.#render();
-        this.#get("stage-leave").focus();
+        this.#video.focus();
     }
 
     hide() {
@@ -160,13 +160,17 @@ export class RsStage extends EventTarget {
     setVideo(video) {
         const now = Date.now();
 
-        if (this.#rate !== null && now > this.#rate.at) {
-            this.#rate.bits = (video.bytes - this.#rate.bytes) * 8000
-                              / (now - this.#rate.at);
+        const last = this.#rate;
+
+        this.#rate = {at: now, bytes: video.bytes, bits: null};
+
+        /* a new line counts from nothing again */
+
+        if (last !== null && now > last.at && video.bytes >= last.bytes) {
+            this.#rate.bits = (video.bytes - last.bytes) * 8000
+                              / (now - last.at);
         }
 
-        this.#rate = {at: now, bytes: video.bytes,
-                      bits: Math.max(0, this.#rate?.bits ?? 0)};
         this.#picture = video;
         this.#renderPath();
     }
@@ -228,7 +232,10 @@ export class RsStage extends EventTarget {
         this.setControl(false);
         this.#render();
         this.#overlay(kind, title, help, detail, !this.#guest);
-        this.#get(this.#guest ? "stage-leave" : "overlay-retry").focus();
+
+        if (!this.#guest) {
+            this.#get("overlay-retry").focus();
+        }
     }
 
     /* the overlay says the most important of what is known */
@@ -301,7 +308,9 @@ export class RsStage extends EventTarget {
             parts.push("Gateway lost, coming back");
 
         } else if (this.#session.state) {
-            parts.push(stateWords(this.#session.state));
+            /* who reports a path is not told that this made it active */
+            parts.push(stateWords(this.#peer === "connected" && !this.#over
+                                  ? "active" : this.#session.state));
         }
 
         if (this.#session.policy?.relay_only) {
@@ -338,14 +347,15 @@ export class RsStage extends EventTarget {
             ["Protocol", protocolWords(path.protocol)],
             ["This side", candidateWords(path.local)],
             ["Other side", candidateWords(path.remote)],
-            ["Round trip", `${path.rtt_ms} ms`],
+            ["Round trip", rttWords(path.rtt_ms)],
         ];
 
         if (this.#picture !== null) {
             facts.push(["Picture", `${this.#picture.width} × ${
                                       this.#picture.height}`],
                        ["Frames", `${this.#picture.fps} per second`],
-                       ["Data rate", rateWords(this.#rate.bits)]);
+                       ["Data rate", this.#rate.bits === null
+                                     ? "…" : rateWords(this.#rate.bits)]);
         }
 
         if (this.#session.id) {

@@ -177,7 +177,12 @@ export function protocolWords(protocol) {
 export function pathWords(path) {
     return [path.kind === "relay" ? "Relayed" : "Direct",
             protocolWords(path.protocol),
-            path.rtt_ms + "\u00a0ms"].join(" \u00b7 ");
+            rttWords(path.rtt_ms)].join(" \u00b7 ");
+}
+
+
+export function rttWords(ms) {
+    return (ms < 1 ? "< 1" : ms) + "\u00a0ms";
 }
 
 

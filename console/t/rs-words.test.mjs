@@ -62,7 +62,7 @@ test("the path in one line", () => {
                  "Relayed · TLS · 31\u00a0ms");
     assert.equal(pathWords({kind: "direct", protocol: "udp", local: "host",
                             remote: "host", rtt_ms: 0}),
-                 "Direct · UDP · 0\u00a0ms");
+                 "Direct · UDP · < 1\u00a0ms");
 });
 
 

@@ -117,12 +117,17 @@ export class Stack {
 
     /**
      * As an operator does it: other TURN URLs into the configuration, then a
-     * reload.  Back when a new worker hands them out.
+     * reload.  Back when a new worker hands them out and has the device.
      */
     async setTurn(urls) {
         const node = this.state.nodes[0];
         const site = join(node.conf, "..", "rs-site.conf");
         const text = await readFile(site, "utf8");
+        const {connected_at} = (await this.api.device(this.device)).data;
+
+        /* so that coming back can be told by the second */
+        await until("next second", () => Date.now() / 1000
+                                         > connected_at + 1);
 
         await writeFile(site, text.replace(/^rs_turn_server .*$/m,
             `rs_turn_server default ${urls.join(" ")};`));
@@ -135,6 +140,12 @@ export class Stack {
                                     .filter((url) => /^turns?:/.test(url));
 
             return JSON.stringify(given) === JSON.stringify(urls);
+        });
+
+        await until("device at a new worker", async () => {
+            const {data} = await this.api.device(this.device);
+
+            return data.online && data.connected_at > connected_at;
         });
     }
 }
