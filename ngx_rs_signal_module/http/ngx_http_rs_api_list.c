@@ -52,6 +52,7 @@ ngx_http_rs_api_list(ngx_http_rs_api_t *api,
     ngx_http_rs_api_arg_t    args[2 + NGX_HTTP_RS_API_FILTERS];
     ngx_http_rs_api_page_t  *page;
 
+    n = 0;
     ngx_memzero(args, sizeof(args));
 
     ngx_str_set(&args[0].name, "limit");
