@@ -4,7 +4,9 @@
  *
  * Device keys.  OpenSSL takes any 32 bytes for a public key and finds out at
  * the first signature; a key is checked here when it is enrolled, so that who
- * enrols a broken one is told at once, and none of low order gets in.
+ * enrols a broken one is told at once, and none of low order gets in.  What a
+ * failed call leaves in OpenSSL's queue of errors is taken out again: a TLS
+ * server in the same process would find it there.
  */
 
 
@@ -12,6 +14,7 @@
 
 #include <string.h>
 #include <openssl/bn.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 
 
@@ -220,6 +223,8 @@ rs_devkey_verify(rs_str_t key, rs_str_t host, rs_str_t tenant,
         return RS_E_UNAUTHENTICATED;
     }
 
+    (void) ERR_set_mark();
+
     rc = RS_E_INTERNAL;
     pkey = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, raw,
                                        sizeof(raw));
@@ -234,6 +239,8 @@ rs_devkey_verify(rs_str_t key, rs_str_t host, rs_str_t tenant,
 
     EVP_MD_CTX_free(ctx);
     EVP_PKEY_free(pkey);
+
+    (void) ERR_pop_to_mark();
 
     return rc;
 }
@@ -257,6 +264,8 @@ rs_devkey_sign(const uint8_t seed[RS_DEVKEY_KEY_LEN], rs_str_t host,
         return RS_E_INVALID_VALUE;
     }
 
+    (void) ERR_set_mark();
+
     rc = RS_E_INTERNAL;
     siglen = RS_DEVKEY_SIGNATURE_LEN;
     pkey = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed,
@@ -273,6 +282,8 @@ rs_devkey_sign(const uint8_t seed[RS_DEVKEY_KEY_LEN], rs_str_t host,
     EVP_MD_CTX_free(ctx);
     EVP_PKEY_free(pkey);
 
+    (void) ERR_pop_to_mark();
+
     return rc;
 }
 
@@ -285,6 +296,8 @@ rs_devkey_public(const uint8_t seed[RS_DEVKEY_KEY_LEN],
     size_t     len;
     EVP_PKEY  *pkey;
 
+    (void) ERR_set_mark();
+
     len = RS_DEVKEY_KEY_LEN;
     pkey = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed,
                                         RS_DEVKEY_KEY_LEN);
@@ -292,6 +305,8 @@ rs_devkey_public(const uint8_t seed[RS_DEVKEY_KEY_LEN],
     rc = pkey != NULL && EVP_PKEY_get_raw_public_key(pkey, raw, &len) == 1;
 
     EVP_PKEY_free(pkey);
+
+    (void) ERR_pop_to_mark();
 
     return rc ? RS_OK : RS_E_INTERNAL;
 }

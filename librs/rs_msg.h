@@ -90,9 +90,10 @@ typedef struct {
  * msg->error says what is wrong:
  * RS_E_INVALID_JSON: not one acceptable JSON object; RS_E_UNKNOWN_TYPE;
  * RS_E_UNKNOWN_FIELD; RS_E_INVALID_VALUE; RS_E_WS_TOO_BIG: longer than
- * RS_MSG_SIZE_MAX, or its numbers are much longer when written out (`data` is
- * bounded by the message's own length and 4 KiB).  msg->id is set also when a `signal` is refused, if it has a valid
- * one, for the `error` that answers it; else 0.
+ * RS_MSG_SIZE_MAX, or `data` is longer as compact JSON than the message was
+ * and 4 KiB (numbers can grow), or no memory.
+ * msg->id is set also when a `signal` is refused, if it has a valid one, for
+ * the `error` that answers it; else 0.
  */
 rs_err_e rs_msg_parse(rs_msg_t *msg, rs_channel_e channel, const void *data,
     size_t len);
