@@ -11,6 +11,7 @@ B       := build
 MODULE  := $(B)/module/ngx_http_rs_signal_module.so
 
 export JOBS
+export RS_TOP := $(CURDIR)
 
 WARN    := -Wall -Wextra -Wshadow -Wvla -Wformat=2 -Wstrict-prototypes \
            -Wconversion -Wpointer-arith -Werror
@@ -63,7 +64,7 @@ $(B)/librs/%.o: librs/%.c Makefile
 $(B)/librs/t/test_%: librs/t/%.c $(B)/librs.a Makefile
 	@mkdir -p $(@D)
 	@$(CC) $(CFLAGS) $(RSFLAGS) -MMD -MP -MF $@.d \
-	    -DRS_TOP='"$(CURDIR)"' -o $@ $< $(B)/librs.a -ljansson -lcrypto
+	    -o $@ $< $(B)/librs.a -ljansson -lcrypto
 
 
 # ---- the module
