@@ -72,6 +72,8 @@ struct ngx_http_rs_main_conf_s {
     rs_addr_t                   self;          /* conn 0: the worker */
     ngx_str_t                   self_text;     /* node.worker.incarnation */
 
+    ngx_msec_t                  started;       /* ngx_current_msec then */
+
     ngx_http_rs_store_t        *store;
     ngx_http_rs_bus_t          *bus;
     ngx_http_rs_conns_t        *conns;

@@ -12,6 +12,7 @@
 
 
 #include "ngx_http_rs.h"
+#include "http/ngx_http_rs_hold.h"
 #include "http/ngx_http_rs_variables.h"
 #include "rs_turn_cred.h"
 #include "rs_ws_handshake.h"
@@ -310,7 +311,7 @@ static ngx_command_t  ngx_http_rs_commands[] = {
 
 static ngx_http_module_t  ngx_http_rs_signal_module_ctx = {
     ngx_http_rs_preconfiguration,          /* preconfiguration */
-    NULL,                                  /* postconfiguration */
+    ngx_http_rs_hold_init,                 /* postconfiguration */
 
     ngx_http_rs_create_main_conf,          /* create main configuration */
     ngx_http_rs_init_main_conf,            /* init main configuration */
@@ -451,6 +452,8 @@ ngx_http_rs_init_process(ngx_cycle_t *cycle)
     {
         return NGX_ERROR;
     }
+
+    rmcf->started = ngx_current_msec;
 
     /* last, for they call up into the above */
 

@@ -10,6 +10,14 @@ use FindBin qw($Bin);
 use lib "$Bin/lib";
 
 use RS::Redis;
+use RS::Util qw(top);
+
+BEGIN {
+    $ENV{TEST_NGINX_BINARY} ||= '/usr/sbin/nginx';
+    $ENV{TEST_NGINX_LOAD_MODULES}
+        ||= top('build', 'module', 'ngx_http_rs_signal_module.so');
+}
+
 use Test::Nginx::Socket 'no_plan';
 
 our $redis = RS::Redis->new();
@@ -20,11 +28,10 @@ our @good = ('Host: localhost', 'Upgrade: websocket', 'Connection: Upgrade',
              'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Protocol: rs.v1');
 
 
-# the sample handshake of RFC 6455, 1.3, with some lines put otherwise; an
-# empty value leaves the line out.  A masked close frame follows, so that the
-# connection ends
+# The sample handshake of RFC 6455, 1.3, with some lines put otherwise; an
+# empty value leaves the line out.
 
-sub ::request {
+sub lines {
     my ($path, %other) = @_;
     my $first = delete $other{first} // "GET /rs/v1/$path HTTP/1.1";
     my %line = map { /^([^:]+): (.*)$/ } @good;
@@ -34,15 +41,28 @@ sub ::request {
     my @lines = map { "$_: $line{$_}" }
                 grep { length $line{$_} } sort keys %line;
 
-    return CORE::join("\r\n", $first, @lines) . "\r\n\r\n"
-           . "\x88\x82\0\0\0\0\x03\xe8";
+    return CORE::join("\r\n", $first, @lines) . "\r\n\r\n";
+}
+
+
+# one that shall succeed: a masked close frame follows, and ends it
+
+sub ::upgrade {
+    return lines(@_) . "\x88\x82\0\0\0\0\x03\xe8";
+}
+
+
+# one that shall not
+
+sub ::request {
+    return lines(shift, Connection => 'Upgrade, close', @_);
 }
 
 
 add_block_preprocessor(sub {
     my ($block) = @_;
 
-    $block->set_value('http_config', $http);
+    $block->set_value('http_config', $http) if !defined $block->http_config;
     $block->set_value('config', <<'END') if !defined $block->config;
         location /rs/v1/ { rs_gateway; }
 END
@@ -69,7 +89,7 @@ __DATA__
 
 
 === TEST 2: the sample of RFC 6455, 1.3
---- raw_request eval: ::request('agent')
+--- raw_request eval: ::upgrade('agent')
 --- response_headers
 Upgrade: websocket
 Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=
@@ -80,14 +100,14 @@ Sec-WebSocket-Protocol: rs.v1
 
 === TEST 3: names and values without case, in lists
 --- raw_request eval
-::request('agent', Upgrade => 'h2c, WebSocket', Connection => 'keep-alive, UPGRADE')
+::upgrade('agent', Upgrade => 'h2c, WebSocket', Connection => 'keep-alive, UPGRADE')
 --- ignore_response_body
 --- error_code: 101
 
 
 === TEST 4: other subprotocols beside ours
 --- raw_request eval
-::request('agent', 'Sec-WebSocket-Protocol' => 'chat, rs.v1')
+::upgrade('agent', 'Sec-WebSocket-Protocol' => 'chat, rs.v1')
 --- response_headers
 Sec-WebSocket-Protocol: rs.v1
 --- ignore_response_body
@@ -166,7 +186,7 @@ Sec-WebSocket-Version: 13
 
 
 === TEST 15: the page's own origin
---- raw_request eval: ::request('agent', Origin => 'http://localhost')
+--- raw_request eval: ::upgrade('agent', Origin => 'http://localhost')
 --- ignore_response_body
 --- error_code: 101
 
@@ -195,7 +215,7 @@ Sec-WebSocket-Version: 13
         rs_gateway;
         rs_origin https://a.example https://b.example:8443;
     }
---- raw_request eval: ::request('agent', Origin => 'https://A.example:443')
+--- raw_request eval: ::upgrade('agent', Origin => 'https://A.example:443')
 --- ignore_response_body
 --- error_code: 101
 
@@ -234,12 +254,10 @@ Sec-WebSocket-Version: 13
 
 
 === TEST 23: the store is not there
---- config
-    location /rs/v1/ { rs_gateway; }
---- raw_request eval
-$::redis->stop() if $::redis; ::request('signal')
+--- http_config
+    rs_redis unix:/nonexistent;
+--- raw_request eval: ::request('signal')
 --- response_headers
 Retry-After: 1
 --- response_body_like: "code":"unavailable"
 --- error_code: 503
---- wait: 0.2
