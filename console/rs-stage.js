@@ -245,6 +245,7 @@ export class RsStage extends EventTarget {
         const busy = this.#busy();
 
         stage.dataset.state = this.#over ? "over" : busy ?? "connected";
+        stage.dataset.socket = this.#socket;
         this.#get("stage-invite").disabled = this.#over
                                              || this.#socket !== "open";
         this.#renderState();
@@ -304,7 +305,9 @@ export class RsStage extends EventTarget {
         if (this.#over && this.#session.state !== "ended") {
             parts.push("Not connected");
 
-        } else if (!this.#over && this.#socket === "waiting") {
+        } else if (!this.#over && this.#peer === "connected"
+                   && this.#socket !== "open")
+        {
             parts.push("Gateway lost, coming back");
 
         } else if (this.#session.state) {

@@ -10,7 +10,7 @@
 import test, { after, before } from "node:test";
 import assert from "node:assert/strict";
 
-import { Browser, connected, frames, near, pixel, place, screenshot }
+import { Browser, connected, frames, place, screenshot, shows }
     from "./lib/browser.mjs";
 import { Stack } from "./lib/stack.mjs";
 import { SPOTS, TestWindow } from "./lib/testwin.mjs";
@@ -96,8 +96,7 @@ test("a technician's round: sign in, connect, click, look, disconnect",
     await page.keyboard.press("Enter");
     await connected(page);
     await page.waitForSelector('#stage[data-control="true"]');
-    await until("right picture", async () =>
-        near(await pixel(page, SPOTS.red), SPOTS.red.color));
+    await shows(page, SPOTS.red.look, SPOTS.red.color);
 
     window.clear();
     await page.mouse.click(...await place(page, SPOTS.red));
@@ -175,8 +174,7 @@ test("a technician invites somebody, who sees and cannot touch",
 
     await guest.goto(link);
     await connected(guest);
-    await until("right picture for the guest", async () =>
-        near(await pixel(guest, SPOTS.blue), SPOTS.blue.color));
+    await shows(guest, SPOTS.blue.look, SPOTS.blue.color);
     assert.equal(await guest.getAttribute("#stage", "data-control"),
                  "false");
     await guest.waitForSelector('#path[data-kind="direct"]');

@@ -10,7 +10,7 @@
 import test, { after, before } from "node:test";
 import assert from "node:assert/strict";
 
-import { Browser, connected, frames, near, pixel, place, selectedPair }
+import { Browser, connected, frames, place, selectedPair, shows }
     from "./lib/browser.mjs";
 import { Stack } from "./lib/stack.mjs";
 import { TcpWatch, tcpPorts } from "./lib/tcp-watch.mjs";
@@ -45,8 +45,7 @@ async function relayed(protocols) {
     await page.goto(links[0]);
     await connected(page);
 
-    await until("right picture", async () =>
-        near(await pixel(page, SPOTS.yellow), SPOTS.yellow.color));
+    await shows(page, SPOTS.yellow.look, SPOTS.yellow.color);
 
     const before = await frames(page);
 

@@ -9,10 +9,10 @@
 import test, { after, before } from "node:test";
 import assert from "node:assert/strict";
 
-import { Browser, connected, frames, near, oneToOne, pixel, place,
-         selectedPair } from "./lib/browser.mjs";
+import { Browser, connected, frames, oneToOne, place, selectedPair, shows }
+    from "./lib/browser.mjs";
 import { Stack } from "./lib/stack.mjs";
-import { SPOTS, TestWindow } from "./lib/testwin.mjs";
+import { RED, SPOTS, TestWindow } from "./lib/testwin.mjs";
 import { until } from "./lib/wait.mjs";
 
 
@@ -76,14 +76,22 @@ test("direct: the picture is the desktop, pixel for pixel",
                      [1280, 720]);
     await rises(page);
 
-    for (const [name, spot] of Object.entries(SPOTS)) {
-        await until(`${name} at ${spot.x}, ${spot.y}`, async () => {
-            const seen = await pixel(page, spot);
-
-            assert.ok(near(seen, spot.color), `it is ${seen}`);
-            return true;
-        });
+    for (const {look, color} of Object.values(SPOTS)) {
+        await shows(page, look, color);
     }
+
+    /* the window's edges are where they are on the desktop */
+    const [left, top] = [RED.x, RED.y];
+    const [right, bottom] = [left + RED.width, top + RED.height];
+    const {color: red} = SPOTS.red;
+    const {color: ground} = SPOTS.ground;
+
+    await shows(page, {x: left + 6, y: top + 6}, red);
+    await shows(page, {x: right - 7, y: bottom - 7}, red);
+    await shows(page, {x: left - 7, y: top + 6}, ground);
+    await shows(page, {x: left + 6, y: top - 7}, ground);
+    await shows(page, {x: right + 6, y: bottom - 7}, ground);
+    await shows(page, {x: right - 7, y: bottom + 6}, ground);
 
     const pair = await selectedPair(page);
 
@@ -129,9 +137,7 @@ test("mouse: a click, a drag and the wheel arrive where they were made",
     await page.mouse.down();
     await window.wait({event: "button", button: 1, down: true,
                        x: green.x, y: green.y});
-    await until("white rectangle", async () => near(
-        await pixel(page, {x: green.x - 50, y: green.y - 50}),
-        [0xff, 0xff, 0xff]));
+    await shows(page, green.look, [0xff, 0xff, 0xff]);
 
     await page.mouse.move(...await place(page, blue), {steps: 5});
     await page.mouse.up();
@@ -309,19 +315,91 @@ test("two viewers: one leaves, the other's frames go on; a viewer has no hands",
     await until("one other", () => second.$$eval("#people li",
                                                  (li) => li.length === 2));
     await rises(second);
-    await until("picture that is still right", async () =>
-        near(await pixel(second, SPOTS.red), SPOTS.red.color));
+    await shows(second, SPOTS.red.look, SPOTS.red.color);
 
     await leave(second, session);
 });
 
 
-test("ended by REST: both sockets close with 4410, the video within a second",
+test("another network: a new line takes over, the old one is closed",
+     {timeout: 120000}, async () => {
+    const {session, links} = await stack.session(["controller"]);
+    const page = await join(links[0]);
+
+    await controls(page);
+    await page.evaluate(() => dispatchEvent(new Event("online")));
+    await until("second line", () => page.evaluate(() => {
+        const [first, second] = window.rsKept.connections;
+
+        return second?.connectionState === "connected"
+               && first.connectionState === "closed";
+    }));
+    await rises(page);
+    await shows(page, SPOTS.green.look, SPOTS.green.color);
+
+    /* and takes input */
+    window.clear();
+    await until("hands", async () => {
+        await page.focus("#screen");
+        await page.keyboard.press("n");
+        return window.presses.some((e) => e.keysym === "n" && !e.down);
+    });
+
+    await leave(page, session);
+});
+
+
+test("every worker is killed: the picture stays, the session is resumed",
+     {timeout: 120000}, async () => {
+    const {session, links} = await stack.session(["controller"]);
+    const page = await join(links[0]);
+
+    await controls(page);
+
+    for (const pid of await stack.workers()) {
+        process.kill(pid, "SIGKILL");
+    }
+
+    await until("second socket, open", () => page.evaluate(
+        () => window.rsKept.sockets.length > 1
+              && document.getElementById("stage").dataset.socket === "open"));
+    assert.equal(await page.evaluate(
+        () => window.rsKept.connections.length), 1);
+    await rises(page);
+
+    /* signalling works on: somebody else can join */
+    const {join_url} = await until("one more participant", () =>
+        stack.api.addParticipant(session.id, {role: "viewer"}));
+    const other = await join(join_url);
+
+    await rises(other);
+    await until("the other one", () => page.$$eval("#people li",
+                                                   (li) => li.length === 3));
+
+    const told = await stack.api.session(session.id);
+
+    assert.equal(told.state, "active");
+    assert.deepEqual(told.participants.map((p) => p.state),
+                     ["joined", "joined", "joined"]);
+
+    await other.context().close();
+    await leave(page, session);
+    await until("device at a new worker", async () =>
+        (await stack.api.device(stack.device)).data.online);
+});
+
+
+test("ended by REST: all sockets close with 4410, the video within a second",
      {timeout: 120000}, async () => {
     const {session, links} = await stack.session(["controller", "viewer"]);
     const pages = await Promise.all(links.map(join));
+    const closes = async () =>
+        (await stack.log()).split("closes with 4410").length;
 
     await Promise.all(pages.map(rises));
+
+    const closed = await closes();
+
     await stack.api.endSession(session.id);
 
     const ended = Date.now();
@@ -347,6 +425,9 @@ test("ended by REST: both sockets close with 4410, the video within a second",
         assert.equal(await page.evaluate(() => window.rsKept.sockets.length),
                      1);
     }
+
+    /* the host's too */
+    assert.equal(await closes(), closed + 3);
 
     const told = await stack.api.session(session.id);
 

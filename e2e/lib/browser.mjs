@@ -169,7 +169,7 @@ export function selectedPair(page) {
 
 
 /** The colour shown at a pixel of the picture: the mean of 5 by 5. */
-export function pixel(page, {x, y}) {
+function pixel(page, {x, y}) {
     return page.$eval("#screen", (video, at) => {
         const canvas = document.createElement("canvas");
 
@@ -195,8 +195,22 @@ export function pixel(page, {x, y}) {
 
 
 /** Codecs and colour spaces move a colour a little. */
-export function near(a, b) {
+function near(a, b) {
     return a.every((v, i) => Math.abs(v - b[i]) <= 30);
+}
+
+
+/** Waits until a colour is at a pixel of the picture. */
+export async function shows(page, at, color) {
+    await until(`${color} at ${at.x}, ${at.y} of the picture`, async () => {
+        const seen = await pixel(page, at);
+
+        if (!near(seen, color)) {
+            throw new Error(`it is ${seen}`);
+        }
+
+        return true;
+    });
 }
 
 

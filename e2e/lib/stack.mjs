@@ -95,11 +95,38 @@ export class Stack {
         return this.state.agent.device_id;
     }
 
-    /** Ends exactly what up() started, and removes its folder. */
+    /** The pids of the first node's workers. */
+    async workers() {
+        const {pid} = this.state.nodes[0];
+        const text = await readFile(`/proc/${pid}/task/${pid}/children`,
+                                    "utf8");
+
+        return text.trim().split(" ").map(Number);
+    }
+
+    /** The first node's error log. */
+    log() {
+        return readFile(this.state.nodes[0].error_log, "utf8");
+    }
+
+    /**
+     * Ends exactly what up() started, and removes its folder.  nginx must
+     * not have complained of itself, a worker killed by a test apart.
+     */
     async down() {
         await run(TOOL, ["down", "--quiet", "--dir", this.dir],
                   {timeout: 60000});
+
+        const complaints = this.state === undefined ? [] :
+            (await this.log()).split("\n").filter(
+                (line) => /\[(?:alert|crit|emerg)\]|Sanitizer/.test(line)
+                          && !/exited on signal 9/.test(line));
+
         await rm(this.dir, {recursive: true, force: true});
+
+        if (complaints.length > 0) {
+            throw new Error(complaints.join("\n"));
+        }
     }
 
     /** A session with the stack's device: session and join_url per role. */

@@ -22,14 +22,21 @@ const run = promisify(execFile);
 const SOURCE = join(TOP, "e2e", "x11", "rs-testwin.c");
 const PROGRAM = join(TOP, "build", "e2e", "rs-testwin");
 
-/** What is where: the middle of each rectangle, and its colour. */
-export const SPOTS = {
-    red: {x: 200, y: 175, color: [0xe0, 0x20, 0x20]},
-    green: {x: 1000, y: 175, color: [0x20, 0xc0, 0x20]},
-    blue: {x: 200, y: 555, color: [0x20, 0x40, 0xe0]},
-    yellow: {x: 1000, y: 555, color: [0xe0, 0xc0, 0x20]},
-    ground: {x: 500, y: 150, color: [0x20, 0x30, 0x40]},
-};
+/**
+ * What is where: the middle of each rectangle, to click at; a point beside
+ * it, to look at, since the pointer is part of the picture; its colour.
+ */
+export const SPOTS = Object.fromEntries([
+    ["red", 200, 175, [0xe0, 0x20, 0x20]],
+    ["green", 1000, 175, [0x20, 0xc0, 0x20]],
+    ["blue", 200, 555, [0x20, 0x40, 0xe0]],
+    ["yellow", 1000, 555, [0xe0, 0xc0, 0x20]],
+    ["ground", 500, 150, [0x20, 0x30, 0x40]],
+].map(([name, x, y, color]) => [name, {x, y, color,
+                                       look: {x: x - 60, y: y - 45}}]));
+
+/** The red one's edges: its upper left pixel, and its size. */
+export const RED = {x: 100, y: 100, width: 200, height: 150};
 
 
 async function build() {
