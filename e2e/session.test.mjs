@@ -9,8 +9,8 @@
 import test, { after, before } from "node:test";
 import assert from "node:assert/strict";
 
-import { Browser, connected, frames, oneToOne, place, selectedPair, shows }
-    from "./lib/browser.mjs";
+import { Browser, connected, frames, oneToOne, place, screenshot,
+         selectedPair, shows } from "./lib/browser.mjs";
 import { Stack } from "./lib/stack.mjs";
 import { RED, SPOTS, TestWindow } from "./lib/testwin.mjs";
 import { until } from "./lib/wait.mjs";
@@ -244,6 +244,38 @@ test("keyboard: letters, shift, named keys, and nothing stays held",
         return held.size === 0;
     });
 
+    await leave(page, session);
+});
+
+
+test("a phone: a tap is a click, typed text arrives",
+     {timeout: 120000}, async () => {
+    const {session, links} = await stack.session(["controller"]);
+    const page = await browser.page({viewport: {width: 390, height: 844},
+                                     hasTouch: true, isMobile: true});
+
+    await page.goto(links[0]);
+    await connected(page);
+    await controls(page);
+    window.clear();
+
+    await page.touchscreen.tap(...await place(page, SPOTS.yellow));
+
+    const hit = await window.wait({event: "button", button: 1, down: true});
+
+    await window.wait({event: "button", button: 1, down: false});
+    assert.ok(Math.abs(hit.x - SPOTS.yellow.x) <= 4
+              && Math.abs(hit.y - SPOTS.yellow.y) <= 4,
+              `hit ${hit.x}, ${hit.y}`);
+    assert.equal(window.presses.length, 2);
+
+    /* what a phone's keyboard gives is text: also what no key here has */
+    await page.tap("#stage-type");
+    await page.keyboard.insertText("b\u00e9");
+    await window.wait({event: "key", keysym: "b", down: false});
+    await window.wait({event: "key", keysym: "eacute", down: true});
+
+    await screenshot(page, "controller-390");
     await leave(page, session);
 });
 
