@@ -56,6 +56,14 @@ struct agent_s {
 };
 
 
+/* HTTP and WebSockets; *tls gets the CAs of ca_file, or NULL. */
+SoupSession *agent_soup(const agent_config_t *config, GTlsDatabase **tls,
+    GError **error);
+
+/* agent is all zero; after agent_done() too.  config stays the caller's. */
+gboolean agent_init(agent_t *agent, agent_config_t *config, GError **error);
+void agent_done(agent_t *agent);
+
 /*
  * The desktop, opened when it is not yet: TRUE when it can be shown and
  * controlled; else *error says in words for people why not.

@@ -256,6 +256,13 @@ agent_ice_parse(const json_t *obj, gint64 now_us, GError **error)
         credential = agent_json_string(server, "credential",
                                        AGENT_ICE_SECRET);
 
+        if (urls == NULL) {
+            g_set_error(error, AGENT_JSON_ERROR, 0,
+                        "an ICE server without urls, or with more than %d",
+                        AGENT_ICE_SERVERS);
+            return NULL;
+        }
+
         for (j = 0; j < json_array_size(urls); j++) {
             json_t  *url = json_array_get(urls, j);
 

@@ -4,13 +4,15 @@
  */
 
 /*
- * Owns device.key (PKCS#8, PEM) and is the only file that calls OpenSSL.
+ * Owns device.key (PKCS#8, PEM) and is the only file that calls OpenSSL.  What
+ * is signed is the library's word, the same code as the gateway checks with.
  */
 
 #define G_LOG_DOMAIN  "rs-key"
 
 #include "agent_key.h"
 #include "agent_config.h"
+#include "rs_devkey.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,11 +25,7 @@
 #include <unistd.h>
 
 
-#define AGENT_KEY_FILE   "device.key"
-#define AGENT_KEY_PROOF  "rs-agent-v1"
-#define AGENT_KEY_NONCE  32                 /* bytes */
-#define AGENT_KEY_PUB    32
-#define AGENT_KEY_SIG    64
+#define AGENT_KEY_FILE  "device.key"
 
 
 struct agent_key_s {
@@ -188,7 +186,7 @@ char *
 agent_key_public(const agent_key_t *key)
 {
     size_t  len;
-    guint8  raw[AGENT_KEY_PUB];
+    guint8  raw[RS_DEVKEY_KEY_LEN];
 
     len = sizeof(raw);
 
@@ -206,38 +204,37 @@ char *
 agent_key_prove(const agent_key_t *key, const char *host, const char *tenant,
     const char *device_id, const char *nonce, GError **error)
 {
-    int                      rc;
-    size_t                   len;
-    guint8                   sig[AGENT_KEY_SIG];
-    EVP_MD_CTX              *ctx;
-    g_autofree guint8       *raw = NULL;
-    g_autoptr(GByteArray)    data = g_byte_array_new();
+    int                  rc;
+    size_t               len, n;
+    guint8               sig[RS_DEVKEY_SIGNATURE_LEN];
+    guint8               data[RS_DEVKEY_SIGNED_MAX];
+    EVP_MD_CTX          *ctx;
+    g_autofree guint8   *raw = NULL;
 
-    raw = agent_base64url_decode(nonce, AGENT_KEY_NONCE);
+    raw = agent_base64url_decode(nonce, RS_DEVKEY_NONCE_LEN);
 
     if (raw == NULL) {
         g_set_error(error, AGENT_CONFIG_ERROR, AGENT_CONFIG_ERROR_INVALID,
                     "the challenge's nonce is not base64url of %d bytes",
-                    AGENT_KEY_NONCE);
+                    RS_DEVKEY_NONCE_LEN);
         return NULL;
     }
 
-    /* each text with its terminating zero byte */
-
-    g_byte_array_append(data, (const guint8 *) AGENT_KEY_PROOF,
-                        sizeof(AGENT_KEY_PROOF));
-    g_byte_array_append(data, (const guint8 *) host, strlen(host) + 1);
-    g_byte_array_append(data, (const guint8 *) tenant, strlen(tenant) + 1);
-    g_byte_array_append(data, (const guint8 *) device_id,
-                        strlen(device_id) + 1);
-    g_byte_array_append(data, raw, AGENT_KEY_NONCE);
+    n = rs_devkey_signed(data, rs_str(host), rs_str(tenant),
+                         rs_str(device_id), raw);
+    if (n == 0) {
+        g_set_error(error, AGENT_CONFIG_ERROR, AGENT_CONFIG_ERROR_STATE,
+                    "tenant \"%s\" or device id \"%s\" is not well formed: "
+                    "enrol anew", tenant, device_id);
+        return NULL;
+    }
 
     len = sizeof(sig);
     ctx = EVP_MD_CTX_new();
 
     rc = ctx != NULL
          && EVP_DigestSignInit(ctx, NULL, NULL, NULL, key->pkey) == 1
-         && EVP_DigestSign(ctx, sig, &len, data->data, data->len) == 1;
+         && EVP_DigestSign(ctx, sig, &len, data, n) == 1;
 
     EVP_MD_CTX_free(ctx);
     ERR_clear_error();

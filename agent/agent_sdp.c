@@ -36,7 +36,9 @@ agent_offer_parse(const char *text, guint codecs, GstSDPMessage **out,
     offer = g_new0(agent_offer_t, 1);
     *code = "bad_offer";
 
-    if (gst_sdp_message_new_from_text(text, &sdp) != GST_SDP_OK) {
+    if (text[0] == '\0'
+        || gst_sdp_message_new_from_text(text, &sdp) != GST_SDP_OK)
+    {
         *message = "the offer is not valid SDP";
         return NULL;
     }

@@ -73,6 +73,7 @@ struct agent_video_s {
     guint              fps;
     guint              bitrate;
     GPtrArray         *encoders;                    /* running ones */
+    gboolean           abandoned;
 };
 
 
@@ -261,7 +262,7 @@ agent_video_detach(agent_video_sink_t *sink)
     gst_object_unref(sink->appsrc);
     g_free(sink);
 
-    if (left == 0) {
+    if (left == 0 && !encoder->video->abandoned) {
         g_ptr_array_remove_fast(encoder->video->encoders, encoder);
         agent_encoder_free(encoder);
     }
@@ -272,6 +273,13 @@ void
 agent_video_want_key(agent_video_sink_t *sink)
 {
     g_atomic_int_set(&sink->encoder->key_wanted, 1);
+}
+
+
+void
+agent_video_abandon(agent_video_t *video)
+{
+    video->abandoned = TRUE;
 }
 
 
@@ -420,6 +428,11 @@ agent_encoder_stop(agent_encoder_t *encoder)
     }
 
     g_clear_handle_id(&encoder->watch, g_source_remove);
+
+    if (encoder->video->abandoned) {
+        return;
+    }
+
     gst_element_set_state(encoder->pipeline, GST_STATE_NULL);
     g_clear_pointer(&encoder->appsink, gst_object_unref);
     g_clear_pointer(&encoder->pipeline, gst_object_unref);

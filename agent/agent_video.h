@@ -48,6 +48,12 @@ void agent_video_detach(agent_video_sink_t *sink);
 /* The sink's viewer lost a picture.  Any thread; rate limited. */
 void agent_video_want_key(agent_video_sink_t *sink);
 
+/*
+ * The display is gone and capture threads are stuck in it: nothing of them
+ * is stopped or freed any more.  For a process about to end.
+ */
+void agent_video_abandon(agent_video_t *video);
+
 /* The screen has another size: the encoders start anew. */
 void agent_video_restart(agent_video_t *video);
 

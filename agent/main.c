@@ -5,14 +5,13 @@
 
 /*
  * rs-agent: shares this machine's desktop through a gateway.  Owns the
- * command line, the main loop and the one struct that the parts hang on.
+ * command line.
  */
 
 #define G_LOG_DOMAIN  "rs-main"
 
 #include "agent.h"
 #include "agent_enroll.h"
-#include "agent_input.h"
 #include "agent_log.h"
 #include "agent_version.h"
 #include "agent_video.h"
@@ -27,7 +26,6 @@
 #include <unistd.h>
 
 
-#define AGENT_QUIT_MS     1000
 #define AGENT_EXIT_USAGE  2
 
 
@@ -55,14 +53,7 @@ static int agent_command_enroll(agent_config_t *config,
 static int agent_command_check(agent_config_t *config, GError **error);
 static int agent_command_run(agent_config_t *config, GError **error);
 
-static SoupSession *agent_soup(const agent_config_t *config,
-    GTlsDatabase **tls, GError **error);
-static gboolean agent_init(agent_t *agent, agent_config_t *config,
-    GError **error);
-static void agent_done(agent_t *agent);
 static gboolean agent_on_signal(gpointer data);
-static gboolean agent_quit_late(gpointer data);
-static void agent_display_changed(void *data, gboolean lost);
 
 
 int
@@ -236,33 +227,6 @@ agent_command(const agent_options_t *options, GError **error)
 }
 
 
-static SoupSession *
-agent_soup(const agent_config_t *config, GTlsDatabase **tls, GError **error)
-{
-    SoupSession  *soup;
-
-    *tls = NULL;
-
-    if (config->ca_file != NULL) {
-        *tls = g_tls_file_database_new(config->ca_file, error);
-
-        if (*tls == NULL) {
-            g_prefix_error(error, "ca_file %s: ", config->ca_file);
-            return NULL;
-        }
-    }
-
-    soup = soup_session_new_with_options("timeout", 30, "idle-timeout", 10,
-                                         "user-agent",
-                                         "rs-agent/" AGENT_VERSION, NULL);
-    if (*tls != NULL) {
-        soup_session_set_tls_database(soup, *tls);
-    }
-
-    return soup;
-}
-
-
 static int
 agent_command_enroll(agent_config_t *config, const agent_options_t *options,
     GError **error)
@@ -375,174 +339,10 @@ agent_command_run(agent_config_t *config, GError **error)
 
 
 static gboolean
-agent_init(agent_t *agent, agent_config_t *config, GError **error)
-{
-    const char         *url;
-    g_autofree char    *base = NULL;
-
-    agent->config = config;
-
-    agent->device = agent_device_load(config->state_dir, error);
-    if (agent->device == NULL) {
-        return FALSE;
-    }
-
-    agent->key = agent_key_load(config->state_dir, error);
-    if (agent->key == NULL) {
-        return FALSE;
-    }
-
-    url = (config->server != NULL) ? config->server : agent->device->server;
-
-    base = agent_config_url(url, &agent->host, error);
-    if (base == NULL) {
-        return FALSE;
-    }
-
-    agent->socket_url = g_strconcat("wss", base + strlen("https"), NULL);
-
-    agent->soup = agent_soup(config, &agent->tls, error);
-    if (agent->soup == NULL) {
-        return FALSE;
-    }
-
-    agent->loop = g_main_loop_new(NULL, FALSE);
-    agent->sessions = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
-                                   (GDestroyNotify) agent_session_free);
-
-    return TRUE;
-}
-
-
-static void
-agent_done(agent_t *agent)
-{
-    agent->quitting = TRUE;
-
-    g_clear_handle_id(&agent->quit_timer, g_source_remove);
-    g_clear_pointer(&agent->signal, agent_signal_free);
-    g_clear_pointer(&agent->sessions, g_hash_table_unref);
-    g_clear_pointer(&agent->video, agent_video_free);
-    g_clear_pointer(&agent->seat, agent_seat_free);
-    g_clear_pointer(&agent->platform, agent_platform_close);
-    g_clear_object(&agent->soup);
-    g_clear_object(&agent->tls);
-    g_clear_pointer(&agent->loop, g_main_loop_unref);
-    g_clear_pointer(&agent->key, agent_key_free);
-    g_clear_pointer(&agent->device, agent_device_free);
-    g_clear_pointer(&agent->host, g_free);
-    g_clear_pointer(&agent->socket_url, g_free);
-}
-
-
-gboolean
-agent_display(agent_t *agent, GError **error)
-{
-    if (agent->platform != NULL) {
-        return TRUE;
-    }
-
-    agent->platform = agent_platform_open(agent->config->display, error);
-
-    if (agent->platform == NULL) {
-        return FALSE;
-    }
-
-    agent->platform->changed = agent_display_changed;
-    agent->platform->data = agent;
-
-    agent->seat = agent_seat_new(agent->platform);
-    agent->video = agent_video_new(agent->platform, agent->config->fps,
-                                   agent->config->bitrate);
-
-    return TRUE;
-}
-
-
-static void
-agent_display_changed(void *data, gboolean lost)
-{
-    int              width, height;
-    agent_t         *agent = data;
-    gpointer         session;
-    GHashTableIter   iter;
-
-    if (lost) {
-        g_critical("the X server went away");
-        agent_quit(agent, AGENT_EXIT_DISPLAY);
-        return;
-    }
-
-    agent_platform_size(agent->platform, &width, &height);
-    g_message("the screen is %dx%d now", width, height);
-
-    agent_video_restart(agent->video);
-    g_hash_table_iter_init(&iter, agent->sessions);
-
-    while (g_hash_table_iter_next(&iter, NULL, &session)) {
-        agent_session_resized(session);
-    }
-}
-
-
-static gboolean
 agent_on_signal(gpointer data)
 {
     g_message("asked to stop");
     agent_quit(data, 0);
 
     return G_SOURCE_CONTINUE;
-}
-
-
-void
-agent_quit(agent_t *agent, int status)
-{
-    g_autoptr(GList)  sessions = NULL;
-    GList            *link;
-
-    if (agent->quitting) {
-        return;
-    }
-
-    agent->quitting = TRUE;
-    agent->status = status;
-    agent->quit_timer = g_timeout_add(AGENT_QUIT_MS, agent_quit_late, agent);
-
-    sessions = g_hash_table_get_values(agent->sessions);
-
-    for (link = sessions; link != NULL; link = link->next) {
-        agent_session_bye(link->data);
-    }
-
-    if (agent->signal != NULL) {
-        agent_signal_bye(agent->signal);
-    }
-
-    agent_quit_check(agent);
-}
-
-
-void
-agent_quit_check(agent_t *agent)
-{
-    if (agent->quitting
-        && agent->loop != NULL
-        && g_hash_table_size(agent->sessions) == 0
-        && (agent->signal == NULL || agent_signal_gone(agent->signal)))
-    {
-        g_main_loop_quit(agent->loop);
-    }
-}
-
-
-static gboolean
-agent_quit_late(gpointer data)
-{
-    agent_t  *agent = data;
-
-    agent->quit_timer = 0;
-    g_main_loop_quit(agent->loop);
-
-    return G_SOURCE_REMOVE;
 }

@@ -383,6 +383,10 @@ agent_x11_move(agent_platform_t *p, int px, int py)
 {
     agent_x11_t  *x = (agent_x11_t *) p;
 
+    if (x->lost) {
+        return;
+    }
+
     XTestFakeMotionEvent(x->display, x->screen, px, py, CurrentTime);
     XFlush(x->display);
 }
@@ -394,7 +398,7 @@ agent_x11_button(agent_platform_t *p, guint button, gboolean down)
     agent_x11_t              *x = (agent_x11_t *) p;
     static const guint        buttons[] = { 1, 2, 3, 8, 9 };
 
-    if (button < G_N_ELEMENTS(buttons)) {
+    if (!x->lost && button < G_N_ELEMENTS(buttons)) {
         XTestFakeButtonEvent(x->display, buttons[button], down, CurrentTime);
         XFlush(x->display);
     }
@@ -407,6 +411,10 @@ agent_x11_wheel(agent_platform_t *p, int dx, int dy)
     int           i;
     guint         button;
     agent_x11_t  *x = (agent_x11_t *) p;
+
+    if (x->lost) {
+        return;
+    }
 
     button = (dy < 0) ? 4 : 5;
 
@@ -440,6 +448,7 @@ agent_x11_key_down(agent_platform_t *p, const char *key, const char *code)
     sym = agent_keysym(key, code, &printable);
 
     if (sym == NoSymbol
+        || x->lost
         || XkbGetState(x->display, XkbUseCoreKbd, &state) != Success)
     {
         return 0;
@@ -494,6 +503,10 @@ static void
 agent_x11_key_up(agent_platform_t *p, guint handle)
 {
     agent_x11_t  *x = (agent_x11_t *) p;
+
+    if (x->lost) {
+        return;
+    }
 
     XTestFakeKeyEvent(x->display, handle, False, CurrentTime);
     XFlush(x->display);

@@ -1,0 +1,177 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ */
+
+/*
+ * agent.conf: what is taken, what is refused and how that is said; the
+ * example file; the server's URL; the state kept by enrolment.
+ */
+
+#include "agent_config.h"
+#include "tap.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+
+static char *
+complaint(const char *text)
+{
+    g_autofree char             *full = NULL;
+    g_autoptr(GError)            error = NULL;
+    g_autoptr(agent_config_t)    config = agent_config_new();
+
+    full = g_strdup_printf("[agent]\n%s\n", text);
+
+    if (agent_config_parse(config, full, strlen(full), &error)) {
+        return NULL;
+    }
+
+    return g_strdup(error->message);
+}
+
+
+static void
+test_refused(void)
+{
+    gsize  i;
+
+    static const char *const  cases[][2] = {
+        { "servre=https://h/", "unknown key \"servre\"" },
+        { "server=http://h/rs/v1", "invalid server \"http://h/rs/v1\"" },
+        { "server=h", "invalid server \"h\"" },
+        { "server=https://u:p@h/", "invalid server" },
+        { "server=https://h/?a=b", "invalid server" },
+        { "fps=0", "invalid fps \"0\": a number from 1 to 60" },
+        { "fps=61", "invalid fps \"61\"" },
+        { "fps=ten", "invalid fps \"ten\"" },
+        { "max_viewers=17", "invalid max_viewers" },
+        { "bitrate=99", "invalid bitrate" },
+        { "allow_input=yes", "invalid allow_input \"yes\": true or false" },
+        { "codecs=vp9", "invalid codecs \"vp9\"" },
+        { "codecs=", "invalid codecs" },
+        { "codecs=vp8;av1", "invalid codecs" },
+        { "name=", "invalid name" }
+    };
+
+    for (i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char  *got = complaint(cases[i][0]);
+
+        ok(got != NULL && strstr(got, cases[i][1]) != NULL, "refused: %s",
+           cases[i][0]);
+    }
+}
+
+
+static void
+test_taken(void)
+{
+    const char                  *text;
+    g_autoptr(agent_config_t)    config = agent_config_new();
+
+    ok(config->codecs == (AGENT_CODEC_VP8|AGENT_CODEC_H264)
+       && config->allow_input && !config->relay_only
+       && config->max_viewers == 8, "defaults");
+
+    text = "[agent]\nserver = https://Support.Example.NET:8443/rs/v1/\n"
+           "codecs=h264\nallow_input=false\nrelay_only=true\n"
+           "max_viewers=1\nmax_sessions=2\nfps=10\nbitrate=500000\n"
+           "name=Empfang \xc3\xa4\ndisplay=:7\nca_file=/etc/ca.pem\n";
+
+    ok(agent_config_parse(config, text, strlen(text), NULL), "every key");
+    is_str(config->server, "https://support.example.net:8443/rs/v1",
+           "the server's URL in its one form");
+    ok(config->codecs == AGENT_CODEC_H264 && !config->allow_input
+       && config->relay_only && config->max_viewers == 1
+       && config->max_sessions == 2 && config->fps == 10
+       && config->bitrate == 500000, "numbers and flags");
+    is_str(config->display, ":7", "display");
+    is_str(config->ca_file, "/etc/ca.pem", "ca_file");
+
+    text = "[agents]\nfps=10\n";
+    ok(!agent_config_parse(config, text, strlen(text), NULL),
+       "an unknown group is refused");
+}
+
+
+static void
+test_example(void)
+{
+    g_autoptr(GError)            error = NULL;
+    g_autoptr(agent_config_t)    config = agent_config_new();
+
+    ok(agent_config_read(config, AGENT_TOP "/agent/agent.conf.example",
+                         &error), "the example file is taken");
+
+    if (error != NULL) {
+        printf("#   %s\n", error->message);
+    }
+}
+
+
+static void
+test_url(void)
+{
+    char  *url, *host;
+
+    url = agent_config_url("https://[2001:DB8::1]:8443/", &host, NULL);
+    is_str(url, "https://[2001:db8::1]:8443", "an IPv6 URL");
+    is_str(host, "2001:db8::1", "its host");
+    g_free(url);
+    g_free(host);
+
+    url = agent_config_url("https://LOCALHOST", &host, NULL);
+    is_str(url, "https://localhost", "no path");
+    is_str(host, "localhost", "lower case");
+    g_free(url);
+    g_free(host);
+}
+
+
+static void
+test_device(void)
+{
+    char                        *got;
+    struct stat                  st;
+    agent_device_t               device = { (char *) "https://h/rs/v1",
+                                            (char *) "default",
+                                            (char *) "dev_x" };
+    g_autofree char             *dir = g_dir_make_tmp("agent-XXXXXX", NULL);
+    g_autofree char             *path = NULL;
+    g_autoptr(GError)            error = NULL;
+    g_autoptr(agent_device_t)    loaded = NULL;
+
+    loaded = agent_device_load(dir, &error);
+    ok(loaded == NULL && g_error_matches(error, AGENT_CONFIG_ERROR,
+                                         AGENT_CONFIG_ERROR_STATE)
+       && strstr(error->message, "rs-agent enroll") != NULL,
+       "not enrolled: said, with the cure");
+
+    ok(agent_device_save(&device, dir, NULL), "saved");
+    path = g_build_filename(dir, "device.conf", NULL);
+    ok(stat(path, &st) == 0 && (st.st_mode & 0777) == 0600, "mode 0600");
+
+    loaded = agent_device_load(dir, NULL);
+    got = loaded ? g_strjoin(" ", loaded->server, loaded->tenant, loaded->id,
+                             NULL) : NULL;
+    is_str(got, "https://h/rs/v1 default dev_x", "loaded again");
+    g_free(got);
+
+    g_unlink(path);
+    g_rmdir(dir);
+}
+
+
+int
+main(void)
+{
+    test_refused();
+    test_taken();
+    test_example();
+    test_url();
+    test_device();
+
+    return done();
+}

@@ -1,0 +1,179 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ */
+
+/*
+ * Which codec and payload type of an offer are taken, and what is no offer.
+ */
+
+#include "agent_config.h"
+#include "agent_sdp.h"
+#include "tap.h"
+
+#include <gst/gst.h>
+#include <string.h>
+
+
+#define HEAD   "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"           \
+               "a=group:BUNDLE 0 1\r\n"
+#define VIDEO(pts)                                                           \
+    "m=video 9 UDP/TLS/RTP/SAVPF " pts "\r\nc=IN IP4 0.0.0.0\r\n"              \
+    "a=mid:0\r\na=recvonly\r\n"
+#define DATA                                                                 \
+    "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n"                     \
+    "c=IN IP4 0.0.0.0\r\na=mid:1\r\na=sctp-port:5000\r\n"
+#define H264(pt, mode, profile)                                              \
+    "a=rtpmap:" pt " H264/90000\r\na=fmtp:" pt " level-asymmetry-allowed=1;"   \
+    "packetization-mode=" mode ";profile-level-id=" profile "\r\n"
+
+#define BOTH  (AGENT_CODEC_VP8|AGENT_CODEC_H264)
+
+
+typedef struct {
+    const char  *what;
+    const char  *sdp;
+    guint        codecs;
+    guint        codec;                 /* 0: refused */
+    guint        payload;
+    const char  *code;
+} agent_case_t;
+
+
+static const agent_case_t  cases[] = {
+
+    { "VP8", HEAD VIDEO("96") "a=rtpmap:96 VP8/90000\r\n" DATA,
+      BOTH, AGENT_CODEC_VP8, 96, NULL },
+
+    { "VP8 in small letters",
+      HEAD VIDEO("100") "a=rtpmap:100 vp8/90000\r\n" DATA,
+      BOTH, AGENT_CODEC_VP8, 100, NULL },
+
+    { "H.264 of the right kind among others",
+      HEAD VIDEO("98 102 104 106 108")
+      "a=rtpmap:98 VP9/90000\r\na=fmtp:98 profile-id=0\r\n"
+      H264("102", "1", "42001f") H264("104", "0", "42e01f")
+      H264("106", "1", "42e01f") H264("108", "1", "640032") DATA,
+      BOTH, AGENT_CODEC_H264, 106, NULL },
+
+    { "the offer's order decides: VP8 first",
+      HEAD VIDEO("96 106") "a=rtpmap:96 VP8/90000\r\n"
+      H264("106", "1", "42e01f") DATA,
+      BOTH, AGENT_CODEC_VP8, 96, NULL },
+
+    { "the offer's order decides: H.264 first",
+      HEAD VIDEO("106 96") "a=rtpmap:96 VP8/90000\r\n"
+      H264("106", "1", "42E034") DATA,
+      BOTH, AGENT_CODEC_H264, 106, NULL },
+
+    { "a codec that is off is passed over",
+      HEAD VIDEO("96 106") "a=rtpmap:96 VP8/90000\r\n"
+      H264("106", "1", "42e01f") DATA,
+      AGENT_CODEC_H264, AGENT_CODEC_H264, 106, NULL },
+
+    { "no data section", HEAD VIDEO("96") "a=rtpmap:96 VP8/90000\r\n",
+      BOTH, AGENT_CODEC_VP8, 96, NULL },
+
+    { "only VP9", HEAD VIDEO("98") "a=rtpmap:98 VP9/90000\r\n" DATA,
+      BOTH, 0, 0, "no_codec" },
+
+    { "no encoder at all", HEAD VIDEO("96") "a=rtpmap:96 VP8/90000\r\n" DATA,
+      0, 0, 0, "no_codec" },
+
+    { "H.264 without fmtp",
+      HEAD VIDEO("106") "a=rtpmap:106 H264/90000\r\n" DATA,
+      BOTH, 0, 0, "no_codec" },
+
+    { "a longer profile is another one",
+      HEAD VIDEO("106") H264("106", "1", "42e01f0") DATA,
+      BOTH, 0, 0, "no_codec" },
+
+    { "another clock rate",
+      HEAD VIDEO("96") "a=rtpmap:96 VP8/48000\r\n" DATA,
+      BOTH, 0, 0, "no_codec" },
+
+    { "a map of a payload type not offered",
+      HEAD VIDEO("97") "a=rtpmap:96 VP8/90000\r\n" DATA,
+      BOTH, 0, 0, "no_codec" },
+
+    { "sendonly video", HEAD
+      "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:0\r\na=sendonly\r\n"
+      "a=rtpmap:96 VP8/90000\r\n" DATA, BOTH, 0, 0, "bad_offer" },
+
+    { "two video sections", HEAD
+      VIDEO("96") "a=rtpmap:96 VP8/90000\r\n"
+      VIDEO("96") "a=rtpmap:96 VP8/90000\r\n", BOTH, 0, 0, "bad_offer" },
+
+    { "an audio section", HEAD
+      VIDEO("96") "a=rtpmap:96 VP8/90000\r\n"
+      "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:1\r\na=recvonly\r\n",
+      BOTH, 0, 0, "bad_offer" },
+
+    { "data alone", HEAD DATA, BOTH, 0, 0, "bad_offer" },
+    { "five sections", HEAD DATA DATA DATA DATA DATA,
+      BOTH, 0, 0, "bad_offer" },
+    { "no sections", HEAD, BOTH, 0, 0, "bad_offer" },
+    { "nothing", "", BOTH, 0, 0, "bad_offer" },
+    { "no SDP", "hello", BOTH, 0, 0, "bad_offer" }
+};
+
+
+static void
+test_answer(void)
+{
+    GstSDPMessage  *sdp;
+
+    gst_sdp_message_new_from_text(HEAD "m=video 9 UDP/TLS/RTP/SAVPF 96\r\n"
+                                  "a=sendonly\r\n", &sdp);
+    ok(agent_answer_sends(sdp, 0), "an answer that sends");
+    ok(!agent_answer_sends(sdp, 1), "another section");
+    gst_sdp_message_free(sdp);
+
+    gst_sdp_message_new_from_text(HEAD "m=video 9 UDP/TLS/RTP/SAVPF 96\r\n"
+                                  "a=inactive\r\n", &sdp);
+    ok(!agent_answer_sends(sdp, 0), "an inactive answer");
+    gst_sdp_message_free(sdp);
+
+    gst_sdp_message_new_from_text(HEAD "m=video 0 UDP/TLS/RTP/SAVPF 96\r\n"
+                                  "a=sendonly\r\n", &sdp);
+    ok(!agent_answer_sends(sdp, 0), "a refused section");
+    gst_sdp_message_free(sdp);
+}
+
+
+int
+main(int argc, char **argv)
+{
+    gsize           i;
+    const char     *code, *message;
+    agent_offer_t  *offer;
+    GstSDPMessage  *sdp;
+
+    gst_init(&argc, &argv);
+
+    for (i = 0; i < G_N_ELEMENTS(cases); i++) {
+        sdp = NULL;
+        offer = agent_offer_parse(cases[i].sdp, cases[i].codecs, &sdp, &code,
+                                  &message);
+
+        if (cases[i].codec == 0) {
+            ok(offer == NULL && strcmp(code, cases[i].code) == 0
+               && message[0] != '\0', "%s: %s", cases[i].what,
+               cases[i].code);
+            continue;
+        }
+
+        ok(offer != NULL && offer->codec == cases[i].codec
+           && offer->payload == cases[i].payload && offer->video == 0
+           && g_strcmp0(offer->mids[0], "0") == 0, "%s", cases[i].what);
+
+        if (offer != NULL) {
+            agent_offer_free(offer);
+            gst_sdp_message_free(sdp);
+        }
+    }
+
+    test_answer();
+
+    return done();
+}

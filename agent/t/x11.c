@@ -1,0 +1,456 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ */
+
+/*
+ * The X11 platform against a real X server: coordinates, buttons, keysyms as
+ * a client sees them, modifiers left as they were, another size, and a
+ * server that goes away.
+ */
+
+#include "platform/platform.h"
+#include "tap.h"
+
+#include <X11/XKBlib.h>
+#include <X11/Xlib.h>
+#include <X11/Xutil.h>
+#include <X11/extensions/Xrandr.h>
+#include <X11/keysym.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+
+#define DEADLINE_US  (10 * G_USEC_PER_SEC)
+
+
+typedef struct {
+    pid_t               pid;
+    char               *name;
+    Display            *display;        /* of the client that watches */
+    Window              window;
+    agent_platform_t   *platform;
+    int                 changed;
+    int                 lost;
+} fixture_t;
+
+
+static void
+bail(const char *why)
+{
+    printf("Bail out! %s\n", why);
+    exit(1);
+}
+
+
+static void
+start_x(fixture_t *f)
+{
+    int      fds[2];
+    char     text[16];
+    char     fd[16];
+    ssize_t  n;
+
+    if (pipe(fds) == -1) {
+        bail("pipe");
+    }
+
+    g_snprintf(fd, sizeof(fd), "%d", fds[1]);
+    f->pid = fork();
+
+    if (f->pid == 0) {
+        close(fds[0]);
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        execlp("Xvfb", "Xvfb", "-displayfd", fd, "-noreset", "-nolisten",
+               "tcp", "-screen", "0", "1281x721x24", (char *) NULL);
+        _exit(127);
+    }
+
+    close(fds[1]);
+    n = read(fds[0], text, sizeof(text) - 1);
+    close(fds[0]);
+
+    if (n <= 1) {
+        bail("Xvfb does not start (is xvfb installed?)");
+    }
+
+    text[n - 1] = '\0';
+    f->name = g_strconcat(":", text, NULL);
+}
+
+
+static void
+open_client(fixture_t *f)
+{
+    XEvent                event;
+    XSetWindowAttributes  attr;
+
+    f->display = XOpenDisplay(f->name);
+
+    if (f->display == NULL) {
+        bail("the test cannot open its display");
+    }
+
+    attr.override_redirect = True;
+    attr.event_mask = KeyPressMask|KeyReleaseMask|ButtonPressMask
+                      |ButtonReleaseMask|StructureNotifyMask;
+
+    f->window = XCreateWindow(f->display, DefaultRootWindow(f->display), 0, 0,
+                              1281, 721, 0, CopyFromParent, InputOutput,
+                              CopyFromParent, CWOverrideRedirect|CWEventMask,
+                              &attr);
+    XMapWindow(f->display, f->window);
+    XWindowEvent(f->display, f->window, StructureNotifyMask, &event);
+    XSetInputFocus(f->display, f->window, RevertToParent, CurrentTime);
+    XSync(f->display, False);
+}
+
+
+/* the next event of the type, with the keymap as it changes meanwhile */
+
+static gboolean
+next(fixture_t *f, int type, XEvent *event)
+{
+    gint64  end_us;
+
+    end_us = g_get_monotonic_time() + DEADLINE_US;
+
+    while (g_get_monotonic_time() < end_us) {
+
+        if (XPending(f->display) == 0) {
+            g_usleep(1000);
+            continue;
+        }
+
+        XNextEvent(f->display, event);
+
+        if (event->type == MappingNotify) {
+            XRefreshKeyboardMapping(&event->xmapping);
+
+        } else if (event->type == type) {
+            return TRUE;
+        }
+    }
+
+    return FALSE;
+}
+
+
+/* the keysym a client gets of the next press that is no modifier */
+
+static KeySym
+next_sym(fixture_t *f)
+{
+    char    text[16];
+    KeySym  sym;
+    XEvent  event;
+
+    do {
+        if (!next(f, KeyPress, &event)) {
+            return NoSymbol;
+        }
+
+        XLookupString(&event.xkey, text, sizeof(text), &sym, NULL);
+
+    } while (IsModifierKey(sym));
+
+    return sym;
+}
+
+
+static guint
+key_down(fixture_t *f, const char *key, const char *code)
+{
+    return f->platform->ops->key_down(f->platform, key, code);
+}
+
+
+static void
+key_up(fixture_t *f, guint handle)
+{
+    f->platform->ops->key_up(f->platform, handle);
+}
+
+
+static unsigned
+modifiers(fixture_t *f)
+{
+    XkbStateRec  state;
+
+    XkbGetState(f->display, XkbUseCoreKbd, &state);
+
+    return state.mods;
+}
+
+
+static void
+test_pointer(fixture_t *f)
+{
+    guint    i;
+    XEvent   event;
+    int      width, height;
+
+    static const unsigned  buttons[] = { 1, 2, 3, 8, 9 };
+
+    agent_platform_size(f->platform, &width, &height);
+    ok(width == 1280 && height == 720, "an odd screen is shown in even size");
+
+    for (i = 0; i < G_N_ELEMENTS(buttons); i++) {
+        f->platform->ops->move(f->platform, 300 + (int) i, 200);
+        f->platform->ops->button(f->platform, i, TRUE);
+        f->platform->ops->button(f->platform, i, FALSE);
+
+        ok(next(f, ButtonPress, &event)
+           && event.xbutton.button == buttons[i]
+           && event.xbutton.x_root == 300 + (int) i
+           && event.xbutton.y_root == 200, "DOM button %u", i);
+    }
+
+    f->platform->ops->wheel(f->platform, -1, 2);
+
+    for (i = 0; i < 3; i++) {
+        ok(next(f, ButtonPress, &event)
+           && event.xbutton.button == (i < 2 ? 5 : 6), "wheel notch %u", i);
+    }
+}
+
+
+static void
+test_keys(fixture_t *f)
+{
+    gsize   i;
+    guint   handle;
+    KeySym  got;
+    XEvent  event;
+
+    static const struct {
+        const char  *key;
+        const char  *code;
+        KeySym       sym;
+    } keys[] = {
+        { "a", "KeyA", XK_a },
+        { "A", "KeyA", XK_A },
+        { "/", "Slash", XK_slash },
+        { "?", "Slash", XK_question },
+        { "Enter", "Enter", XK_Return },
+        { "F5", "F5", XK_F5 },
+        { "\xc3\xa4", "Quote", XK_adiaeresis },
+        { "\xe2\x82\xac", "KeyE", 0x010020ac },
+        { "\xd0\xb6", "Semicolon", 0x01000436 },
+        { "\xe6\x97\xa5", "KeyX", 0x010065e5 },
+        { "\xd0\xb6", "Semicolon", 0x01000436 }
+    };
+
+    for (i = 0; i < G_N_ELEMENTS(keys); i++) {
+        handle = key_down(f, keys[i].key, keys[i].code);
+        got = next_sym(f);
+        key_up(f, handle);
+
+        if (!ok(handle != 0 && got == keys[i].sym
+                && next(f, KeyRelease, &event), "key \"%s\"", keys[i].key))
+        {
+            printf("#   got %lx, want %lx\n", got, keys[i].sym);
+        }
+    }
+
+    ok(key_down(f, "Dead", "Quote") == 0, "a dead key is not injected");
+    is_int(modifiers(f), 0, "no modifier is left behind");
+}
+
+
+/* Shift held, as the viewer's own Shift key does */
+
+static void
+test_shift(fixture_t *f)
+{
+    guint   shift, handle;
+    XEvent  event;
+
+    shift = key_down(f, "Shift", "ShiftLeft");
+    ok(shift != 0, "Shift goes down");
+
+    handle = key_down(f, "B", "KeyB");
+    is_int((gint64) next_sym(f), XK_B, "B with Shift");
+    key_up(f, handle);
+
+    /* a viewer's layout may have "1" shifted where ours has it plain */
+
+    handle = key_down(f, "1", "Digit1");
+    is_int((gint64) next_sym(f), XK_1, "1 with Shift held is 1");
+    key_up(f, handle);
+
+    handle = key_down(f, "Tab", "Tab");
+    is_int((gint64) next_sym(f), XK_ISO_Left_Tab, "Shift-Tab stays so");
+    key_up(f, handle);
+
+    is_int(modifiers(f), ShiftMask, "Shift is held as before");
+    key_up(f, shift);
+
+    while (modifiers(f) != 0 && next(f, KeyRelease, &event)) { /* void */ }
+
+    is_int(modifiers(f), 0, "and let go");
+}
+
+
+static void
+test_caps_and_ctrl(fixture_t *f)
+{
+    guint   handle, ctrl;
+    KeySym  sym;
+
+    handle = key_down(f, "CapsLock", "CapsLock");
+    key_up(f, handle);
+
+    handle = key_down(f, "c", "KeyC");
+    is_int((gint64) next_sym(f), XK_c, "c with Caps Lock on is c");
+    key_up(f, handle);
+
+    handle = key_down(f, "C", "KeyC");
+    is_int((gint64) next_sym(f), XK_C, "C with Caps Lock on is C");
+    key_up(f, handle);
+
+    handle = key_down(f, "CapsLock", "CapsLock");
+    key_up(f, handle);
+
+    ctrl = key_down(f, "Control", "ControlLeft");
+    handle = key_down(f, "\xd1\x81", "KeyC");
+    sym = next_sym(f);
+    is_int((gint64) sym, XK_c,
+           "Ctrl and a letter of another script is the key's place");
+    key_up(f, handle);
+    key_up(f, ctrl);
+}
+
+
+static void
+on_changed(void *data, gboolean lost)
+{
+    fixture_t  *f = data;
+
+    f->changed++;
+    f->lost += lost;
+}
+
+
+static gboolean
+wait_changed(fixture_t *f, int n)
+{
+    gint64  end_us;
+
+    end_us = g_get_monotonic_time() + DEADLINE_US;
+
+    while (f->changed < n && g_get_monotonic_time() < end_us) {
+        g_main_context_iteration(NULL, FALSE);
+        g_usleep(1000);
+    }
+
+    return f->changed >= n;
+}
+
+
+static void
+test_resize(fixture_t *f)
+{
+    int                   width, height;
+    RRMode                mode;
+    RRCrtc                crtc;
+    RROutput              output;
+    XRRModeInfo           info;
+    g_autofree char      *source = NULL;
+    XRRScreenResources   *res;
+
+    memset(&info, 0, sizeof(info));
+    info.width = 1025;
+    info.height = 700;
+    info.dotClock = 60000000;
+    info.hSyncStart = 1040;
+    info.hSyncEnd = 1100;
+    info.hTotal = 1200;
+    info.vSyncStart = 710;
+    info.vSyncEnd = 720;
+    info.vTotal = 740;
+    info.name = (char *) "small";
+    info.nameLength = 5;
+
+    res = XRRGetScreenResources(f->display, DefaultRootWindow(f->display));
+    output = res->outputs[0];
+    crtc = res->crtcs[0];
+
+    mode = XRRCreateMode(f->display, DefaultRootWindow(f->display), &info);
+    XRRAddOutputMode(f->display, output, mode);
+    XRRSetCrtcConfig(f->display, res, crtc, CurrentTime, 0, 0, None,
+                     RR_Rotate_0, NULL, 0);
+    XRRSetScreenSize(f->display, DefaultRootWindow(f->display), 1025, 700,
+                     270, 180);
+    XRRSetCrtcConfig(f->display, res, crtc, CurrentTime, 0, 0, mode,
+                     RR_Rotate_0, &output, 1);
+    XSync(f->display, False);
+    XRRFreeScreenResources(res);
+
+    ok(wait_changed(f, 1) && f->lost == 0, "another size is noticed");
+    agent_platform_size(f->platform, &width, &height);
+    ok(width == 1024 && height == 700, "and is even");
+
+    source = f->platform->ops->source(f->platform, 12);
+    ok(strstr(source, "endx=1023 endy=699") != NULL
+       && strstr(source, "framerate=12/1") != NULL, "the source is of it");
+}
+
+
+static void
+test_lost(fixture_t *f)
+{
+    int  status;
+
+    XCloseDisplay(f->display);
+    f->changed = 0;
+
+    kill(f->pid, SIGKILL);
+    waitpid(f->pid, &status, 0);
+
+    ok(wait_changed(f, 1) && f->lost == 1, "a server that goes is noticed");
+
+    f->platform->ops->move(f->platform, 1, 1);
+    f->platform->ops->button(f->platform, 0, TRUE);
+    is_int(key_down(f, "a", "KeyA"), 0, "input does nothing any more");
+    agent_platform_close(f->platform);
+}
+
+
+int
+main(void)
+{
+    fixture_t           f;
+    g_autoptr(GError)   error = NULL;
+
+    memset(&f, 0, sizeof(f));
+
+    start_x(&f);
+    open_client(&f);
+
+    f.platform = agent_platform_open(f.name, &error);
+
+    if (f.platform == NULL) {
+        kill(f.pid, SIGTERM);
+        bail(error->message);
+    }
+
+    f.platform->changed = on_changed;
+    f.platform->data = &f;
+
+    test_pointer(&f);
+    test_keys(&f);
+    test_shift(&f);
+    test_caps_and_ctrl(&f);
+    test_resize(&f);
+    test_lost(&f);
+
+    g_free(f.name);
+
+    return done();
+}
