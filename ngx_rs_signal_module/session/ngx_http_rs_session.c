@@ -784,6 +784,8 @@ ngx_http_rs_session_leave(ngx_http_rs_part_t *p)
         return;
     }
 
+    p->away = 0;
+
     if (p->bye) {
         mode = "bye";
 
@@ -792,6 +794,7 @@ ngx_http_rs_session_leave(ngx_http_rs_part_t *p)
 
     } else {
         mode = "away";
+        p->away = 1;
     }
 
     op = ngx_http_rs_store_op(p->sessions->rmcf->store,
@@ -833,14 +836,17 @@ ngx_http_rs_session_gone(void *data, rs_err_e code, ngx_rs_reply_t *reply)
     }
 
     if (code == RS_E_UNAVAILABLE) {
+        /* it may have happened, and "away" again is stale then */
+        p->unsure = 1;
         ngx_http_rs_session_leave_again(p);
         goto done;
     }
 
     status = ngx_rs_reply_str(reply, 1);
 
-    if (code == RS_OK
-        && rs_str_eq(ngx_http_rs_slice(&status), RS_STR("away")))
+    if (code == RS_OK && p->away
+        && (p->unsure
+            || rs_str_eq(ngx_http_rs_slice(&status), RS_STR("away"))))
     {
         passed = ngx_current_msec - p->gone_at;
         ngx_http_rs_session_leave_later(p, p->grace > passed

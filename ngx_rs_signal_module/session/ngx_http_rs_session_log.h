@@ -83,6 +83,8 @@ typedef struct {
     unsigned                    ended:1;       /* the client was told so */
     unsigned                    bye:1;
     unsigned                    leaving:1;     /* the store is being told */
+    unsigned                    away:1;        /* that it is away */
+    unsigned                    unsure:1;      /* an answer was lost */
     unsigned                    left:1;        /* nothing is owed any more */
     unsigned                    counted:1;     /* in nleaving */
 } ngx_http_rs_part_t;
