@@ -5,24 +5,18 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
-CC      ?= cc
+B       := $(CURDIR)/build
 JOBS    ?= 2
-B       := build
-MODULE  := $(B)/module/ngx_http_rs_signal_module.so
+FUZZ_SECONDS ?= 5
 
 export JOBS
 export RS_TOP := $(CURDIR)
 
-WARN    := -Wall -Wextra -Wshadow -Wvla -Wformat=2 -Wstrict-prototypes \
-           -Wconversion -Wpointer-arith -Werror
-CFLAGS  ?= -O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2
-RSFLAGS := -std=gnu11 $(WARN) -Ilibrs
-
 SUITES  := librs agent redis console gateway e2e
 
 
-.PHONY: help deps all librs module agent unit-programs demo test unit gateway \
-        e2e test-asan lint fuzz fuzz-smoke clean
+.PHONY: help deps all librs module agent test unit gateway e2e test-asan \
+        lint fuzz-smoke demo clean
 
 help:
 	@echo "make deps        install what is needed (twice: does nothing)"
@@ -43,51 +37,22 @@ deps:
 all: librs module agent
 
 
-# ---- librs
-
-LIBRS_SRC := $(wildcard librs/*.c)
-LIBRS_OBJ := $(LIBRS_SRC:librs/%.c=$(B)/librs/%.o)
-LIBRS_T   := $(patsubst librs/t/%.c,$(B)/librs/t/test_%,$(wildcard librs/t/rs_*.c))
-
-librs: $(B)/librs.a
-
-$(B)/librs.a: $(LIBRS_OBJ)
-	@rm -f $@
-	@ar rcs $@ $^
-
-$(B)/librs/%.o: librs/%.c Makefile
-	@mkdir -p $(@D)
-	@$(CC) $(CFLAGS) $(RSFLAGS) -fPIC -MMD -MP -c -o $@ $<
-
-# a test includes the source it tests, to reach what is static there
-
-$(B)/librs/t/test_%: librs/t/%.c $(B)/librs.a Makefile
-	@mkdir -p $(@D)
-	@$(CC) $(CFLAGS) $(RSFLAGS) -MMD -MP -MF $@.d \
-	    -o $@ $< $(B)/librs.a -ljansson -lcrypto
-
-
-# ---- the module
+librs:
+	@$(MAKE) -s -j $(JOBS) -C librs BUILD=$(B)/librs all
 
 module:
 	@util/build-module
 
-
-# ---- the agent
-
 agent:
-	@$(MAKE) -s -C agent BUILD=$(CURDIR)/$(B)/agent all
+	@$(MAKE) -s -j $(JOBS) -C agent BUILD=$(B)/agent all
 
 
 # ---- tests
 
-unit-programs: $(LIBRS_T)
-	@$(MAKE) -s -C agent BUILD=$(CURDIR)/$(B)/agent tests
-
-test: deps all unit-programs
+test: deps all
 	@util/test $(SUITES)
 
-unit: all unit-programs
+unit: all
 	@util/test librs agent redis console
 
 gateway: module
@@ -104,21 +69,10 @@ lint:
 	@util/style-check
 	@util/doc-check
 
-
-# ---- fuzzing
-
-FUZZ := $(patsubst fuzz/fuzz_%.c,$(B)/fuzz/fuzz_%,$(wildcard fuzz/fuzz_*.c))
-
-fuzz: $(FUZZ)
-
-$(B)/fuzz/fuzz_%: fuzz/fuzz_%.c $(LIBRS_SRC) $(wildcard librs/*.h) Makefile
-	@mkdir -p $(@D)
-	@clang -g -O1 -std=gnu11 -Ilibrs -fsanitize=fuzzer,address,undefined \
-	    -fno-sanitize-recover=undefined -o $@ $< $(LIBRS_SRC) \
-	    -ljansson -lcrypto
-
-fuzz-smoke: fuzz
-	@util/fuzz-smoke $(FUZZ)
+fuzz-smoke:
+	@$(MAKE) -s -j $(JOBS) -C librs BUILD=$(B)/librs fuzz
+	@$(MAKE) -s -C librs BUILD=$(B)/librs FUZZ_SECONDS=$(FUZZ_SECONDS) \
+	    fuzz-smoke
 
 
 # ---- the demo
@@ -130,6 +84,3 @@ demo: deps all
 
 clean:
 	rm -rf $(B)
-
-
--include $(wildcard $(B)/librs/*.d $(B)/librs/t/*.d)
