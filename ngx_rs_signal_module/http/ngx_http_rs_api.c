@@ -36,6 +36,8 @@ static void ngx_http_rs_api_detach(ngx_http_rs_api_t *api);
 static ngx_int_t ngx_http_rs_api_credential(ngx_http_rs_api_t *api);
 static ngx_int_t ngx_http_rs_api_check_body(ngx_http_rs_api_t *api);
 static void ngx_http_rs_api_body_handler(ngx_http_request_t *r);
+static ngx_int_t ngx_http_rs_api_unreadable(ngx_http_rs_api_t *api,
+    ngx_int_t rc);
 static ngx_int_t ngx_http_rs_api_read(ngx_http_rs_api_t *api);
 static ngx_int_t ngx_http_rs_api_take(ngx_http_rs_api_t *api);
 static ngx_int_t ngx_http_rs_api_parse(ngx_http_rs_api_t *api);
@@ -201,11 +203,15 @@ ngx_http_rs_api_handler(ngx_http_request_t *r, ngx_str_t *path)
 
     rc = ngx_http_read_client_request_body(r, ngx_http_rs_api_body_handler);
 
-    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
-        return rc;
+    if (rc < NGX_HTTP_SPECIAL_RESPONSE) {
+        return NGX_DONE;
     }
 
-    return NGX_DONE;
+    if (ngx_http_rs_api_unreadable(api, rc) == NGX_DECLINED) {
+        return ngx_http_rs_api_send(api);
+    }
+
+    return rc;
 }
 
 
@@ -529,15 +535,8 @@ ngx_http_rs_api_body_handler(ngx_http_request_t *r)
 
     r->read_event_handler = ngx_http_block_reading;
 
-    if (rc == NGX_HTTP_BAD_REQUEST) {
-        r->keepalive = 0;
-        ngx_http_rs_api_fail(api, RS_E_BAD_REQUEST,
-                             "the body is not framed as RFC 9112 says", NULL);
-        rc = NGX_DECLINED;
-
-    } else if (rc == NGX_HTTP_REQUEST_ENTITY_TOO_LARGE) {
-        ngx_http_rs_api_fail(api, RS_E_BODY_TOO_LARGE, NULL, NULL);
-        rc = NGX_DECLINED;
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        rc = ngx_http_rs_api_unreadable(api, rc);
     }
 
     if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
@@ -555,6 +554,28 @@ ngx_http_rs_api_body_handler(ngx_http_request_t *r)
     } else {
         ngx_http_rs_api_finish(api);
     }
+}
+
+
+/* what nginx says of a body: NGX_DECLINED, the answer is set, or rc */
+
+static ngx_int_t
+ngx_http_rs_api_unreadable(ngx_http_rs_api_t *api, ngx_int_t rc)
+{
+    api->request->keepalive = 0;
+
+    if (rc == NGX_HTTP_BAD_REQUEST) {
+        ngx_http_rs_api_fail(api, RS_E_BAD_REQUEST,
+                             "the body is not framed as RFC 9112 says", NULL);
+        return NGX_DECLINED;
+    }
+
+    if (rc == NGX_HTTP_REQUEST_ENTITY_TOO_LARGE) {
+        ngx_http_rs_api_fail(api, RS_E_BODY_TOO_LARGE, NULL, NULL);
+        return NGX_DECLINED;
+    }
+
+    return rc;
 }
 
 

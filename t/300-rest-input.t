@@ -1,0 +1,808 @@
+# Copyright (C) rs-gateway contributors
+
+# REST: what a call meets before it does anything. Paths and methods, the
+# credential, the body, CORS; each bad input gets its problem (RFC 9457).
+#
+# A block says "problem: STATUS CODE [POINTER]"; without "no_key" the call
+# carries an API key that may do everything.
+
+use strict;
+use warnings;
+
+use FindBin qw($Bin);
+use lib "$Bin/lib";
+
+use RS::Redis;
+use RS::Rest;
+use RS::Util qw(wait_until);
+use Test::Nginx::Socket 'no_plan';
+
+our $redis = RS::Redis->new();
+our $key = $redis->api_key();
+our $http = 'rs_redis ' . $redis->conf . '; rs_node t300;';
+our $origin = 'https://console.example.net';
+
+
+sub ::nested { return '{"metadata":' x $_[0] . '1' . '}' x $_[0] }
+
+
+add_block_preprocessor(sub {
+    my ($block) = @_;
+
+    $block->set_value('http_config', $http);
+    $block->set_value('config', "location /rs/v1/ { rs_gateway; "
+                                . ($block->location // '') . " }");
+
+    my @headers = split /\n/, $block->more_headers // '';
+
+    unshift @headers, "Authorization: Bearer $key"
+        if !defined $block->no_key;
+    unshift @headers, 'Content-Type: application/json'
+        if ($block->request // '') =~ /\A(?:POST|PATCH)/
+           && !grep { /^Content-Type:/ } @headers;
+
+    @headers = grep { !/:\s*$/ } @headers;
+
+    $block->set_value('more_headers', CORE::join("\n", @headers));
+
+    if (defined $block->problem) {
+        my ($status, $code, $pointer) = split ' ', $block->problem;
+        my $end = defined $pointer ? qq(,"pointer":"\Q$pointer\E") : '';
+
+        $block->set_value('error_code', $status);
+        $block->set_value('response_body_like',
+            qq(\\A\\{"type":"about:blank","title":"[^"]+","status":$status,)
+            . qq("detail":"(?:[^"\\\\]|\\\\.)+","code":"$code",)
+            . qq("request_id":"[0-9A-Za-z._-]{1,64}"$end\\}\\z));
+        $block->set_value('response_headers',
+            "Content-Type: application/problem+json\n"
+            . "Cache-Control: no-store\nX-Content-Type-Options: nosniff\n"
+            . ($block->response_headers // ''));
+    }
+
+    $block->set_value('no_error_log', "[alert]\n[emerg]\nSanitizer");
+    $block->set_value('timeout', '5s') if !defined $block->timeout;
+});
+
+# a block begins when the gateway it started can use Redis
+
+my $helper = $Test::Nginx::Util::RunTestHelper;
+
+$Test::Nginx::Util::RunTestHelper = sub {
+    my $rest = RS::Rest->new(
+        base => 'http://127.0.0.1:' . server_port() . '/rs/v1');
+
+    wait_until {
+        my $r = eval { $rest->get('/health/ready') };
+        $r && $r->status == 200
+    } 10, 'the gateway';
+
+    $helper->(@_);
+};
+
+no_shuffle();
+run_tests();
+
+# Redis must go after nginx
+
+END { undef $redis }
+
+__DATA__
+
+=== version and features, without a key
+--- no_key
+--- request
+GET /rs/v1/
+--- response_headers
+Content-Type: application/json
+Cache-Control: no-store
+--- response_body_like: \A\{"api_version":1,"features":\["sessions",.*\]\}\z
+
+
+=== HEAD is answered as GET, without a body
+--- no_key
+--- request
+HEAD /rs/v1/health/live
+--- response_headers
+Content-Type: application/json
+Content-Length: 15
+--- response_body:
+
+
+=== live
+--- no_key
+--- request
+GET /rs/v1/health/live
+--- response_body: {"status":"ok"}
+
+
+=== the client's request id comes back
+--- no_key
+--- request
+GET /rs/v1/health/live
+--- more_headers
+X-Request-Id: abc-1.2_Z
+--- response_headers
+X-Request-Id: abc-1.2_Z
+
+
+=== an unfit one does not
+--- no_key
+--- request
+GET /rs/v1/health/live
+--- more_headers
+X-Request-Id: a b
+--- raw_response_headers_like: X-Request-Id: [0-9a-f]{32}\r\n
+
+
+=== nor one that is too long
+--- no_key
+--- request
+GET /rs/v1/health/live
+--- more_headers eval
+'X-Request-Id: ' . ('a' x 65)
+--- raw_response_headers_like: X-Request-Id: [0-9a-f]{32}\r\n
+
+
+=== no such path
+--- request
+GET /rs/v1/nothing
+--- problem: 404 not_found
+
+
+=== a trailing slash is another path
+--- request
+GET /rs/v1/devices/
+--- problem: 404 not_found
+
+
+=== what is no id names nothing
+--- request
+GET /rs/v1/devices/ses_aaaaaaaaaaaaaaaaaaaaaaaaaa
+--- problem: 404 not_found
+
+
+=== an id in capitals names nothing
+--- request
+GET /rs/v1/devices/dev_AAAAAAAAAAAAAAAAAAAAAAAAAA
+--- problem: 404 not_found
+
+
+=== no such object
+--- request
+GET /rs/v1/devices/dev_aaaaaaaaaaaaaaaaaaaaaaaaaa
+--- problem: 404 not_found
+
+
+=== a method the path does not have
+--- request
+PUT /rs/v1/sessions/ses_aaaaaaaaaaaaaaaaaaaaaaaaaa
+--- problem: 405 method_not_allowed
+--- response_headers
+Allow: GET, HEAD, DELETE, OPTIONS
+
+
+=== POST where there is only GET
+--- request
+POST /rs/v1/turn
+{}
+--- problem: 405 method_not_allowed
+--- response_headers
+Allow: GET, HEAD, OPTIONS
+
+
+=== no key
+--- no_key
+--- request
+GET /rs/v1/devices
+--- problem: 401 unauthenticated
+--- response_headers
+WWW-Authenticate: Bearer
+
+
+=== another scheme
+--- no_key
+--- request
+GET /rs/v1/devices
+--- more_headers
+Authorization: Basic dXNlcjpwYXNz
+--- problem: 401 unauthenticated
+--- response_headers
+WWW-Authenticate: Bearer
+
+
+=== not a key's form
+--- no_key
+--- request
+GET /rs/v1/devices
+--- more_headers
+Authorization: Bearer rsk_default_short
+--- problem: 401 unauthenticated
+
+
+=== a key nobody made
+--- no_key
+--- request
+GET /rs/v1/devices
+--- more_headers eval
+'Authorization: Bearer rsk_default_' . ('a' x 52)
+--- problem: 401 unauthenticated
+--- response_headers
+WWW-Authenticate: Bearer
+
+
+=== the right key of a wrong tenant
+--- no_key
+--- request
+GET /rs/v1/devices
+--- more_headers eval
+'Authorization: Bearer ' . ($::key =~ s/_default_/_other_/r)
+--- problem: 401 unauthenticated
+
+
+=== a key in the query is not looked at
+--- no_key
+--- request eval
+"GET /rs/v1/devices?key=$::key"
+--- problem: 401 unauthenticated
+
+
+=== the scheme's letters may be of any case
+--- no_key
+--- request
+GET /rs/v1/devices
+--- more_headers eval
+"Authorization: bearer $::key"
+--- response_body: {"items":[],"next_cursor":null}
+
+
+=== Content-Type is missing
+--- request
+POST /rs/v1/enrollments
+{}
+--- more_headers eval
+"Content-Type: \n"
+--- problem: 415 unsupported_media_type
+
+
+=== Content-Type is another
+--- request
+POST /rs/v1/enrollments
+{}
+--- more_headers
+Content-Type: text/plain
+--- problem: 415 unsupported_media_type
+
+
+=== a merge patch is for PATCH
+--- request
+POST /rs/v1/enrollments
+{}
+--- more_headers
+Content-Type: application/merge-patch+json
+--- problem: 415 unsupported_media_type
+
+
+=== Content-Type may have parameters
+--- request
+POST /rs/v1/enrollments
+{}
+--- more_headers
+Content-Type: Application/JSON ; charset=utf-8
+--- error_code: 201
+--- response_headers_like
+Location: /rs/v1/enrollments/enr_[a-z2-7]{26}
+
+
+=== no body where one is needed
+--- request
+POST /rs/v1/sessions
+--- problem: 400 invalid_json
+
+
+=== no body where none is needed
+--- request
+POST /rs/v1/enrollments
+--- error_code: 201
+
+
+=== not JSON
+--- request
+POST /rs/v1/enrollments
+{"max_uses":
+--- problem: 400 invalid_json
+
+
+=== something behind it
+--- request
+POST /rs/v1/enrollments
+{} {}
+--- problem: 400 invalid_json
+
+
+=== not an object
+--- request
+POST /rs/v1/enrollments
+[]
+--- problem: 400 invalid_json
+
+
+=== a key twice
+--- request
+POST /rs/v1/enrollments
+{"max_uses":1,"max_uses":2}
+--- problem: 400 invalid_json
+
+
+=== a key twice, deep inside
+--- request
+POST /rs/v1/sessions
+{"host":{"type":"device","type":"device"}}
+--- problem: 400 invalid_json
+
+
+=== not UTF-8
+--- request eval
+"POST /rs/v1/enrollments\n{\"group_id\":\"\xff\"}"
+--- problem: 400 invalid_json
+
+
+=== depth 17
+--- request eval
+"POST /rs/v1/sessions\n" . ::nested(17)
+--- problem: 400 invalid_json
+
+
+=== depth 16 is read, and misses its host
+--- request eval
+"POST /rs/v1/sessions\n" . ::nested(16)
+--- problem: 422 invalid_value /host
+
+
+=== an unknown field
+--- request
+POST /rs/v1/enrollments
+{"max_use":1}
+--- problem: 422 unknown_field /max_use
+
+
+=== an unknown field below
+--- request
+POST /rs/v1/sessions
+{"host":{"type":"device","device_id":"dev_aaaaaaaaaaaaaaaaaaaaaaaaaa","x":1}}
+--- problem: 422 unknown_field /host/x
+
+
+=== an unknown field in an array
+--- request
+POST /rs/v1/sessions
+{"host":{"type":"device","device_id":"dev_aaaaaaaaaaaaaaaaaaaaaaaaaa"},"participants":[{"role":"viewer"},{"role":"viewer","pin":1}]}
+--- problem: 422 unknown_field /participants/1/pin
+
+
+=== ttl_s 0
+--- request
+POST /rs/v1/enrollments
+{"ttl_s":0}
+--- problem: 422 invalid_value /ttl_s
+
+
+=== ttl_s "3600"
+--- request
+POST /rs/v1/enrollments
+{"ttl_s":"3600"}
+--- problem: 422 invalid_value /ttl_s
+
+
+=== ttl_s 1.5
+--- request
+POST /rs/v1/enrollments
+{"ttl_s":1.5}
+--- problem: 422 invalid_value /ttl_s
+
+
+=== ttl_s above the limit of enrolments
+--- request
+POST /rs/v1/enrollments
+{"ttl_s":2592001}
+--- problem: 422 invalid_value /ttl_s
+
+
+=== ttl_s above the limit of a session
+--- location: rs_session_ttl 60s;
+--- request
+POST /rs/v1/sessions
+{"host":{"type":"device","device_id":"dev_aaaaaaaaaaaaaaaaaaaaaaaaaa"},"ttl_s":61}
+--- problem: 422 invalid_value /ttl_s
+
+
+=== ttl_s of a ticket above its limit
+--- request
+POST /rs/v1/sessions
+{"host":{"type":"device","device_id":"dev_aaaaaaaaaaaaaaaaaaaaaaaaaa"},"participants":[{"role":"viewer","ttl_s":86401}]}
+--- problem: 422 invalid_value /participants/0/ttl_s
+
+
+=== max_uses above the limit
+--- request
+POST /rs/v1/enrollments
+{"max_uses":10001}
+--- problem: 422 invalid_value /max_uses
+
+
+=== a tag too many
+--- request eval
+'POST /rs/v1/enrollments
+{"tags":[' . CORE::join(',', map { "\"$_\"" } 1 .. 17) . ']}'
+--- problem: 422 invalid_value /tags
+
+
+=== a tag too long
+--- request eval
+'POST /rs/v1/enrollments
+{"tags":["a","' . ('x' x 65) . '"]}'
+--- problem: 422 invalid_value /tags/1
+
+
+=== 64 characters are counted, not bytes
+--- request eval
+use utf8;
+my $s = "POST /rs/v1/enrollments\n{\"tags\":[\"" . ('ö' x 64) . '"]}';
+utf8::encode($s);
+$s
+--- error_code: 201
+
+
+=== a tag twice
+--- request
+POST /rs/v1/enrollments
+{"tags":["a","a"]}
+--- problem: 422 invalid_value /tags/1
+
+
+=== a tag that is a number
+--- request
+POST /rs/v1/enrollments
+{"tags":[1]}
+--- problem: 422 invalid_value /tags/0
+
+
+=== a role that cannot be asked for
+--- request
+POST /rs/v1/sessions/ses_aaaaaaaaaaaaaaaaaaaaaaaaaa/participants
+{"role":"host"}
+--- problem: 422 invalid_value /role
+
+
+=== a control character in a name
+--- request
+POST /rs/v1/sessions/ses_aaaaaaaaaaaaaaaaaaaaaaaaaa/participants
+{"role":"viewer","name":"a\u0007b"}
+--- problem: 422 invalid_value /name
+
+
+=== metadata too large
+--- request eval
+'POST /rs/v1/sessions
+{"host":{"type":"device","device_id":"dev_aaaaaaaaaaaaaaaaaaaaaaaaaa"},"metadata":{"a":"' . ('x' x 4090) . '"}}'
+--- problem: 422 invalid_value /metadata
+
+
+=== metadata of another type
+--- request
+POST /rs/v1/sessions
+{"host":{"type":"device","device_id":"dev_aaaaaaaaaaaaaaaaaaaaaaaaaa"},"metadata":[]}
+--- problem: 422 invalid_value /metadata
+
+
+=== another kind of host
+--- request
+POST /rs/v1/sessions
+{"host":{"type":"browser","device_id":"dev_aaaaaaaaaaaaaaaaaaaaaaaaaa"}}
+--- problem: 422 invalid_value /host/type
+
+
+=== a host that is no device's id
+--- request
+POST /rs/v1/sessions
+{"host":{"type":"device","device_id":"ses_aaaaaaaaaaaaaaaaaaaaaaaaaa"}}
+--- problem: 422 invalid_value /host/device_id
+
+
+=== too many participants
+--- location: rs_max_participants 3;
+--- request
+POST /rs/v1/sessions
+{"host":{"type":"device","device_id":"dev_aaaaaaaaaaaaaaaaaaaaaaaaaa"},"participants":[{"role":"viewer"},{"role":"viewer"},{"role":"viewer"}]}
+--- problem: 422 invalid_value /participants
+
+
+=== a device nobody enrolled
+--- request
+POST /rs/v1/sessions
+{"host":{"type":"device","device_id":"dev_aaaaaaaaaaaaaaaaaaaaaaaaaa"}}
+--- problem: 404 not_found /host/device_id
+
+
+=== a body larger than rs_body_size is not read
+--- location: rs_body_size 1k;
+--- request eval
+'POST /rs/v1/enrollments
+{"group_id":"' . ('x' x 2000) . '"}'
+--- problem: 413 body_too_large
+--- response_headers
+Connection: close
+
+
+=== nor does its client hear "100 Continue"
+--- location: rs_body_size 1k;
+--- raw_request eval
+"POST /rs/v1/enrollments HTTP/1.1\r\nHost: localhost\r\n"
+. "Authorization: Bearer $::key\r\nContent-Type: application/json\r\n"
+. "Expect: 100-continue\r\nContent-Length: 2000\r\n\r\n"
+--- problem: 413 body_too_large
+
+
+=== a chunked body is cut off at rs_body_size
+--- location: rs_body_size 1k;
+--- raw_request eval
+"POST /rs/v1/enrollments HTTP/1.1\r\nHost: localhost\r\n"
+. "Authorization: Bearer $::key\r\nContent-Type: application/json\r\n"
+. "Transfer-Encoding: chunked\r\n\r\n"
+. ("200\r\n" . (' ' x 512) . "\r\n") x 3
+--- problem: 413 body_too_large
+
+
+=== a chunked body, in pieces
+--- raw_request eval
+["POST /rs/v1/enrollments HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+. "Authorization: Bearer $::key\r\nContent-Type: application/json\r\n"
+. "Transfer-Encoding: chunked\r\n\r\n", "2\r\n{\"\r\n", "c\r\nmax_uses\":3}",
+"\r\n0\r\n", "\r\n"]
+--- raw_request_middle_delay: 0.05
+--- error_code: 201
+--- response_body_like: "max_uses":3,
+
+
+=== a chunked body that is not framed as it should be
+--- raw_request eval
+"POST /rs/v1/enrollments HTTP/1.1\r\nHost: localhost\r\n"
+. "Authorization: Bearer $::key\r\nContent-Type: application/json\r\n"
+. "Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n"
+--- problem: 400 bad_request
+
+
+=== a body of exactly rs_body_size
+--- location: rs_body_size 1k;
+--- request eval
+"POST /rs/v1/enrollments\n{" . (' ' x 1022) . '}'
+--- error_code: 201
+
+
+=== one byte at a time
+--- raw_request eval
+[split //, "POST /rs/v1/enrollments HTTP/1.1\r\nHost: l\r\nConnection: close\r\n"
+. "Authorization: Bearer $::key\r\nContent-Type: application/json\r\n"
+. "Content-Length: 14\r\n\r\n{\"max_uses\":7}"]
+--- raw_request_middle_delay: 0.001
+--- timeout: 10s
+--- error_code: 201
+--- response_body_like: "max_uses":7,
+
+
+=== two requests at once on one connection
+--- pipelined_requests eval
+["GET /rs/v1/devices", "GET /rs/v1/sessions"]
+--- response_body eval
+['{"items":[],"next_cursor":null}', '{"items":[],"next_cursor":null}']
+
+
+=== an empty Idempotency-Key
+--- request
+POST /rs/v1/enrollments
+--- more_headers eval
+"Idempotency-Key: a b"
+--- problem: 400 bad_request
+
+
+=== an Idempotency-Key of 256 characters
+--- request
+POST /rs/v1/enrollments
+--- more_headers eval
+'Idempotency-Key: ' . ('k' x 256)
+--- problem: 400 bad_request
+
+
+=== an Idempotency-Key of 255
+--- request
+POST /rs/v1/enrollments
+--- more_headers eval
+'Idempotency-Key: ' . ('k' x 255)
+--- error_code: 201
+
+
+=== limit 0
+--- request
+GET /rs/v1/devices?limit=0
+--- problem: 422 invalid_value
+
+
+=== limit 201
+--- request
+GET /rs/v1/sessions?limit=201
+--- problem: 422 invalid_value
+
+
+=== limit 1e2
+--- request
+GET /rs/v1/sessions?limit=1e2
+--- problem: 422 invalid_value
+
+
+=== a cursor nobody gave
+--- request
+GET /rs/v1/devices?cursor=%2a
+--- problem: 422 invalid_value
+
+
+=== a cursor of the right letters
+--- request
+GET /rs/v1/devices?cursor=abc
+--- problem: 422 invalid_value
+
+
+=== an unknown parameter
+--- request
+GET /rs/v1/devices?onlin=true
+--- problem: 422 unknown_field
+
+
+=== a parameter of another list
+--- request
+GET /rs/v1/enrollments?online=true
+--- problem: 422 unknown_field
+
+
+=== a parameter twice
+--- request
+GET /rs/v1/devices?limit=1&limit=2
+--- problem: 422 invalid_value
+
+
+=== an empty parameter
+--- request
+GET /rs/v1/devices?tag=
+--- problem: 422 invalid_value
+
+
+=== a parameter that is not UTF-8
+--- request
+GET /rs/v1/devices?tag=%ff
+--- problem: 422 invalid_value
+
+
+=== a state that is none
+--- request
+GET /rs/v1/sessions?state=open
+--- problem: 422 invalid_value
+
+
+=== online is true or false
+--- request
+GET /rs/v1/devices?online=1
+--- problem: 422 invalid_value
+
+
+=== another service than TURN
+--- request
+GET /rs/v1/turn?service=stun
+--- problem: 400 bad_request
+
+
+=== no service
+--- request
+GET /rs/v1/turn
+--- problem: 400 bad_request
+
+
+=== no TURN server
+--- request
+GET /rs/v1/turn?service=turn
+--- problem: 404 not_found
+
+
+=== CORS: the page's own host
+--- request
+GET /rs/v1/devices
+--- more_headers
+Origin: http://localhost
+--- response_headers
+Access-Control-Allow-Origin: http://localhost
+
+
+=== CORS: a listed origin, with what it may read
+--- location eval: "rs_origin $::origin;"
+--- request
+GET /rs/v1/devices
+--- more_headers eval
+"Origin: $::origin"
+--- response_headers eval
+"Access-Control-Allow-Origin: $::origin
+Access-Control-Expose-Headers: ETag, Location, Retry-After, X-Request-Id
+Vary: Origin"
+
+
+=== CORS: problems can be read too
+--- location eval: "rs_origin $::origin;"
+--- request
+GET /rs/v1/nothing
+--- more_headers eval
+"Origin: $::origin"
+--- problem: 404 not_found
+--- response_headers eval
+"Access-Control-Allow-Origin: $::origin"
+
+
+=== CORS: another origin
+--- location eval: "rs_origin $::origin;"
+--- request
+GET /rs/v1/devices
+--- more_headers
+Origin: https://evil.example
+--- problem: 403 origin_forbidden
+--- response_headers
+Access-Control-Allow-Origin:
+
+
+=== CORS: "null"
+--- request
+GET /rs/v1/devices
+--- more_headers
+Origin: null
+--- problem: 403 origin_forbidden
+
+
+=== CORS: preflight, which carries no key
+--- no_key
+--- location eval: "rs_origin $::origin;"
+--- request
+OPTIONS /rs/v1/devices/dev_aaaaaaaaaaaaaaaaaaaaaaaaaa
+--- more_headers eval
+"Origin: $::origin
+Access-Control-Request-Method: PATCH
+Access-Control-Request-Headers: authorization, if-match"
+--- error_code: 204
+--- response_headers eval
+"Access-Control-Allow-Origin: $::origin
+Access-Control-Allow-Methods: GET, HEAD, PATCH, DELETE, OPTIONS
+Access-Control-Allow-Headers: Authorization, Content-Type, Idempotency-Key, If-Match, X-Request-Id
+Access-Control-Max-Age: 600"
+--- response_body:
+
+
+=== CORS: preflight of another origin
+--- no_key
+--- location eval: "rs_origin $::origin;"
+--- request
+OPTIONS /rs/v1/devices
+--- more_headers
+Origin: https://evil.example
+--- problem: 403 origin_forbidden
+
+
+=== CORS: preflight of no path
+--- no_key
+--- request
+OPTIONS /rs/v1/nothing
+--- problem: 404 not_found
+
+
+=== variables for the access log
+--- location: add_header X-Vars "$rs_node $rs_worker $rs_request_id $rs_tenant $rs_device_id $rs_error" always;
+--- request
+GET /rs/v1/devices/dev_aaaaaaaaaaaaaaaaaaaaaaaaaa
+--- more_headers
+X-Request-Id: r1
+--- problem: 404 not_found
+--- response_headers_like
+X-Vars: t300 t300\.0\.[0-9a-f]{16} r1 default dev_a{26} not_found
