@@ -18,7 +18,8 @@
 #include <string.h>
 
 
-#define AGENT_QUIT_MS  1000
+#define AGENT_QUIT_MS     1000
+#define AGENT_DONE_TURNS  100       /* of the main loop, none waits */
 
 
 static gboolean agent_quit_late(gpointer data);
@@ -95,11 +96,20 @@ agent_init(agent_t *agent, agent_config_t *config, GError **error)
 void
 agent_done(agent_t *agent)
 {
+    guint  n;
+
     agent->quitting = TRUE;
 
     g_clear_handle_id(&agent->quit_timer, g_source_remove);
     g_clear_pointer(&agent->signal, agent_signal_free);
     g_clear_pointer(&agent->sessions, g_hash_table_unref);
+
+    /* what was cancelled just now still has to be told */
+
+    for (n = 0; n < AGENT_DONE_TURNS; n++) {
+        g_main_context_iteration(NULL, FALSE);
+    }
+
     g_clear_pointer(&agent->video, agent_video_free);
     g_clear_pointer(&agent->seat, agent_seat_free);
     g_clear_pointer(&agent->platform, agent_platform_close);

@@ -33,8 +33,8 @@ agent_shim_t *agent_shim_new(GTlsDatabase *tls);
 void agent_shim_free(agent_shim_t *shim);
 
 /*
- * The port on AGENT_SHIM_ADDRESS that leads to host:port, opened when it is not yet;
- * 0 and *error when it cannot be.
+ * The port on AGENT_SHIM_ADDRESS that leads to host:port, opened when it is
+ * not yet; 0 and *error when it cannot be.
  */
 guint16 agent_shim_port(agent_shim_t *shim, const char *host, guint16 port,
     GError **error);

@@ -194,7 +194,7 @@ agent_viewer_serve(agent_viewer_t *viewer, const agent_ice_t *ice,
     }
 
     if (!agent_display(agent, &error)) {
-        agent_viewer_refuse(viewer, "no_display", error->message);
+        agent_viewer_refuse(viewer, "capture", error->message);
         return;
     }
 
@@ -305,7 +305,7 @@ agent_viewer_check(gpointer data)
                   viewer->id, viewer->pc);
 
     } else {
-        agent_viewer_refuse(viewer, "timeout",
+        agent_viewer_refuse(viewer, "ice_failed",
                             "the connection did not stand within 30 s");
     }
 
