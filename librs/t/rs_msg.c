@@ -17,8 +17,8 @@
 #define SES  "ses_aaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define PAR  "par_hhhhhhhhhhhhhhhhhhhhhhhhhh"
 #define DEV  "dev_dddddddddddddddddddddddddd"
-#define SIG  "7jxKHZvsEQ2oQQsLBk0cPi3i3l8fqS7qf2xq5hCzt7tpd5cBqzgW8y1FhV1Jt3oG" \
-             "mQHnyYtyb1l1RrGgH3k8Cw"
+#define SIG  "7jxKHZvsEQ2oQQsLBk0cPi3i3l8fqS7qf2xq5hCzt7t"                    \
+             "pd5cBqzgW8y1FhV1Jt3oGmQHnyYtyb1l1RrGgH3k8Cw"
 
 
 static void test_examples(void);

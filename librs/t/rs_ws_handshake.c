@@ -140,7 +140,7 @@ test_origin_syntax(void)
 
     static const char  *good[] = {
         "https://a.example", "http://localhost:8080", "HTTPS://A.example",
-        "https://[::1]:8443", "https://192.0.2.1", "moz-extension://a-b-c",
+        "https://[::1]:8443", "https://127.0.0.1", "moz-extension://a-b-c",
         "app+x.1://host"
     };
     static const char  *bad[] = {
@@ -177,7 +177,7 @@ test_origin_match(void)
     };
     static const char  *out[] = {
         "http://a.example", "https://a.example:444", "https://a.example.evil",
-        "https://evil.a.example", "https://xa.example", "https://a.exampl",
+        "https://evil.a.example", "https://xa.example", "https://a",
         "https://a.example@evil.example", "https://a.example/", "null", "",
         "http://b.example", "http://b.example:80", "https://b.example:8080",
         "http://[::2]", "https://a.example https://a.example"
