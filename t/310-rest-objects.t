@@ -15,7 +15,7 @@ use Test::More;
 use RS::Device;
 use RS::Gateway;
 use RS::Redis;
-use RS::Util qw(wait_until base64url random_id);
+use RS::Util qw(now wait_until base64url random_id);
 
 my $redis = RS::Redis->new(acl => 1);
 my $gw = RS::Gateway->new(redis => $redis, workers => 2);
@@ -24,7 +24,15 @@ my $foreign = $gw->rest(key => $redis->api_key(tenant => 'other'));
 my $nobody = $gw->rest();
 
 
-sub device { return RS::Device->enroll($rest, @_) }
+# each a millisecond after the last one, by which lists are ordered
+
+sub device {
+    my $start = now();
+
+    wait_until { now() - $start > 0.002 } 1, 'another millisecond';
+
+    return RS::Device->enroll($rest, @_);
+}
 
 
 # every id of a list, page by page
