@@ -1,0 +1,276 @@
+# Copyright (C) rs-gateway contributors
+
+# openapi.json and the gateway agree: the same paths, methods and scopes; each
+# answer that is documented can be had, and is as its schema says.
+
+use strict;
+use warnings;
+
+use FindBin qw($Bin);
+use lib "$Bin/lib";
+
+use JSON ();
+use Test::More;
+
+use RS::Device;
+use RS::Gateway;
+use RS::OpenAPI;
+use RS::Redis;
+use RS::Util qw(top tempdir read_file write_file random_id wait_until);
+
+my $file = write_file(tempdir() . '/secret',
+                      'p8Kd3mWq7ZtRv2Nx9LbHf5YcJg4TsQa6', 0644);
+my $redis = RS::Redis->new(acl => 1);
+my $gw = RS::Gateway->new(redis => $redis, location => "
+    rs_max_participants 3;
+    rs_stun_server stun:turn.example.net:3478;
+    rs_turn_server eu turn:turn.example.net:3478;
+    rs_turn_secret_file $file;
+");
+my $bare = RS::Gateway->new(redis => $redis);
+my $rest = $gw->rest(key => $redis->api_key);
+my $unknown = $gw->rest(key => 'rsk_default_' . 'a' x 52);
+my $weak = $gw->rest(key => $redis->api_key(scopes => 'none'));
+my $page = $rest->with(headers => { Origin => 'https://evil.example' });
+
+my $api = RS::OpenAPI->new($rest->get('/openapi.json')->content);
+
+
+subtest 'the document is the one in the tree' => sub {
+    my $text = read_file(top('ngx_rs_signal_module', 'http', 'openapi.json'));
+
+    is_deeply($api->doc, JSON->new->utf8->decode($text), 'openapi.json');
+    is(system(top('util', 'openapi-embed'), '--check'), 0,
+       'ngx_http_rs_openapi.c is current');
+};
+
+
+# the table in the source is what the gateway knows
+
+subtest 'the same paths, methods and scopes' => sub {
+    my $c = read_file(top('ngx_rs_signal_module', 'http',
+                          'ngx_http_rs_api.c'));
+    my %table;
+
+    while ($c =~ /\{ \s* NGX_HTTP_(GET|POST|PATCH|DELETE), \s* "(\/[^"]*)",
+                  \s* \w+, \s* (?:NULL|"([^"]*)"), \s*
+                  NGX_HTTP_RS_API_(\w+),/gx)
+    {
+        $table{"$1 $2"} = [$3, $4];
+    }
+
+    my %doc = map { ("$_->[0] $_->[1]" => $_->[2]) } $api->operations;
+
+    is_deeply([sort keys %table], [sort keys %doc], 'calls');
+
+    for my $call (sort keys %doc) {
+        is($table{$call}[0], $doc{$call}{'x-scope'}, "$call: scope");
+
+        my $body = $doc{$call}{requestBody};
+
+        is($table{$call}[1], !$body ? 'NO_BODY' : !$body->{required}
+                             ? 'MAY_BODY' : $call =~ /^PATCH/ ? 'PATCH'
+                             : 'BODY', "$call: body");
+    }
+};
+
+
+subtest 'OPTIONS names the methods' => sub {
+    my %methods;
+
+    push @{ $methods{ $_->[1] } }, $_->[0] for $api->operations;
+
+    for my $path (sort keys %methods) {
+        my ($kind) = $path =~ m{^/(\w{3})\w*/\{id\}};
+        my $real = $path =~ s/\{id\}/$kind . '_' . 'a' x 26/er;
+        my $r = $rest->request('OPTIONS', $real);
+        my %allow = map { $_ => 1 } split /, /, $r->header('Allow');
+
+        delete @allow{qw(HEAD OPTIONS)};
+        is($r->status, 204, "$path: 204");
+        is_deeply([sort keys %allow], [sort @{ $methods{$path} }],
+                  "$path: methods");
+    }
+};
+
+
+# what every call of its kind answers
+
+my %none = (SessionId => 'ses_', EnrollmentId => 'enr_', DeviceId => 'dev_');
+
+
+sub none_of {
+    my ($path) = @_;
+    my ($p) = @{ $api->doc->{paths}{$path}{parameters} // [] };
+
+    return '' if !$p;
+
+    my ($name) = $p->{'$ref'} =~ /(\w+)$/;
+
+    return $none{$name} . 'a' x 26;
+}
+
+
+for my $o ($api->operations) {
+    my ($method, $path, $operation) = @$o;
+    my $answers = $operation->{responses};
+    my $id = none_of($path);
+    my @match = $method eq 'PATCH' ? (headers => { 'If-Match' => '"1"' }) : ();
+
+    $api->call($unknown, 401, $method, $path, $id, body => sample($path),
+               query => query($path), @match)
+        if $answers->{401};
+
+    $api->call($page, 403, $method, $path, $id) if $answers->{403};
+    $api->call($weak, 403, $method, $path, $id, body => sample($path),
+               query => query($path), @match)
+        if $operation->{'x-scope'};
+
+    if ($operation->{requestBody}) {
+        $api->call($rest, 400, $method, $path, $id, body => \'{', @match);
+        $api->call($rest, 413, $method, $path, $id, body => \(' ' x 65537));
+        $api->call($rest, 415, $method, $path, $id, body => {},
+                   headers => { 'Content-Type' => 'text/plain' });
+        $api->call($rest, 422, $method, $path, $id, body => { x => 1 },
+                   @match);
+
+    } elsif ($answers->{422}) {
+        $api->call($rest, 422, $method, $path, $id, query => '?x=1');
+    }
+
+    # of those with a body, a list's cursor, a query
+
+    $api->call($rest, 404, $method, $path, $id, body => sample($path), @match)
+        if $answers->{404} && $id;
+}
+
+
+# a body that is good but for the object it is about
+
+sub sample {
+    my ($path) = @_;
+
+    return { host => { type => 'device', device_id => 'dev_' . 'a' x 26 } }
+        if $path eq '/sessions';
+    return { role => 'viewer' } if $path =~ /participants$/;
+    return {} if $path =~ m{^/(?:ice|enrollments|devices/)};
+    return undef;
+}
+
+
+sub query { return $_[0] eq '/turn' ? '?service=turn' : '' }
+
+
+# what is left, each for its own reason
+
+$api->call($rest, 200, 'GET', $_) for '/', '/health/live', '/health/ready',
+                                      '/openapi.json';
+
+my %key = (headers => { 'Idempotency-Key' => 'one' });
+my $e = $api->call($rest, 201, 'POST', '/enrollments', undef, %key,
+                   body => { max_uses => 5, tags => ['a'],
+                             group_id => 'g' })->json;
+
+$api->call($rest, 200, 'GET', '/enrollments');
+$api->call($rest, 200, 'GET', '/enrollments/{id}', $e->{id});
+$api->call($rest, 204, 'DELETE', '/enrollments/{id}', $e->{id});
+$api->call($rest, 404, 'POST', '/enrollments', undef, %key,
+           body => { max_uses => 5, tags => ['a'], group_id => 'g' });
+
+$e = $rest->post('/enrollments', { max_uses => 9, tags => ['é'] })->json;
+
+my $nobody = $gw->rest();
+my $new = RS::Device->new();
+
+$api->call($nobody, 403, 'POST', '/devices', undef,
+           body => { enrollment => 'x', public_key => $new->public_key,
+                     name => 'x' });
+my $d = $api->call($nobody, 201, 'POST', '/devices', undef,
+                   body => { enrollment => $e->{token}, name => 'bär',
+                             public_key => $new->public_key,
+                             meta => { a => 1 } })->json->{device};
+
+$new->{id} = $d->{id};
+$api->call($rest, 200, 'GET', '/devices/{id}', $d->{id});
+$api->call($rest, 409, 'POST', '/sessions', undef,
+           body => { host => { type => 'device', device_id => $d->{id} } });
+
+$new->connect($gw, hello => { agent => { name => 'rs-agent',
+                                         version => '1', os => 'linux' } });
+
+$api->call($rest, 200, 'GET', '/devices/{id}', $d->{id});
+$api->call($rest, 200, 'GET', '/devices');
+$api->call($rest, 422, 'GET', '/devices', undef, query => '?limit=0');
+$api->call($rest, 428, 'PATCH', '/devices/{id}', $d->{id},
+           body => { name => 'n' });
+$api->call($rest, 412, 'PATCH', '/devices/{id}', $d->{id},
+           body => { name => 'n' }, headers => { 'If-Match' => '"9"' });
+$api->call($rest, 200, 'PATCH', '/devices/{id}', $d->{id},
+           body => { name => 'n', tags => undef },
+           headers => { 'If-Match' => '"1"' });
+
+my %host = (host => { type => 'device', device_id => $d->{id} });
+my $s = $api->call($rest, 201, 'POST', '/sessions', undef, %key,
+                   body => { %host, reason => 'x', external_id => 'y',
+                             metadata => { a => [] }, participants => [
+                                 { role => 'controller', name => 'Ann' } ] })
+            ->json;
+my $host = $new->join($gw, $new->expect('invite'));
+my $peer = $gw->signal("rs.ticket.$s->{participants}[0]{ticket}");
+
+$peer->expect('welcome');
+$peer->send_json({ type => 'state', path => {
+    kind => 'direct', protocol => 'udp', local => 'host', remote => 'prflx',
+    rtt_ms => 1 } });
+wait_until { $rest->get("/sessions/$s->{id}")->json->{path} } 5, 'the path';
+
+$api->call($rest, 200, 'GET', '/sessions/{id}', $s->{id});
+$api->call($rest, 200, 'GET', '/sessions');
+$api->call($rest, 201, 'POST', '/sessions/{id}/participants', $s->{id},
+           body => { role => 'viewer' });
+$api->call($rest, 409, 'POST', '/sessions/{id}/participants', $s->{id},
+           body => { role => 'viewer' });
+$api->call($rest, 204, 'DELETE', '/sessions/{id}', $s->{id});
+$api->call($rest, 200, 'GET', '/sessions/{id}', $s->{id});
+$api->call($rest, 410, 'POST', '/sessions/{id}/participants', $s->{id},
+           body => { role => 'viewer' });
+$api->call($rest, 410, 'POST', '/sessions', undef, %key,
+           body => { %host, reason => 'x', external_id => 'y',
+                     metadata => { a => [] }, participants => [
+                         { role => 'controller', name => 'Ann' } ] });
+$api->call($rest, 404, 'POST', '/sessions', undef, body => sample('/sessions'));
+
+for (1 .. 64) {
+    my $r = $rest->post('/sessions', \%host);
+    die $r->content if $r->status != 201;
+}
+
+$api->call($rest, 429, 'POST', '/sessions', undef, body => \%host);
+
+$api->call($rest, 412, 'DELETE', '/devices/{id}', $d->{id},
+           headers => { 'If-Match' => '"9"' });
+$api->call($rest, 204, 'DELETE', '/devices/{id}', $d->{id});
+
+$api->call($rest, 200, 'POST', '/ice');
+$api->call($rest, 200, 'POST', '/ice', undef, body => { relay_only =>
+                                                         JSON::true() });
+$api->call($rest, 200, 'GET', '/turn', undef, query => '?service=turn');
+$api->call($rest, 400, 'GET', '/turn', undef, query => '?service=stun');
+$api->call($bare->rest(key => $rest->{key}), 404, 'GET', '/turn', undef,
+           query => '?service=turn');
+
+$redis->stop();
+wait_until { $rest->get('/health/ready')->status == 503 } 5, '503';
+
+for my $o ($api->operations) {
+    my ($method, $path, $operation) = @$o;
+
+    $api->call($rest, 503, $method, $path, none_of($path))
+        if $operation->{responses}{503};
+}
+
+$api->check;
+$api->check_complete;
+
+$_->check_log for $gw, $bare;
+done_testing();
