@@ -50,7 +50,7 @@ def start(stack):
     def api(method, path, body=None):
         status, answer = rest.call(method, state["base"] + path, body, key,
                                    state["ca"],
-                                   (stack.ip, node["https_port"]))
+                                   (stack.http_ip, node["https_port"]))
 
         if status not in (200, 201):
             raise StackError(f"{method} {path}: {status} {answer}; read "

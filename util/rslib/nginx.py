@@ -103,11 +103,11 @@ def _ipv6_loopback():
 
 def _listen(stack, index):
     tls, http = stack.base + ports.HTTPS + index, stack.base + ports.HTTP + index
-    ips = [stack.ip]
+    ips = [stack.http_ip]
 
     # "localhost" is what people type
 
-    if stack.ip != "127.0.0.1":
+    if stack.http_ip != "127.0.0.1":
         ips.append("127.0.0.1")
 
     if _ipv6_loopback():
@@ -155,7 +155,7 @@ def start(stack, index, tls_dir, names):
 
     def ready():
         status, _ = rest.call("GET", base + "/health/ready", ca=ca,
-                              connect=(stack.ip, tls_port))
+                              connect=(stack.http_ip, tls_port))
         return status == 200
 
     wait_for(name, ready, log, record)
@@ -168,6 +168,6 @@ def start(stack, index, tls_dir, names):
     if args.http:
         http_port = stack.base + ports.HTTP + index
         node["http_port"] = http_port
-        node["http_base"] = f"http://{stack.ip}:{http_port}/rs/v1"
+        node["http_base"] = f"http://{stack.http_ip}:{http_port}/rs/v1"
 
     return node

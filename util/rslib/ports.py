@@ -10,6 +10,7 @@
 # stack's Redis inherits: it is free again when the stack is gone, whatever
 # happened, and leaves no file behind.
 
+import itertools
 import socket
 
 from .proc import StackError
@@ -32,7 +33,7 @@ def _claim(base):
     return s
 
 
-def _busy(base, ip, nodes):
+def _busy(base, ips, nodes):
     """The first port of BASE somebody else has, or None."""
 
     tcp = [REDIS, TURN, TURNS]
@@ -40,7 +41,7 @@ def _busy(base, ip, nodes):
 
     for kind, offsets in ((socket.SOCK_STREAM, tcp),
                           (socket.SOCK_DGRAM, [TURN])):
-        for offset in offsets:
+        for offset, ip in itertools.product(offsets, sorted(ips)):
             with socket.socket(socket.AF_INET, kind) as s:
                 s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 
@@ -48,12 +49,12 @@ def _busy(base, ip, nodes):
                     s.bind((ip, base + offset))
 
                 except OSError as e:
-                    return base + offset, e
+                    return f"port {base + offset} of {ip}: {e.strerror}"
 
     return None
 
 
-def take(base, ip, nodes):
+def take(base, ips, nodes):
     """Claims BASE, or any free one when it is 0: gives (base, socket)."""
 
     if base:
@@ -66,11 +67,10 @@ def take(base, ip, nodes):
             raise StackError(f"--port-base {base}: another stack has it; "
                              "end that one or take another base")
 
-        busy = _busy(base, ip, nodes)
+        busy = _busy(base, ips, nodes)
 
         if busy:
-            raise StackError(f"--port-base {base}: port {busy[0]} of {ip}: "
-                             f"{busy[1].strerror}")
+            raise StackError(f"--port-base {base}: {busy}")
 
         return base, claim
 
@@ -82,7 +82,7 @@ def take(base, ip, nodes):
         if claim is None:
             continue
 
-        if _busy(base, ip, nodes) is None:
+        if _busy(base, ips, nodes) is None:
             return base, claim
 
         claim.close()

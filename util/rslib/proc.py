@@ -23,6 +23,8 @@ class Shield:
     held = 0
     pending = False
 
+    SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
     @classmethod
     def install(cls):
         def interrupted(_signum, _frame):
@@ -32,8 +34,17 @@ class Shield:
             else:
                 raise KeyboardInterrupt
 
-        for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for sig in cls.SIGNALS:
             signal.signal(sig, interrupted)
+
+    @classmethod
+    def last(cls):
+        """From here on to the end, nothing interrupts."""
+
+        cls.pending = False
+
+        for sig in cls.SIGNALS:
+            signal.signal(sig, signal.SIG_IGN)
 
     def __enter__(self):
         Shield.held += 1

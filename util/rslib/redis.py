@@ -12,7 +12,7 @@ from .proc import StackError, spawn, wait_for
 
 CONF = """\
 # made by rs-stack
-bind {ip}
+bind 127.0.0.1
 port {port}
 unixsocket {dir}/redis.sock
 unixsocketperm 777
@@ -137,7 +137,7 @@ def start(stack):
     port = stack.base + ports.REDIS
 
     conf = files.write(os.path.join(folder, "redis.conf"),
-                       CONF.format(ip=stack.ip, port=port, dir=folder),
+                       CONF.format(port=port, dir=folder),
                        0o600)
 
     # Redis keeps the claim on the ports for as long as the stack lives
@@ -159,6 +159,6 @@ def start(stack):
     with wait_for("redis", answers, record["log"], record) as client:
         client.call("FUNCTION", "LOAD", "REPLACE", files.read(lib))
 
-    return {"socket": sock, "ip": stack.ip, "port": port, "pid": record["pid"],
+    return {"socket": sock, "ip": "127.0.0.1", "port": port, "pid": record["pid"],
             "log": record["log"], "admin_password_file": admin_file,
             "users": users}

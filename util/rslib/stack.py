@@ -9,6 +9,7 @@
 import fcntl
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -27,7 +28,7 @@ class Stack:
         self.state = {}
         self.claim = None
         self.base = 0
-        self.ip = self.name = ""
+        self.ip = self.http_ip = self.name = ""
         self._lock = None
 
     # ---- the folder
@@ -73,6 +74,15 @@ class Stack:
     def save(self):
         files.write(self.path, json.dumps(self.state, indent=1) + "\n", 0o600)
 
+    def clear(self):
+        """Takes away what an earlier stack of this folder left there."""
+
+        names = ["agent", "desktop", "log", "redis", "secrets", "tls", "turn"]
+        names += [f"node{i + 1}" for i in range(ports.NODES_MAX)]
+
+        for name in names if self.state else []:
+            shutil.rmtree(os.path.join(self.dir, name), ignore_errors=True)
+
     # ---- processes
 
     def say(self, text):
@@ -110,10 +120,15 @@ class Stack:
             if not os.path.exists(path):
                 raise StackError(f"{path}: no such file: {cure}")
 
+        self.clear()
+
+        # where coturn and media are, and where nginx is
+
         self.ip = args.ip
-        self.name = NAME if args.ip == "127.0.0.1" or args.localhost \
-            else args.ip
-        self.base, self.claim = ports.take(args.port_base, self.ip, args.nodes)
+        self.http_ip = "127.0.0.1" if args.localhost else args.ip
+        self.name = NAME if self.http_ip == "127.0.0.1" else args.ip
+        self.base, self.claim = ports.take(
+            args.port_base, {self.ip, "127.0.0.1"}, args.nodes)
         self.state = {"version": 1, "dir": self.dir, "ip": self.ip,
                       "port_base": self.base, "processes": []}
         self.save()
@@ -145,7 +160,7 @@ class Stack:
         tls.make(tls_dir, names)
         state["ca"] = os.path.join(tls_dir, "ca.pem")
 
-        self.say(f"Redis on {self.ip}:{self.base + ports.REDIS}")
+        self.say(f"Redis on 127.0.0.1:{self.base + ports.REDIS}")
         state["redis"] = redis.start(self)
 
         if args.turn:
@@ -156,7 +171,7 @@ class Stack:
 
         for i in range(args.nodes):
             self.say(f"nginx node {i + 1}, {args.workers} workers, on "
-                     f"{self.ip}:{self.base + ports.HTTPS + i}")
+                     f"{self.http_ip}:{self.base + ports.HTTPS + i}")
             state["nodes"].append(nginx.start(
                 self, i, tls_dir, [n for n in names if ":" not in n]))
 
