@@ -23,7 +23,6 @@ events {{
 }}
 
 http {{
-    access_log {dir}/access.log;
     client_body_temp_path {dir}/body;
     proxy_temp_path {dir}/proxy;
     fastcgi_temp_path {dir}/fastcgi;
@@ -32,6 +31,7 @@ http {{
 
     include {dir}/rs-site.conf;
     include {conf_d}/rs-http.conf;
+    access_log {dir}/access.log rs;
 {extra}
     server {{
 {listen}
