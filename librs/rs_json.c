@@ -23,6 +23,7 @@
 
 static size_t rs_json_too_deep(const uint8_t *data, size_t len);
 static const char *rs_json_reason(const json_error_t *e);
+static int rs_json_no_memory(const json_error_t *e);
 static void rs_json_clean(char *s);
 static void rs_json_pointer(char *dst, const char *base, const char *name);
 static rs_err_e rs_json_bad(rs_json_error_t *err, const char *base,
@@ -181,12 +182,19 @@ rs_json_reason(const json_error_t *e)
     case json_error_numeric_overflow:
         return "a number is too large";
 
-    case json_error_out_of_memory:
-        return "there is no memory for it";
-
     default:
         return "it does not follow the grammar";
     }
+}
+
+
+/* jansson says of most failed allocations nothing at all */
+
+static int
+rs_json_no_memory(const json_error_t *e)
+{
+    return e->text[0] == '\0'
+           || json_error_code(e) == json_error_out_of_memory;
 }
 
 
@@ -215,6 +223,11 @@ rs_json_load(const void *data, size_t len, size_t max, json_t **obj,
 
     json = json_loadb(len ? data : "", len, JSON_REJECT_DUPLICATES, &e);
 
+    if (json == NULL && rs_json_no_memory(&e)) {
+        return rs_json_fail(err, RS_E_INTERNAL, NULL,
+                            "there is no memory for the JSON");
+    }
+
     if (json == NULL) {
         return rs_json_fail(err, RS_E_INVALID_JSON, NULL,
                             "the JSON cannot be read at byte %d: %s",
@@ -240,25 +253,26 @@ rs_json_dump(const json_t *value, size_t max, size_t *len)
     size_t   n;
 
     n = json_dumpb(value, NULL, 0, JSON_COMPACT|JSON_ENCODE_ANY);
+    *len = n;
 
     if (n == 0 || n > max) {
         return NULL;
     }
 
     text = malloc(n + 1);
+    *len = 0;
 
     if (text == NULL) {
         return NULL;
     }
 
-    *len = json_dumpb(value, text, n, JSON_COMPACT|JSON_ENCODE_ANY);
-
-    if (*len != n) {
+    if (json_dumpb(value, text, n, JSON_COMPACT|JSON_ENCODE_ANY) != n) {
         free(text);
         return NULL;
     }
 
     text[n] = '\0';
+    *len = n;
 
     return text;
 }

@@ -38,8 +38,9 @@ rs_err_e rs_json_fail(rs_json_error_t *err, rs_err_e rc, const char *pointer,
 
 /*
  * RS_OK: *obj is an object, the caller's to json_decref().
- * RS_E_BODY_TOO_LARGE: longer than max.  RS_E_INVALID_JSON: anything else;
- * the text says what and at which byte, the pointer is "".
+ * RS_E_BODY_TOO_LARGE: longer than max.  RS_E_INTERNAL: no memory.
+ * RS_E_INVALID_JSON: anything else; the text says what and at which byte, the
+ * pointer is "".
  */
 rs_err_e rs_json_load(const void *data, size_t len, size_t max, json_t **obj,
     rs_json_error_t *err);
@@ -47,7 +48,7 @@ rs_err_e rs_json_load(const void *data, size_t len, size_t max, json_t **obj,
 
 /*
  * Compact text of any value, from malloc(), NUL terminated, the caller's to
- * free().  NULL: no memory or longer than max.
+ * free().  NULL: longer than max, *len says how long; or no memory, *len is 0.
  */
 char *rs_json_dump(const json_t *value, size_t max, size_t *len);
 

@@ -344,6 +344,11 @@ rs_msg_dump(rs_msg_t *msg, unsigned i, const json_t *value, size_t max,
 
     msg->dump[i] = rs_json_dump(value, max, &len);
 
+    if (msg->dump[i] == NULL && len == 0) {
+        return rs_json_fail(&msg->error, RS_E_INTERNAL, NULL,
+                            "there is no memory for the message");
+    }
+
     if (msg->dump[i] == NULL) {
         return rs_json_fail(&msg->error, rc, pointer,
                             "%s is of more than %zu bytes as compact JSON",

@@ -91,7 +91,7 @@ typedef struct {
  * RS_E_INVALID_JSON: not one acceptable JSON object; RS_E_UNKNOWN_TYPE;
  * RS_E_UNKNOWN_FIELD; RS_E_INVALID_VALUE; RS_E_WS_TOO_BIG: longer than
  * RS_MSG_SIZE_MAX, or `data` is longer as compact JSON than the message was
- * and 4 KiB (numbers can grow), or no memory.
+ * and 4 KiB (numbers can grow); RS_E_INTERNAL: no memory.
  * msg->id is set also when a `signal` is refused, if it has a valid one, for
  * the `error` that answers it; else 0.
  */

@@ -421,7 +421,8 @@ test_dump(void)
         ok(text != NULL && strcmp(text, cases[i]) == 0
            && len == strlen(cases[i]), "compact: %s", cases[i]);
         free(text);
-        ok(rs_json_dump(v, strlen(cases[i]) - 1, &len) == NULL, "too long");
+        ok(rs_json_dump(v, strlen(cases[i]) - 1, &len) == NULL
+           && len == strlen(cases[i]), "too long, and how long");
         json_decref(v);
     }
 }
