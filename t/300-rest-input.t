@@ -374,9 +374,10 @@ POST /rs/v1/sessions
 
 
 === an unknown field in an array
---- request
-POST /rs/v1/sessions
-{"host":{"type":"device","device_id":"dev_aaaaaaaaaaaaaaaaaaaaaaaaaa"},"participants":[{"role":"viewer"},{"role":"viewer","pin":1}]}
+--- request eval
+'POST /rs/v1/sessions
+{"host":{"type":"device","device_id":"dev_aaaaaaaaaaaaaaaaaaaaaaaaaa"},'
+. '"participants":[{"role":"viewer"},{"role":"viewer","pin":1}]}'
 --- problem: 422 unknown_field /participants/1/pin
 
 
@@ -511,9 +512,10 @@ POST /rs/v1/sessions
 
 === too many participants
 --- location: rs_max_participants 3;
---- request
-POST /rs/v1/sessions
-{"host":{"type":"device","device_id":"dev_aaaaaaaaaaaaaaaaaaaaaaaaaa"},"participants":[{"role":"viewer"},{"role":"viewer"},{"role":"viewer"}]}
+--- request eval
+'POST /rs/v1/sessions
+{"host":{"type":"device","device_id":"dev_aaaaaaaaaaaaaaaaaaaaaaaaaa"},'
+. '"participants":[{"role":"viewer"},{"role":"viewer"},{"role":"viewer"}]}'
 --- problem: 422 invalid_value /participants
 
 
