@@ -11,9 +11,14 @@
 
 #include "agent_servers.h"
 
+#include <nice/agent.h>
+
 
 static void agent_servers_turn(GstElement *webrtc, const agent_turn_t *turn,
     agent_shim_t *shim);
+static GObject *agent_servers_nice(GObject *agent);
+static void agent_servers_closed(GObject *nice, GAsyncResult *result,
+    gpointer agent);
 
 
 void
@@ -27,11 +32,9 @@ agent_servers_add(GstElement *webrtc, const agent_ice_t *ice,
     /* candidates over TCP that nobody can reach only cost time */
 
     g_object_get(webrtc, "ice-agent", &agent, NULL);
+    nice = agent_servers_nice(agent);
 
-    if (agent != NULL
-        && g_object_class_find_property(G_OBJECT_GET_CLASS(agent), "agent"))
-    {
-        g_object_get(agent, "agent", &nice, NULL);
+    if (nice != NULL) {
         g_object_set(nice, "ice-tcp", FALSE, "upnp", FALSE, NULL);
     }
 
@@ -47,6 +50,25 @@ agent_servers_add(GstElement *webrtc, const agent_ice_t *ice,
     for (i = 0; i < ice->turn->len; i++) {
         agent_servers_turn(webrtc, g_ptr_array_index(ice->turn, i), shim);
     }
+}
+
+
+/* the NiceAgent below webrtcbin's ICE agent, or NULL */
+
+static GObject *
+agent_servers_nice(GObject *agent)
+{
+    GObject  *nice;
+
+    nice = NULL;
+
+    if (agent != NULL
+        && g_object_class_find_property(G_OBJECT_GET_CLASS(agent), "agent"))
+    {
+        g_object_get(agent, "agent", &nice, NULL);
+    }
+
+    return nice;
 }
 
 
@@ -81,4 +103,40 @@ agent_servers_turn(GstElement *webrtc, const agent_turn_t *turn,
         g_warning("TURN server %s:%u is refused by webrtcbin", turn->host,
                   turn->port);
     }
+}
+
+
+/*
+ * libnice does not do so when its agent is merely dropped, and a viewer who
+ * comes back a dozen times would use up the quota.  The ICE agent of
+ * webrtcbin, whose thread libnice works on, stays until it is done.
+ */
+
+void
+agent_servers_release(GstElement *webrtc)
+{
+    GObject              *agent = NULL;
+    g_autoptr(GObject)    nice = NULL;
+
+    g_object_get(webrtc, "ice-agent", &agent, NULL);
+    nice = agent_servers_nice(agent);
+
+    if (nice == NULL) {
+        g_clear_object(&agent);
+        return;
+    }
+
+    nice_agent_close_async(NICE_AGENT(nice), agent_servers_closed, agent);
+}
+
+
+/* on the main loop, as GTask promises */
+
+static void
+agent_servers_closed(GObject *nice, GAsyncResult *result, gpointer agent)
+{
+    (void) nice;
+    (void) result;
+
+    g_object_unref(agent);
 }

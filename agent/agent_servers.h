@@ -21,5 +21,11 @@
 void agent_servers_add(GstElement *webrtc, const agent_ice_t *ice,
     gboolean relay_only, agent_shim_t *shim);
 
+/*
+ * To be called before webrtcbin is dropped: gives its allocations on TURN
+ * servers back, which takes a while after this returns.
+ */
+void agent_servers_release(GstElement *webrtc);
+
 
 #endif /* _AGENT_SERVERS_H_INCLUDED_ */

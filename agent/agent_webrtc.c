@@ -220,6 +220,10 @@ agent_webrtc_free(agent_webrtc_t *w)
         gst_element_set_state(w->pipeline, GST_STATE_NULL);
     }
 
+    if (w->webrtc != NULL) {
+        agent_servers_release(w->webrtc);
+    }
+
     /* their closures hold references on w */
 
     g_clear_object(&w->channel);
