@@ -309,6 +309,9 @@ ngx_http_rs_conn_read_handler(ngx_event_t *rev)
         }
 
         ngx_http_rs_conn_goaway(ws);
+
+        /* nginx calls from outside its loop: what is posted would wait */
+        ngx_http_rs_conn_write(ws);
     }
 
     ngx_http_rs_conn_read(ws);

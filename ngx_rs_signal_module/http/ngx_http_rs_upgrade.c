@@ -244,14 +244,23 @@ ngx_http_rs_upgrade_check(ngx_http_request_t *r, ngx_http_rs_handshake_t *h)
 }
 
 
-/* RFC 9110, 15.5.22 and RFC 6455, 4.4 */
+/*
+ * RFC 9110, 15.5.22 and RFC 6455, 4.4; but "an endpoint MUST NOT generate an
+ * HTTP/2 message containing connection-specific header fields" (RFC 9113,
+ * 8.2.2)
+ */
 
 static ngx_int_t
 ngx_http_rs_upgrade_required(ngx_http_request_t *r)
 {
-    if (ngx_http_rs_upgrade_header(r, "Upgrade", "websocket", 9) != NGX_OK
-        || ngx_http_rs_upgrade_header(r, "Sec-WebSocket-Version", "13", 2)
-           != NGX_OK)
+    if (r->http_version <= NGX_HTTP_VERSION_11
+        && ngx_http_rs_upgrade_header(r, "Upgrade", "websocket", 9) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ngx_http_rs_upgrade_header(r, "Sec-WebSocket-Version", "13", 2)
+        != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
