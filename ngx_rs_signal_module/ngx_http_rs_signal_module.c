@@ -666,6 +666,8 @@ ngx_http_rs_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_rs_loc_conf_t *prev = parent;
     ngx_http_rs_loc_conf_t *conf = child;
 
+    ngx_http_core_loc_conf_t  *clcf;
+
     if (conf->origins == NGX_CONF_UNSET_PTR) {
         conf->origin_any = prev->origin_any;
     }
@@ -709,6 +711,11 @@ ngx_http_rs_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     if (!conf->gateway) {
         return NGX_CONF_OK;
     }
+
+    /* rs_body_size is the bound; nginx's own answer would not be a problem */
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    clcf->client_max_body_size = 0;
 
     if (conf->turn && conf->turn_secret.len == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,

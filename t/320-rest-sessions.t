@@ -453,8 +453,9 @@ subtest 'Redis is gone' => sub {
 
     $redis->start();
     wait_until { $rest->get('/health/ready')->status == 200 } 10, 'readiness';
-    is($rest->get("/sessions/$s->{id}")->json->{id}, $s->{id},
-       'all is there again');
+
+    my $r = $rest->get("/sessions/$s->{id}");
+    is($r->json->{id}, $s->{id}, 'all is there again') or diag($r->content);
     $rest->delete("/sessions/$s->{id}");
 };
 
