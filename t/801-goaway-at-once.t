@@ -18,7 +18,11 @@ use RS::Redis;
 use RS::Util qw(now);
 
 my $redis = RS::Redis->new();
-my $gw = RS::Gateway->new(redis => $redis, http => 'rs_lease_ttl 300s;');
+my $gw = RS::Gateway->new(redis => $redis, http => <<'END');
+    # no timer of the worker's own comes early
+    rs_lease_ttl 300s;
+    rs_redis_timeout 9s;
+END
 my $device = RS::Device->enroll($gw->rest(key => $redis->api_key));
 
 $device->connect($gw);
