@@ -129,7 +129,10 @@ subtest 'a reader that stopped' => sub {
     cmp_ok($sent, '<', 1000, "the reader was given up after $sent messages");
 
     my $grown = $rss->() - $before;
-    cmp_ok($grown, '<', 8192, "memory has grown by $grown KB");
+    SKIP: {
+        skip 'the sanitizer keeps what was freed', 1 if $ENV{RS_ASAN};
+        cmp_ok($grown, '<', 8192, "memory has grown by $grown KB");
+    }
 
     $ws->send_json({ type => 'ping' });
     ok($ws->expect('pong'), 'the sender is served');
