@@ -2,34 +2,22 @@
 /*
  * Copyright (C) rs-gateway contributors
  *
- * One WebSocket.  The request stays alive below it: its handlers are
+ * Life of one WebSocket.  The request stays alive below it: its handlers are
  * replaced, and it is finalized when the socket is done, so nginx logs and
- * frees it as any other.
+ * frees it as any other.  The bytes are ngx_http_rs_conn_io.c.
  *
- * In:   recv() until EAGAIN into a chunk that exists only while there is
- *       something in it; rs_ws_frame cuts it into frames.  After a number of
- *       frames or bytes the rest waits for the next round of the event loop.
- * Out:  producers copy into chunks and post the flush event; the write
- *       handler alone writes, once for all that a round queued.  Chunks come
- *       from a free list of the worker.  The queue is bounded by
- *       rs_send_queue; a slow peer is closed, it never grows the heap.
- * End:  conn_close() and conn_end() queue the close frame and set "closing";
- *       from then on what comes in is read only to find the peer's close
- *       frame or its end, for at most 2 s.  conn_finish() posts the done
- *       event; its handler tells the upper layer and finalizes the request.
- *       Nobody else frees anything, so every caller of a conn_* function may
- *       use its pointers until it returns to the event loop.
+ * End: conn_close() and conn_end() queue the close frame and set "closing";
+ * from then on what comes in is read only to find the peer's close frame or
+ * its end, for at most 2 s.  conn_finish() posts the done event; its handler
+ * tells the upper layer and finalizes the request.  Nobody else frees
+ * anything, so every caller of a conn_* function may use its pointers until
+ * it returns to the event loop.
  */
 
 
-#include "ngx_http_rs.h"
-#include "ngx_http_rs_chunk.h"
+#include "ngx_http_rs_conn_io.h"
 #include "rs_msg.h"
-#include "rs_ws_frame.h"
 
-
-#define NGX_HTTP_RS_ROUND_BYTES    65536
-#define NGX_HTTP_RS_ROUND_FRAMES   64
 
 #define NGX_HTTP_RS_CLOSE_TIMEOUT  2000  /* ms, for the closing handshake */
 #define NGX_HTTP_RS_GOAWAY_JITTER  3000  /* ms, told to the client */
@@ -38,50 +26,6 @@
 
 /* of a detail, escaped */
 #define NGX_HTTP_RS_ERROR_MAX      (RS_MSG_WRITE_MAX + 6 * RS_JSON_TEXT_MAX)
-
-
-struct ngx_http_rs_conns_s {
-    ngx_rbtree_t              tree;       /* by id */
-    ngx_rbtree_node_t         sentinel;
-    uint64_t                  last_id;
-
-    ngx_http_rs_chunks_t      chunks;
-};
-
-
-typedef struct {
-    ngx_http_rs_conn_t        head;       /* first: the public part */
-
-    ngx_http_rs_conns_t      *conns;
-    ngx_rbtree_node_t         node;
-
-    ngx_event_handler_pt      request_handler;
-
-    ngx_event_t               ping;       /* sends ping, finds a dead peer */
-    ngx_event_t               deadline;   /* first message, then the close */
-    ngx_event_t               flush;      /* posted: write what is queued */
-    ngx_event_t               done;       /* posted: tell and finalize */
-
-    ngx_msec_t                heard;      /* when anything came last */
-    ngx_msec_t                next_ping;
-
-    ngx_http_rs_chunk_t      *in;         /* NULL: nothing waits */
-    rs_ws_reader_t            reader;
-
-    ngx_http_rs_queue_t       out;
-
-    u_char                    pong[RS_WS_CONTROL_MAX];
-    size_t                    pong_len;
-
-    rs_err_e                  code;       /* for the close handler */
-
-    unsigned                  pong_due:1;
-    unsigned                  paused:1;
-    unsigned                  broken:1;   /* cannot find frames any more */
-    unsigned                  close_seen:1;
-    unsigned                  shut:1;
-    unsigned                  finished:1; /* done is posted or has run */
-} ngx_http_rs_ws_t;
 
 
 static void ngx_http_rs_conn_read_handler(ngx_event_t *rev);
@@ -93,19 +37,10 @@ static void ngx_http_rs_conn_done_handler(ngx_event_t *ev);
 static void ngx_http_rs_conn_cleanup(void *data);
 
 static void ngx_http_rs_conn_goaway(ngx_http_rs_ws_t *ws);
-static void ngx_http_rs_conn_read(ngx_http_rs_ws_t *ws);
-static ngx_buf_t *ngx_http_rs_conn_input(ngx_http_rs_ws_t *ws,
-    size_t *bytes);
-static void ngx_http_rs_conn_frame(ngx_http_rs_ws_t *ws, rs_ws_event_t *ev);
 static void ngx_http_rs_conn_arm_ping(ngx_http_rs_ws_t *ws);
-static void ngx_http_rs_conn_closing(ngx_http_rs_ws_t *ws, rs_err_e code);
-static void ngx_http_rs_conn_finish(ngx_http_rs_ws_t *ws, rs_err_e code);
+static void ngx_http_rs_conn_write_error(rs_buf_t *b, u_char *buf,
+    rs_err_e code, const char *detail, uint64_t id);
 static void ngx_http_rs_conn_release(ngx_http_rs_ws_t *ws);
-
-static void ngx_http_rs_conn_write(ngx_http_rs_ws_t *ws);
-static ngx_int_t ngx_http_rs_conn_write_out(ngx_http_rs_ws_t *ws);
-static ngx_int_t ngx_http_rs_conn_queue(ngx_http_rs_ws_t *ws,
-    ngx_uint_t opcode, u_char *data, size_t len);
 static void ngx_http_rs_conns_cleanup(void *data);
 
 
@@ -472,193 +407,6 @@ ngx_http_rs_conn_ping_s(ngx_http_rs_conn_t *rc)
 }
 
 
-static void
-ngx_http_rs_conn_read(ngx_http_rs_ws_t *ws)
-{
-    size_t          bytes;
-    rs_err_e        code;
-    ngx_buf_t      *b;
-    ngx_uint_t      frames;
-    ngx_event_t    *rev;
-    rs_ws_event_t   ev;
-
-    rev = ws->head.connection->read;
-
-    bytes = 0;
-    frames = 0;
-
-    while (!ws->finished && (!ws->paused || ws->head.closing)) {
-
-        if (bytes >= NGX_HTTP_RS_ROUND_BYTES
-            || frames >= NGX_HTTP_RS_ROUND_FRAMES)
-        {
-            /* the others first */
-            ngx_post_event(rev, &ngx_posted_next_events);
-            return;
-        }
-
-        b = ngx_http_rs_conn_input(ws, &bytes);
-        if (b == NULL) {
-            break;
-        }
-
-        if (ws->broken) {
-            b->pos = b->last;
-            continue;
-        }
-
-        code = rs_ws_read(&ws->reader, &b->pos, b->last, &ev);
-
-        if (code == RS_AGAIN) {
-            continue;
-        }
-
-        frames++;
-
-        if (code == RS_OK) {
-            ngx_http_rs_conn_frame(ws, &ev);
-            continue;
-        }
-
-        ngx_log_error(NGX_LOG_INFO, ws->head.log, 0,
-                      "rs conn cannot read a frame: %s", rs_err_code(code));
-
-        ws->broken = 1;
-        ngx_http_rs_conn_close(&ws->head, code, NULL);
-    }
-
-    if (ws->finished) {
-        return;
-    }
-
-    if (ngx_handle_read_event(rev, 0) != NGX_OK) {
-        ngx_http_rs_conn_finish(ws, RS_E_INTERNAL);
-    }
-}
-
-
-/* bytes that wait: of the upgrade, of an earlier round, of the socket */
-
-static ngx_buf_t *
-ngx_http_rs_conn_input(ngx_http_rs_ws_t *ws, size_t *bytes)
-{
-    ssize_t            n;
-    ngx_buf_t         *b;
-    ngx_connection_t  *c;
-
-    c = ws->head.connection;
-
-    b = ws->head.request->header_in;
-
-    if (b->pos < b->last) {
-        return b;
-    }
-
-    if (ws->in && ws->in->buf.pos < ws->in->buf.last) {
-        return &ws->in->buf;
-    }
-
-    rs_ws_reader_release(&ws->reader);
-
-    if (ws->in == NULL) {
-        ws->in = ngx_http_rs_chunk_get(&ws->conns->chunks);
-
-        if (ws->in == NULL) {
-            ngx_http_rs_conn_finish(ws, RS_E_INTERNAL);
-            return NULL;
-        }
-    }
-
-    b = &ws->in->buf;
-
-    n = c->recv(c, b->start, b->end - b->start);
-
-    if (n > 0) {
-        ws->heard = ngx_current_msec;
-        *bytes += n;
-
-        b->pos = b->start;
-        b->last = b->start + n;
-
-        return b;
-    }
-
-    ngx_http_rs_chunk_put(&ws->conns->chunks, ws->in);
-    ws->in = NULL;
-
-    if (n == NGX_AGAIN) {
-        return NULL;
-    }
-
-    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, c->log, 0, "rs conn recv %z", n);
-
-    if (ws->out.first) {
-        /* a peer that ended its side only can still hear why */
-        ngx_http_rs_conn_write(ws);
-    }
-
-    ngx_http_rs_conn_finish(ws, ws->head.closing ? ws->code
-                                                 : RS_E_PEER_TIMEOUT);
-    return NULL;
-}
-
-
-static void
-ngx_http_rs_conn_frame(ngx_http_rs_ws_t *ws, rs_ws_event_t *ev)
-{
-    size_t    len;
-    u_char    payload[RS_WS_CONTROL_MAX];
-    rs_str_t  none;
-
-    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ws->head.log, 0,
-                   "rs conn frame op:%ui len:%uz",
-                   (ngx_uint_t) ev->opcode, ev->len);
-
-    switch (ev->opcode) {
-
-    case RS_WS_TEXT:
-
-        if (!ws->head.closing) {
-            ws->head.handlers->message(&ws->head, ev->data, ev->len);
-        }
-
-        break;
-
-    case RS_WS_PING:
-
-        /* RFC 6455, 5.5.3: only the latest one needs its pong */
-
-        ngx_memcpy(ws->pong, ev->data, ev->len);
-        ws->pong_len = ev->len;
-        ws->pong_due = 1;
-
-        ngx_post_event(&ws->flush, &ngx_posted_events);
-        break;
-
-    case RS_WS_CLOSE:
-
-        ws->close_seen = 1;
-
-        if (ws->head.closing) {
-            ngx_post_event(&ws->flush, &ngx_posted_events);
-            break;
-        }
-
-        none = rs_str(NULL);
-        len = rs_ws_close_payload(payload, ev->close_code, none);
-
-        if (ngx_http_rs_conn_queue(ws, RS_WS_CLOSE, payload, len) == NGX_OK) {
-            ngx_http_rs_conn_closing(ws, RS_OK);
-        }
-
-        break;
-
-    default: /* a pong: it was heard, that is all */
-        break;
-    }
-}
-
-
 ngx_int_t
 ngx_http_rs_conn_send(ngx_http_rs_conn_t *rc, u_char *data, size_t len)
 {
@@ -714,22 +462,23 @@ ngx_http_rs_conn_error(ngx_http_rs_conn_t *rc, rs_err_e code,
     rs_buf_t  b;
     u_char    buf[NGX_HTTP_RS_ERROR_MAX];
 
-    if (rc->closing) {
-        return;
+    ngx_http_rs_conn_write_error(&b, buf, code, detail, id);
+
+    (void) ngx_http_rs_conn_send(rc, b.data, b.len);
+}
+
+
+static void
+ngx_http_rs_conn_write_error(rs_buf_t *b, u_char *buf, rs_err_e code,
+    const char *detail, uint64_t id)
+{
+    rs_buf_init(b, buf, NGX_HTTP_RS_ERROR_MAX);
+    rs_msg_write_error(b, code, rs_str(detail), id);
+
+    if (b->overflow) {
+        rs_buf_init(b, buf, NGX_HTTP_RS_ERROR_MAX);
+        rs_msg_write_error(b, code, rs_str(NULL), id);
     }
-
-    rs_buf_init(&b, buf, sizeof(buf));
-    rs_msg_write_error(&b, code, rs_str(detail), id);
-
-    if (b.overflow) {
-        rs_buf_init(&b, buf, sizeof(buf));
-        rs_msg_write_error(&b, code, rs_str(NULL), id);
-    }
-
-    /* never refused: at most one for each message, and the last word */
-
-    (void) ngx_http_rs_conn_queue((ngx_http_rs_ws_t *) rc, RS_WS_TEXT,
-                                  b.data, b.len);
 }
 
 
@@ -737,12 +486,24 @@ void
 ngx_http_rs_conn_close(ngx_http_rs_conn_t *rc, rs_err_e code,
     const char *detail)
 {
+    rs_buf_t  b;
+    u_char    buf[NGX_HTTP_RS_ERROR_MAX];
+
     if (rc->closing) {
         return;
     }
 
     if (code != RS_OK) {
-        ngx_http_rs_conn_error(rc, code, detail, 0);
+        /* the last word is not bounded by rs_send_queue */
+
+        ngx_http_rs_conn_write_error(&b, buf, code, detail, 0);
+
+        if (ngx_http_rs_conn_queue((ngx_http_rs_ws_t *) rc, RS_WS_TEXT,
+                                   b.data, b.len)
+            != NGX_OK)
+        {
+            return;
+        }
     }
 
     ngx_http_rs_conn_end(rc, code);
@@ -789,7 +550,7 @@ ngx_http_rs_conn_end(ngx_http_rs_conn_t *rc, rs_err_e code)
 
 /* the close frame is queued: a bounded wait for the peer's begins */
 
-static void
+void
 ngx_http_rs_conn_closing(ngx_http_rs_ws_t *ws, rs_err_e code)
 {
     ws->head.closing = 1;
@@ -806,147 +567,9 @@ ngx_http_rs_conn_closing(ngx_http_rs_ws_t *ws, rs_err_e code)
 }
 
 
-static void
-ngx_http_rs_conn_write(ngx_http_rs_ws_t *ws)
-{
-    ngx_int_t          rv;
-    ngx_connection_t  *c;
-
-    if (ws->finished) {
-        return;
-    }
-
-    c = ws->head.connection;
-
-    rv = ngx_http_rs_conn_write_out(ws);
-
-    if (rv == NGX_OK && ws->pong_due && !ws->head.closing) {
-        ws->pong_due = 0;
-
-        if (ngx_http_rs_conn_queue(ws, RS_WS_PONG, ws->pong, ws->pong_len)
-            == NGX_OK)
-        {
-            rv = ngx_http_rs_conn_write_out(ws);
-        }
-    }
-
-    if (rv == NGX_ERROR) {
-        ngx_http_rs_conn_finish(ws, ws->head.closing ? ws->code
-                                                     : RS_E_PEER_TIMEOUT);
-        return;
-    }
-
-    if (rv == NGX_AGAIN) {
-
-        if (ngx_handle_write_event(c->write, 0) != NGX_OK) {
-            ngx_http_rs_conn_finish(ws, RS_E_INTERNAL);
-        }
-
-        return;
-    }
-
-    if (!ws->head.closing) {
-        return;
-    }
-
-    if (ws->close_seen) {
-        ngx_http_rs_conn_finish(ws, ws->code);
-        return;
-    }
-
-    if (ws->broken && !ws->shut) {
-
-        /*
-         * The peer's close frame cannot be found any more.  The end of our
-         * side makes it end the connection; what it still has under way is
-         * dropped by the read handler.
-         */
-
-        ws->shut = 1;
-
-#if (NGX_HTTP_SSL)
-        if (c->ssl) {
-            return;
-        }
-#endif
-
-        if (ngx_shutdown_socket(c->fd, NGX_WRITE_SHUTDOWN) == -1) {
-            ngx_http_rs_conn_finish(ws, ws->code);
-        }
-    }
-}
-
-
-/* NGX_OK: all is written; NGX_AGAIN: the socket is full; NGX_ERROR: broken */
-
-static ngx_int_t
-ngx_http_rs_conn_write_out(ngx_http_rs_ws_t *ws)
-{
-    ngx_chain_t         *cl;
-    ngx_connection_t    *c;
-    ngx_http_request_t  *r;
-
-    r = ws->head.request;
-    c = ws->head.connection;
-
-    if (r->buffered) {
-        /* the 101 itself did not fit */
-
-        if (ngx_http_output_filter(r, NULL) == NGX_ERROR) {
-            return NGX_ERROR;
-        }
-
-        if (r->buffered) {
-            return NGX_AGAIN;
-        }
-    }
-
-    if (ws->out.first == NULL && !c->buffered) {
-        return NGX_OK;
-    }
-
-    cl = c->send_chain(c, ws->out.first, 0);
-
-    if (cl == NGX_CHAIN_ERROR) {
-        return NGX_ERROR;
-    }
-
-    ngx_http_rs_queue_sent(&ws->out, &ws->conns->chunks, cl);
-
-    return (ws->out.first || c->buffered) ? NGX_AGAIN : NGX_OK;
-}
-
-
-/* header and payload are copied behind what waits already */
-
-static ngx_int_t
-ngx_http_rs_conn_queue(ngx_http_rs_ws_t *ws, ngx_uint_t opcode, u_char *data,
-    size_t len)
-{
-    size_t                 n;
-    u_char                 header[RS_WS_HEADER_MAX];
-    ngx_http_rs_chunks_t  *chunks;
-
-    n = rs_ws_header(header, opcode, len);
-
-    chunks = &ws->conns->chunks;
-
-    if (ngx_http_rs_queue_append(&ws->out, chunks, header, n) != NGX_OK
-        || ngx_http_rs_queue_append(&ws->out, chunks, data, len) != NGX_OK)
-    {
-        ngx_http_rs_conn_finish(ws, RS_E_INTERNAL);
-        return NGX_ERROR;
-    }
-
-    ngx_post_event(&ws->flush, &ngx_posted_events);
-
-    return NGX_OK;
-}
-
-
 /* nothing more is read or written; the rest is done by the event loop */
 
-static void
+void
 ngx_http_rs_conn_finish(ngx_http_rs_ws_t *ws, rs_err_e code)
 {
     if (ws->finished) {

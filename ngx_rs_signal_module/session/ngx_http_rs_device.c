@@ -492,13 +492,8 @@ ngx_http_rs_device_online(void *data, rs_err_e code, ngx_rs_reply_t *reply)
     ngx_uint_t       i, n;
     ngx_rs_reply_t  *ids;
 
-    if (dev->rc == NULL) {
-        /* it went meanwhile: whatever the store has now must go too */
-        ngx_http_rs_device_go_offline(dev);
-        goto done;
-    }
-
-    if (dev->rc->closing) {
+    if (dev->rc == NULL || dev->rc->closing) {
+        /* the close handler has it made offline */
         goto done;
     }
 
@@ -627,6 +622,11 @@ ngx_http_rs_device_owe(ngx_http_rs_dev_t *dev)
     ngx_http_rs_devices_t  *devices;
 
     devices = dev->devices;
+
+    if (ngx_exiting) {
+        /* this worker's lease ends, and with it all that is online here */
+        return;
+    }
 
     if (devices->nowed >= NGX_HTTP_RS_DEVICES_OWED) {
         ngx_log_error(NGX_LOG_WARN, devices->log, 0,

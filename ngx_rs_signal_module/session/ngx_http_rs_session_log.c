@@ -385,7 +385,7 @@ ngx_http_rs_session_replay(ngx_http_rs_part_t *p, ngx_rs_reply_t *entries)
 }
 
 
-/* the entry that is next for p: the cursor moves, p is sent what it shall see */
+/* the entry that is next for p: the cursor moves, p is sent what it may see */
 
 static void
 ngx_http_rs_session_deliver(ngx_http_rs_part_t *p, rs_env_t *e)

@@ -1,0 +1,80 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ *
+ * What the two files of a connection share: ngx_http_rs_conn.c (its life) and
+ * ngx_http_rs_conn_io.c (its bytes).  Nobody else includes this.
+ */
+
+
+#ifndef _NGX_HTTP_RS_CONN_IO_H_INCLUDED_
+#define _NGX_HTTP_RS_CONN_IO_H_INCLUDED_
+
+
+#include "ngx_http_rs.h"
+#include "ngx_http_rs_chunk.h"
+#include "rs_ws_frame.h"
+
+
+struct ngx_http_rs_conns_s {
+    ngx_rbtree_t              tree;       /* by id */
+    ngx_rbtree_node_t         sentinel;
+    uint64_t                  last_id;
+
+    ngx_http_rs_chunks_t      chunks;
+};
+
+
+typedef struct {
+    ngx_http_rs_conn_t        head;       /* first: the public part */
+
+    ngx_http_rs_conns_t      *conns;
+    ngx_rbtree_node_t         node;
+
+    ngx_event_handler_pt      request_handler;
+
+    ngx_event_t               ping;       /* sends ping, finds a dead peer */
+    ngx_event_t               deadline;   /* first message, then the close */
+    ngx_event_t               flush;      /* posted: write what is queued */
+    ngx_event_t               done;       /* posted: tell and finalize */
+
+    ngx_msec_t                heard;      /* when anything came last */
+    ngx_msec_t                next_ping;
+
+    ngx_http_rs_chunk_t      *in;         /* NULL: nothing waits */
+    rs_ws_reader_t            reader;
+
+    ngx_http_rs_queue_t       out;
+
+    u_char                    pong[RS_WS_CONTROL_MAX];
+    size_t                    pong_len;
+
+    rs_err_e                  code;       /* for the close handler */
+
+    unsigned                  pong_due:1;
+    unsigned                  paused:1;
+    unsigned                  broken:1;   /* cannot find frames any more */
+    unsigned                  close_seen:1;
+    unsigned                  shut:1;
+    unsigned                  finished:1; /* done is posted or has run */
+} ngx_http_rs_ws_t;
+
+
+/* ngx_http_rs_conn.c */
+
+/* the close frame is queued: a bounded wait for the peer's begins */
+void ngx_http_rs_conn_closing(ngx_http_rs_ws_t *ws, rs_err_e code);
+/* nothing more is read or written; the rest is done by the event loop */
+void ngx_http_rs_conn_finish(ngx_http_rs_ws_t *ws, rs_err_e code);
+
+
+/* ngx_http_rs_conn_io.c */
+
+void ngx_http_rs_conn_read(ngx_http_rs_ws_t *ws);
+void ngx_http_rs_conn_write(ngx_http_rs_ws_t *ws);
+/* one frame, copied; NGX_ERROR: no memory, ws is finished */
+ngx_int_t ngx_http_rs_conn_queue(ngx_http_rs_ws_t *ws, ngx_uint_t opcode,
+    u_char *data, size_t len);
+
+
+#endif /* _NGX_HTTP_RS_CONN_IO_H_INCLUDED_ */
