@@ -551,7 +551,8 @@ ngx_http_rs_session_logged(ngx_http_rs_part_t *p, size_t len)
 /*
  * The store drops an id that is not above the last one it took, so after one
  * that it could not take the later ones have to wait for it: else the first
- * one, sent again, would be acked as a repetition and be lost.
+ * one, sent again, would be acked as a repetition and be lost.  When the
+ * store is back, `resync` asks for all of them.
  */
 
 static void
@@ -596,7 +597,10 @@ ngx_http_rs_session_append(ngx_http_rs_part_t *p, rs_msg_t *msg)
         return;
     }
 
-    p->failed = 0;
+    if (msg->id == p->failed) {
+        p->failed = 0;
+    }
+
     p->refs++;
 
     if (++p->appends == NGX_HTTP_RS_APPENDS_MAX) {
@@ -659,17 +663,21 @@ done:
 static void
 ngx_http_rs_session_unsent(ngx_http_rs_part_t *p, uint64_t id)
 {
-    if (p->failed == 0 || id < p->failed) {
-        p->failed = id;
+    if (p->failed && id > p->failed) {
+        ngx_http_rs_conn_error(p->rc, RS_E_UNAVAILABLE,
+                               "an earlier message was not taken; send that "
+                               "one again before this", id);
+        return;
     }
 
+    p->failed = id;
+    p->resync = 1;
+
     ngx_http_rs_conn_error(p->rc, RS_E_UNAVAILABLE,
-                           id == p->failed
-                           ? "the store cannot be reached; send this message "
-                             "again, with the same id"
-                           : "an earlier message was not taken; send that "
-                             "one again before this",
-                           id);
+                           "the store cannot be reached; send this message "
+                           "again, with the same id", id);
+
+    ngx_http_rs_session_fill_later(p);
 }
 
 
@@ -921,7 +929,11 @@ ngx_http_rs_session_timer(ngx_event_t *ev)
     ngx_http_rs_part_t *p = ev->data;
 
     if (p->rc) {
-        ngx_http_rs_session_fill(p);
+
+        if (!p->rc->closing) {
+            ngx_http_rs_session_fill(p);
+        }
+
         return;
     }
 

@@ -17,7 +17,8 @@
  *
  * A new epoch (the store failed over) may lack what the old one had: the
  * first entry of a new epoch is always taken from the log, and `resync` asks
- * the client to send again what it sent last.
+ * the client to send again what it sent last.  So it does when the store
+ * could not take a message and is back.
  */
 
 
@@ -38,7 +39,6 @@ static void ngx_http_rs_session_arrive(ngx_http_rs_part_t *p, rs_env_t *e);
 static void ngx_http_rs_session_deliver(ngx_http_rs_part_t *p, rs_env_t *e);
 static void ngx_http_rs_session_filled(void *data, rs_err_e code,
     ngx_rs_reply_t *reply);
-static void ngx_http_rs_session_fill_later(ngx_http_rs_part_t *p);
 static rs_err_e ngx_http_rs_session_send(ngx_http_rs_part_t *p, rs_env_t *e);
 static void ngx_http_rs_session_resync(ngx_http_rs_part_t *p);
 static ngx_int_t ngx_http_rs_session_scratch(ngx_http_rs_part_t *p,
@@ -273,7 +273,7 @@ ngx_http_rs_session_fill(ngx_http_rs_part_t *p)
 }
 
 
-static void
+void
 ngx_http_rs_session_fill_later(ngx_http_rs_part_t *p)
 {
     if (!p->timer.timer_set) {
@@ -329,6 +329,11 @@ ngx_http_rs_session_filled(void *data, rs_err_e code, ngx_rs_reply_t *reply)
 
     if (p->ending) {
         ngx_http_rs_session_ended(p, "expired");
+
+    } else if (p->resync) {
+        /* the store answers again: what it did not take is wanted now */
+        p->resync = 0;
+        ngx_http_rs_session_resync(p);
     }
 
 done:
@@ -493,9 +498,10 @@ ngx_http_rs_session_resync(ngx_http_rs_part_t *p)
     rs_buf_t  b;
     u_char    buf[RS_MSG_WRITE_MAX];
 
-    ngx_log_error(NGX_LOG_NOTICE, p->rc->log, 0,
-                  "rs session %V of %V has come to epoch %uL",
-                  &p->m.session_id, &p->m.tenant, p->cursor.epoch);
+    ngx_log_error(NGX_LOG_INFO, p->rc->log, 0,
+                  "rs session %V of %V: %V is to send again, epoch %uL",
+                  &p->m.session_id, &p->m.tenant, &p->m.participant_id,
+                  p->cursor.epoch);
 
     rs_buf_init(&b, buf, sizeof(buf));
     rs_msg_write_resync(&b, &p->cursor);

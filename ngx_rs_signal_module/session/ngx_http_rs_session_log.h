@@ -79,6 +79,7 @@ typedef struct {
     unsigned                    live:1;        /* welcome was sent */
     unsigned                    filling:1;     /* the log is being read */
     unsigned                    behind:1;      /* it has to be read again */
+    unsigned                    resync:1;      /* `resync` has to be sent */
     unsigned                    ending:1;      /* the store says it ended */
     unsigned                    ended:1;       /* the client was told so */
     unsigned                    bye:1;
@@ -100,6 +101,8 @@ void ngx_http_rs_session_replay(ngx_http_rs_part_t *p,
     ngx_rs_reply_t *entries);
 /* reads the log from p's cursor unless it is being read */
 void ngx_http_rs_session_fill(ngx_http_rs_part_t *p);
+/* the same, soon: the store is away */
+void ngx_http_rs_session_fill_later(ngx_http_rs_part_t *p);
 /* tells p that its session is over and closes it */
 void ngx_http_rs_session_ended(ngx_http_rs_part_t *p, const char *reason);
 
