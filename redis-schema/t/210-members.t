@@ -110,12 +110,12 @@ $r = $s->join($x, $tkt, "$w1.20");
 is($r->[3], '1-2', 'the host: joined and state');
 
 my @env = $sub2->got();
-my $name = JSON::PP->new->decode(
+my $told = JSON::PP->new->decode(
     qq(["B\x{fc}ro \\"1\\"\\\\ / \\u0001\\ud83d\\ude00"]))->[0];
 
 is_deeply([map { $json->decode($_->{body}) } @env],
           [{ type => 'joined', peer => { id => $x->{host}, role => 'host',
-             name => $name, state => 'joined' } },
+             name => $told, state => 'joined' } },
            { type => 'state', session_state => 'connecting' }],
           'each in its place, any name');
 is_deeply([map { "$_->{version} $_->{kind} $_->{tenant} $_->{session} "
