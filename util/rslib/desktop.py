@@ -50,16 +50,31 @@ def _xvfb(stack, auth):
         text = f.readline() if select.select([f], [], [], 15)[0] else b""
 
     if not text.strip().isdigit() or not alive(record):
-        raise StackError(f"Xvfb did not start; read {record['log']}"
-                         + tail(record["log"]))
+        return None, record
 
     return ":" + text.decode().strip(), record
+
+
+def _display(stack, auth):
+    """Two X servers that start at once may both try the same display: the
+    one that comes second ends, and is started again."""
+
+    for _ in range(5):
+        display, record = _xvfb(stack, auth)
+
+        if display:
+            return display, record
+
+        stack.state["processes"].remove(record)
+
+    raise StackError(f"Xvfb did not start; read {record['log']}"
+                     + tail(record["log"]))
 
 
 def start(stack, apps):
     folder = stack.folder("desktop")
     auth = _cookie(os.path.join(folder, "Xauthority"))
-    display, x = _xvfb(stack, auth)
+    display, x = _display(stack, auth)
     env = dict(os.environ, DISPLAY=display, XAUTHORITY=auth, HOME=folder)
 
     ready = os.path.join(folder, "openbox.ready")
