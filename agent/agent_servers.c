@@ -18,7 +18,7 @@ static void agent_servers_turn(GstElement *webrtc, const agent_turn_t *turn,
     agent_shim_t *shim);
 static GObject *agent_servers_nice(GObject *agent);
 static void agent_servers_closed(GObject *nice, GAsyncResult *result,
-    gpointer agent);
+    gpointer webrtc);
 
 
 void
@@ -108,35 +108,34 @@ agent_servers_turn(GstElement *webrtc, const agent_turn_t *turn,
 
 /*
  * libnice does not do so when its agent is merely dropped, and a viewer who
- * comes back a dozen times would use up the quota.  The ICE agent of
- * webrtcbin, whose thread libnice works on, stays until it is done.
+ * comes back a dozen times would use up the quota.  All of webrtcbin stays
+ * until it is done: libnice goes on to call its streams, which do not check
+ * that they are still there.
  */
 
 void
 agent_servers_release(GstElement *webrtc)
 {
-    GObject              *agent = NULL;
-    g_autoptr(GObject)    nice = NULL;
+    g_autoptr(GObject)  agent = NULL;
+    g_autoptr(GObject)  nice = NULL;
 
     g_object_get(webrtc, "ice-agent", &agent, NULL);
     nice = agent_servers_nice(agent);
 
-    if (nice == NULL) {
-        g_clear_object(&agent);
-        return;
+    if (nice != NULL) {
+        nice_agent_close_async(NICE_AGENT(nice), agent_servers_closed,
+                               gst_object_ref(webrtc));
     }
-
-    nice_agent_close_async(NICE_AGENT(nice), agent_servers_closed, agent);
 }
 
 
 /* on the main loop, as GTask promises */
 
 static void
-agent_servers_closed(GObject *nice, GAsyncResult *result, gpointer agent)
+agent_servers_closed(GObject *nice, GAsyncResult *result, gpointer webrtc)
 {
     (void) nice;
     (void) result;
 
-    g_object_unref(agent);
+    gst_object_unref(webrtc);
 }

@@ -22,8 +22,8 @@ void agent_servers_add(GstElement *webrtc, const agent_ice_t *ice,
     gboolean relay_only, agent_shim_t *shim);
 
 /*
- * To be called before webrtcbin is dropped: gives its allocations on TURN
- * servers back, which takes a while after this returns.
+ * To be called before webrtcbin, in state NULL, is dropped: gives its
+ * allocations on TURN servers back, and holds it until that is done.
  */
 void agent_servers_release(GstElement *webrtc);
 

@@ -16,17 +16,13 @@
 #include "agent_input.h"
 #include "agent_webrtc.h"
 #include "tap.h"
+#include "xvfb.h"
 
 #include <X11/Xlib.h>
 #include <gst/app/gstappsink.h>
 #include <gst/gst.h>
 #include <gst/webrtc/webrtc.h>
-#include <signal.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 
 #define DEADLINE_S  30
@@ -88,39 +84,12 @@ bail(const char *why)
 static void
 start_desktop(fixture_t *f)
 {
-    int                  fds[2];
-    char                 text[16], fd[16];
-    ssize_t              n;
     XColor               color;
     Display             *display;
     g_autofree char     *name = NULL;
     g_autoptr(GError)    error = NULL;
 
-    if (pipe(fds) == -1) {
-        bail("pipe");
-    }
-
-    g_snprintf(fd, sizeof(fd), "%d", fds[1]);
-    f->xvfb = fork();
-
-    if (f->xvfb == 0) {
-        close(fds[0]);
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        execlp("Xvfb", "Xvfb", "-displayfd", fd, "-noreset", "-nolisten",
-               "tcp", "-screen", "0", "640x360x24", (char *) NULL);
-        _exit(127);
-    }
-
-    close(fds[1]);
-    n = read(fds[0], text, sizeof(text) - 1);
-    close(fds[0]);
-
-    if (n <= 1) {
-        bail("Xvfb does not start (is xvfb installed?)");
-    }
-
-    text[n - 1] = '\0';
-    name = g_strconcat(":", text, NULL);
+    name = xvfb_start("640x360x24", &f->xvfb);
 
     display = XOpenDisplay(name);
     memset(&color, 0, sizeof(color));
@@ -678,6 +647,63 @@ test_refused(fixture_t *f)
 }
 
 
+static guint
+descriptors(void)
+{
+    guint              n;
+    g_autoptr(GDir)    dir = g_dir_open("/proc/self/fd", 0, NULL);
+
+    for (n = 0; g_dir_read_name(dir) != NULL; n++) { /* void */ }
+
+    return n;
+}
+
+
+/*
+ * A viewer that goes while servers that do not answer are still asked: the
+ * connection stays until libnice has given up, and then nothing is left.
+ */
+
+static void
+test_gone_early(fixture_t *f)
+{
+    guint                i, before;
+    gint64               end_us;
+    viewer_t            *v;
+    const char          *text;
+    agent_ice_t         *none = f->ice;
+    g_autoptr(json_t)    obj = NULL;
+
+    text = "{\"iceServers\":[{\"urls\":[\"stun:10.77.0.9\","
+           "\"turn:10.77.0.9\"],\"username\":\"u\","
+           "\"credential\":\"p\"}],"
+           "\"iceTransportPolicy\":\"all\",\"ttl_s\":300}";
+    obj = agent_json_load(text, strlen(text), 1024, NULL);
+    f->ice = agent_ice_parse(obj, 0, NULL);
+
+    before = descriptors();
+
+    for (i = 0; i < 5; i++) {
+        v = viewer_new(AGENT_CODEC_VP8);
+        serve(f, v, AGENT_CODEC_VP8, FALSE);
+        is_shown(v, "with servers that do not answer");
+        viewer_free(v);
+    }
+
+    end_us = g_get_monotonic_time() + DEADLINE_S * G_USEC_PER_SEC;
+
+    while (descriptors() > before && g_get_monotonic_time() < end_us) {
+        g_main_context_iteration(NULL, FALSE);
+        g_usleep(2000);
+    }
+
+    ok(descriptors() <= before, "no descriptor is left of five viewers");
+
+    agent_ice_free(f->ice);
+    f->ice = none;
+}
+
+
 int
 main(int argc, char **argv)
 {
@@ -711,6 +737,7 @@ main(int argc, char **argv)
     test_h264(&f);
     test_closing(&f);
     test_refused(&f);
+    test_gone_early(&f);
 
     agent_video_free(f.video);
     agent_shim_free(f.shim);

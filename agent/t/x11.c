@@ -11,19 +11,14 @@
 
 #include "platform/platform.h"
 #include "tap.h"
+#include "xvfb.h"
 
 #include <X11/XKBlib.h>
 #include <X11/Xlib.h>
 #include <X11/Xutil.h>
 #include <X11/extensions/Xrandr.h>
 #include <X11/keysym.h>
-#include <errno.h>
-#include <signal.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 
 #define DEADLINE_US  (10 * G_USEC_PER_SEC)
@@ -45,42 +40,6 @@ bail(const char *why)
 {
     printf("Bail out! %s\n", why);
     exit(1);
-}
-
-
-static void
-start_x(fixture_t *f)
-{
-    int      fds[2];
-    char     text[16];
-    char     fd[16];
-    ssize_t  n;
-
-    if (pipe(fds) == -1) {
-        bail("pipe");
-    }
-
-    g_snprintf(fd, sizeof(fd), "%d", fds[1]);
-    f->pid = fork();
-
-    if (f->pid == 0) {
-        close(fds[0]);
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        execlp("Xvfb", "Xvfb", "-displayfd", fd, "-noreset", "-nolisten",
-               "tcp", "-screen", "0", "1281x721x24", (char *) NULL);
-        _exit(127);
-    }
-
-    close(fds[1]);
-    n = read(fds[0], text, sizeof(text) - 1);
-    close(fds[0]);
-
-    if (n <= 1) {
-        bail("Xvfb does not start (is xvfb installed?)");
-    }
-
-    text[n - 1] = '\0';
-    f->name = g_strconcat(":", text, NULL);
 }
 
 
@@ -430,7 +389,7 @@ main(void)
 
     memset(&f, 0, sizeof(f));
 
-    start_x(&f);
+    f.name = xvfb_start("1281x721x24", &f.pid);
     open_client(&f);
 
     f.platform = agent_platform_open(f.name, &error);
