@@ -430,7 +430,7 @@ subtest 'Redis is gone' => sub {
 
     $redis->stop();
 
-    wait_until { $rest->get('/health/ready')->status == 503 } 5, '503';
+    wait_until { $gw->all_answer('/health/ready', 503) } 5, '503';
 
     my @calls = (['GET', '/sessions'], ['GET', "/sessions/$s->{id}"],
                  ['DELETE', "/sessions/$s->{id}"], ['POST', '/ice'],
@@ -452,7 +452,7 @@ subtest 'Redis is gone' => sub {
     is($rest->get('/')->status, 200, 'and says what it is');
 
     $redis->start();
-    wait_until { $rest->get('/health/ready')->status == 200 } 10, 'readiness';
+    wait_until { $gw->all_answer('/health/ready', 200) } 10, 'readiness';
 
     my $r = $rest->get("/sessions/$s->{id}");
     is($r->json->{id}, $s->{id}, 'all is there again') or diag($r->content);

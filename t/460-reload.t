@@ -110,8 +110,7 @@ subtest 'a worker is killed' => sub {
     is(eval { $ws->expect_close(5); 1 }, undef, 'its socket breaks');
 
     wait_until {
-        my $a = eval { $rest->get('/health/ready') };
-        $a && $a->status == 200
+        eval { $gw->all_answer('/health/ready', 200) }
     } 10, 'readiness';
 
     # the host's may have been on the same worker

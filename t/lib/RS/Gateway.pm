@@ -48,6 +48,11 @@ connections over the workers (reuseport); others are closed again.
 
 Pids of the workers that take connections, in the order of their start.
 
+=item all_answer($path, $status)
+
+Does every worker answer GET $path with this status? Each has links to Redis
+of its own: that one is ready says nothing of the others.
+
 =item worker_of($socket)
 
 Index in C<workers> of the one that holds this connection.
@@ -200,9 +205,8 @@ sub start {
     wait_until {
         die "nginx ended:\n" . read_file("$self->{dir}/logs/stderr.log")
             . $self->error_log() if !$self->{proc}->alive();
-        my $r = eval { $self->rest()->get("/health/$path") };
-        $r && $r->status == 200
-            && scalar $self->workers() == $self->{workers}
+        scalar $self->workers() == $self->{workers}
+            && eval { $self->all_answer("/health/$path", 200) }
     } 15, "nginx on port $self->{port}";
 
     return $self;
@@ -352,6 +356,22 @@ sub socket {
 }
 
 
+sub all_answer {
+    my ($self, $path, $status) = @_;
+
+    for my $i (0 .. $self->{workers} - 1) {
+        my $socket = $self->{workers} > 1 ? $self->socket(worker => $i)
+                                          : undef;
+
+        my $r = $self->rest()->request('GET', $path, socket => $socket);
+
+        return 0 if $r->status != $status;
+    }
+
+    return 1;
+}
+
+
 # life and death
 
 sub reload {
@@ -371,8 +391,7 @@ sub reload {
     } 15, 'new workers after a reload';
 
     wait_until {
-        my $r = eval { $self->rest()->get('/health/ready') };
-        $r && $r->status == 200
+        eval { $self->all_answer('/health/ready', 200) }
     } 15, 'readiness after a reload' if $self->{ready} // 1;
 
     return;
