@@ -75,7 +75,11 @@ def start(stack, apps):
     folder = stack.folder("desktop")
     auth = _cookie(os.path.join(folder, "Xauthority"))
     display, x = _display(stack, auth)
-    env = dict(os.environ, DISPLAY=display, XAUTHORITY=auth, HOME=folder)
+
+    # xterm, when ended early, leaves a folder in TMPDIR
+
+    env = dict(os.environ, DISPLAY=display, XAUTHORITY=auth, HOME=folder,
+               TMPDIR=folder)
 
     ready = os.path.join(folder, "openbox.ready")
 
