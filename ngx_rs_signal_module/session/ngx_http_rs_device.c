@@ -15,20 +15,18 @@
  *
  * What a stranger can learn is nothing: an unknown device, a foreign tenant
  * and a wrong signature have one answer.
+ *
+ * Sessions a device is asked into are ngx_http_rs_device_invite.c.
  */
 
 
-#include "ngx_http_rs_session_log.h"
-#include "rs_devkey.h"
-#include "rs_msg.h"
+#include "ngx_http_rs_device_invite.h"
 
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
 
 
 #define NGX_HTTP_RS_DEVICE_POOL       1024
-
-#define NGX_HTTP_RS_INVITES_MAX       64    /* under way, of one device */
 
 #define NGX_HTTP_RS_ANNOUNCE_BATCH    100
 #define NGX_HTTP_RS_ANNOUNCE_TICK     20    /* ms */
@@ -39,64 +37,7 @@
     "the device is not known here or the signature does not match its key"
 
 
-typedef enum {
-    NGX_HTTP_RS_DEVICE_CHALLENGED = 0,
-    NGX_HTTP_RS_DEVICE_CHECKING,
-    NGX_HTTP_RS_DEVICE_LIVE
-} ngx_http_rs_device_state_e;
-
-
-struct ngx_http_rs_devices_s {
-    ngx_http_rs_main_conf_t     *rmcf;
-    ngx_log_t                   *log;
-
-    ngx_queue_t                  live;
-    ngx_queue_t                  announce;    /* the store is to be told */
-    ngx_uint_t                   nowed;       /* in both, without a socket */
-    ngx_event_t                  tick;
-};
-
-
-/*
- * One control channel.  refs counts the socket and each operation of the
- * store under way; whoever drops the last one frees it.
- */
-
-typedef struct {
-    ngx_pool_t                  *pool;
-    ngx_http_rs_devices_t       *devices;
-    ngx_http_rs_conn_t          *rc;          /* NULL: the socket is gone */
-    ngx_uint_t                   refs;
-
-    ngx_queue_t                  queue;       /* in live or announce */
-    ngx_http_rs_device_state_e   state;
-
-    ngx_str_t                    host;
-    ngx_str_t                    tenant;
-    ngx_str_t                    id;
-    ngx_str_t                    name;
-    ngx_str_t                    address;
-    ngx_str_t                    agent;       /* JSON */
-    time_t                       ticket_ttl;
-
-    rs_bucket_t                  messages;
-    ngx_uint_t                   invites;     /* under way */
-
-    u_char                       nonce[RS_DEVKEY_NONCE_LEN];
-    u_char                       signature[RS_DEVKEY_SIGNATURE_LEN];
-
-    unsigned                     known:1;     /* its address is in the store */
-    unsigned                     bye:1;
-} ngx_http_rs_dev_t;
-
-
-typedef struct {
-    ngx_http_rs_dev_t           *dev;
-    ngx_str_t                    session_id;
-    u_char                       session_data[RS_ID_LEN];
-    char                         secret[RS_ID_SECRET_LEN];
-} ngx_http_rs_invite_t;
-
+static void ngx_http_rs_devices_cleanup(void *data);
 
 static void ngx_http_rs_device_message(ngx_http_rs_conn_t *rc, u_char *data,
     size_t len);
@@ -118,19 +59,7 @@ static void ngx_http_rs_device_offline(void *data, rs_err_e code,
     ngx_rs_reply_t *reply);
 static void ngx_http_rs_device_owe(ngx_http_rs_dev_t *dev);
 
-static void ngx_http_rs_device_invite(ngx_http_rs_dev_t *dev,
-    ngx_str_t *session_id);
-static void ngx_http_rs_device_invited(void *data, rs_err_e code,
-    ngx_rs_reply_t *reply);
-static void ngx_http_rs_device_send_invite(ngx_http_rs_dev_t *dev,
-    ngx_http_rs_invite_t *inv, ngx_rs_reply_t *reply);
-static void ngx_http_rs_device_reject(ngx_http_rs_dev_t *dev, rs_msg_t *msg);
-static void ngx_http_rs_device_rejected(void *data, rs_err_e code,
-    ngx_rs_reply_t *reply);
-static void ngx_http_rs_device_revoke(ngx_http_rs_dev_t *dev, rs_env_t *env);
-
 static void ngx_http_rs_device_tick(ngx_event_t *ev);
-static void ngx_http_rs_device_unref(ngx_http_rs_dev_t *dev);
 
 
 static const ngx_http_rs_conn_handlers_t  ngx_http_rs_device_handlers = {
@@ -142,16 +71,24 @@ static const ngx_http_rs_conn_handlers_t  ngx_http_rs_device_handlers = {
 ngx_http_rs_devices_t *
 ngx_http_rs_devices_create(ngx_http_rs_main_conf_t *rmcf, ngx_log_t *log)
 {
+    ngx_pool_cleanup_t     *cln;
     ngx_http_rs_devices_t  *devices;
 
-    devices = ngx_pcalloc(ngx_cycle->pool, sizeof(ngx_http_rs_devices_t));
-    if (devices == NULL) {
+    cln = ngx_pool_cleanup_add(ngx_cycle->pool,
+                               sizeof(ngx_http_rs_devices_t));
+    if (cln == NULL) {
         return NULL;
     }
+
+    devices = cln->data;
+    ngx_memzero(devices, sizeof(ngx_http_rs_devices_t));
+
+    cln->handler = ngx_http_rs_devices_cleanup;
 
     devices->rmcf = rmcf;
     devices->log = log;
 
+    ngx_queue_init(&devices->all);
     ngx_queue_init(&devices->live);
     ngx_queue_init(&devices->announce);
 
@@ -161,6 +98,26 @@ ngx_http_rs_devices_create(ngx_http_rs_main_conf_t *rmcf, ngx_log_t *log)
     devices->tick.cancelable = 1;
 
     return devices;
+}
+
+
+/* the process ends: sockets may be open still, nothing runs any more */
+
+static void
+ngx_http_rs_devices_cleanup(void *data)
+{
+    ngx_http_rs_devices_t *devices = data;
+
+    ngx_queue_t        *q;
+    ngx_http_rs_dev_t  *dev;
+
+    while (!ngx_queue_empty(&devices->all)) {
+        q = ngx_queue_head(&devices->all);
+        dev = ngx_queue_data(q, ngx_http_rs_dev_t, all);
+
+        ngx_queue_remove(q);
+        ngx_destroy_pool(dev->pool);
+    }
 }
 
 
@@ -213,6 +170,7 @@ ngx_http_rs_device_start(ngx_http_request_t *r)
 
     dev->rc = rc;
     dev->refs = 1;
+    ngx_queue_insert_tail(&dev->devices->all, &dev->all);
     ngx_queue_insert_tail(&dev->devices->live, &dev->queue);
 
     if (ngx_http_rs_session_copy(pool, &dev->address,
@@ -695,234 +653,6 @@ ngx_http_rs_device_env(ngx_http_rs_main_conf_t *rmcf, rs_env_t *env)
 }
 
 
-static void
-ngx_http_rs_device_invite(ngx_http_rs_dev_t *dev, ngx_str_t *session_id)
-{
-    char                     hash[RS_ID_HASH_LEN];
-    ngx_str_t                ticket_hash;
-    ngx_http_rs_invite_t    *inv;
-    ngx_http_rs_store_op_t  *op;
-
-    if (dev->invites >= NGX_HTTP_RS_INVITES_MAX
-        || session_id->len > sizeof(inv->session_data))
-    {
-        ngx_log_error(NGX_LOG_WARN, dev->rc->log, 0,
-                      "rs device %V has %ui invitations under way, "
-                      "\"%V\" is dropped", &dev->id, dev->invites,
-                      session_id);
-        return;
-    }
-
-    inv = ngx_alloc(sizeof(ngx_http_rs_invite_t), dev->rc->log);
-    if (inv == NULL) {
-        return;
-    }
-
-    inv->dev = dev;
-    inv->session_id.len = session_id->len;
-    inv->session_id.data = inv->session_data;
-    ngx_memcpy(inv->session_data, session_id->data, session_id->len);
-
-    if (ngx_http_rs_session_secret(inv->secret, hash, dev->rc->log)
-        != NGX_OK)
-    {
-        ngx_free(inv);
-        return;
-    }
-
-    ticket_hash.data = (u_char *) hash;
-    ticket_hash.len = sizeof(hash);
-
-    op = ngx_http_rs_store_op(dev->devices->rmcf->store,
-                              ngx_http_rs_device_invited, inv);
-
-    if (op == NULL
-        || ngx_http_rs_store_invite(op, &dev->tenant, session_id, &dev->id,
-                                    &dev->address, &ticket_hash,
-                                    dev->ticket_ttl)
-           != NGX_OK)
-    {
-        /* invited again by rs_device_online when the store is back */
-        OPENSSL_cleanse(inv, sizeof(ngx_http_rs_invite_t));
-        ngx_free(inv);
-        return;
-    }
-
-    dev->invites++;
-    dev->refs++;
-}
-
-
-static void
-ngx_http_rs_device_invited(void *data, rs_err_e code, ngx_rs_reply_t *reply)
-{
-    ngx_http_rs_invite_t *inv = data;
-
-    ngx_http_rs_dev_t  *dev;
-
-    dev = inv->dev;
-    dev->invites--;
-
-    if (dev->rc && !dev->rc->closing) {
-
-        if (code == RS_OK) {
-            ngx_http_rs_device_send_invite(dev, inv, reply);
-
-        } else {
-            /* it ended, or its host has joined by an earlier invitation */
-
-            ngx_log_error(NGX_LOG_INFO, dev->rc->log, 0,
-                          "rs device %V is not invited to %V: %s", &dev->id,
-                          &inv->session_id, rs_err_code(code));
-        }
-    }
-
-    OPENSSL_cleanse(inv, sizeof(ngx_http_rs_invite_t));
-    ngx_free(inv);
-
-    ngx_http_rs_device_unref(dev);
-}
-
-
-static void
-ngx_http_rs_device_send_invite(ngx_http_rs_dev_t *dev,
-    ngx_http_rs_invite_t *inv, ngx_rs_reply_t *reply)
-{
-    char             ticket[RS_ID_TICKET_MAX];
-    size_t           len;
-    json_t          *invite, *policy;
-    ngx_str_t        text, expires, reason, host, key_id, key_name;
-    ngx_rs_reply_t  *session;
-
-    session = ngx_rs_reply_at(reply, 1);
-
-    expires = ngx_rs_reply_field(session, "expires_at");
-    reason = ngx_rs_reply_field(session, "reason");
-    host = ngx_rs_reply_field(ngx_rs_reply_at(reply, 2), "id");
-    key_id = ngx_rs_reply_str(reply, 3);
-    key_name = ngx_rs_reply_str(reply, 4);
-
-    text = ngx_rs_reply_field(session, "policy");
-    policy = json_loadb((char *) text.data, text.len, 0, NULL);
-
-    len = rs_ticket_format(ticket, ngx_http_rs_slice(&dev->tenant),
-                           ngx_http_rs_slice(&inv->session_id),
-                           (rs_str_t) { (uint8_t *) inv->secret,
-                                        sizeof(inv->secret) });
-
-    ngx_log_error(NGX_LOG_INFO, dev->rc->log, 0,
-                  "rs device %V is invited to %V as %V", &dev->id,
-                  &inv->session_id, &host);
-
-    invite = json_pack("{sss{ss%sIsoso}ss%s{ssss%so}ss%}",
-                       "type", "invite",
-                       "session",
-                       "id", inv->session_id.data, inv->session_id.len,
-                       "expires_at",
-                       (json_int_t) ngx_atotm(expires.data, expires.len),
-                       "policy", policy,
-                       "reason", ngx_http_rs_session_text(&reason),
-                       "participant", host.data, host.len,
-                       "requester", "kind", "key",
-                       "id", key_id.data, key_id.len,
-                       "name", ngx_http_rs_session_text(&key_name),
-                       "ticket", ticket, len);
-
-    OPENSSL_cleanse(ticket, sizeof(ticket));
-
-    (void) ngx_http_rs_conn_send_json(dev->rc, invite);
-}
-
-
-static void
-ngx_http_rs_device_reject(ngx_http_rs_dev_t *dev, rs_msg_t *msg)
-{
-    ngx_str_t                session_id, reason, detail;
-    ngx_http_rs_caller_t     caller;
-    ngx_http_rs_store_op_t  *op;
-
-    session_id = ngx_http_rs_str(msg->session_id);
-    detail = ngx_http_rs_str(msg->comment);
-
-    switch (msg->reject) {
-
-    case RS_REJECT_CONSENT_DENIED:
-        ngx_str_set(&reason, "consent_denied");
-        break;
-
-    case RS_REJECT_CONSENT_TIMEOUT:
-        ngx_str_set(&reason, "consent_timeout");
-        break;
-
-    default:
-        ngx_str_set(&reason, "policy");
-
-        if (detail.len == 0) {
-            detail.data = (u_char *) rs_reject_name(msg->reject);
-            detail.len = ngx_strlen(detail.data);
-        }
-
-        break;
-    }
-
-    ngx_log_error(NGX_LOG_INFO, dev->rc->log, 0,
-                  "rs device %V rejects %V: %s", &dev->id, &session_id,
-                  rs_reject_name(msg->reject));
-
-    ngx_memzero(&caller, sizeof(ngx_http_rs_caller_t));
-    caller.tenant = dev->tenant;
-
-    op = ngx_http_rs_store_op(dev->devices->rmcf->store,
-                              ngx_http_rs_device_rejected, dev);
-
-    if (op == NULL
-        || ngx_http_rs_store_session_end(op, &caller, &session_id, &reason,
-                                         &detail, &dev->id)
-           != NGX_OK)
-    {
-        ngx_http_rs_conn_error(dev->rc, RS_E_UNAVAILABLE, NULL, 0);
-        return;
-    }
-
-    dev->refs++;
-}
-
-
-static void
-ngx_http_rs_device_rejected(void *data, rs_err_e code, ngx_rs_reply_t *reply)
-{
-    ngx_http_rs_dev_t *dev = data;
-
-    if (code != RS_OK && dev->rc) {
-        ngx_http_rs_conn_error(dev->rc, code,
-                               code == RS_E_NOT_FOUND
-                               ? "this device has no such session" : NULL, 0);
-    }
-
-    ngx_http_rs_device_unref(dev);
-}
-
-
-static void
-ngx_http_rs_device_revoke(ngx_http_rs_dev_t *dev, rs_env_t *env)
-{
-    rs_buf_t  b;
-    u_char    buf[RS_MSG_WRITE_MAX + 6 * RS_ID_LEN];
-
-    rs_buf_init(&b, buf, sizeof(buf));
-    rs_msg_write_revoke(&b, env->session, env->body);
-
-    if (b.overflow) {
-        ngx_log_error(NGX_LOG_ERR, dev->rc->log, 0,
-                      "rs device revocation has a reason of %uz bytes",
-                      env->body.len);
-        return;
-    }
-
-    (void) ngx_http_rs_conn_send(dev->rc, b.data, b.len);
-}
-
-
 void
 ngx_http_rs_device_announce(ngx_http_rs_main_conf_t *rmcf)
 {
@@ -982,10 +712,11 @@ ngx_http_rs_device_tick(ngx_event_t *ev)
 }
 
 
-static void
+void
 ngx_http_rs_device_unref(ngx_http_rs_dev_t *dev)
 {
     if (--dev->refs == 0) {
+        ngx_queue_remove(&dev->all);
         ngx_destroy_pool(dev->pool);
     }
 }

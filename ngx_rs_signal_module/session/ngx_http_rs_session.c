@@ -43,14 +43,15 @@
     "participant %*s is not in this session"
 
 
-/* a `signal` on its way to the log */
+/* a `signal` on its way to the log; kept by its part and used again */
 
-typedef struct {
-    ngx_http_rs_part_t  *p;
-    uint64_t             id;
-    size_t               to_len;
-    u_char               to[RS_ID_LEN];
-} ngx_http_rs_append_t;
+struct ngx_http_rs_append_s {
+    ngx_http_rs_append_t  *next;
+    ngx_http_rs_part_t    *p;
+    uint64_t               id;
+    size_t                 to_len;
+    u_char                 to[RS_ID_LEN];
+};
 
 
 static void ngx_http_rs_sessions_cleanup(void *data);
@@ -118,19 +119,33 @@ ngx_http_rs_sessions_create(ngx_http_rs_main_conf_t *rmcf, ngx_log_t *log)
     ngx_rbtree_init(&sessions->tree, &sessions->sentinel,
                     ngx_str_rbtree_insert_value);
 
+    ngx_queue_init(&sessions->all);
+
     return sessions;
 }
 
+
+/* the process ends: sockets may be open still, nothing runs any more */
 
 static void
 ngx_http_rs_sessions_cleanup(void *data)
 {
     ngx_http_rs_sessions_t *sessions = data;
 
+    ngx_queue_t         *q;
+    ngx_http_rs_part_t  *p;
+
+    while (!ngx_queue_empty(&sessions->all)) {
+        q = ngx_queue_head(&sessions->all);
+        p = ngx_queue_data(q, ngx_http_rs_part_t, all);
+
+        ngx_queue_remove(q);
+        ngx_http_rs_session_exit(p);
+        ngx_destroy_pool(p->pool);
+    }
+
     if (sessions->scratch) {
         ngx_free(sessions->scratch);
-        sessions->scratch = NULL;
-        sessions->size = 0;
     }
 }
 
@@ -158,6 +173,8 @@ ngx_http_rs_session_start(ngx_http_request_t *r, ngx_uint_t resume,
     p->rc = rc;
     p->refs = 1;
     p->resume = resume ? 1 : 0;
+
+    ngx_queue_insert_tail(&p->sessions->all, &p->all);
 
     ngx_http_rs_conn_deadline(rc, rc->rlcf->hello_timeout);
 
@@ -571,10 +588,17 @@ ngx_http_rs_session_append(ngx_http_rs_part_t *p, rs_msg_t *msg)
         return;
     }
 
-    a = ngx_alloc(sizeof(ngx_http_rs_append_t), p->rc->log);
-    if (a == NULL) {
-        ngx_http_rs_conn_close(p->rc, RS_E_INTERNAL, NULL);
-        return;
+    a = p->free;
+
+    if (a) {
+        p->free = a->next;
+
+    } else {
+        a = ngx_palloc(p->pool, sizeof(ngx_http_rs_append_t));
+        if (a == NULL) {
+            ngx_http_rs_conn_close(p->rc, RS_E_INTERNAL, NULL);
+            return;
+        }
     }
 
     a->p = p;
@@ -592,7 +616,8 @@ ngx_http_rs_session_append(ngx_http_rs_part_t *p, rs_msg_t *msg)
         || ngx_http_rs_store_append(op, &p->m, msg->id, &to, &body)
            != NGX_OK)
     {
-        ngx_free(a);
+        a->next = p->free;
+        p->free = a;
         ngx_http_rs_session_unsent(p, msg->id);
         return;
     }
@@ -653,7 +678,9 @@ ngx_http_rs_session_appended(void *data, rs_err_e code, ngx_rs_reply_t *reply)
 
 done:
 
-    ngx_free(a);
+    a->next = p->free;
+    p->free = a;
+
     ngx_http_rs_session_unref(p);
 }
 
@@ -960,5 +987,6 @@ ngx_http_rs_session_unref(ngx_http_rs_part_t *p)
         p->sessions->nleaving--;
     }
 
+    ngx_queue_remove(&p->all);
     ngx_destroy_pool(p->pool);
 }

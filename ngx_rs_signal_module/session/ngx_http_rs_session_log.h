@@ -16,6 +16,9 @@
 #include "ngx_http_rs.h"
 
 
+typedef struct ngx_http_rs_append_s  ngx_http_rs_append_t;
+
+
 /* the sockets of one session on this worker */
 
 typedef struct {
@@ -31,6 +34,7 @@ struct ngx_http_rs_sessions_s {
     ngx_rbtree_t                tree;          /* of rooms */
     ngx_rbtree_node_t           sentinel;
 
+    ngx_queue_t                 all;           /* parts */
     ngx_uint_t                  nleaving;      /* parts without a socket */
 
     u_char                     *scratch;       /* a message being built */
@@ -51,6 +55,7 @@ typedef struct {
     ngx_http_rs_conn_t         *rc;            /* NULL: the socket is gone */
     ngx_uint_t                  refs;
 
+    ngx_queue_t                 all;           /* in sessions->all */
     ngx_http_rs_room_t         *room;
     ngx_queue_t                 queue;         /* in room->parts */
 
@@ -65,6 +70,7 @@ typedef struct {
     rs_pos_t                    seen;          /* last one heard of */
 
     ngx_uint_t                  appends;       /* under way */
+    ngx_http_rs_append_t       *free;          /* and those that were */
     uint64_t                    failed;        /* id to be sent again first */
 
     ngx_msec_t                  gone_at;       /* when the socket was lost */

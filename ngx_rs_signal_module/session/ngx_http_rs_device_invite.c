@@ -1,0 +1,281 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ *
+ * Sessions a device is asked into: invite, reject, revoke.
+ *
+ * An `inv` envelope or the answer of rs_device_online names a session; the
+ * store is asked for what the invitation says and is given the hash of a
+ * ticket that only the device will see.  What is not delivered is asked for
+ * again when the device is announced again.
+ */
+
+
+#include "ngx_http_rs_device_invite.h"
+
+#include <openssl/crypto.h>
+
+
+#define NGX_HTTP_RS_INVITES_MAX  64    /* under way, of one device */
+
+
+/* an invitation the store is asked for; kept by its device and used again */
+
+struct ngx_http_rs_invite_s {
+    ngx_http_rs_invite_t        *next;
+    ngx_http_rs_dev_t           *dev;
+    ngx_str_t                    session_id;
+    u_char                       session_data[RS_ID_LEN];
+    char                         secret[RS_ID_SECRET_LEN];
+};
+
+
+static void ngx_http_rs_device_invited(void *data, rs_err_e code,
+    ngx_rs_reply_t *reply);
+static void ngx_http_rs_device_uninvite(ngx_http_rs_invite_t *inv);
+static void ngx_http_rs_device_send_invite(ngx_http_rs_dev_t *dev,
+    ngx_http_rs_invite_t *inv, ngx_rs_reply_t *reply);
+static void ngx_http_rs_device_rejected(void *data, rs_err_e code,
+    ngx_rs_reply_t *reply);
+
+
+void
+ngx_http_rs_device_invite(ngx_http_rs_dev_t *dev, ngx_str_t *session_id)
+{
+    char                     hash[RS_ID_HASH_LEN];
+    ngx_str_t                ticket_hash;
+    ngx_http_rs_invite_t    *inv;
+    ngx_http_rs_store_op_t  *op;
+
+    if (dev->invites >= NGX_HTTP_RS_INVITES_MAX
+        || session_id->len > sizeof(inv->session_data))
+    {
+        ngx_log_error(NGX_LOG_WARN, dev->rc->log, 0,
+                      "rs device %V has %ui invitations under way, "
+                      "\"%V\" is dropped", &dev->id, dev->invites,
+                      session_id);
+        return;
+    }
+
+    inv = dev->free;
+
+    if (inv) {
+        dev->free = inv->next;
+
+    } else {
+        inv = ngx_palloc(dev->pool, sizeof(ngx_http_rs_invite_t));
+        if (inv == NULL) {
+            return;
+        }
+    }
+
+    inv->dev = dev;
+    inv->session_id.len = session_id->len;
+    inv->session_id.data = inv->session_data;
+    ngx_memcpy(inv->session_data, session_id->data, session_id->len);
+
+    if (ngx_http_rs_session_secret(inv->secret, hash, dev->rc->log)
+        != NGX_OK)
+    {
+        ngx_http_rs_device_uninvite(inv);
+        return;
+    }
+
+    ticket_hash.data = (u_char *) hash;
+    ticket_hash.len = sizeof(hash);
+
+    op = ngx_http_rs_store_op(dev->devices->rmcf->store,
+                              ngx_http_rs_device_invited, inv);
+
+    if (op == NULL
+        || ngx_http_rs_store_invite(op, &dev->tenant, session_id, &dev->id,
+                                    &dev->address, &ticket_hash,
+                                    dev->ticket_ttl)
+           != NGX_OK)
+    {
+        /* invited again by rs_device_online when the store is back */
+        ngx_http_rs_device_uninvite(inv);
+        return;
+    }
+
+    dev->invites++;
+    dev->refs++;
+}
+
+
+static void
+ngx_http_rs_device_invited(void *data, rs_err_e code, ngx_rs_reply_t *reply)
+{
+    ngx_http_rs_invite_t *inv = data;
+
+    ngx_http_rs_dev_t  *dev;
+
+    dev = inv->dev;
+    dev->invites--;
+
+    if (dev->rc && !dev->rc->closing) {
+
+        if (code == RS_OK) {
+            ngx_http_rs_device_send_invite(dev, inv, reply);
+
+        } else {
+            /* it ended, or its host has joined by an earlier invitation */
+
+            ngx_log_error(NGX_LOG_INFO, dev->rc->log, 0,
+                          "rs device %V is not invited to %V: %s", &dev->id,
+                          &inv->session_id, rs_err_code(code));
+        }
+    }
+
+    ngx_http_rs_device_uninvite(inv);
+    ngx_http_rs_device_unref(dev);
+}
+
+
+static void
+ngx_http_rs_device_uninvite(ngx_http_rs_invite_t *inv)
+{
+    OPENSSL_cleanse(inv->secret, sizeof(inv->secret));
+
+    inv->next = inv->dev->free;
+    inv->dev->free = inv;
+}
+
+
+static void
+ngx_http_rs_device_send_invite(ngx_http_rs_dev_t *dev,
+    ngx_http_rs_invite_t *inv, ngx_rs_reply_t *reply)
+{
+    char             ticket[RS_ID_TICKET_MAX];
+    size_t           len;
+    json_t          *invite, *policy;
+    ngx_str_t        text, expires, reason, host, key_id, key_name;
+    ngx_rs_reply_t  *session;
+
+    session = ngx_rs_reply_at(reply, 1);
+
+    expires = ngx_rs_reply_field(session, "expires_at");
+    reason = ngx_rs_reply_field(session, "reason");
+    host = ngx_rs_reply_field(ngx_rs_reply_at(reply, 2), "id");
+    key_id = ngx_rs_reply_str(reply, 3);
+    key_name = ngx_rs_reply_str(reply, 4);
+
+    text = ngx_rs_reply_field(session, "policy");
+    policy = json_loadb((char *) text.data, text.len, 0, NULL);
+
+    len = rs_ticket_format(ticket, ngx_http_rs_slice(&dev->tenant),
+                           ngx_http_rs_slice(&inv->session_id),
+                           (rs_str_t) { (uint8_t *) inv->secret,
+                                        sizeof(inv->secret) });
+
+    ngx_log_error(NGX_LOG_INFO, dev->rc->log, 0,
+                  "rs device %V is invited to %V as %V", &dev->id,
+                  &inv->session_id, &host);
+
+    invite = json_pack("{sss{ss%sIsoso}ss%s{ssss%so}ss%}",
+                       "type", "invite",
+                       "session",
+                       "id", inv->session_id.data, inv->session_id.len,
+                       "expires_at",
+                       (json_int_t) ngx_atotm(expires.data, expires.len),
+                       "policy", policy,
+                       "reason", ngx_http_rs_session_text(&reason),
+                       "participant", host.data, host.len,
+                       "requester", "kind", "key",
+                       "id", key_id.data, key_id.len,
+                       "name", ngx_http_rs_session_text(&key_name),
+                       "ticket", ticket, len);
+
+    OPENSSL_cleanse(ticket, sizeof(ticket));
+
+    (void) ngx_http_rs_conn_send_json(dev->rc, invite);
+}
+
+
+void
+ngx_http_rs_device_reject(ngx_http_rs_dev_t *dev, rs_msg_t *msg)
+{
+    ngx_str_t                session_id, reason, detail;
+    ngx_http_rs_caller_t     caller;
+    ngx_http_rs_store_op_t  *op;
+
+    session_id = ngx_http_rs_str(msg->session_id);
+    detail = ngx_http_rs_str(msg->comment);
+
+    switch (msg->reject) {
+
+    case RS_REJECT_CONSENT_DENIED:
+        ngx_str_set(&reason, "consent_denied");
+        break;
+
+    case RS_REJECT_CONSENT_TIMEOUT:
+        ngx_str_set(&reason, "consent_timeout");
+        break;
+
+    default:
+        ngx_str_set(&reason, "policy");
+
+        if (detail.len == 0) {
+            detail.data = (u_char *) rs_reject_name(msg->reject);
+            detail.len = ngx_strlen(detail.data);
+        }
+
+        break;
+    }
+
+    ngx_log_error(NGX_LOG_INFO, dev->rc->log, 0,
+                  "rs device %V rejects %V: %s", &dev->id, &session_id,
+                  rs_reject_name(msg->reject));
+
+    ngx_memzero(&caller, sizeof(ngx_http_rs_caller_t));
+    caller.tenant = dev->tenant;
+
+    op = ngx_http_rs_store_op(dev->devices->rmcf->store,
+                              ngx_http_rs_device_rejected, dev);
+
+    if (op == NULL
+        || ngx_http_rs_store_session_end(op, &caller, &session_id, &reason,
+                                         &detail, &dev->id)
+           != NGX_OK)
+    {
+        ngx_http_rs_conn_error(dev->rc, RS_E_UNAVAILABLE, NULL, 0);
+        return;
+    }
+
+    dev->refs++;
+}
+
+
+static void
+ngx_http_rs_device_rejected(void *data, rs_err_e code, ngx_rs_reply_t *reply)
+{
+    ngx_http_rs_dev_t *dev = data;
+
+    if (code != RS_OK && dev->rc) {
+        ngx_http_rs_conn_error(dev->rc, code,
+                               code == RS_E_NOT_FOUND
+                               ? "this device has no such session" : NULL, 0);
+    }
+
+    ngx_http_rs_device_unref(dev);
+}
+
+
+void
+ngx_http_rs_device_revoke(ngx_http_rs_dev_t *dev, rs_env_t *env)
+{
+    rs_buf_t  b;
+    u_char    buf[RS_MSG_WRITE_MAX + 6 * RS_ID_LEN];
+
+    rs_buf_init(&b, buf, sizeof(buf));
+    rs_msg_write_revoke(&b, env->session, env->body);
+
+    if (b.overflow) {
+        ngx_log_error(NGX_LOG_ERR, dev->rc->log, 0,
+                      "rs device revocation has a reason of %uz bytes",
+                      env->body.len);
+        return;
+    }
+
+    (void) ngx_http_rs_conn_send(dev->rc, b.data, b.len);
+}

@@ -1,0 +1,90 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ *
+ * What the two files of control channels share: ngx_http_rs_device.c (the
+ * channel) and ngx_http_rs_device_invite.c (sessions on it).  Nobody else
+ * includes this.
+ */
+
+
+#ifndef _NGX_HTTP_RS_DEVICE_INVITE_H_INCLUDED_
+#define _NGX_HTTP_RS_DEVICE_INVITE_H_INCLUDED_
+
+
+#include "ngx_http_rs_session_log.h"
+#include "rs_devkey.h"
+#include "rs_msg.h"
+
+
+typedef enum {
+    NGX_HTTP_RS_DEVICE_CHALLENGED = 0,
+    NGX_HTTP_RS_DEVICE_CHECKING,
+    NGX_HTTP_RS_DEVICE_LIVE
+} ngx_http_rs_device_state_e;
+
+
+struct ngx_http_rs_devices_s {
+    ngx_http_rs_main_conf_t     *rmcf;
+    ngx_log_t                   *log;
+
+    ngx_queue_t                  all;
+    ngx_queue_t                  live;
+    ngx_queue_t                  announce;    /* the store is to be told */
+    ngx_uint_t                   nowed;       /* in both, without a socket */
+    ngx_event_t                  tick;
+};
+
+
+typedef struct ngx_http_rs_invite_s  ngx_http_rs_invite_t;
+
+
+/*
+ * One control channel.  refs counts the socket and each operation of the
+ * store under way; whoever drops the last one frees it.
+ */
+
+typedef struct {
+    ngx_pool_t                  *pool;
+    ngx_http_rs_devices_t       *devices;
+    ngx_http_rs_conn_t          *rc;          /* NULL: the socket is gone */
+    ngx_uint_t                   refs;
+
+    ngx_queue_t                  all;         /* in devices->all */
+    ngx_queue_t                  queue;       /* in live or announce */
+    ngx_http_rs_device_state_e   state;
+
+    ngx_str_t                    host;
+    ngx_str_t                    tenant;
+    ngx_str_t                    id;
+    ngx_str_t                    name;
+    ngx_str_t                    address;
+    ngx_str_t                    agent;       /* JSON */
+    time_t                       ticket_ttl;
+
+    rs_bucket_t                  messages;
+    ngx_uint_t                   invites;     /* under way */
+    ngx_http_rs_invite_t        *free;        /* and those that were */
+
+    u_char                       nonce[RS_DEVKEY_NONCE_LEN];
+    u_char                       signature[RS_DEVKEY_SIGNATURE_LEN];
+
+    unsigned                     known:1;     /* its address is in the store */
+    unsigned                     bye:1;
+} ngx_http_rs_dev_t;
+
+
+/* ngx_http_rs_device.c */
+
+void ngx_http_rs_device_unref(ngx_http_rs_dev_t *dev);
+
+
+/* ngx_http_rs_device_invite.c */
+
+void ngx_http_rs_device_invite(ngx_http_rs_dev_t *dev,
+    ngx_str_t *session_id);
+void ngx_http_rs_device_reject(ngx_http_rs_dev_t *dev, rs_msg_t *msg);
+void ngx_http_rs_device_revoke(ngx_http_rs_dev_t *dev, rs_env_t *env);
+
+
+#endif /* _NGX_HTTP_RS_DEVICE_INVITE_H_INCLUDED_ */
