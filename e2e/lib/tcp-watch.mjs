@@ -8,7 +8,8 @@
 
 import { createServer, connect } from "node:net";
 import { once } from "node:events";
-import { readFile, readdir, readlink } from "node:fs/promises";
+import { readFileSync } from "node:fs";
+import { readdir, readlink } from "node:fs/promises";
 
 
 export class TcpWatch {
@@ -73,8 +74,10 @@ export async function tcpPorts(pid) {
 
     const ports = [];
 
+    /* Node.js 18's asynchronous readFile() stops at the first short read,
+     * and these files give one page at a time */
     for (const file of ["tcp", "tcp6"]) {
-        const text = await readFile(`/proc/${pid}/net/${file}`, "utf8");
+        const text = readFileSync(`/proc/${pid}/net/${file}`, "utf8");
 
         for (const line of text.trim().split("\n").slice(1)) {
             const field = line.trim().split(/\s+/);
