@@ -58,7 +58,7 @@ unit: all
 gateway: module
 	@util/test gateway
 
-e2e: all
+e2e: deps all
 	@util/test e2e
 
 test-asan:
