@@ -89,7 +89,7 @@ END { undef $redis }
 
 __DATA__
 
-=== version and features, without a key
+=== TEST 1: version and features, without a key
 --- no_key
 --- request
 GET /rs/v1/
@@ -99,7 +99,7 @@ Cache-Control: no-store
 --- response_body_like: \A\{"api_version":1,"features":\["sessions",.*\]\}\z
 
 
-=== HEAD is answered as GET, without a body
+=== TEST 2: HEAD is answered as GET, without a body
 --- no_key
 --- request
 HEAD /rs/v1/health/live
@@ -109,14 +109,14 @@ Content-Length: 15
 --- response_body:
 
 
-=== live
+=== TEST 3: live
 --- no_key
 --- request
 GET /rs/v1/health/live
 --- response_body: {"status":"ok"}
 
 
-=== the client's request id comes back
+=== TEST 4: the client's request id comes back
 --- no_key
 --- request
 GET /rs/v1/health/live
@@ -126,7 +126,7 @@ X-Request-Id: abc-1.2_Z
 X-Request-Id: abc-1.2_Z
 
 
-=== an unfit one does not
+=== TEST 5: an unfit one does not
 --- no_key
 --- request
 GET /rs/v1/health/live
@@ -135,7 +135,7 @@ X-Request-Id: a b
 --- raw_response_headers_like: X-Request-Id: [0-9a-f]{32}\r\n
 
 
-=== nor one that is too long
+=== TEST 6: nor one that is too long
 --- no_key
 --- request
 GET /rs/v1/health/live
@@ -144,37 +144,37 @@ GET /rs/v1/health/live
 --- raw_response_headers_like: X-Request-Id: [0-9a-f]{32}\r\n
 
 
-=== no such path
+=== TEST 7: no such path
 --- request
 GET /rs/v1/nothing
 --- problem: 404 not_found
 
 
-=== a trailing slash is another path
+=== TEST 8: a trailing slash is another path
 --- request
 GET /rs/v1/devices/
 --- problem: 404 not_found
 
 
-=== what is no id names nothing
+=== TEST 9: what is no id names nothing
 --- request
 GET /rs/v1/devices/ses_aaaaaaaaaaaaaaaaaaaaaaaaaa
 --- problem: 404 not_found
 
 
-=== an id in capitals names nothing
+=== TEST 10: an id in capitals names nothing
 --- request
 GET /rs/v1/devices/dev_AAAAAAAAAAAAAAAAAAAAAAAAAA
 --- problem: 404 not_found
 
 
-=== no such object
+=== TEST 11: no such object
 --- request
 GET /rs/v1/devices/dev_aaaaaaaaaaaaaaaaaaaaaaaaaa
 --- problem: 404 not_found
 
 
-=== a method the path does not have
+=== TEST 12: a method the path does not have
 --- request
 PUT /rs/v1/sessions/ses_aaaaaaaaaaaaaaaaaaaaaaaaaa
 --- problem: 405 method_not_allowed
@@ -182,7 +182,7 @@ PUT /rs/v1/sessions/ses_aaaaaaaaaaaaaaaaaaaaaaaaaa
 Allow: GET, HEAD, DELETE, OPTIONS
 
 
-=== POST where there is only GET
+=== TEST 13: POST where there is only GET
 --- request
 POST /rs/v1/turn
 {}
@@ -191,7 +191,7 @@ POST /rs/v1/turn
 Allow: GET, HEAD, OPTIONS
 
 
-=== no key
+=== TEST 14: no key
 --- no_key
 --- request
 GET /rs/v1/devices
@@ -200,7 +200,7 @@ GET /rs/v1/devices
 WWW-Authenticate: Bearer
 
 
-=== another scheme
+=== TEST 15: another scheme
 --- no_key
 --- request
 GET /rs/v1/devices
@@ -211,7 +211,7 @@ Authorization: Basic dXNlcjpwYXNz
 WWW-Authenticate: Bearer
 
 
-=== not a key's form
+=== TEST 16: not a key's form
 --- no_key
 --- request
 GET /rs/v1/devices
@@ -220,7 +220,7 @@ Authorization: Bearer rsk_default_short
 --- problem: 401 unauthenticated
 
 
-=== a key nobody made
+=== TEST 17: a key nobody made
 --- no_key
 --- request
 GET /rs/v1/devices
@@ -231,7 +231,7 @@ GET /rs/v1/devices
 WWW-Authenticate: Bearer
 
 
-=== the right key of a wrong tenant
+=== TEST 18: the right key of a wrong tenant
 --- no_key
 --- request
 GET /rs/v1/devices
@@ -240,14 +240,14 @@ GET /rs/v1/devices
 --- problem: 401 unauthenticated
 
 
-=== a key in the query is not looked at
+=== TEST 19: a key in the query is not looked at
 --- no_key
 --- request eval
 "GET /rs/v1/devices?key=$::key"
 --- problem: 401 unauthenticated
 
 
-=== the scheme's letters may be of any case
+=== TEST 20: the scheme's letters may be of any case
 --- no_key
 --- request
 GET /rs/v1/devices
@@ -256,7 +256,7 @@ GET /rs/v1/devices
 --- response_body: {"items":[],"next_cursor":null}
 
 
-=== Content-Type is missing
+=== TEST 21: Content-Type is missing
 --- request
 POST /rs/v1/enrollments
 {}
@@ -265,7 +265,7 @@ POST /rs/v1/enrollments
 --- problem: 415 unsupported_media_type
 
 
-=== Content-Type is another
+=== TEST 22: Content-Type is another
 --- request
 POST /rs/v1/enrollments
 {}
@@ -274,7 +274,7 @@ Content-Type: text/plain
 --- problem: 415 unsupported_media_type
 
 
-=== a merge patch is for PATCH
+=== TEST 23: a merge patch is for PATCH
 --- request
 POST /rs/v1/enrollments
 {}
@@ -283,7 +283,7 @@ Content-Type: application/merge-patch+json
 --- problem: 415 unsupported_media_type
 
 
-=== Content-Type may have parameters
+=== TEST 24: Content-Type may have parameters
 --- request
 POST /rs/v1/enrollments
 {}
@@ -294,86 +294,86 @@ Content-Type: Application/JSON ; charset=utf-8
 Location: /rs/v1/enrollments/enr_[a-z2-7]{26}
 
 
-=== no body where one is needed
+=== TEST 25: no body where one is needed
 --- request
 POST /rs/v1/sessions
 --- problem: 400 invalid_json
 
 
-=== no body where none is needed
+=== TEST 26: no body where none is needed
 --- request
 POST /rs/v1/enrollments
 --- error_code: 201
 
 
-=== not JSON
+=== TEST 27: not JSON
 --- request
 POST /rs/v1/enrollments
 {"max_uses":
 --- problem: 400 invalid_json
 
 
-=== something behind it
+=== TEST 28: something behind it
 --- request
 POST /rs/v1/enrollments
 {} {}
 --- problem: 400 invalid_json
 
 
-=== not an object
+=== TEST 29: not an object
 --- request
 POST /rs/v1/enrollments
 []
 --- problem: 400 invalid_json
 
 
-=== a key twice
+=== TEST 30: a key twice
 --- request
 POST /rs/v1/enrollments
 {"max_uses":1,"max_uses":2}
 --- problem: 400 invalid_json
 
 
-=== a key twice, deep inside
+=== TEST 31: a key twice, deep inside
 --- request
 POST /rs/v1/sessions
 {"host":{"type":"device","type":"device"}}
 --- problem: 400 invalid_json
 
 
-=== not UTF-8
+=== TEST 32: not UTF-8
 --- request eval
 "POST /rs/v1/enrollments\n{\"group_id\":\"\xff\"}"
 --- problem: 400 invalid_json
 
 
-=== depth 17
+=== TEST 33: depth 17
 --- request eval
 "POST /rs/v1/sessions\n" . ::nested(17)
 --- problem: 400 invalid_json
 
 
-=== depth 16 is read, and misses its host
+=== TEST 34: depth 16 is read, and misses its host
 --- request eval
 "POST /rs/v1/sessions\n" . ::nested(16)
 --- problem: 422 invalid_value /host
 
 
-=== an unknown field
+=== TEST 35: an unknown field
 --- request
 POST /rs/v1/enrollments
 {"max_use":1}
 --- problem: 422 unknown_field /max_use
 
 
-=== an unknown field below
+=== TEST 36: an unknown field below
 --- request
 POST /rs/v1/sessions
 {"host":{"type":"device","device_id":"dev_aaaaaaaaaaaaaaaaaaaaaaaaaa","x":1}}
 --- problem: 422 unknown_field /host/x
 
 
-=== an unknown field in an array
+=== TEST 37: an unknown field in an array
 --- request eval
 'POST /rs/v1/sessions
 {"host":{"type":"device","device_id":"dev_aaaaaaaaaaaaaaaaaaaaaaaaaa"},'
@@ -381,35 +381,35 @@ POST /rs/v1/sessions
 --- problem: 422 unknown_field /participants/1/pin
 
 
-=== ttl_s 0
+=== TEST 38: ttl_s 0
 --- request
 POST /rs/v1/enrollments
 {"ttl_s":0}
 --- problem: 422 invalid_value /ttl_s
 
 
-=== ttl_s "3600"
+=== TEST 39: ttl_s "3600"
 --- request
 POST /rs/v1/enrollments
 {"ttl_s":"3600"}
 --- problem: 422 invalid_value /ttl_s
 
 
-=== ttl_s 1.5
+=== TEST 40: ttl_s 1.5
 --- request
 POST /rs/v1/enrollments
 {"ttl_s":1.5}
 --- problem: 422 invalid_value /ttl_s
 
 
-=== ttl_s above the limit of enrolments
+=== TEST 41: ttl_s above the limit of enrolments
 --- request
 POST /rs/v1/enrollments
 {"ttl_s":2592001}
 --- problem: 422 invalid_value /ttl_s
 
 
-=== ttl_s above the limit of a session
+=== TEST 42: ttl_s above the limit of a session
 --- location: rs_session_ttl 60s;
 --- request
 POST /rs/v1/sessions
@@ -417,35 +417,35 @@ POST /rs/v1/sessions
 --- problem: 422 invalid_value /ttl_s
 
 
-=== ttl_s of a ticket above its limit
+=== TEST 43: ttl_s of a ticket above its limit
 --- request
 POST /rs/v1/sessions
 {"host":{"type":"device","device_id":"dev_aaaaaaaaaaaaaaaaaaaaaaaaaa"},"participants":[{"role":"viewer","ttl_s":86401}]}
 --- problem: 422 invalid_value /participants/0/ttl_s
 
 
-=== max_uses above the limit
+=== TEST 44: max_uses above the limit
 --- request
 POST /rs/v1/enrollments
 {"max_uses":10001}
 --- problem: 422 invalid_value /max_uses
 
 
-=== a tag too many
+=== TEST 45: a tag too many
 --- request eval
 'POST /rs/v1/enrollments
 {"tags":[' . CORE::join(',', map { "\"$_\"" } 1 .. 17) . ']}'
 --- problem: 422 invalid_value /tags
 
 
-=== a tag too long
+=== TEST 46: a tag too long
 --- request eval
 'POST /rs/v1/enrollments
 {"tags":["a","' . ('x' x 65) . '"]}'
 --- problem: 422 invalid_value /tags/1
 
 
-=== 64 characters are counted, not bytes
+=== TEST 47: 64 characters are counted, not bytes
 --- request eval
 use utf8;
 my $s = "POST /rs/v1/enrollments\n{\"tags\":[\"" . ('ö' x 64) . '"]}';
@@ -454,63 +454,63 @@ $s
 --- error_code: 201
 
 
-=== a tag twice
+=== TEST 48: a tag twice
 --- request
 POST /rs/v1/enrollments
 {"tags":["a","a"]}
 --- problem: 422 invalid_value /tags/1
 
 
-=== a tag that is a number
+=== TEST 49: a tag that is a number
 --- request
 POST /rs/v1/enrollments
 {"tags":[1]}
 --- problem: 422 invalid_value /tags/0
 
 
-=== a role that cannot be asked for
+=== TEST 50: a role that cannot be asked for
 --- request
 POST /rs/v1/sessions/ses_aaaaaaaaaaaaaaaaaaaaaaaaaa/participants
 {"role":"host"}
 --- problem: 422 invalid_value /role
 
 
-=== a control character in a name
+=== TEST 51: a control character in a name
 --- request
 POST /rs/v1/sessions/ses_aaaaaaaaaaaaaaaaaaaaaaaaaa/participants
 {"role":"viewer","name":"a\u0007b"}
 --- problem: 422 invalid_value /name
 
 
-=== metadata too large
+=== TEST 52: metadata too large
 --- request eval
 'POST /rs/v1/sessions
 {"host":{"type":"device","device_id":"dev_aaaaaaaaaaaaaaaaaaaaaaaaaa"},"metadata":{"a":"' . ('x' x 4090) . '"}}'
 --- problem: 422 invalid_value /metadata
 
 
-=== metadata of another type
+=== TEST 53: metadata of another type
 --- request
 POST /rs/v1/sessions
 {"host":{"type":"device","device_id":"dev_aaaaaaaaaaaaaaaaaaaaaaaaaa"},"metadata":[]}
 --- problem: 422 invalid_value /metadata
 
 
-=== another kind of host
+=== TEST 54: another kind of host
 --- request
 POST /rs/v1/sessions
 {"host":{"type":"browser","device_id":"dev_aaaaaaaaaaaaaaaaaaaaaaaaaa"}}
 --- problem: 422 invalid_value /host/type
 
 
-=== a host that is no device's id
+=== TEST 55: a host that is no device's id
 --- request
 POST /rs/v1/sessions
 {"host":{"type":"device","device_id":"ses_aaaaaaaaaaaaaaaaaaaaaaaaaa"}}
 --- problem: 422 invalid_value /host/device_id
 
 
-=== too many participants
+=== TEST 56: too many participants
 --- location: rs_max_participants 3;
 --- request eval
 'POST /rs/v1/sessions
@@ -519,14 +519,14 @@ POST /rs/v1/sessions
 --- problem: 422 invalid_value /participants
 
 
-=== a device nobody enrolled
+=== TEST 57: a device nobody enrolled
 --- request
 POST /rs/v1/sessions
 {"host":{"type":"device","device_id":"dev_aaaaaaaaaaaaaaaaaaaaaaaaaa"}}
 --- problem: 404 not_found /host/device_id
 
 
-=== a body larger than rs_body_size is not read
+=== TEST 58: a body larger than rs_body_size is not read
 --- location: rs_body_size 1k;
 --- request eval
 'POST /rs/v1/enrollments
@@ -536,7 +536,7 @@ POST /rs/v1/sessions
 Connection: close
 
 
-=== nor does its client hear "100 Continue"
+=== TEST 59: nor does its client hear "100 Continue"
 --- location: rs_body_size 1k;
 --- raw_request eval
 "POST /rs/v1/enrollments HTTP/1.1\r\nHost: localhost\r\n"
@@ -545,7 +545,7 @@ Connection: close
 --- problem: 413 body_too_large
 
 
-=== a chunked body is cut off at rs_body_size
+=== TEST 60: a chunked body is cut off at rs_body_size
 --- location: rs_body_size 1k;
 --- raw_request eval
 "POST /rs/v1/enrollments HTTP/1.1\r\nHost: localhost\r\n"
@@ -555,7 +555,7 @@ Connection: close
 --- problem: 413 body_too_large
 
 
-=== a chunked body, in pieces
+=== TEST 61: a chunked body, in pieces
 --- raw_request eval
 ["POST /rs/v1/enrollments HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
 . "Authorization: Bearer $::key\r\nContent-Type: application/json\r\n"
@@ -566,7 +566,7 @@ Connection: close
 --- response_body_like: "max_uses":3,
 
 
-=== a chunked body that is not framed as it should be
+=== TEST 62: a chunked body that is not framed as it should be
 --- raw_request eval
 "POST /rs/v1/enrollments HTTP/1.1\r\nHost: localhost\r\n"
 . "Authorization: Bearer $::key\r\nContent-Type: application/json\r\n"
@@ -574,14 +574,14 @@ Connection: close
 --- problem: 400 bad_request
 
 
-=== a body of exactly rs_body_size
+=== TEST 63: a body of exactly rs_body_size
 --- location: rs_body_size 1k;
 --- request eval
 "POST /rs/v1/enrollments\n{" . (' ' x 1022) . '}'
 --- error_code: 201
 
 
-=== one byte at a time
+=== TEST 64: one byte at a time
 --- raw_request eval
 [split //, "POST /rs/v1/enrollments HTTP/1.1\r\nHost: l\r\nConnection: close\r\n"
 . "Authorization: Bearer $::key\r\nContent-Type: application/json\r\n"
@@ -592,14 +592,14 @@ Connection: close
 --- response_body_like: "max_uses":7,
 
 
-=== two requests at once on one connection
+=== TEST 65: two requests at once on one connection
 --- pipelined_requests eval
 ["GET /rs/v1/devices", "GET /rs/v1/sessions"]
 --- response_body eval
 ['{"items":[],"next_cursor":null}', '{"items":[],"next_cursor":null}']
 
 
-=== an empty Idempotency-Key
+=== TEST 66: an empty Idempotency-Key
 --- request
 POST /rs/v1/enrollments
 --- more_headers eval
@@ -607,7 +607,7 @@ POST /rs/v1/enrollments
 --- problem: 400 bad_request
 
 
-=== an Idempotency-Key of 256 characters
+=== TEST 67: an Idempotency-Key of 256 characters
 --- request
 POST /rs/v1/enrollments
 --- more_headers eval
@@ -615,7 +615,7 @@ POST /rs/v1/enrollments
 --- problem: 400 bad_request
 
 
-=== an Idempotency-Key of 255
+=== TEST 68: an Idempotency-Key of 255
 --- request
 POST /rs/v1/enrollments
 --- more_headers eval
@@ -623,97 +623,97 @@ POST /rs/v1/enrollments
 --- error_code: 201
 
 
-=== limit 0
+=== TEST 69: limit 0
 --- request
 GET /rs/v1/devices?limit=0
 --- problem: 422 invalid_value
 
 
-=== limit 201
+=== TEST 70: limit 201
 --- request
 GET /rs/v1/sessions?limit=201
 --- problem: 422 invalid_value
 
 
-=== limit 1e2
+=== TEST 71: limit 1e2
 --- request
 GET /rs/v1/sessions?limit=1e2
 --- problem: 422 invalid_value
 
 
-=== a cursor nobody gave
+=== TEST 72: a cursor nobody gave
 --- request
 GET /rs/v1/devices?cursor=%2a
 --- problem: 422 invalid_value
 
 
-=== a cursor of the right letters
+=== TEST 73: a cursor of the right letters
 --- request
 GET /rs/v1/devices?cursor=abc
 --- problem: 422 invalid_value
 
 
-=== an unknown parameter
+=== TEST 74: an unknown parameter
 --- request
 GET /rs/v1/devices?onlin=true
 --- problem: 422 unknown_field
 
 
-=== a parameter of another list
+=== TEST 75: a parameter of another list
 --- request
 GET /rs/v1/enrollments?online=true
 --- problem: 422 unknown_field
 
 
-=== a parameter twice
+=== TEST 76: a parameter twice
 --- request
 GET /rs/v1/devices?limit=1&limit=2
 --- problem: 422 invalid_value
 
 
-=== an empty parameter
+=== TEST 77: an empty parameter
 --- request
 GET /rs/v1/devices?tag=
 --- problem: 422 invalid_value
 
 
-=== a parameter that is not UTF-8
+=== TEST 78: a parameter that is not UTF-8
 --- request
 GET /rs/v1/devices?tag=%ff
 --- problem: 422 invalid_value
 
 
-=== a state that is none
+=== TEST 79: a state that is none
 --- request
 GET /rs/v1/sessions?state=open
 --- problem: 422 invalid_value
 
 
-=== online is true or false
+=== TEST 80: online is true or false
 --- request
 GET /rs/v1/devices?online=1
 --- problem: 422 invalid_value
 
 
-=== another service than TURN
+=== TEST 81: another service than TURN
 --- request
 GET /rs/v1/turn?service=stun
 --- problem: 400 bad_request
 
 
-=== no service
+=== TEST 82: no service
 --- request
 GET /rs/v1/turn
 --- problem: 400 bad_request
 
 
-=== no TURN server
+=== TEST 83: no TURN server
 --- request
 GET /rs/v1/turn?service=turn
 --- problem: 404 not_found
 
 
-=== CORS: the page's own host
+=== TEST 84: CORS: the page's own host
 --- request
 GET /rs/v1/devices
 --- more_headers
@@ -722,7 +722,7 @@ Origin: http://localhost
 Access-Control-Allow-Origin: http://localhost
 
 
-=== CORS: a listed origin, with what it may read
+=== TEST 85: CORS: a listed origin, with what it may read
 --- location eval: "rs_origin $::origin;"
 --- request
 GET /rs/v1/devices
@@ -734,7 +734,7 @@ Access-Control-Expose-Headers: ETag, Location, Retry-After, X-Request-Id
 Vary: Origin"
 
 
-=== CORS: problems can be read too
+=== TEST 86: CORS: problems can be read too
 --- location eval: "rs_origin $::origin;"
 --- request
 GET /rs/v1/nothing
@@ -745,7 +745,7 @@ GET /rs/v1/nothing
 "Access-Control-Allow-Origin: $::origin"
 
 
-=== CORS: another origin
+=== TEST 87: CORS: another origin
 --- location eval: "rs_origin $::origin;"
 --- request
 GET /rs/v1/devices
@@ -756,7 +756,7 @@ Origin: https://evil.example
 Access-Control-Allow-Origin:
 
 
-=== CORS: "null"
+=== TEST 88: CORS: "null"
 --- request
 GET /rs/v1/devices
 --- more_headers
@@ -764,7 +764,7 @@ Origin: null
 --- problem: 403 origin_forbidden
 
 
-=== CORS: preflight, which carries no key
+=== TEST 89: CORS: preflight, which carries no key
 --- no_key
 --- location eval: "rs_origin $::origin;"
 --- request
@@ -782,7 +782,7 @@ Access-Control-Max-Age: 600"
 --- response_body:
 
 
-=== CORS: preflight of another origin
+=== TEST 90: CORS: preflight of another origin
 --- no_key
 --- location eval: "rs_origin $::origin;"
 --- request
@@ -792,14 +792,14 @@ Origin: https://evil.example
 --- problem: 403 origin_forbidden
 
 
-=== CORS: preflight of no path
+=== TEST 91: CORS: preflight of no path
 --- no_key
 --- request
 OPTIONS /rs/v1/nothing
 --- problem: 404 not_found
 
 
-=== variables for the access log
+=== TEST 92: variables for the access log
 --- location: add_header X-Vars "$rs_node $rs_worker $rs_request_id $rs_tenant $rs_device_id $rs_error" always;
 --- request
 GET /rs/v1/devices/dev_aaaaaaaaaaaaaaaaaaaaaaaaaa
