@@ -53,6 +53,12 @@ system("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 "
 sub check {
     my ($conf) = @_;
 
+    # what is compiled in is root's
+
+    my $temp = CORE::join("\n", map { "${_}_temp_path $dir/$_;" }
+                               qw(client_body proxy fastcgi uwsgi scgi));
+
+    $conf =~ s/^http \{$/http {\n$temp/m;
     write_file("$dir/nginx.conf", $conf);
 
     my $said = `$nginx -t -p $dir/ -c $dir/nginx.conf -e stderr \\
