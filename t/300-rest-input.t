@@ -537,7 +537,9 @@ Connection: close
 
 
 === TEST 59: nor does its client hear "100 Continue"
---- location: rs_body_size 1k;
+nginx waits for the promised body before it closes, by default as long as this
+test waits for the end.
+--- location: rs_body_size 1k; lingering_timeout 200ms;
 --- raw_request eval
 "POST /rs/v1/enrollments HTTP/1.1\r\nHost: localhost\r\n"
 . "Authorization: Bearer $::key\r\nContent-Type: application/json\r\n"
