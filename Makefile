@@ -16,7 +16,7 @@ SUITES  := librs agent redis console gateway e2e
 
 
 .PHONY: help deps all librs module agent test unit gateway e2e test-asan \
-        lint fuzz-smoke demo clean
+        lint fuzz-smoke bench demo clean
 
 help:
 	@echo "make deps        install what is needed (twice: does nothing)"
@@ -28,6 +28,7 @@ help:
 	@echo "make e2e         Chromium, a desktop, coturn"
 	@echo "make test-asan   t/ against nginx built with the sanitizers"
 	@echo "make fuzz-smoke  each fuzz target for a few seconds"
+	@echo "make bench       build/bench/rs-load and its tests: bench/README.md"
 	@echo "make lint        style, structure, documentation"
 	@echo "make clean       remove build/"
 
@@ -73,6 +74,10 @@ fuzz-smoke:
 	@$(MAKE) -s -j $(JOBS) -C librs BUILD=$(B)/librs fuzz
 	@$(MAKE) -s -C librs BUILD=$(B)/librs FUZZ_SECONDS=$(FUZZ_SECONDS) \
 	    fuzz-smoke
+
+bench: librs
+	@$(MAKE) -s -j $(JOBS) -C bench BUILD=$(B)/bench \
+	    LIBRS=$(B)/librs/librs.a all check
 
 
 # ---- the demo
