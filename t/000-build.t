@@ -58,7 +58,7 @@ sub check {
     my $temp = CORE::join("\n", map { "${_}_temp_path $dir/$_;" }
                                qw(client_body proxy fastcgi uwsgi scgi));
 
-    $conf =~ s/^http \{$/http {\n$temp/m;
+    $conf =~ s/^http \{$/http {\naccess_log off;\n$temp/m;
     write_file("$dir/nginx.conf", $conf);
 
     my $said = `$nginx -t -p $dir/ -c $dir/nginx.conf -e stderr \\
