@@ -38,6 +38,7 @@ http {{
         server_name {names};
         ssl_certificate {tls}/cert.pem;
         ssl_certificate_key {tls}/key.pem;
+        ssl_protocols TLSv1.2 TLSv1.3;
 
         include {conf_d}/rs-locations.conf;
     }}
