@@ -559,7 +559,7 @@ local function places(list, now)
     local n = 0
 
     for _, p in ipairs(list) do
-        if p.role == 'host' or p.state == 'joined' or p.state == 'away'
+        if p.state == 'joined' or p.state == 'away'
            or (p.state == 'invited' and tonumber(p['until']) > now)
         then
             n = n + 1
@@ -881,7 +881,7 @@ local function rs_index_list(keys, args)
 
     for i = 1, #found, 2 do
         local passed = score and not rank and found[i + 1] == score
-                       and found[i] >= id
+                       and found[i] > id
 
         if tonumber(found[i + 1]) < INDEX_FIRST then
             break
@@ -1313,7 +1313,6 @@ local function rs_join(keys, args)
     m['a:' .. p.id] = args[1]
     call('HSET', keys[4], 'a:' .. p.id, args[1], 'i:' .. p.id, '0',
          'r:' .. p.id, args[3])
-    call('HDEL', keys[4], 'l:' .. p.id)
     call('EXPIREAT', keys[4], session_dies(s))
 
     epoch(s, args[2])
@@ -1380,7 +1379,6 @@ local function rs_resume(keys, args)
 
     m['a:' .. id] = address
     call('HSET', keys[3], 'a:' .. id, address, 'r:' .. id, args[3])
-    call('HDEL', keys[3], 'l:' .. id)
     workers_of(keys[3], m)
     save(s)
 

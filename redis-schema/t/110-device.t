@@ -123,6 +123,8 @@ my $revoked = $s->enrollment();
 is_deeply($s->fcall('rs_enrollment_delete',
                     [$s->{key}, "enr:$revoked->{id}", 'enrs'], '',
                     $revoked->{id}), ['ok'], 'revoked');
+is($s->redis()->call('ZSCORE', $s->key('enrs'), $revoked->{id}), undef,
+   'not listed');
 is_deeply(enrol($revoked->{id}, $revoked->{secret}, random_id('dev_')),
           ['enrollment_invalid'], 'then of no use');
 is_deeply($s->fcall('rs_enrollment_delete',

@@ -213,6 +213,15 @@ lapse($z->{id}, $lapsed[0]);
 is_deeply(add($z->{id}, random_id('par_'), $idem, ''), ['participants_full'],
           'twelve in the life of a session of three');
 
+my $kept = $s->session($dev, max_par => 2);
+
+lapse($kept->{id}, $kept->{pars}[0]);
+is($s->fcall('rs_participant_retry', [$s->{key}, "ses:$kept->{id}",
+             "par:$kept->{id}", 'tkt:' . RS::Schema::hash()], '',
+             $kept->{pars}[0], 60)->[0], 'ok', 'one lapsed is asked again');
+is_deeply(add($kept->{id}, random_id('par_'), $idem, ''),
+          ['participants_full'], 'and has its place again');
+
 # a retried ticket of one who lapsed does not bring a fourth in
 
 my $full = $s->session($dev, max_par => 3, roles => ['viewer', 'viewer']);
@@ -289,6 +298,14 @@ is_deeply($s->end($v, scope => '', dev => random_id('dev_')), ['not_found'],
 is(($s->get($v))[0]{state}, 'waiting_host', 'goes on');
 is_deeply($s->end($v, scope => '', dev => $dev, reason => 'consent_denied'),
           ['ok', 'ended', $dev], 'the host\'s device ends it');
+
+my $moved = $s->session($dev);
+
+$s->invite($moved, RS::Schema::hash(), "$w.77");
+$sub->got();
+$s->end($moved);
+is_deeply([map { "$_->[0] $_->[2]" } ended()], ['rvk '. "$w.77"],
+          'the socket that was asked in last is told');
 
 my $h = $s->session($dev);
 

@@ -68,6 +68,14 @@ is_deeply($s->fcall('rs_invite', ["ses:$x->{id}", "par:$x->{id}",
                     "$w1.1", random_id('dev_'), 60), ['not_found'],
           'another device is not invited');
 
+my $stray = random_id('ses_');
+
+$s->redis()->call('ZADD', $s->key("dses:$dev"), time() + 60, $stray);
+is_deeply($s->invite({ id => $stray, dev => $dev }, RS::Schema::hash()),
+          ['not_found'], 'to a session that is not there');
+is($s->redis()->call('ZSCORE', $s->key("dses:$dev"), $stray), undef,
+   'and the device has it no more');
+
 my $e = $s->session($dev);
 
 $s->expire($e);
@@ -313,12 +321,36 @@ $s->leave($y, $y->{pars}[0], "$w2.71", 'away');
 is_deeply($s->leave($y, $y->{pars}[1], "$w2.72", 'bye'), ['ok', 'left', $dev],
           'one is away: the session goes on');
 
+# its worker has nobody else and is told nothing
+
+$s->leave($y, $y->{host}, "$w1.70", 'away');
+heard($_) for $sub1, $sub2;
+is_deeply($s->resume($y, $y->{pars}[0], $y->{resume}{"$w2.71"}, '1-4',
+                     "$w2.73")->[0], 'ok', 'one is back, the host away');
+$s->append($y, $y->{pars}[0], "$w2.73", 1);
+is_deeply([scalar(heard($sub1)), scalar(heard($sub2))], [0, 1],
+          'a worker without a member is told nothing');
+$s->resume($y, $y->{host}, $y->{resume}{"$w1.70"}, '1-4', "$w1.71");
+$s->append($y, $y->{pars}[0], "$w2.73", 2);
+is_deeply([scalar(heard($sub1)), scalar(heard($sub2))], [1, 1],
+          'until its member is back');
+
+# a participant whose record is lost does nothing
+
+$s->redis()->call('HDEL', $s->key("par:$y->{id}"), $y->{host});
+is_deeply($s->state($y, $y->{host}, "$w1.71", '{}'), ['replaced'],
+          'no record: state');
+is_deeply($s->leave($y, $y->{host}, "$w1.71", 'away'), ['ok', 'stale', $dev],
+          'no record: leave');
+is_deeply($s->resume($y, $y->{host}, $y->{resume}{"$w1.71"}, '1-4',
+                     "$w1.72"), ['unauthenticated'], 'no record: resume');
+
 # in a session that is over
 
 $s->expire($y);
-is_deeply($s->leave($y, $y->{host}, "$w1.70", 'bye'), ['ok', 'stale', $dev],
-          'expired: leave');
-is_deeply($s->state($y, $y->{host}, "$w1.70", '{}'), ['session_ended'],
+is_deeply($s->leave($y, $y->{pars}[0], "$w2.73", 'bye'),
+          ['ok', 'stale', $dev], 'expired: leave');
+is_deeply($s->state($y, $y->{pars}[0], "$w2.73", '{}'), ['session_ended'],
           'expired: state');
 is_deeply($s->state({ id => random_id('ses_') }, $y->{host}, "$w1.70", '{}'),
           ['session_ended'], 'not there: state');

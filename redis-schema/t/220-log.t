@@ -218,6 +218,17 @@ is_deeply([map { $_->[0] } @{ $s->resume($x, $vwr, $x->{resume}{ $x->{v} },
            '1-9', "$w3.5", replid => $B)->[6] }], ['2-0', '2-1', '2-2'],
           'a lost position of the old epoch is read on from');
 
+($x, $ctl, $vwr) = three();
+is_deeply($s->range($x, '1-9'), ['resume_too_old'],
+          'a position nobody gave out');
+is($s->resume($x, $vwr, $x->{resume}{ $x->{v} }, '1-9', "$w3.6",
+              replid => $B)->[3], '1-3',
+   'it may be one the old server gave out, when there is a new one');
+is_deeply($s->range($x, '1-9'), ['ok', []], 'which is written down');
+$s->redis()->call('DEL', $s->key("ses:$x->{id}"));
+is_deeply($s->resume($x, $vwr, $x->{resume}{"$w3.6"}, '1-3', "$w3.7"),
+          ['unauthenticated'], 'members of a session that is lost');
+
 for my $case (['state', 'rs_state'], ['leave', 'rs_leave'],
               ['end', 'rs_session_end'], ['join', 'rs_join'],
               ['resume', 'rs_resume'])

@@ -383,13 +383,13 @@ sub range {
 }
 
 
-# A session's clock moved: expires_at is written back by so many seconds.
+# A session's clock moved: it ends now.
 
 sub expire {
     my ($self, $x) = @_;
 
     return $self->{redis}->call('HSET', $self->key("ses:$x->{id}"),
-                                'expires_at', time() - 5);
+                                'expires_at', time());
 }
 
 
