@@ -22,6 +22,10 @@
 
 #define NGX_HTTP_RS_SECRET_FILE_MAX  4096
 
+/* an envelope or a log that Redis' links would refuse ends them for all */
+#define NGX_HTTP_RS_MESSAGE_MAX      (512 * 1024)
+#define NGX_HTTP_RS_LOG_MAX          (16 * 1024 * 1024)
+
 
 static ngx_int_t ngx_http_rs_handler(ngx_http_request_t *r);
 
@@ -721,6 +725,18 @@ ngx_http_rs_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"rs_turn_server\" needs \"rs_turn_secret_file\", "
                            "the static-auth-secret of coturn");
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->message_size > NGX_HTTP_RS_MESSAGE_MAX) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"rs_message_size\" must not be above 512k");
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->log_size > NGX_HTTP_RS_LOG_MAX) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"rs_log_size\" must not be above 16m");
         return NGX_CONF_ERROR;
     }
 

@@ -220,6 +220,10 @@ subtest 'refusals' => sub {
         [location => 'rs_max_participants 65;', qr{64}],
         [http => 'rs_redis_inflight 0;', qr{rs_redis_inflight|between 1}],
         [location => 'rs_send_queue 1k;', qr{"rs_send_queue"}],
+        [location => 'rs_message_size 513k;',
+         qr{"rs_message_size" must not be above 512k}],
+        [location => 'rs_log_size 17m;',
+         qr{"rs_log_size" must not be above 16m}],
 
         # places
         [http => 'rs_gateway;', qr{"rs_gateway" directive is not allowed}],
