@@ -26,7 +26,7 @@ help:
 	@echo "make unit        librs, agent, redis, console"
 	@echo "make gateway     t/: nginx with the module"
 	@echo "make e2e         Chromium, a desktop, coturn"
-	@echo "make test-asan   t/ against nginx built with the sanitizers"
+	@echo "make test-asan   librs and t/ with the sanitizers"
 	@echo "make fuzz-smoke  each fuzz target for a few seconds"
 	@echo "make bench       build/bench/rs-load and its tests: bench/README.md"
 	@echo "make lint        style, structure, documentation"
@@ -64,7 +64,7 @@ e2e: deps all
 
 test-asan:
 	@util/build-module --asan
-	@util/test gateway-asan
+	@util/test librs-asan gateway-asan
 
 lint:
 	@util/style-check
