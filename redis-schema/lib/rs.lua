@@ -18,6 +18,9 @@
 --   * Refusals come before the first write, except that a ticket is used up
 --     by the attempt.
 --
+-- It is one file, long as it is, because FUNCTION LOAD takes one text and
+-- replaces all of a library at once.
+--
 -- KEYS and ARGV are named in the comment of each function in calling order;
 -- "members" is the number of members of the session (at most max_par),
 -- "participants" those it ever had (at most 4 x max_par).
@@ -1135,8 +1138,9 @@ local function rs_session_end(keys, args)
     epoch(s, args[5])
     host = participant(keys[3], s.host_par)
 
-    finish(s, workers_written(call('HGET', keys[4], 'w') or ''), { par = keys[3], mem = keys[4],
-           log = keys[5] }, host and host.state ~= 'invited', now, args[2],
+    finish(s, workers_written(call('HGET', keys[4], 'w') or ''),
+           { par = keys[3], mem = keys[4], log = keys[5] },
+           host and host.state ~= 'invited', now, args[2],
            args[3])
 
     return { 'ok', 'ended', s.device_id }

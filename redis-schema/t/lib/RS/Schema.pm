@@ -214,10 +214,12 @@ sub session_call {
     my $x = {
         id => $opt{id} // random_id('ses_'), dev => $dev,
         host => random_id('par_'), tickets => [map { hash() } @roles],
-        pars => [map { random_id('par_') } @roles], idem => $opt{idem} // hash(),
+        pars => [map { random_id('par_') } @roles],
+        idem => $opt{idem} // hash(),
     };
     my @parts = map {
-        ($x->{pars}[$_], $roles[$_], $opt{name} // 'Ana', 'ext', $opt{tkt_s} // 60)
+        ($x->{pars}[$_], $roles[$_], $opt{name} // 'Ana', 'ext',
+         $opt{tkt_s} // 60)
     } 0 .. $#roles;
 
     $x->{call} = [
