@@ -221,10 +221,11 @@ rl_mode_step(rl_run_t *run)
 
         if (late) {
             rl_say("after %llu s only %zu of %llu devices are enrolled, %zu "
-                   "connected, %zu of %llu sessions joined",
+                   "connected, %zu of %llu sessions joined; %s",
                    (unsigned long long) run->options.setup_s, run->enrolled,
                    (unsigned long long) run->options.devices, run->agents_up,
-                   run->ready, (unsigned long long) run->options.sessions);
+                   run->ready, (unsigned long long) run->options.sessions,
+                   rl_rest_trouble(run->rest));
             run->failed = 3;
             rl_mode_leave(run);
             return;
@@ -286,7 +287,9 @@ rl_mode_step(rl_run_t *run)
 
     case RL_STEP_DELETE:
 
-        if (rl_rest_pending(run->rest) == 0 || late) {
+        if (rl_rest_pending(run->rest) == 0 || late
+            || run->nenrollments == 0)
+        {
             rl_mode.step = RL_STEP_DONE;
             rl_loop_stop();
         }

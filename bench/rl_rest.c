@@ -53,6 +53,7 @@ struct rl_rest_s {
     rl_call_t        *later;          /* waiting for their time */
     size_t            pending;
     uint64_t          retries;
+    char              trouble[512];
     unsigned          nconns;
     rl_rest_conn_t    conns[RL_REST_CONNS];
 };
@@ -150,6 +151,13 @@ uint64_t
 rl_rest_retries(const rl_rest_t *rest)
 {
     return rest->retries;
+}
+
+
+const char *
+rl_rest_trouble(const rl_rest_t *rest)
+{
+    return rest->trouble;
 }
 
 
@@ -413,6 +421,9 @@ rl_rest_retry(rl_rest_t *rest, rl_call_t *call, uint64_t wait,
     unsigned status, const char *why)
 {
     uint64_t  top;
+
+    (void) snprintf(rest->trouble, sizeof(rest->trouble), "%s %s: %s (HTTP %u)",
+                    call->method, call->path, why, status);
 
     if (++call->tries > RL_REST_TRIES) {
         rest->pending--;

@@ -49,6 +49,8 @@ int rl_rest_call(rl_rest_t *rest, const char *method, const char *path,
 /* calls not answered yet; calls that were made again */
 size_t rl_rest_pending(const rl_rest_t *rest);
 uint64_t rl_rest_retries(const rl_rest_t *rest);
+/* what a call that is made again met last; "" none */
+const char *rl_rest_trouble(const rl_rest_t *rest);
 
 
 #endif /* _RL_REST_H_INCLUDED_ */
