@@ -1317,6 +1317,7 @@ local function rs_join(keys, args)
     m['a:' .. p.id] = args[1]
     call('HSET', keys[4], 'a:' .. p.id, args[1], 'i:' .. p.id, '0',
          'r:' .. p.id, args[3])
+    call('HDEL', keys[4], 'q:' .. p.id)
     call('EXPIREAT', keys[4], session_dies(s))
 
     epoch(s, args[2])
@@ -1348,6 +1349,22 @@ end
 -- Errors: unauthenticated, session_ended, resume_too_old.
 -- O(participants + entries)
 
+-- The token is changed here, but the client knows only when the welcome
+-- reaches it: if the worker dies or the socket breaks first, the token before
+-- is all it has.  That one counts until the new socket has spoken.
+
+local function resume_token(m, id, hash)
+    return m['r:' .. id] == hash or m['q:' .. id] == hash
+end
+
+
+local function welcomed(mem, id, before)
+    if before then
+        call('HDEL', mem, 'q:' .. id)
+    end
+end
+
+
 local function rs_resume(keys, args)
     local id, pos, address = args[1], args[4], args[5]
     local now = now_s()
@@ -1360,7 +1377,7 @@ local function rs_resume(keys, args)
     old = m['a:' .. id]
     p = participant(keys[2], id)
 
-    if not s or not p or not old or m['r:' .. id] ~= args[2] then
+    if not s or not p or not old or not resume_token(m, id, args[2]) then
         return { 'unauthenticated' }
     end
 
@@ -1382,7 +1399,8 @@ local function rs_resume(keys, args)
     participant_put(keys[2], p)
 
     m['a:' .. id] = address
-    call('HSET', keys[3], 'a:' .. id, address, 'r:' .. id, args[3])
+    call('HSET', keys[3], 'a:' .. id, address, 'r:' .. id, args[3],
+         'q:' .. id, args[2])
     workers_of(keys[3], m)
     save(s)
 
@@ -1414,11 +1432,14 @@ local function rs_append(keys, args)
         return { 'session_ended' }
     end
 
-    m = call('HMGET', keys[2], 'w', 'a:' .. par, 'i:' .. par, 'a:' .. to)
+    m = call('HMGET', keys[2], 'w', 'a:' .. par, 'i:' .. par, 'a:' .. to,
+             'q:' .. par)
 
     if args[2] == '' or m[2] ~= args[2] then
         return { 'replaced' }
     end
+
+    welcomed(keys[2], par, m[5])
 
     if id <= tonumber(m[3]) then
         return { 'ok', 'dup' }
@@ -1462,12 +1483,14 @@ local function rs_state(keys, args)
         return { 'session_ended' }
     end
 
-    m = call('HMGET', keys[3], 'a:' .. id, 'w')
+    m = call('HMGET', keys[3], 'a:' .. id, 'w', 'q:' .. id)
     p = participant(keys[2], id)
 
     if not p or args[2] == '' or m[1] ~= args[2] then
         return { 'replaced' }
     end
+
+    welcomed(keys[3], id, m[3])
 
     if s.state == 'connecting' then
         s.state = 'active'
@@ -1535,7 +1558,7 @@ local function rs_leave(keys, args)
         return leave_away(s, keys, m, p, address)
     end
 
-    for _, f in ipairs({ 'a:', 'i:', 'r:', 'l:' }) do
+    for _, f in ipairs({ 'a:', 'i:', 'r:', 'q:', 'l:' }) do
         m[f .. id] = nil
         call('HDEL', keys[3], f .. id)
     end

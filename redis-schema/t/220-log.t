@@ -171,10 +171,12 @@ is_deeply($r->[6], [['1-11', 'sig', $x->{host}, $vwr, 2, '1'],
 is($par[2]{state}, 'joined', 'is in again');
 is_deeply([map { $_->got() } values %sub], [],
           'nobody is told; no socket to fence');
-is_deeply($s->resume($x, $vwr, $token, '1-10', $new), ['unauthenticated'],
-          'a token counts once');
+is_deeply($s->resume($x, $vwr, $token, '1-10', $new), $r,
+          'the welcome may be lost: until the socket speaks, once more');
 is_deeply($s->append($x, $vwr, $new, 2), ['ok', 'dup'],
           'ids go on where they were');
+is_deeply($s->resume($x, $vwr, $token, '1-10', $new), ['unauthenticated'],
+          'it has spoken: no more');
 is_deeply($s->append($x, $vwr, $new, 3), ['ok', '1-13'], 'and further');
 is(scalar($sub{$w3}->got()), 1, 'the new worker is told');
 

@@ -167,6 +167,9 @@ sub talk {
     step('read', $s->range($x, $ses->{pos}), 'ok', []);
     step('failover', $s->append($x, $a, "$W2.31", 3, replid => 'b' x 40),
          'ok', '2-0');
+    step('path of who is back',
+         $s->state($x, $b, "$W1.33", '{"kind":"direct"}',
+                   replid => 'b' x 40), 'ok');
     step('one leaves', $s->leave($x, $b, "$W1.33", 'bye', replid => 'b' x 40,
                                  log_size => 300), 'ok', 'left', $dev);
     step('host leaves', $s->leave($x, $x->{host}, $host, 'lost'), 'ok',
