@@ -12,7 +12,7 @@ FUZZ_SECONDS ?= 5
 export JOBS
 export RS_TOP := $(CURDIR)
 
-SUITES  := librs agent redis console gateway e2e
+SUITES  := librs agent redis console bench gateway e2e
 
 
 .PHONY: help deps all librs module agent test unit gateway e2e test-asan \
@@ -23,7 +23,7 @@ help:
 	@echo "make all         librs, the nginx module, the agent, tools"
 	@echo "make demo        a whole fleet here; https://localhost:8443/"
 	@echo "make test        every suite: $(SUITES)"
-	@echo "make unit        librs, agent, redis, console"
+	@echo "make unit        librs, agent, redis, console, bench"
 	@echo "make gateway     t/: nginx with the module"
 	@echo "make e2e         Chromium, a desktop, coturn"
 	@echo "make test-asan   librs and t/ with the sanitizers"
@@ -54,7 +54,7 @@ test: deps all
 	@util/test $(SUITES)
 
 unit: all
-	@util/test librs agent redis console
+	@util/test librs agent redis console bench
 
 gateway: module
 	@util/test gateway
