@@ -213,6 +213,19 @@ lapse($z->{id}, $lapsed[0]);
 is_deeply(add($z->{id}, random_id('par_'), $idem, ''), ['participants_full'],
           'twelve in the life of a session of three');
 
+# nor does one who is in, or away, whatever became of the ticket
+
+my $in = $s->session($dev, max_par => 3, roles => ['viewer', 'viewer']);
+my @at = map { $s->guest_join($in, $_, "$w.3$_") } 0, 1;
+
+lapse($in->{id}, $_) for @{ $in->{pars} };
+$s->leave($in, $in->{pars}[0], $at[0], 'away');
+is_deeply(add($in->{id}, random_id('par_'), $idem, ''),
+          ['participants_full'], 'one in, one away: no place');
+$s->leave($in, $in->{pars}[0], $at[0], 'lost');
+is(add($in->{id}, random_id('par_'), $idem, '')->[0], 'ok',
+   'who left makes room');
+
 my $kept = $s->session($dev, max_par => 2);
 
 lapse($kept->{id}, $kept->{pars}[0]);
