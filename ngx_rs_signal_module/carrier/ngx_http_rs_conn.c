@@ -416,7 +416,9 @@ ngx_http_rs_conn_send(ngx_http_rs_conn_t *rc, u_char *data, size_t len)
         return NGX_DECLINED;
     }
 
-    if (ws->out.size + len > rc->rlcf->send_queue) {
+    /* one message always has room, it may be longer than when it came in */
+
+    if (ws->out.size && ws->out.size + len > rc->rlcf->send_queue) {
         ngx_log_error(NGX_LOG_INFO, rc->log, 0,
                       "rs conn peer is too slow, %uz bytes wait",
                       ws->out.size);
@@ -427,6 +429,15 @@ ngx_http_rs_conn_send(ngx_http_rs_conn_t *rc, u_char *data, size_t len)
 
     return ngx_http_rs_conn_queue(ws, RS_WS_TEXT, data, len) == NGX_OK
            ? NGX_OK : NGX_BUSY;
+}
+
+
+size_t
+ngx_http_rs_conn_queued(ngx_http_rs_conn_t *rc)
+{
+    ngx_http_rs_ws_t *ws = (ngx_http_rs_ws_t *) rc;
+
+    return ws->out.size;
 }
 
 

@@ -82,6 +82,9 @@ ngx_int_t ngx_http_rs_conn_send(ngx_http_rs_conn_t *rc, u_char *data,
 /* the same for a JSON value, which is released; NULL: closes, no memory */
 ngx_int_t ngx_http_rs_conn_send_json(ngx_http_rs_conn_t *rc, json_t *json);
 
+/* bytes that wait to be written */
+size_t ngx_http_rs_conn_queued(ngx_http_rs_conn_t *rc);
+
 /*
  * Queues `error` and leaves the socket open; detail: NULL or "" takes the
  * title of code; id: of the message it answers, 0 none.

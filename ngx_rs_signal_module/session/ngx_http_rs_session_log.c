@@ -14,6 +14,8 @@
  *
  * While a socket is joining or its log is being read, envelopes only move
  * "seen".  When that is above the cursor afterwards, the log is read again.
+ * What is read fills half of the socket's queue at most: the cursor stays
+ * there, and the rest is read when that has been written.
  *
  * A new epoch (the store failed over) may lack what the old one had: the
  * first entry of a new epoch is always taken from the log, and `resync` asks
@@ -31,6 +33,7 @@
 #define NGX_HTTP_RS_RANGE        100
 #define NGX_HTTP_RS_RANGE_RETRY  500   /* ms, and as much again at random */
 #define NGX_HTTP_RS_CATCH_UP     100   /* logs read at once */
+#define NGX_HTTP_RS_DRAIN        50    /* ms, for the socket to have room */
 
 
 static ngx_http_rs_room_t *ngx_http_rs_session_room(
@@ -41,6 +44,9 @@ static void ngx_http_rs_session_filled(void *data, rs_err_e code,
     ngx_rs_reply_t *reply);
 static rs_err_e ngx_http_rs_session_send(ngx_http_rs_part_t *p, rs_env_t *e);
 static void ngx_http_rs_session_resync(ngx_http_rs_part_t *p);
+static ngx_uint_t ngx_http_rs_session_full(ngx_http_rs_part_t *p,
+    size_t len);
+static void ngx_http_rs_session_drain(ngx_http_rs_part_t *p);
 static ngx_int_t ngx_http_rs_session_scratch(ngx_http_rs_part_t *p,
     size_t size);
 
@@ -245,6 +251,16 @@ ngx_http_rs_session_fill(ngx_http_rs_part_t *p)
         return;
     }
 
+    if (p->full) {
+
+        if (ngx_http_rs_conn_queued(p->rc) > p->rc->rlcf->send_queue / 4) {
+            ngx_http_rs_session_drain(p);
+            return;
+        }
+
+        p->full = 0;
+    }
+
     if (p->timer.timer_set) {
         ngx_del_timer(&p->timer);
     }
@@ -312,7 +328,7 @@ ngx_http_rs_session_filled(void *data, rs_err_e code, ngx_rs_reply_t *reply)
 
     ngx_http_rs_session_replay(p, entries);
 
-    if (p->rc->closing) {
+    if (p->rc->closing || p->full) {
         goto done;
     }
 
@@ -385,7 +401,36 @@ ngx_http_rs_session_replay(ngx_http_rs_part_t *p, ngx_rs_reply_t *entries)
         s = ngx_rs_reply_str(entry, 5);
         e.body = ngx_http_rs_slice(&s);
 
+        if (ngx_http_rs_session_full(p, e.body.len)) {
+            /* the rest is read again when this has been written */
+            p->full = 1;
+            ngx_http_rs_session_drain(p);
+            return;
+        }
+
         ngx_http_rs_session_deliver(p, &e);
+    }
+}
+
+
+/* half of the queue is left to what cannot be read from the log later */
+
+static ngx_uint_t
+ngx_http_rs_session_full(ngx_http_rs_part_t *p, size_t len)
+{
+    size_t  queued;
+
+    queued = ngx_http_rs_conn_queued(p->rc);
+
+    return queued && queued + len > p->rc->rlcf->send_queue / 2;
+}
+
+
+static void
+ngx_http_rs_session_drain(ngx_http_rs_part_t *p)
+{
+    if (!p->timer.timer_set) {
+        ngx_add_timer(&p->timer, NGX_HTTP_RS_DRAIN);
     }
 }
 

@@ -85,6 +85,7 @@ typedef struct {
     unsigned                    live:1;        /* welcome was sent */
     unsigned                    filling:1;     /* the log is being read */
     unsigned                    behind:1;      /* it has to be read again */
+    unsigned                    full:1;        /* when the socket has room */
     unsigned                    resync:1;      /* `resync` has to be sent */
     unsigned                    ending:1;      /* the store says it ended */
     unsigned                    ended:1;       /* the client was told so */
