@@ -347,25 +347,15 @@ ngx_module_t  ngx_http_rs_signal_module = {
 static ngx_int_t
 ngx_http_rs_handler(ngx_http_request_t *r)
 {
-    ngx_str_t                  path;
-    ngx_http_core_loc_conf_t  *clcf;
+    ngx_str_t  path;
 
-    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+    /* a subrequest has the client's header, but not its connection */
 
-    /* the part below the base, with one leading slash */
-
-    path.data = r->uri.data + clcf->name.len;
-    path.len = r->uri.len - clcf->name.len;
-
-    if (clcf->name.len && clcf->name.data[clcf->name.len - 1] == '/') {
-        path.data--;
-        path.len++;
+    if (r != r->main) {
+        return NGX_HTTP_NOT_FOUND;
     }
 
-    if (path.len == 0) {
-        ngx_str_set(&path, "/");
-
-    } else if (path.data[0] != '/') {
+    if (ngx_http_rs_api_path(r, &path) != NGX_OK) {
         return ngx_http_rs_api_problem(r, RS_E_NOT_FOUND, NULL, NULL);
     }
 

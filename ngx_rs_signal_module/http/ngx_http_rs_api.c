@@ -132,6 +132,39 @@ static const struct {
 
 
 ngx_int_t
+ngx_http_rs_api_path(ngx_http_request_t *r, ngx_str_t *path)
+{
+    ngx_str_t                 *name;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+    name = &clcf->name;
+
+    /* "rewrite ... break" leaves the location and changes the URI */
+
+    if (r->uri.len < name->len
+        || ngx_memcmp(r->uri.data, name->data, name->len) != 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    path->data = r->uri.data + name->len;
+    path->len = r->uri.len - name->len;
+
+    if (name->data[name->len - 1] == '/') {
+        path->data--;
+        path->len++;
+    }
+
+    if (path->len == 0) {
+        ngx_str_set(path, "/");
+    }
+
+    return path->data[0] == '/' ? NGX_OK : NGX_DECLINED;
+}
+
+
+ngx_int_t
 ngx_http_rs_api_handler(ngx_http_request_t *r, ngx_str_t *path)
 {
     u_char                          text[NGX_HTTP_RS_API_ALLOW_MAX];
@@ -139,10 +172,6 @@ ngx_http_rs_api_handler(ngx_http_request_t *r, ngx_str_t *path)
     ngx_str_t                       id, allow;
     ngx_http_rs_api_t              *api;
     const ngx_http_rs_api_route_t  *route;
-
-    if (r != r->main) {
-        return NGX_HTTP_NOT_FOUND;
-    }
 
     if (!ngx_http_rs_upgrade_origin(r)) {
         return ngx_http_rs_api_problem(r, RS_E_ORIGIN_FORBIDDEN, NULL, NULL);

@@ -10,6 +10,12 @@
 #define _NGX_HTTP_RS_API_H_INCLUDED_
 
 
+/*
+ * The part of the URI below the location, with one leading slash.
+ * NGX_DECLINED: there is none.
+ */
+ngx_int_t ngx_http_rs_api_path(ngx_http_request_t *r, ngx_str_t *path);
+
 /* path: the URI after the base, beginning with "/" */
 ngx_int_t ngx_http_rs_api_handler(ngx_http_request_t *r, ngx_str_t *path);
 

@@ -28,7 +28,7 @@ ngx_http_rs_hold_handler(ngx_http_request_t *r)
 
     rlcf = ngx_http_get_module_loc_conf(r, ngx_http_rs_signal_module);
 
-    if (!rlcf->gateway) {
+    if (!rlcf->gateway || r != r->main) {
         return NGX_DECLINED;
     }
 
@@ -64,20 +64,11 @@ ngx_http_rs_hold_handler(ngx_http_request_t *r)
 static ngx_uint_t
 ngx_http_rs_hold_health(ngx_http_request_t *r)
 {
-    u_char                    *p, *last;
-    ngx_http_core_loc_conf_t  *clcf;
+    ngx_str_t  path;
 
-    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
-
-    p = r->uri.data + clcf->name.len;
-    last = r->uri.data + r->uri.len;
-
-    if (p < last && *p == '/') {
-        p++;
-    }
-
-    return (size_t) (last - p) >= sizeof("health/") - 1
-           && ngx_strncmp(p, "health/", sizeof("health/") - 1) == 0;
+    return ngx_http_rs_api_path(r, &path) == NGX_OK
+           && path.len >= sizeof("/health/") - 1
+           && ngx_memcmp(path.data, "/health/", sizeof("/health/") - 1) == 0;
 }
 
 
