@@ -1127,7 +1127,11 @@ local function rs_session_end(keys, args)
     now = now_s()
     s = session(keys[2], now)
 
-    if not s or (args[4] ~= '' and args[4] ~= s.device_id) then
+    -- a session of kind "turn" has no log and no members
+
+    if not s or s.kind ~= 'device'
+       or (args[4] ~= '' and args[4] ~= s.device_id)
+    then
         return { 'not_found' }
     end
 
