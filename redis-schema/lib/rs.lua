@@ -41,6 +41,7 @@ local INDEX_FIRST = 1e12        -- ms, no object is older (2001)
 local LOG_KEEP = 60             -- s, the log outlives the end of its session
 local LOG_ENTRY = 64            -- bytes counted for an entry besides its fields
 local TRIM_FIRST, TRIM_LAST = 4, 512    -- entries looked at in one round
+local REPLIDS = 4 * 41          -- bytes of replication ids kept
 local PAR_TOTAL = 4             -- times max_par: participants ever
 
 local SES = {
@@ -297,12 +298,19 @@ local function session_dies(s)
 end
 
 
--- The epoch goes up when another server than last time keeps the log.
+-- The epoch goes up when another server than last time keeps the log.  A
+-- primary gives itself a new id when its replicas are gone for long, and who
+-- is connected does not learn of it: so the last few ids are kept, the newest
+-- first, and one that was there already is no other server.
 
 local function epoch(s, replid)
-    if replid ~= '' and replid ~= s.replid then
+    if replid ~= ''
+       and not string.find(' ' .. s.replid .. ' ', ' ' .. replid .. ' ', 1,
+                           true)
+    then
         s.epoch = int(tonumber(s.epoch) + 1)
-        s.replid = replid
+        s.replid = string.match(string.sub(replid .. ' ' .. s.replid, 1,
+                                           REPLIDS), '^(.-) *$')
         s.new_epoch = true
     end
 end

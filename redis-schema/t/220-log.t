@@ -257,7 +257,8 @@ for my $case (['state', 'rs_state'], ['leave', 'rs_leave'],
     $do{ $case->[0] }->();
     is(field($z, 'pos'), '2-0', "$case->[1]: starts the epoch");
     is_deeply([@{ $s->redis()->call('HMGET', $s->key("ses:$z->{id}"), 'epoch',
-                                    'replid') }], [2, $B],
+                                    'replid') }],
+              [2, "$B " . RS::Schema::REPLID],
               "$case->[1]: and writes it down");
 }
 
