@@ -30,6 +30,7 @@
 
 #define NGX_HTTP_RS_ANNOUNCE_BATCH    100
 #define NGX_HTTP_RS_ANNOUNCE_TICK     20    /* ms */
+#define NGX_HTTP_RS_ANNOUNCE_RETRY    1000  /* ms */
 
 #define NGX_HTTP_RS_DEVICES_OWED      16384 /* gone, the store not told */
 
@@ -52,12 +53,12 @@ static void ngx_http_rs_device_refuse(ngx_http_rs_dev_t *dev, rs_err_e code);
 static ngx_int_t ngx_http_rs_device_go_online(ngx_http_rs_dev_t *dev);
 static void ngx_http_rs_device_online(void *data, rs_err_e code,
     ngx_rs_reply_t *reply);
-static ngx_int_t ngx_http_rs_device_welcome(ngx_http_rs_dev_t *dev,
-    int64_t epoch);
+static ngx_int_t ngx_http_rs_device_welcome(ngx_http_rs_dev_t *dev);
 static void ngx_http_rs_device_go_offline(ngx_http_rs_dev_t *dev);
 static void ngx_http_rs_device_offline(void *data, rs_err_e code,
     ngx_rs_reply_t *reply);
 static void ngx_http_rs_device_owe(ngx_http_rs_dev_t *dev);
+static void ngx_http_rs_device_later(ngx_http_rs_dev_t *dev);
 
 static void ngx_http_rs_device_tick(ngx_event_t *ev);
 
@@ -426,7 +427,8 @@ ngx_http_rs_device_go_online(ngx_http_rs_dev_t *dev)
 
     if (op == NULL
         || ngx_http_rs_store_device_online(op, &dev->tenant, &dev->id,
-                                           &dev->address, &dev->agent)
+                                           &dev->address, &dev->agent,
+                                           dev->epoch)
            != NGX_OK)
     {
         return NGX_BUSY;
@@ -462,16 +464,23 @@ ngx_http_rs_device_online(void *data, rs_err_e code, ngx_rs_reply_t *reply)
 
         } else if (code == RS_E_NOT_FOUND) {
             ngx_http_rs_conn_close(dev->rc, RS_E_DEVICE_REMOVED, NULL);
-        }
 
-        /* a live one is announced again when the store is back */
+        } else if (code == RS_E_REPLACED) {
+            /* by a socket made while this worker could not be told */
+            ngx_http_rs_conn_close(dev->rc, RS_E_REPLACED, NULL);
+
+        } else if (code == RS_E_UNAVAILABLE) {
+            ngx_queue_remove(&dev->queue);
+            ngx_http_rs_device_later(dev);
+        }
 
         goto done;
     }
 
+    dev->epoch = ngx_rs_reply_int(reply, 1);
+
     if (dev->state != NGX_HTTP_RS_DEVICE_LIVE
-        && ngx_http_rs_device_welcome(dev, ngx_rs_reply_int(reply, 1))
-           != NGX_OK)
+        && ngx_http_rs_device_welcome(dev) != NGX_OK)
     {
         goto done;
     }
@@ -491,7 +500,7 @@ done:
 
 
 static ngx_int_t
-ngx_http_rs_device_welcome(ngx_http_rs_dev_t *dev, int64_t epoch)
+ngx_http_rs_device_welcome(ngx_http_rs_dev_t *dev)
 {
     dev->state = NGX_HTTP_RS_DEVICE_LIVE;
 
@@ -499,14 +508,14 @@ ngx_http_rs_device_welcome(ngx_http_rs_dev_t *dev, int64_t epoch)
 
     ngx_log_error(NGX_LOG_INFO, dev->rc->log, 0,
                   "rs device %V of %V is online, epoch %L", &dev->id,
-                  &dev->tenant, epoch);
+                  &dev->tenant, dev->epoch);
 
     return ngx_http_rs_conn_send_json(dev->rc,
                json_pack("{sssis{ss%ss%}sIsi}", "type", "welcome",
                          "api_version", NGX_HTTP_RS_API_VERSION,
                          "device", "id", dev->id.data, dev->id.len,
                          "name", dev->name.data, dev->name.len,
-                         "epoch", (json_int_t) epoch,
+                         "epoch", (json_int_t) dev->epoch,
                          "ping_s", ngx_http_rs_conn_ping_s(dev->rc)));
 }
 
@@ -596,7 +605,24 @@ ngx_http_rs_device_owe(ngx_http_rs_dev_t *dev)
 
     devices->nowed++;
     dev->refs++;
-    ngx_queue_insert_tail(&devices->live, &dev->queue);
+    ngx_http_rs_device_later(dev);
+}
+
+
+/* dev is in no queue: the store is told of it when it can be told again */
+
+static void
+ngx_http_rs_device_later(ngx_http_rs_dev_t *dev)
+{
+    ngx_http_rs_devices_t  *devices;
+
+    devices = dev->devices;
+
+    ngx_queue_insert_tail(&devices->announce, &dev->queue);
+
+    if (!devices->tick.timer_set) {
+        ngx_add_timer(&devices->tick, NGX_HTTP_RS_ANNOUNCE_RETRY);
+    }
 }
 
 
@@ -665,7 +691,7 @@ ngx_http_rs_device_announce(ngx_http_rs_main_conf_t *rmcf)
         ngx_queue_init(&devices->live);
     }
 
-    if (!ngx_queue_empty(&devices->announce) && !devices->tick.timer_set) {
+    if (!ngx_queue_empty(&devices->announce)) {
         ngx_add_timer(&devices->tick, 1);
     }
 }
@@ -679,6 +705,11 @@ ngx_http_rs_device_tick(ngx_event_t *ev)
     ngx_uint_t          n;
     ngx_queue_t        *q;
     ngx_http_rs_dev_t  *dev;
+
+    if (!ngx_http_rs_store_ready(devices->rmcf->store)) {
+        /* away again: all are announced when it is back */
+        return;
+    }
 
     for (n = 0; n < NGX_HTTP_RS_ANNOUNCE_BATCH; n++) {
 
@@ -698,14 +729,15 @@ ngx_http_rs_device_tick(ngx_event_t *ev)
             continue;
         }
 
-        ngx_queue_insert_tail(&devices->live, q);
-
         if (dev->state == NGX_HTTP_RS_DEVICE_LIVE && !dev->rc->closing
             && ngx_http_rs_device_go_online(dev) != NGX_OK)
         {
-            /* away again: all are announced when it is back */
-            return;
+            /* too many calls are under way */
+            ngx_queue_insert_head(&devices->announce, q);
+            break;
         }
+
+        ngx_queue_insert_tail(&devices->live, q);
     }
 
     ngx_add_timer(&devices->tick, NGX_HTTP_RS_ANNOUNCE_TICK);

@@ -61,6 +61,7 @@ typedef struct {
     ngx_str_t                    address;
     ngx_str_t                    agent;       /* JSON */
     time_t                       ticket_ttl;
+    int64_t                      epoch;       /* 0: not online yet */
 
     rs_bucket_t                  messages;
     ngx_uint_t                   invites;     /* under way */

@@ -790,7 +790,7 @@ ngx_http_rs_store_range(ngx_http_rs_store_op_t *op, ngx_http_rs_member_t *m,
 ngx_int_t
 ngx_http_rs_store_device_online(ngx_http_rs_store_op_t *op,
     ngx_str_t *tenant, ngx_str_t *device_id, ngx_str_t *address,
-    ngx_str_t *agent)
+    ngx_str_t *agent, int64_t epoch)
 {
     ngx_http_rs_store_call_t  call;
 
@@ -801,6 +801,13 @@ ngx_http_rs_store_device_online(ngx_http_rs_store_op_t *op,
 
     ngx_http_rs_store_arg(&call, address);
     ngx_http_rs_store_arg(&call, agent);
+
+    if (epoch) {
+        ngx_http_rs_store_arg_number(&call, epoch);
+
+    } else {
+        ngx_http_rs_store_arg_text(&call, "");
+    }
 
     return ngx_http_rs_store_send(&call);
 }

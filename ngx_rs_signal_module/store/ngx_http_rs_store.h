@@ -191,9 +191,10 @@ ngx_int_t ngx_http_rs_store_leave(ngx_http_rs_store_op_t *op,
 ngx_int_t ngx_http_rs_store_range(ngx_http_rs_store_op_t *op,
     ngx_http_rs_member_t *m, ngx_str_t *position, ngx_uint_t count);
 
+/* epoch: 0 for a new socket; of its last answer when announced again */
 ngx_int_t ngx_http_rs_store_device_online(ngx_http_rs_store_op_t *op,
     ngx_str_t *tenant, ngx_str_t *device_id, ngx_str_t *address,
-    ngx_str_t *agent);
+    ngx_str_t *agent, int64_t epoch);
 ngx_int_t ngx_http_rs_store_device_offline(ngx_http_rs_store_op_t *op,
     ngx_str_t *tenant, ngx_str_t *device_id, ngx_str_t *address);
 ngx_int_t ngx_http_rs_store_invite(ngx_http_rs_store_op_t *op,

@@ -1947,18 +1947,27 @@ end
 
 
 -- rs_device_online
--- KEYS: dev, dses.  ARGV: address, agent JSON.
+-- KEYS: dev, dses.  ARGV: address, agent JSON, epoch.
 -- ok: epoch, {session id...} still live; publishes fen replaced to the
---     address it had.  Errors: not_found.  O(1)
+--     address it had.  Errors: not_found, replaced.  O(1)
+--
+-- A socket that was online and is announced again gives the epoch it had; a
+-- new one gives none.  A newer socket is not replaced by an announcement.
 
 local function rs_device_online(keys, args)
     local now, d, e
 
-    check(keys, 2, args, 2)
+    check(keys, 2, args, 3)
 
     d = device(keys[1])
     if not d then
         return { 'not_found' }
+    end
+
+    if args[3] ~= '' and d.owner ~= '' and d.owner ~= args[1]
+       and tonumber(d.epoch) >= number(args[3])
+    then
+        return { 'replaced' }
     end
 
     if d.owner ~= '' and d.owner ~= args[1] then

@@ -189,6 +189,13 @@ is_deeply([$sub1->got()],
 is_deeply([$sub2->got()], [], 'the new one is not');
 is_deeply($s->online($dev, "$w2.7"), ['ok', 3, []], 'again, same socket');
 is_deeply([$sub2->got()], [], 'does not fence itself');
+is_deeply($s->online($dev, "$w1.1", 1), ['replaced'],
+          'announced again by who had it before');
+is_deeply($s->online($dev, "$w1.1", 3), ['replaced'],
+          'or whose place was lost by a failover');
+is_deeply([$sub2->got()], [], 'that does not fence the newer one');
+is($s->redis()->call('HGET', $s->key("dev:$dev"), 'owner'), "$w2.7",
+   'which stays');
 
 sub offline {
     return $s->fcall('rs_device_offline', ["dev:$dev"], @_);

@@ -199,10 +199,10 @@ sub device {
 
 
 sub online {
-    my ($self, $dev, $address) = @_;
+    my ($self, $dev, $address, $epoch) = @_;
 
     return $self->fcall('rs_device_online', ["dev:$dev", "dses:$dev"],
-                        $address, '{"version":"0.1.0"}');
+                        $address, '{"version":"0.1.0"}', $epoch // '');
 }
 
 
