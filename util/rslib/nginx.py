@@ -6,20 +6,21 @@
 import os
 import socket
 
-from . import files, ports, rest
+from . import files, netns, ports, rest
 from .proc import StackError, wait_for
 
 MAIN = """\
 # made by rs-stack
 {user}worker_processes {workers};
+worker_rlimit_nofile {files};
 pid {dir}/nginx.pid;
 error_log {dir}/error.log {level};
 daemon off;
 
 include {conf_d}/rs-main.conf;
-
+{main}
 events {{
-    worker_connections 4096;
+    worker_connections {connections};
 }}
 
 http {{
@@ -46,7 +47,22 @@ http {{
 """
 
 
-def _site(stack, index):
+def _redis(stack, ns):
+    """Where Redis is, as rs_redis has it."""
+
+    redis = stack.state["redis"]
+
+    if "sentinels" in redis:
+        return "sentinel://" + ",".join(
+            f"127.0.0.1:{s['port']}" for s in redis["sentinels"]) + "/rs"
+
+    if ns:
+        return f"redis://{ns['redis_ip']}:{redis['port']}"
+
+    return f"unix:{redis['socket']}"
+
+
+def _site(stack, index, ns):
     """What conf.d/rs-site.conf is for a real site."""
 
     redis = stack.state["redis"]
@@ -57,7 +73,7 @@ def _site(stack, index):
         raise StackError(f"redis-schema/acl makes no user \"{user}\" "
                          f"(it makes: {', '.join(users) or 'none'})")
 
-    lines = [f"rs_redis unix:{redis['socket']} user={user} "
+    lines = [f"rs_redis {_redis(stack, ns)} user={user} "
              f"password_file={users[user]};",
              f"rs_node node{index + 1};"]
 
@@ -102,16 +118,16 @@ def _ipv6_loopback():
         return False
 
 
-def _listen(stack, index):
+def _listen(stack, index, ns):
     tls, http = stack.base + ports.HTTPS + index, stack.base + ports.HTTP + index
-    ips = [stack.http_ip]
+    ips = [ns["node_ip"] if ns else stack.http_ip]
 
     # "localhost" is what people type
 
-    if stack.http_ip != "127.0.0.1":
+    if ips[0] != "127.0.0.1":
         ips.append("127.0.0.1")
 
-    if _ipv6_loopback():
+    if _ipv6_loopback() and not ns:
         ips.append("[::1]")
 
     lines = [f"listen {ip}:{tls} ssl reuseport;" for ip in ips]
@@ -122,7 +138,12 @@ def _listen(stack, index):
     return "\n".join("        " + line for line in lines)
 
 
-def start(stack, index, tls_dir, names):
+def _env(args):
+    return dict(os.environ, **dict(pair.split("=", 1)
+                                   for pair in args.nginx_env))
+
+
+def start(stack, index, tls_dir, names, ns):
     args = stack.args
     name = f"node{index + 1}"
     folder = stack.folder(name)
@@ -138,37 +159,46 @@ def start(stack, index, tls_dir, names):
 
     os.symlink(os.path.abspath(args.module), so)
 
-    files.write(os.path.join(folder, "rs-site.conf"), _site(stack, index))
+    files.write(os.path.join(folder, "rs-site.conf"), _site(stack, index, ns))
 
     conf = files.write(os.path.join(folder, "nginx.conf"), MAIN.format(
         user=_user(stack), workers=args.workers, dir=folder,
         level=args.log_level, conf_d=files.top("conf.d"),
-        listen=_listen(stack, index), names=" ".join(names), tls=tls_dir,
+        main="".join(f"{line}\n" for line in args.main_conf),
+        connections=args.connections, files=args.connections + 1024,
+        listen=_listen(stack, index, ns), names=" ".join(names), tls=tls_dir,
         extra="".join(f"    {line}\n" for line in args.http_conf)))
 
     log = os.path.join(folder, "error.log")
-    record = stack.run(name, [args.nginx, "-p", folder + "/", "-c", conf,
-                              "-e", log])
+    record = stack.run(name, [*(netns.enter(ns["pid"]) if ns else []),
+                              args.nginx, "-p", folder + "/", "-c", conf,
+                              "-e", log], env=_env(args))
 
     tls_port = stack.base + ports.HTTPS + index
-    base = f"https://{stack.name}:{tls_port}/rs/v1"
+    ip = ns["node_ip"] if ns else stack.http_ip
+    host = ip if ns else stack.name
+    base = f"https://{host}:{tls_port}/rs/v1"
     ca = os.path.join(tls_dir, "ca.pem")
 
     def ready():
         status, _ = rest.call("GET", base + "/health/ready", ca=ca,
-                              connect=(stack.http_ip, tls_port))
+                              connect=(ip, tls_port))
         return status == 200
 
     wait_for(name, ready, log, record)
 
-    node = {"name": name, "url": f"https://{stack.name}:{tls_port}/",
-            "base": base, "https_port": tls_port, "pid": record["pid"],
+    node = {"name": name, "url": f"https://{host}:{tls_port}/",
+            "base": base, "ip": ip, "https_port": tls_port, "pid": record["pid"],
             "error_log": log,
-            "access_log": os.path.join(folder, "access.log"), "conf": conf}
+            "access_log": os.path.join(folder, "access.log"), "conf": conf,
+            "pid_file": os.path.join(folder, "nginx.pid")}
+
+    if ns:
+        node["netns"] = ns
 
     if args.http:
         http_port = stack.base + ports.HTTP + index
         node["http_port"] = http_port
-        node["http_base"] = f"http://{stack.http_ip}:{http_port}/rs/v1"
+        node["http_base"] = f"http://{ip}:{http_port}/rs/v1"
 
     return node

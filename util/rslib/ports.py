@@ -5,6 +5,8 @@
 #     base + 80 + i    http of node i (from 0)     base + 443 + i   https
 #     base + 379       Redis                       base + 478       TURN
 #     base + 349       TURN over TLS               base + 600..799  relay
+#     base + 380, 381  more Redis                  base + 385..387  Sentinels
+#     base + 500       balancer
 #
 # A base is taken by binding an abstract unix socket of its name, which the
 # stack's Redis inherits: it is free again when the stack is gone, whatever
@@ -16,6 +18,7 @@ import socket
 from .proc import StackError
 
 HTTP, HTTPS, REDIS, TURN, TURNS = 80, 443, 379, 478, 349
+SENTINEL, BALANCER = 385, 500
 RELAY_MIN, RELAY_MAX = 600, 799
 NODES_MAX = 16
 
@@ -36,7 +39,8 @@ def _claim(base):
 def _busy(base, ips, nodes):
     """The first port of BASE somebody else has, or None."""
 
-    tcp = [REDIS, TURN, TURNS]
+    tcp = [REDIS, REDIS + 1, REDIS + 2, TURN, TURNS, BALANCER]
+    tcp += [SENTINEL + i for i in range(3)]
     tcp += [HTTP + i for i in range(nodes)] + [HTTPS + i for i in range(nodes)]
 
     for kind, offsets in ((socket.SOCK_STREAM, tcp),

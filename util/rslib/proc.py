@@ -101,7 +101,7 @@ def session_members(sid):
 def spawn(name, argv, log, env=None, cwd=None, pass_fds=()):
     """Starts ARGV; gives the record that stop() wants, and the Popen."""
 
-    with open(log, "wb") as out:
+    with open(log, "ab") as out:
         try:
             p = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out,
                                  stderr=subprocess.STDOUT, env=env, cwd=cwd,
@@ -111,7 +111,7 @@ def spawn(name, argv, log, env=None, cwd=None, pass_fds=()):
             raise StackError(f"{name}: no such program: {argv[0]}") from None
 
     record = {"name": name, "pid": p.pid, "start": start_time(p.pid),
-              "log": log}
+              "log": log, "argv": argv}
 
     return record, p
 

@@ -14,7 +14,8 @@ import stat
 import subprocess
 import sys
 
-from . import agent, desktop, files, nginx, ports, proc, redis, tls, turn
+from . import (agent, balancer, desktop, files, netns, nginx, ports, proc,
+               redis, tls, turn)
 from .proc import StackError
 
 NAME = "localhost"
@@ -27,6 +28,7 @@ class Stack:
         self.path = os.path.join(self.dir, "stack.json")
         self.state = {}
         self.claim = None
+        self.nets = []
         self.base = 0
         self.ip = self.http_ip = self.name = ""
         self._lock = None
@@ -77,7 +79,9 @@ class Stack:
     def clear(self):
         """Takes away what an earlier stack of this folder left there."""
 
-        names = ["agent", "desktop", "log", "redis", "secrets", "tls", "turn"]
+        names = ["agent", "balancer", "desktop", "log", "redis", "redis2",
+                 "redis3", "secrets", "sentinel1", "sentinel2", "sentinel3",
+                 "tls", "turn"]
         names += [f"node{i + 1}" for i in range(ports.NODES_MAX)]
 
         for name in names if self.state else []:
@@ -94,6 +98,8 @@ class Stack:
 
         with proc.Shield():
             record, _ = proc.spawn(name, argv, log, **kw)
+            record["env"] = {k: v for k, v in (kw.get("env") or {}).items()
+                             if os.environ.get(k) != v}
             self.state["processes"].append(record)
             self.save()
 
@@ -156,6 +162,13 @@ class Stack:
         names = [NAME, "127.0.0.1", "::1"]
         names += [n for n in [self.ip, *args.san] if n not in names]
 
+        if args.netns:
+            self.say("a network namespace for each node")
+            self.nets = [netns.make(self, f"node{i + 1}", i)
+                         for i in range(args.nodes)]
+            state["nets"] = self.nets
+            names += [n["node_ip"] for n in self.nets]
+
         self.say(f"certificates for {', '.join(names)}")
         tls.make(tls_dir, names)
         state["ca"] = os.path.join(tls_dir, "ca.pem")
@@ -173,10 +186,18 @@ class Stack:
             self.say(f"nginx node {i + 1}, {args.workers} workers, on "
                      f"{self.http_ip}:{self.base + ports.HTTPS + i}")
             state["nodes"].append(nginx.start(
-                self, i, tls_dir, [n for n in names if ":" not in n]))
+                self, i, tls_dir, [n for n in names if ":" not in n],
+                self.nets[i] if self.nets else None))
 
-        state["url"] = state["nodes"][0]["url"]
-        state["base"] = state["nodes"][0]["base"]
+        front = state["nodes"][0]
+
+        if args.balancer:
+            self.say("haproxy in front, on "
+                     f"{self.http_ip}:{self.base + ports.BALANCER}")
+            front = state["balancer"] = balancer.start(self)
+
+        state["url"] = front["url"]
+        state["base"] = front["base"]
 
         self.say("an API key")
         state["api_key_file"] = self._api_key()
@@ -210,6 +231,66 @@ class Stack:
         return files.write(self.secret_path("api-key"),
                            r.stdout.strip() + "\n", 0o600)
 
+    # ---- a part that has ended
+
+    def start(self, name):
+        """Starts a part of the stack again, as up did."""
+
+        self.lock()
+
+        try:
+            self.load()
+            records = [p for p in self.state.get("processes", [])
+                       if p["name"] == name]
+
+            if not records:
+                raise StackError(f"{self.dir}: no part \"{name}\"")
+
+            old = records[0]
+
+            if proc.alive(old):
+                raise StackError(f"{name} is up already, as process "
+                                 f"{old['pid']}")
+
+            proc.stop(old)
+
+            with proc.Shield():
+                new, _ = proc.spawn(name, old["argv"], old["log"],
+                                    env=dict(os.environ, **old["env"]))
+                old.update(new)
+                self._renumber(name, new["pid"])
+                self.save()
+
+        finally:
+            self.unlock()
+
+        return new
+
+    def cut(self, name, way, broken):
+        """Breaks a way between a node and the others, or mends it."""
+
+        for node in self.load().get("nodes", []):
+            if node["name"] == name and "netns" in node:
+                netns.cut(node["netns"], way, broken)
+                return
+
+        raise StackError(f"{name}: no node of this stack has a network "
+                         "namespace and that name; up --netns")
+
+    def _renumber(self, name, pid):
+        r = self.state["redis"]
+
+        for part in (self.state["nodes"] + r.get("servers", [])
+                     + r.get("sentinels", [])):
+            if part["name"] == name:
+                part["pid"] = pid
+
+        if name == "redis":
+            r["pid"] = pid
+
+        if name in self.state:
+            self.state[name]["pid"] = pid
+
     # ---- down
 
     def _stop(self):
@@ -221,6 +302,9 @@ class Stack:
 
             except StackError as e:
                 errors.append(str(e))
+
+        for ns in self.state.get("nets", []):
+            netns.remove(ns)
 
         if errors:
             raise StackError("; ".join(errors))
