@@ -104,6 +104,7 @@ function parsePosition(text) {
  *   joined   Peer                 left {peer, reason}
  *   session  {state, expires_at, policy, host}   after each change
  *   signal   {from, id, data}     in order, once
+ *   input    {from, data}         volatile: may be lost, never repeated
  *   ack      {id}                 refused {id, error: RsError}
  *   ice      Ice                  fresh servers and credentials
  *   notice   RsError              an error that closes nothing
@@ -237,6 +238,12 @@ export class RsSession extends EventTarget {
         }
 
         return id;
+    }
+
+    /** Input for the host: now or never, it is neither kept nor acked. */
+    sendInput(data, to) {
+        return this.#sendNow(to === undefined ? {type: "input", data}
+                                              : {type: "input", to, data});
     }
 
     /** Tells the path in use.  Dropped while the socket is away. */
@@ -540,6 +547,11 @@ export class RsSession extends EventTarget {
 
         case "ice":
             this.#onIce(message.ice);
+            return;
+
+        case "input":
+            this.dispatchEvent(new RsEvent("input", {from: message.from,
+                                                     data: message.data}));
             return;
 
         case "goaway":

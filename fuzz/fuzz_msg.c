@@ -62,6 +62,26 @@ signal_of(const rs_msg_t *m)
 
 
 static void
+input_of(const rs_msg_t *m)
+{
+    char      *room;
+    json_t    *v;
+    rs_buf_t   b;
+
+    room = malloc(m->data.len + RS_MSG_WRITE_MAX);
+    rs_buf_init(&b, room, m->data.len + RS_MSG_WRITE_MAX);
+    rs_msg_write_input(&b, RS_STR("par_aaaaaaaaaaaaaaaaaaaaaaaaaa"), m->data);
+    CHECK(!b.overflow);
+
+    v = json_loadb(room, b.len, JSON_REJECT_DUPLICATES, NULL);
+    CHECK(v != NULL && json_object_size(v) == 3);
+
+    json_decref(v);
+    free(room);
+}
+
+
+static void
 error_of(const rs_msg_t *m, rs_err_e rc)
 {
     char      room[RS_MSG_WRITE_MAX + 6 * RS_JSON_TEXT_MAX];
@@ -104,6 +124,13 @@ one(rs_channel_e channel, const uint8_t *data, size_t size)
         CHECK(m.to.len == 0 || rs_id_check_participant(m.to) == RS_OK);
         same_json(m.data);
         signal_of(&m);
+        break;
+
+    case RS_MSG_INPUT:
+        CHECK(m.data.len <= RS_MSG_INPUT_MAX && m.id == 0);
+        CHECK(m.to.len == 0 || rs_id_check_participant(m.to) == RS_OK);
+        same_json(m.data);
+        input_of(&m);
         break;
 
     case RS_MSG_STATE:

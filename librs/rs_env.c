@@ -24,8 +24,11 @@
 #define RS_ENV_ADDRESS   0x20         /* to: a socket */
 #define RS_ENV_ID        0x40
 #define RS_ENV_BODY      0x80
+#define RS_ENV_SOCKET    0x100        /* id: a socket */
 
 #define RS_ENV_PLACE     (RS_ENV_TENANT|RS_ENV_SESSION|RS_ENV_POSITION)
+#define RS_ENV_PATH      (RS_ENV_TENANT|RS_ENV_SESSION|RS_ENV_ADDRESS        \
+                          |RS_ENV_SOCKET)
 
 
 typedef struct {
@@ -36,6 +39,7 @@ typedef struct {
 
 
 static rs_err_e rs_env_check(const rs_env_t *env, int has_position);
+static int rs_env_socket(rs_str_t address);
 static int rs_env_field(rs_str_t *rest, uint8_t sep, rs_str_t *field);
 static void rs_env_put(rs_buf_t *b, rs_str_t s, char sep);
 
@@ -51,7 +55,9 @@ static const rs_env_spec_t  rs_env_specs[] = {
                      RS_ENV_TENANT|RS_ENV_SESSION|RS_ENV_ADDRESS|RS_ENV_BODY,
                      0 },
     [RS_ENV_FEN] = { "fen", RS_ENV_ADDRESS|RS_ENV_BODY, RS_ENV_TENANT },
-    [RS_ENV_BCN] = { "bcn", RS_ENV_ID, 0 }
+    [RS_ENV_BCN] = { "bcn", RS_ENV_ID, 0 },
+    [RS_ENV_VOL] = { "vol", RS_ENV_PATH|RS_ENV_FROM|RS_ENV_BODY, 0 },
+    [RS_ENV_GON] = { "gon", RS_ENV_PATH, 0 }
 };
 
 
@@ -60,7 +66,7 @@ rs_env_kind(rs_str_t name)
 {
     unsigned  i;
 
-    for (i = RS_ENV_SIG; i <= RS_ENV_BCN; i++) {
+    for (i = RS_ENV_SIG; i <= RS_ENV_GON; i++) {
         if (rs_str_eq(name, rs_str(rs_env_specs[i].name))) {
             return (rs_env_kind_e) i;
         }
@@ -73,7 +79,7 @@ rs_env_kind(rs_str_t name)
 const char *
 rs_env_kind_name(rs_env_kind_e kind)
 {
-    if (kind < RS_ENV_SIG || kind > RS_ENV_BCN) {
+    if (kind < RS_ENV_SIG || kind > RS_ENV_GON) {
         return NULL;
     }
 
@@ -84,9 +90,8 @@ rs_env_kind_name(rs_env_kind_e kind)
 static rs_err_e
 rs_env_check(const rs_env_t *env, int has_position)
 {
-    unsigned              has, to;
-    uint64_t              id;
-    rs_addr_t             addr;
+    unsigned              has, to, id;
+    uint64_t              number;
     const rs_env_spec_t  *spec;
 
     if (rs_env_kind_name(env->kind) == NULL) {
@@ -95,13 +100,14 @@ rs_env_check(const rs_env_t *env, int has_position)
 
     spec = &rs_env_specs[env->kind];
     to = (spec->needs | spec->may) & (RS_ENV_PEER|RS_ENV_ADDRESS);
+    id = (spec->needs & RS_ENV_SOCKET) ? RS_ENV_SOCKET : RS_ENV_ID;
 
     has = (env->tenant.len ? RS_ENV_TENANT : 0)
           | (env->session.len ? RS_ENV_SESSION : 0)
           | (has_position ? RS_ENV_POSITION : 0)
           | (env->from.len ? RS_ENV_FROM : 0)
           | (env->to.len ? (to ? to : RS_ENV_PEER) : 0)
-          | (env->id.len ? RS_ENV_ID : 0)
+          | (env->id.len ? id : 0)
           | (env->body.len ? RS_ENV_BODY : 0);
 
     if ((has & spec->needs) != spec->needs
@@ -117,14 +123,24 @@ rs_env_check(const rs_env_t *env, int has_position)
             && rs_id_check(env->from, RS_ID_PARTICIPANT) != RS_OK)
         || ((has & RS_ENV_PEER)
             && rs_id_check(env->to, RS_ID_PARTICIPANT) != RS_OK)
-        || ((has & RS_ENV_ADDRESS)
-            && (rs_addr_parse(env->to, &addr) != RS_OK || addr.conn == 0))
-        || ((has & RS_ENV_ID) && !rs_u64_parse(env->id, UINT64_MAX, &id)))
+        || ((has & RS_ENV_ADDRESS) && !rs_env_socket(env->to))
+        || ((has & RS_ENV_SOCKET) && !rs_env_socket(env->id))
+        || ((has & RS_ENV_ID)
+            && !rs_u64_parse(env->id, UINT64_MAX, &number)))
     {
         return RS_E_INVALID_VALUE;
     }
 
     return RS_OK;
+}
+
+
+static int
+rs_env_socket(rs_str_t address)
+{
+    rs_addr_t  addr;
+
+    return rs_addr_parse(address, &addr) == RS_OK && addr.conn != 0;
 }
 
 

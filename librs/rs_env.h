@@ -24,7 +24,9 @@ typedef enum {
     RS_ENV_INV,
     RS_ENV_RVK,
     RS_ENV_FEN,
-    RS_ENV_BCN
+    RS_ENV_BCN,
+    RS_ENV_VOL,
+    RS_ENV_GON
 } rs_env_kind_e;
 
 
@@ -41,7 +43,8 @@ typedef struct {
     rs_pos_t        position;     /* 0-0: none */
     rs_str_t        from;         /* participant id */
     rs_str_t        to;           /* participant id or address */
-    rs_str_t        id;           /* decimal */
+    rs_str_t        id;           /* decimal; vol: the sender's address,
+                                     gon: the one nobody has */
     rs_str_t        body;
 } rs_env_t;
 

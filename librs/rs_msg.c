@@ -68,6 +68,8 @@ static rs_err_e rs_msg_dump(rs_msg_t *msg, unsigned i, const json_t *value,
     size_t max, rs_err_e rc, const char *pointer, rs_str_t *text);
 static rs_err_e rs_msg_take_signal(rs_msg_t *msg, rs_msg_fields_t *f,
     size_t len);
+static rs_err_e rs_msg_take_input(rs_msg_t *msg, rs_msg_fields_t *f,
+    size_t len);
 static rs_err_e rs_msg_take_state(rs_msg_t *msg, rs_msg_fields_t *f,
     size_t len);
 static rs_err_e rs_msg_take_hello(rs_msg_t *msg, rs_msg_fields_t *f,
@@ -139,6 +141,16 @@ static const rs_json_field_t  rs_msg_signal_fields[] = {
 };
 
 
+static const rs_json_field_t  rs_msg_input_fields[] = {
+    RS_MSG_TYPE,
+    { .name = "to", .type = RS_JSON_STRING, .min = RS_ID_LEN,
+      .max = RS_ID_LEN, .offset = RS_MSG_FIELD(to),
+      .check = rs_id_check_participant, .what = "a participant's id" },
+    { .name = "data", .type = RS_JSON_ANY, .flags = RS_JSON_REQUIRED,
+      .offset = RS_MSG_FIELD(data) }
+};
+
+
 static const rs_json_field_t  rs_msg_state_fields[] = {
     RS_MSG_TYPE,
     { .name = "path", .type = RS_JSON_OBJECT, .flags = RS_JSON_REQUIRED,
@@ -197,6 +209,8 @@ static const rs_json_field_t  rs_msg_no_fields[] = {
 static const rs_msg_spec_t  rs_msg_types[] = {
     { "signal", RS_MSG_SIGNAL, RS_CHANNEL_SIGNAL, rs_msg_signal_fields,
       RS_MSG_N(rs_msg_signal_fields), rs_msg_take_signal },
+    { "input", RS_MSG_INPUT, RS_CHANNEL_SIGNAL, rs_msg_input_fields,
+      RS_MSG_N(rs_msg_input_fields), rs_msg_take_input },
     { "state", RS_MSG_STATE, RS_CHANNEL_SIGNAL, rs_msg_state_fields,
       RS_MSG_N(rs_msg_state_fields), rs_msg_take_state },
     { "ice", RS_MSG_ICE, RS_CHANNEL_SIGNAL, rs_msg_no_fields,
@@ -369,6 +383,18 @@ rs_msg_take_signal(rs_msg_t *msg, rs_msg_fields_t *f, size_t len)
     msg->id = (uint64_t) f->id;
 
     return rs_msg_dump(msg, 0, f->data, len + RS_MSG_GROWTH, RS_E_WS_TOO_BIG,
+                       "/data", &msg->data);
+}
+
+
+static rs_err_e
+rs_msg_take_input(rs_msg_t *msg, rs_msg_fields_t *f, size_t len)
+{
+    (void) len;
+
+    msg->to = f->to;
+
+    return rs_msg_dump(msg, 0, f->data, RS_MSG_INPUT_MAX, RS_E_INVALID_VALUE,
                        "/data", &msg->data);
 }
 
@@ -601,6 +627,17 @@ rs_msg_write_signal(rs_buf_t *b, rs_str_t from, rs_str_t id,
     rs_buf_str(b, id);
     rs_buf_char(b, ',');
     rs_msg_write_position(b, position);
+    rs_buf_cstr(b, ",\"data\":");
+    rs_buf_str(b, data);
+    rs_buf_char(b, '}');
+}
+
+
+void
+rs_msg_write_input(rs_buf_t *b, rs_str_t from, rs_str_t data)
+{
+    rs_buf_cstr(b, "{\"type\":\"input\",\"from\":");
+    rs_buf_json(b, from);
     rs_buf_cstr(b, ",\"data\":");
     rs_buf_str(b, data);
     rs_buf_char(b, '}');

@@ -18,6 +18,7 @@
 
 #define RS_MSG_SIZE_MAX        (1024 * 1024)   /* bytes of a message */
 #define RS_MSG_INFO_MAX        4096            /* agent and displays, JSON */
+#define RS_MSG_INPUT_MAX       16384           /* data of `input`, JSON */
 #define RS_MSG_REASON_MAX      512             /* characters */
 #define RS_MSG_SIGNATURE_LEN   64
 #define RS_MSG_ID_MAX          ((int64_t) 1 << 53)
@@ -32,6 +33,7 @@ typedef enum {
 typedef enum {
     RS_MSG_NONE = 0,
     RS_MSG_SIGNAL,                    /* signal: to, id, data */
+    RS_MSG_INPUT,                     /* signal: to, data */
     RS_MSG_STATE,                     /* signal: path */
     RS_MSG_ICE,                       /* signal */
     RS_MSG_HELLO,                     /* agent: tenant, device_id, signature,
@@ -91,7 +93,8 @@ typedef struct {
  * RS_E_INVALID_JSON: not one acceptable JSON object; RS_E_UNKNOWN_TYPE;
  * RS_E_UNKNOWN_FIELD; RS_E_INVALID_VALUE; RS_E_WS_TOO_BIG: longer than
  * RS_MSG_SIZE_MAX, or `data` is longer as compact JSON than the message was
- * and 4 KiB (numbers can grow); RS_E_INTERNAL: no memory.
+ * and 4 KiB (numbers can grow); RS_E_INTERNAL: no memory.  `data` of an
+ * `input` above RS_MSG_INPUT_MAX is RS_E_INVALID_VALUE.
  * msg->id is set also when a `signal` is refused, if it has a valid one, for
  * the `error` that answers it; else 0.
  */
@@ -123,6 +126,7 @@ void rs_msg_write_revoke(rs_buf_t *b, rs_str_t session_id, rs_str_t reason);
 /* id: decimal text; data: JSON, put in as it is */
 void rs_msg_write_signal(rs_buf_t *b, rs_str_t from, rs_str_t id,
     const rs_pos_t *position, rs_str_t data);
+void rs_msg_write_input(rs_buf_t *b, rs_str_t from, rs_str_t data);
 
 /*
  * body: a JSON object of the store without `position`, which is put in before

@@ -85,6 +85,14 @@ test_examples(void)
                                                    : AGENT_CHANNEL_SIGNAL;
         msg = parse_example(channel, base);
 
+        if (strcmp(base, "signal.server.input") == 0) {
+            /* a peer's input comes over its data channels, not this way */
+            ok(msg != NULL && msg->type == AGENT_MSG_UNKNOWN, "ignored: %s",
+               base);
+            i++;
+            continue;
+        }
+
         ok(msg != NULL && msg->type != AGENT_MSG_UNKNOWN, "understood: %s",
            base);
         i++;

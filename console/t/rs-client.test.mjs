@@ -20,8 +20,8 @@ const client = examples("signal", "client");
 const welcome = server.get("welcome");
 const HOST = welcome.peers[0].id;
 const EVENTS = ["state", "welcome", "peers", "joined", "left", "session",
-                "signal", "ack", "refused", "ice", "notice", "away", "ended",
-                "closed"];
+                "signal", "input", "ack", "refused", "ice", "notice", "away",
+                "ended", "closed"];
 
 
 function open(o = {}) {
@@ -62,7 +62,7 @@ test("joins by ticket in the subprotocol, takes the welcome", () => {
 test("every server message of the protocol is understood", () => {
     const told = {joined: "joined", left: "left", signal: "signal",
                   state: "session", ack: "ack", ice: "ice", ended: "ended",
-                  error: "refused"};
+                  error: "refused", input: "input"};
     const quiet = new Set(["ping", "pong", "goaway", "resync", "welcome"]);
 
     for (const [name, message] of server) {
@@ -95,16 +95,20 @@ test("what it sends is what the protocol's examples are", () => {
 
     const direct = client.get("signal");
     const all = client.get("signal.all");
+    const input = client.get("input");
+    const inputTo = client.get("input.to");
 
     session.send(direct.data, direct.to);
     session.send(all.data);
+    session.sendInput(input.data);
+    session.sendInput(inputTo.data, inputTo.to);
     session.reportPath(client.get("state").path);
     WebSocket.last.say(server.get("ping"));
     session.freshIce(1000);
     session.nudge();
     session.bye("done");
 
-    assert.deepEqual(said, [direct, all, client.get("state"),
+    assert.deepEqual(said, [direct, all, input, inputTo, client.get("state"),
                             client.get("pong"), client.get("ice"),
                             client.get("ping"), client.get("bye")]);
     assert.equal(said.length, client.size);

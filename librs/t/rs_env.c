@@ -14,6 +14,7 @@
 #define PAR   "par_cccccccccccccccccccccccccc"
 #define PEER  "par_hhhhhhhhhhhhhhhhhhhhhhhhhh"
 #define ADDR  "node-1.0.0123456789abcdef.42"
+#define ELSE  "node-2.7.fedcba9876543210.1"
 
 
 static void test_kinds(void);
@@ -33,7 +34,9 @@ static const char  *const good[] = {
     "rs1 fen default - - - " ADDR " -\nreplaced",
     "rs1 fen - - - - " ADDR " -\nreplaced",
     "rs1 bcn - - - - - 12\n",
-    "rs1 sig default " SES " 0-0 " PAR " - 7\na\nb\n"
+    "rs1 sig default " SES " 0-0 " PAR " - 7\na\nb\n",
+    "rs1 vol default " SES " - " PAR " " ADDR " " ELSE "\n{\"x\":1}",
+    "rs1 gon default " SES " - - " ELSE " " ADDR "\n"
 };
 
 
@@ -58,6 +61,18 @@ test_kinds(void)
 
     is_rc(rs_env_decode(rs_str(good[10]), &e), RS_OK, "a body with LF");
     is_str(e.body, "a\nb\n", "is whole");
+
+    is_rc(rs_env_decode(rs_str(good[11]), &e), RS_OK, "vol");
+    is_int(e.kind, RS_ENV_VOL, "its kind");
+    is_str(e.from, PAR, "who says it");
+    is_str(e.to, ADDR, "where it goes");
+    is_str(e.id, ELSE, "where it comes from");
+    is_str(e.body, "{\"x\":1}", "what it says");
+
+    is_rc(rs_env_decode(rs_str(good[12]), &e), RS_OK, "gon");
+    is_int(e.kind, RS_ENV_GON, "its kind");
+    is_str(e.to, ELSE, "where it goes");
+    is_str(e.id, ADDR, "the socket that is gone");
 
     is_int(rs_env_kind(RS_STR("bcn")), RS_ENV_BCN, "kind by name");
     is_int(rs_env_kind(RS_STR("sig ")), RS_ENV_NONE, "no kind");
@@ -134,7 +149,23 @@ test_refused(void)
         "rs1 fen default " SES " - - " ADDR " -\nx",
         "rs1 bcn default - - - - 12\n",
         "rs1 bcn - - - - " PAR " 12\n",
-        "rs1 bcn - - - - - 12\nx"
+        "rs1 bcn - - - - - 12\nx",
+        "rs1 vol default " SES " - " PAR " " ADDR " -\nx",
+        "rs1 vol default " SES " - " PAR " " ADDR " 7\nx",
+        "rs1 vol default " SES " - " PAR " " ADDR " " PAR "\nx",
+        "rs1 vol default " SES " - " PAR " " ADDR
+            " node-2.7.fedcba9876543210\nx",
+        "rs1 vol default " SES " - " PAR " " PEER " " ELSE "\nx",
+        "rs1 vol default " SES " - " PAR " - " ELSE "\nx",
+        "rs1 vol default " SES " - - " ADDR " " ELSE "\nx",
+        "rs1 vol default - - " PAR " " ADDR " " ELSE "\nx",
+        "rs1 vol - " SES " - " PAR " " ADDR " " ELSE "\nx",
+        "rs1 vol default " SES " 1-2 " PAR " " ADDR " " ELSE "\nx",
+        "rs1 vol default " SES " - " PAR " " ADDR " " ELSE "\n",
+        "rs1 gon default " SES " - " PAR " " ELSE " " ADDR "\n",
+        "rs1 gon default " SES " - - " ELSE " " ADDR "\nx",
+        "rs1 gon default " SES " - - " ELSE " -\n",
+        "rs1 sig default " SES " 1-2 " PAR " - " ADDR "\nx"
     };
 
     for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {

@@ -23,6 +23,7 @@
 
 static void test_examples(void);
 static void test_signal(void);
+static void test_input(void);
 static void test_state(void);
 static void test_hello(void);
 static void test_others(void);
@@ -169,6 +170,43 @@ test_signal(void)
     is_int(m.id, 0, "is none");
     is_str(rs_str(m.error.text), "id is required and must be a whole number "
            "from 1 to 9007199254740992", "it says so");
+}
+
+
+static void
+test_input(void)
+{
+    char      text[RS_MSG_INPUT_MAX + 64];
+    size_t    n;
+    rs_msg_t  m;
+
+    is_rc(parse(&m, RS_CHANNEL_SIGNAL,
+                "{\"type\":\"input\",\"to\":\"" PAR "\",\"data\":[ 1 ]}"),
+          RS_OK, "input");
+    is_int(m.type, RS_MSG_INPUT, "its type");
+    is_str(m.to, PAR, "its receiver");
+    is_str(m.data, "[1]", "its data, compact");
+    is_int(m.id, 0, "no id");
+    rs_msg_free(&m);
+
+    is_rc(parse(&m, RS_CHANNEL_SIGNAL, "{\"type\":\"input\",\"data\":0}"),
+          RS_OK, "to the host");
+    is_int(m.to.len, 0, "is to nobody else");
+    rs_msg_free(&m);
+
+    n = (size_t) sprintf(text, "{\"type\":\"input\",\"data\":\"");
+    memset(text + n, 'x', RS_MSG_INPUT_MAX);
+    memcpy(text + n + RS_MSG_INPUT_MAX - 2, "\"}", 3);
+
+    is_rc(parse(&m, RS_CHANNEL_SIGNAL, text), RS_OK, "16 KiB");
+    is_int(m.data.len, RS_MSG_INPUT_MAX, "exactly");
+    rs_msg_free(&m);
+
+    memcpy(text + n + RS_MSG_INPUT_MAX - 2, "x\"}", 4);
+    is_rc(parse(&m, RS_CHANNEL_SIGNAL, text), RS_E_INVALID_VALUE,
+          "one byte more");
+    is_str(rs_str(m.error.pointer), "/data", "its pointer");
+    is_int(m.id, 0, "still no id");
 }
 
 
@@ -390,7 +428,12 @@ test_refused(void)
         { "{\"type\":\"pin\"}", RS_E_UNKNOWN_TYPE },
         { "{\"type\":\"welcome\"}", RS_E_UNKNOWN_TYPE },
         { "{\"type\":\"hello\"}", RS_E_UNKNOWN_TYPE },
-        { "{\"type\":\"input\",\"data\":1}", RS_E_UNKNOWN_TYPE },
+        { "{\"type\":\"inputs\",\"data\":1}", RS_E_UNKNOWN_TYPE },
+        { "{\"type\":\"input\"}", RS_E_INVALID_VALUE },
+        { "{\"type\":\"input\",\"id\":1,\"data\":1}",
+          RS_E_UNKNOWN_FIELD },
+        { "{\"type\":\"input\",\"to\":\"x\",\"data\":1}",
+          RS_E_INVALID_VALUE },
         { "{\"type\":\"ping\",\"\\n\\u0085\":1}", RS_E_UNKNOWN_FIELD },
         { "{\"type\":\"signal\",\"id\":1}", RS_E_INVALID_VALUE },
         { "{\"type\":\"signal\",\"data\":1}", RS_E_INVALID_VALUE },
@@ -540,6 +583,10 @@ test_writers(void)
                                "\"sdp\":\"v=0\\r\\n\"}"));
     same(&b, "signal.server.signal");
 
+    rs_msg_write_input(&b, RS_STR("par_cccccccccccccccccccccccccc"),
+                       RS_STR("{\"kind\":\"move\",\"x\":0.5,\"y\":0.25}"));
+    same(&b, "signal.server.input");
+
     rs_msg_write_error(&b, RS_E_INTERNAL, RS_STR(""), 0);
     is_str(rs_buf_get(&b), "{\"type\":\"error\",\"code\":\"internal\","
            "\"message\":\"The gateway failed\"}", "no text: the title");
@@ -618,6 +665,10 @@ test_room(void)
     ok(!b.overflow, "for a signal");
 
     rs_buf_init(&b, room, sizeof(room));
+    rs_msg_write_input(&b, RS_STR(PAR), rs_str(NULL));
+    ok(!b.overflow, "for an input");
+
+    rs_buf_init(&b, room, sizeof(room));
     rs_msg_write_goaway(&b, UINT64_MAX, UINT64_MAX);
     ok(!b.overflow, "for a goaway");
 
@@ -632,6 +683,7 @@ main(void)
 {
     test_examples();
     test_signal();
+    test_input();
     test_state();
     test_hello();
     test_others();

@@ -1623,6 +1623,34 @@ local function rs_range(keys, args)
 end
 
 
+-- rs_route
+-- KEYS: ses, mem.  ARGV: none.
+-- ok: the host's participant id, {participant, address, ...} of who has a
+-- socket.  Errors: session_ended.  O(members)
+
+local function rs_route(keys, args)
+    local list = {}
+    local s
+
+    check(keys, 2, args, 0)
+
+    s = session(keys[1], now_s())
+
+    if not s or s.state == 'ended' then
+        return { 'session_ended' }
+    end
+
+    for field, address in pairs(members(keys[2])) do
+        if string.sub(field, 1, 2) == 'a:' and address ~= '' then
+            list[#list + 1] = string.sub(field, 3)
+            list[#list + 1] = address
+        end
+    end
+
+    return { 'ok', s.host_par, list }
+end
+
+
 -- rs_turn_session
 -- KEYS: auth, ses.  ARGV: scope, ses id, ttl_s.
 -- ok: key id.  Errors: unauthenticated, forbidden.  O(1)
@@ -2076,6 +2104,7 @@ register('rs_append', rs_append, WRITE)
 register('rs_state', rs_state, WRITE)
 register('rs_leave', rs_leave, ALWAYS)
 register('rs_range', rs_range, READ)
+register('rs_route', rs_route, READ)
 register('rs_turn_session', rs_turn_session, WRITE)
 register('rs_enrollment_create', rs_enrollment_create, WRITE)
 register('rs_enrollment_renew', rs_enrollment_renew, WRITE)

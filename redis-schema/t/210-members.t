@@ -336,6 +336,17 @@ $s->append($y, $y->{pars}[0], "$w2.73", 2);
 is_deeply([scalar(heard($sub1)), scalar(heard($sub2))], [1, 1],
           'until its member is back');
 
+# addresses, for what goes from worker to worker
+
+is_deeply($s->route($y), ['ok', $y->{host}, { $y->{host} => "$w1.71",
+          $y->{pars}[0] => "$w2.73" }], 'the members\' addresses');
+$s->leave($y, $y->{host}, "$w1.71", 'away');
+is_deeply($s->route($y), ['ok', $y->{host}, { $y->{pars}[0] => "$w2.73" }],
+          'who is away has none');
+is_deeply($s->route({ id => random_id('ses_') }), ['session_ended'],
+          'of a session that is not there');
+$s->resume($y, $y->{host}, $y->{resume}{"$w1.71"}, '1-4', "$w1.71");
+
 # a participant whose record is lost does nothing
 
 $s->redis()->call('HDEL', $s->key("par:$y->{id}"), $y->{host});
@@ -355,6 +366,7 @@ is_deeply($s->state($y, $y->{pars}[0], "$w2.73", '{}'), ['session_ended'],
           'expired: state');
 is_deeply($s->state({ id => random_id('ses_') }, $y->{host}, "$w1.70", '{}'),
           ['session_ended'], 'not there: state');
+is_deeply($s->route($y), ['session_ended'], 'expired: addresses');
 
 $s->check_catalogue();
 

@@ -165,6 +165,7 @@ sub talk {
 
     step('resumes', $r, 'ok');
     step('read', $s->range($x, $ses->{pos}), 'ok', []);
+    is($s->route($x)->[0], 'ok', 'the members\' addresses');
     step('failover', $s->append($x, $a, "$W2.31", 3, replid => 'b' x 40),
          'ok', '2-0');
     step('path of who is back',

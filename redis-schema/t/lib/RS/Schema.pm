@@ -385,6 +385,16 @@ sub range {
 }
 
 
+# Who has a socket: the host's id, and participant -> address.
+
+sub route {
+    my ($self, $x) = @_;
+    my $r = $self->fcall_ro('rs_route', ["ses:$x->{id}", "mem:$x->{id}"]);
+
+    return $r->[0] eq 'ok' ? ['ok', $r->[1], { @{ $r->[2] } }] : $r;
+}
+
+
 # A session's clock moved: it ends now.
 
 sub expire {
