@@ -23,6 +23,7 @@ static int rl_key(rl_run_t *run);
 static int rl_net(rl_run_t *run);
 static int rl_files(const rl_run_t *run);
 static int rl_start(rl_run_t *run);
+static void rl_signal(int sig);
 
 
 /* the API key: the first line of its file */
@@ -159,6 +160,15 @@ rl_start(rl_run_t *run)
 }
 
 
+static void
+rl_signal(int sig)
+{
+    (void) sig;
+
+    rl_mode_end();
+}
+
+
 int
 main(int argc, char **argv)
 {
@@ -172,6 +182,8 @@ main(int argc, char **argv)
     }
 
     (void) signal(SIGPIPE, SIG_IGN);
+    (void) signal(SIGTERM, rl_signal);
+    (void) signal(SIGINT, rl_signal);
 
     if (rl_loop_init() != 0) {
         rl_say("epoll: %s", strerror(errno));

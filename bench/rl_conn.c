@@ -45,6 +45,7 @@ static rl_conn_t  *rl_conn_dirty;
 void
 rl_conn_open(rl_conn_t *c, rl_net_t *net, uint64_t timeout)
 {
+    c->net = net;
     c->target = &net->targets[net->next_target++ % net->n];
     c->broken = 0;
     c->out_pos = 0;
@@ -205,6 +206,10 @@ rl_conn_destroy(rl_conn_t *c)
 static void
 rl_conn_fail(rl_conn_t *c, const char *why)
 {
+    if (c->state != RL_CONN_OPEN && c->net != NULL) {
+        c->net->failed++;
+    }
+
     rl_conn_close(c);
     ERR_clear_error();
     c->on_close(c->data, why);
@@ -224,6 +229,11 @@ rl_conn_event(void *data, uint32_t events)
         err = 0;
         len = sizeof(err);
         (void) getsockopt(c->watch.fd, SOL_SOCKET, SO_ERROR, &err, &len);
+
+        if (err == ECONNREFUSED) {
+            c->net->refused++;
+            c->net->failed--;
+        }
 
         if (err != 0) {
             rl_conn_fail(c, strerror(err));

@@ -48,6 +48,10 @@ typedef struct {
 
     size_t                   next_target;
     size_t                   next_source;
+
+    /* connects that came to nothing */
+    uint64_t                 refused;       /* ECONNREFUSED */
+    uint64_t                 failed;        /* any other way, TLS included */
 } rl_net_t;
 
 
@@ -79,6 +83,7 @@ struct rl_conn_s {
     rl_watch_t          watch;
     rl_conn_state_e     state;
     SSL                *ssl;
+    rl_net_t           *net;
     const rl_target_t  *target;
     uint64_t            opened;       /* how many times */
     uint32_t            events;

@@ -15,7 +15,7 @@
 #include "rl_ws.h"
 
 
-#define RL_LINK_SILENCE        (75 * RL_SEC)
+#define RL_LINK_SILENCE        (60 * RL_SEC)    /* as the gateway's own */
 #define RL_LINK_PROTOCOLS      320
 
 

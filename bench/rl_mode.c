@@ -12,6 +12,7 @@
  */
 
 
+#include <signal.h>
 #include <string.h>
 
 #include "rl_run.h"
@@ -41,13 +42,19 @@ static struct {
     uint64_t        turn;             /* churn: the next device */
     rl_timer_t      tick;
     rl_timer_t      check;
+    rl_timer_t      progress;
     unsigned        posted:1;
 } rl_mode;
+
+
+static volatile sig_atomic_t  rl_mode_ends;
 
 
 static void rl_mode_changed(void *data);
 static void rl_mode_tick(void *data);
 static void rl_mode_check(void *data);
+static void rl_mode_progress(void *data);
+static size_t rl_mode_participants(const rl_run_t *run);
 static void rl_mode_step(rl_run_t *run);
 static void rl_mode_enter(rl_run_t *run, rl_step_e step, uint64_t limit);
 static void rl_mode_load(rl_run_t *run);
@@ -73,6 +80,8 @@ rl_mode_run(rl_run_t *run)
     rl_mode.tick.data = run;
     rl_mode.check.handler = rl_mode_check;
     rl_mode.check.data = run;
+    rl_mode.progress.handler = rl_mode_progress;
+    rl_mode.progress.data = run;
     run->changed = rl_mode_changed;
 
     rl_mode_enter(run, RL_STEP_ENROLL, run->options.setup_s * RL_SEC);
@@ -84,6 +93,7 @@ rl_mode_run(rl_run_t *run)
 
     rl_timer_del(&rl_mode.tick);
     rl_timer_del(&rl_mode.check);
+    rl_timer_del(&rl_mode.progress);
 
     if (run->failed) {
         return run->failed;
@@ -92,6 +102,7 @@ rl_mode_run(rl_run_t *run)
     rl_check_end(&run->check, rl_mode_lost, run);
 
     return !rl_check_good(&run->check) || run->broken || run->agents_gone
+           || run->devices_away || run->participants_away
            || (run->options.mode == RL_MODE_STORM && run->drained_at == 0);
 }
 
@@ -160,6 +171,51 @@ rl_mode_check(void *data)
 }
 
 
+/* a signal: the same as the end of --seconds */
+
+void
+rl_mode_end(void)
+{
+    rl_mode_ends = 1;
+}
+
+
+static size_t
+rl_mode_participants(const rl_run_t *run)
+{
+    size_t  i, n;
+
+    n = 0;
+
+    for (i = 0; i < run->options.sessions; i++) {
+        n += run->sessions[i].host.link.up + run->sessions[i].guest.link.up;
+    }
+
+    return n;
+}
+
+
+static void
+rl_mode_progress(void *data)
+{
+    rl_run_t  *run;
+
+    run = data;
+
+    rl_say("at %.3f s: devices %zu/%llu, participants %zu/%llu, sent %llu, "
+           "acked %llu, whole %llu",
+           (double) (rl_now() - run->started_at) / 1e6, run->agents_up,
+           (unsigned long long) run->options.devices,
+           rl_mode_participants(run),
+           (unsigned long long) run->options.sessions * 2,
+           (unsigned long long) run->check.count.sent,
+           (unsigned long long) run->check.count.acked,
+           (unsigned long long) run->whole);
+
+    rl_timer_set(&rl_mode.progress, run->options.progress_ms * RL_MS);
+}
+
+
 static void
 rl_mode_each(rl_run_t *run, void (*handler)(rl_link_t *l))
 {
@@ -209,6 +265,11 @@ rl_mode_step(rl_run_t *run)
 
     late = rl_now() >= rl_mode.deadline;
 
+    if (rl_mode_ends && rl_mode.step < RL_STEP_LOAD && !run->failed) {
+        rl_say("ended by a signal before all were connected");
+        run->failed = 3;
+    }
+
     if (run->failed && rl_mode.step < RL_STEP_LEAVE) {
         rl_mode_leave(run);
         return;
@@ -257,7 +318,8 @@ rl_mode_step(rl_run_t *run)
     case RL_STEP_DRAIN:
 
         if (run->whole + run->stats.refused >= run->check.count.sent
-            && run->agents_up == run->options.devices)
+            && run->agents_up == run->options.devices
+            && rl_mode_participants(run) == run->options.sessions * 2)
         {
             run->drained_at = rl_now();
 
@@ -319,6 +381,10 @@ rl_mode_start(rl_run_t *run)
     run->running = 1;
     rl_say("running");
 
+    if (run->options.progress_ms) {
+        rl_timer_set(&rl_mode.progress, 0);
+    }
+
     if (run->options.mode == RL_MODE_CHURN) {
         for (i = 0; i < run->options.connecting; i++) {
             rl_mode_churn(run);
@@ -357,7 +423,7 @@ rl_mode_load(rl_run_t *run)
     int       over;
     uint64_t  count;
 
-    over = rl_now() >= rl_mode.deadline;
+    over = rl_mode_ends || rl_now() >= rl_mode.deadline;
     count = run->options.count;
 
     switch (run->options.mode) {
@@ -531,6 +597,14 @@ rl_mode_storm_over(const rl_run_t *run)
 static void
 rl_mode_leave(rl_run_t *run)
 {
+    if (run->options.mode != RL_MODE_CHURN && !run->failed) {
+        run->devices_away = run->options.devices - run->agents_up
+                            - run->agents_gone;
+        run->participants_away = run->options.sessions * 2
+                                 - rl_mode_participants(run);
+    }
+
+    rl_timer_del(&rl_mode.progress);
     run->teardown = 1;
     run->running = 0;
 

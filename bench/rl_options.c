@@ -113,6 +113,9 @@ static const rl_opt_t  rl_opts[] = {
     { "--backoff-max", RL_OPT_NUMBER, RL_OFF(backoff_max_ms), 1, 600000,
       "MS", "largest backoff; default 10000" },
 
+    { "--progress", RL_OPT_NUMBER, RL_OFF(progress_ms), 10, 3600000, "MS",
+      "tell on stderr, so often, how many are connected" },
+
     { "--pids", RL_OPT_PIDS, 0, 0, 0, "LIST",
       "processes whose memory and CPU are measured" },
 
@@ -150,7 +153,9 @@ rl_options_help(void)
            "  pairs   messages between host and controller of each session\n"
            "  idle    devices that are only connected: bytes of each\n"
            "  churn   devices that connect and leave, over and over\n"
-           "  storm   all are dropped at once: time until all are back\n\n");
+           "  storm   all are dropped at once: time until all are back\n\n"
+           "SIGTERM or SIGINT ends the load; what is under way is waited\n"
+           "for and the result told as after --seconds.\n\n");
 
     for (opt = rl_opts; opt->name; opt++) {
         (void) snprintf(left, sizeof(left), "%s %s", opt->name,

@@ -48,6 +48,7 @@ typedef struct {
     uint64_t        peer_burst;
     uint64_t        backoff_ms;
     uint64_t        backoff_max_ms;
+    uint64_t        progress_ms;      /* 0: none */
 
     int             any_address;
     int             json;

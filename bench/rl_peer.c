@@ -396,7 +396,9 @@ rl_peer_resync(rl_peer_t *p)
     now = rl_now();
 
     for (id = p->first; id < p->next; id++) {
-        if (now - rl_peer_sent(p, id)->put < RL_RESYNC) {
+        if (!rl_peer_sent(p, id)->settled
+            || now - rl_peer_sent(p, id)->put < RL_RESYNC)
+        {
             break;
         }
     }
@@ -534,9 +536,10 @@ rl_peer_pump(void *data)
             run->stats.resent++;
 
         } else {
-            sent->put = now;
             rl_hist_add(&run->stats.late, now - sent->at);
         }
+
+        sent->put = now;
     }
 
     p->resync = 0;

@@ -130,6 +130,10 @@ rl_report_text(const rl_run_t *run)
            "back %zu, goaways %llu, REST calls made again %llu\n",
            run->broken, run->agents_gone, (unsigned long long) st->goaways,
            (unsigned long long) rl_rest_retries(run->rest));
+    printf("  at the end away: devices %zu, participants %zu; connects "
+           "refused %llu, failed otherwise %llu\n", run->devices_away,
+           run->participants_away, (unsigned long long) run->net.refused,
+           (unsigned long long) run->net.failed);
 
     if (run->options.mode == RL_MODE_CHURN) {
         printf("  %llu connects, %.0f/s\n", (unsigned long long) st->churned,
@@ -222,7 +226,8 @@ rl_report_json(const rl_run_t *run)
     root = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:f, s:f,"
                      " s:{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I,"
                      " s:I, s:I},"
-                     " s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:o, s:o, s:o}",
+                     " s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I,"
+                     " s:f, s:f, s:o, s:o, s:o}",
                      "mode", rl_mode_name(run->options.mode),
                      "devices", (json_int_t) run->options.devices,
                      "sessions", (json_int_t) run->options.sessions,
@@ -248,6 +253,12 @@ rl_report_json(const rl_run_t *run)
                      "shed", (json_int_t) st->shed,
                      "broken_sessions", (json_int_t) run->broken,
                      "devices_gone", (json_int_t) run->agents_gone,
+                     "devices_away", (json_int_t) run->devices_away,
+                     "participants_away",
+                     (json_int_t) run->participants_away,
+                     "connects_refused", (json_int_t) run->net.refused,
+                     "connects_failed", (json_int_t) run->net.failed,
+                     "resyncs", (json_int_t) st->resyncs,
                      "goaways", (json_int_t) st->goaways,
                      "rest_retries", (json_int_t) rl_rest_retries(run->rest),
                      "connects", (json_int_t) st->churned,

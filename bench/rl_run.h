@@ -51,7 +51,7 @@ typedef struct {
 
 typedef struct {
     uint64_t            at;           /* the moment it was meant for */
-    uint64_t            put;          /* when it was first sent; 0: not yet */
+    uint64_t            put;          /* when it was last sent; 0: not yet */
     unsigned            settled;      /* acknowledged or refused */
 } rl_sent_t;
 
@@ -155,6 +155,10 @@ struct rl_run_s {
     uint64_t            drained_at;
     uint64_t            storm_at;
 
+    /* of the end: sockets that did not stand any more */
+    size_t              devices_away;
+    size_t              participants_away;
+
     rl_proc_t           proc;
     int                 failed;       /* exit status */
 };
@@ -203,6 +207,8 @@ void rl_fleet_free(rl_run_t *run);
 /* rl_mode.c: runs it all; the exit status */
 
 int rl_mode_run(rl_run_t *run);
+/* safe in a signal handler: the load ends, then what is under way */
+void rl_mode_end(void);
 
 
 /* rl_report.c */
