@@ -51,6 +51,7 @@ typedef struct {
 #include "store/ngx_http_rs_store.h"
 #include "carrier/ngx_http_rs_bus.h"
 #include "carrier/ngx_http_rs_conn.h"
+#include "carrier/ngx_http_rs_drain.h"
 #include "session/ngx_http_rs_ice.h"
 #include "session/ngx_http_rs_presence.h"
 #include "session/ngx_http_rs_session.h"
@@ -65,6 +66,7 @@ struct ngx_http_rs_main_conf_s {
     ngx_rs_redis_conf_t         redis;
     ngx_str_t                   node;          /* [a-z0-9-]{1,32} */
     ngx_msec_t                  lease_ttl;
+    ngx_msec_t                  drain_time;
     ngx_flag_t                  enabled;       /* some rs_gateway exists */
 
     /* state of this process, set by init_process */

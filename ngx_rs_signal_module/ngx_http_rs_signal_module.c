@@ -148,6 +148,13 @@ static ngx_command_t  ngx_http_rs_commands[] = {
       offsetof(ngx_http_rs_main_conf_t, lease_ttl),
       &ngx_http_rs_positive },
 
+    { ngx_string("rs_drain_time"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_rs_main_conf_t, drain_time),
+      NULL },
+
     { ngx_string("rs_origin"),
       NGX_HTTP_RS_LOC|NGX_CONF_1MORE,
       ngx_http_rs_origin,
@@ -355,6 +362,11 @@ ngx_http_rs_handler(ngx_http_request_t *r)
         return NGX_HTTP_NOT_FOUND;
     }
 
+    if (ngx_exiting) {
+        /* on a connection from before: the next one reaches a new worker */
+        r->keepalive = 0;
+    }
+
     if (ngx_http_rs_api_path(r, &path) != NGX_OK) {
         return ngx_http_rs_api_problem(r, RS_E_NOT_FOUND, NULL, NULL);
     }
@@ -543,6 +555,7 @@ ngx_http_rs_create_main_conf(ngx_conf_t *cf)
     rmcf->redis.inflight = NGX_CONF_UNSET_UINT;
     rmcf->redis.noeviction = NGX_CONF_UNSET;
     rmcf->lease_ttl = NGX_CONF_UNSET_MSEC;
+    rmcf->drain_time = NGX_CONF_UNSET_MSEC;
 
     return rmcf;
 }
@@ -561,6 +574,7 @@ ngx_http_rs_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_conf_init_uint_value(rmcf->redis.inflight, 4096);
     ngx_conf_init_value(rmcf->redis.noeviction, 1);
     ngx_conf_init_msec_value(rmcf->lease_ttl, 15000);
+    ngx_conf_init_msec_value(rmcf->drain_time, 30000);
 
     if (rmcf->lease_ttl < 3000) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,

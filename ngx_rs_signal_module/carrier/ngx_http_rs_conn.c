@@ -19,9 +19,6 @@
 #include "rs_msg.h"
 
 
-#define NGX_HTTP_RS_CLOSE_TIMEOUT  2000  /* ms, for the closing handshake */
-#define NGX_HTTP_RS_GOAWAY_JITTER  3000  /* ms, told to the client */
-
 #define NGX_HTTP_RS_CLOSE_NORMAL   1000  /* RFC 6455, 7.4.1 */
 
 /* of a detail, escaped */
@@ -36,7 +33,6 @@ static void ngx_http_rs_conn_deadline_handler(ngx_event_t *ev);
 static void ngx_http_rs_conn_done_handler(ngx_event_t *ev);
 static void ngx_http_rs_conn_cleanup(void *data);
 
-static void ngx_http_rs_conn_goaway(ngx_http_rs_ws_t *ws);
 static void ngx_http_rs_conn_arm_ping(ngx_http_rs_ws_t *ws);
 static void ngx_http_rs_conn_write_error(rs_buf_t *b, u_char *buf,
     rs_err_e code, const char *detail, uint64_t id);
@@ -61,6 +57,7 @@ ngx_http_rs_conns_create(ngx_http_rs_main_conf_t *rmcf, ngx_log_t *log)
     cln->handler = ngx_http_rs_conns_cleanup;
 
     conns->chunks.log = log;
+    ngx_http_rs_drain_init(conns, log);
 
     ngx_rbtree_init(&conns->tree, &conns->sentinel, ngx_rbtree_insert_value);
 
@@ -73,6 +70,7 @@ ngx_http_rs_conns_cleanup(void *data)
 {
     ngx_http_rs_conns_t *conns = data;
 
+    ngx_http_rs_drain_stop(conns);
     ngx_http_rs_chunks_destroy(&conns->chunks);
 }
 
@@ -139,6 +137,7 @@ ngx_http_rs_conn_create(ngx_http_request_t *r,
 
     ws->node.key = (ngx_rbtree_key_t) ws->head.id;
     ngx_rbtree_insert(&ws->conns->tree, &ws->node);
+    ws->conns->count++;
 
     ws->ping.handler = ngx_http_rs_conn_ping_handler;
     ws->deadline.handler = ngx_http_rs_conn_deadline_handler;
@@ -147,6 +146,9 @@ ngx_http_rs_conn_create(ngx_http_request_t *r,
 
     ws->ping.data = ws->deadline.data = c;
     ws->flush.data = ws->done.data = c;
+
+    /* what keeps an exiting worker alive is its drain */
+    ws->ping.cancelable = 1;
 
     ws->ping.log = ws->deadline.log = c->log;
     ws->flush.log = ws->done.log = c->log;
@@ -173,6 +175,11 @@ ngx_http_rs_conn_create(ngx_http_request_t *r,
     ngx_log_debug1(NGX_LOG_DEBUG_HTTP, c->log, 0,
                    "rs conn open id:%uL", ws->head.id);
 
+    if (ngx_exiting) {
+        /* the upgrade was under way when the worker was told to end */
+        ngx_http_rs_conn_goaway(ws, 0);
+    }
+
     return &ws->head;
 }
 
@@ -180,13 +187,24 @@ ngx_http_rs_conn_create(ngx_http_request_t *r,
 ngx_http_rs_conn_t *
 ngx_http_rs_conn_find(ngx_http_rs_main_conf_t *rmcf, uint64_t id)
 {
+    ngx_http_rs_ws_t  *ws;
+
+    ws = ngx_http_rs_conn_lookup(rmcf->conns, id);
+
+    return ws ? &ws->head : NULL;
+}
+
+
+ngx_http_rs_ws_t *
+ngx_http_rs_conn_lookup(ngx_http_rs_conns_t *conns, uint64_t id)
+{
     ngx_rbtree_key_t    key;
     ngx_http_rs_ws_t   *ws;
     ngx_rbtree_node_t  *node, *sentinel;
 
     key = (ngx_rbtree_key_t) id;
-    node = rmcf->conns->tree.root;
-    sentinel = rmcf->conns->tree.sentinel;
+    node = conns->tree.root;
+    sentinel = conns->tree.sentinel;
 
     while (node != sentinel && node->key != key) {
         node = (key < node->key) ? node->left : node->right;
@@ -198,7 +216,7 @@ ngx_http_rs_conn_find(ngx_http_rs_main_conf_t *rmcf, uint64_t id)
 
     ws = ngx_rbtree_data(node, ngx_http_rs_ws_t, node);
 
-    return ws->head.id == id ? &ws->head : NULL;
+    return ws->head.id == id ? ws : NULL;
 }
 
 
@@ -235,26 +253,26 @@ ngx_http_rs_conn_read_handler(ngx_event_t *rev)
     ws = ngx_http_rs_conn_event(rev);
     c = rev->data;
 
-    if (c->close || ngx_exiting) {
+    if (c->close) {
+        c->close = 0;
 
         if (c->error) {
             /* worker_shutdown_timeout */
             ngx_http_rs_conn_finish(ws, RS_E_GOING_AWAY);
-            return;
+
+        } else {
+            ngx_http_rs_drain_exit(ws->head.rmcf);
         }
 
-        ngx_http_rs_conn_goaway(ws);
-
-        /* nginx calls from outside its loop: what is posted would wait */
-        ngx_http_rs_conn_write(ws);
+        return;
     }
 
     ngx_http_rs_conn_read(ws);
 }
 
 
-static void
-ngx_http_rs_conn_goaway(ngx_http_rs_ws_t *ws)
+void
+ngx_http_rs_conn_goaway(ngx_http_rs_ws_t *ws, ngx_uint_t jitter)
 {
     rs_buf_t  b;
     u_char    buf[RS_MSG_WRITE_MAX];
@@ -264,7 +282,7 @@ ngx_http_rs_conn_goaway(ngx_http_rs_ws_t *ws)
     }
 
     rs_buf_init(&b, buf, sizeof(buf));
-    rs_msg_write_goaway(&b, 0, NGX_HTTP_RS_GOAWAY_JITTER);
+    rs_msg_write_goaway(&b, 0, jitter);
 
     if (ngx_http_rs_conn_queue(ws, RS_WS_TEXT, b.data, b.len) == NGX_OK) {
         ngx_http_rs_conn_end(&ws->head, RS_E_GOING_AWAY);
@@ -645,6 +663,10 @@ ngx_http_rs_conn_release(ngx_http_rs_ws_t *ws)
     ws->head.handlers->close(&ws->head, ws->code);
 
     ngx_rbtree_delete(&ws->conns->tree, &ws->node);
+
+    if (--ws->conns->count == 0) {
+        ngx_http_rs_drain_stop(ws->conns);
+    }
 
     if (ws->ping.timer_set) {
         ngx_del_timer(&ws->ping);

@@ -2,8 +2,9 @@
 /*
  * Copyright (C) rs-gateway contributors
  *
- * What the two files of a connection share: ngx_http_rs_conn.c (its life) and
- * ngx_http_rs_conn_io.c (its bytes).  Nobody else includes this.
+ * What the files of a connection share: ngx_http_rs_conn.c (its life),
+ * ngx_http_rs_conn_io.c (its bytes) and ngx_http_rs_drain.c (how all of a
+ * worker are sent away).  Nobody else includes this.
  */
 
 
@@ -16,10 +17,29 @@
 #include "rs_ws_frame.h"
 
 
+#define NGX_HTTP_RS_CLOSE_TIMEOUT  2000  /* ms, for the closing handshake */
+
+
+typedef struct {
+    ngx_event_t               tick;
+    ngx_msec_t                started;
+    ngx_msec_t                window;     /* over which all are told */
+
+    uint64_t                 *ids;        /* shuffled; NULL: no list */
+    ngx_uint_t                n;
+    ngx_uint_t                next;       /* those before it were told */
+
+    unsigned                  on:1;
+} ngx_http_rs_drain_t;
+
+
 struct ngx_http_rs_conns_s {
     ngx_rbtree_t              tree;       /* by id */
     ngx_rbtree_node_t         sentinel;
+    ngx_uint_t                count;
     uint64_t                  last_id;
+
+    ngx_http_rs_drain_t       drain;
 
     ngx_http_rs_chunks_t      chunks;
 };
@@ -62,10 +82,22 @@ typedef struct {
 
 /* ngx_http_rs_conn.c */
 
+/* by conn number; NULL when it is gone */
+ngx_http_rs_ws_t *ngx_http_rs_conn_lookup(ngx_http_rs_conns_t *conns,
+    uint64_t id);
+/* come back, to a random moment within jitter (ms); closes with 1012 */
+void ngx_http_rs_conn_goaway(ngx_http_rs_ws_t *ws, ngx_uint_t jitter);
 /* the close frame is queued: a bounded wait for the peer's begins */
 void ngx_http_rs_conn_closing(ngx_http_rs_ws_t *ws, rs_err_e code);
 /* nothing more is read or written; the rest is done by the event loop */
 void ngx_http_rs_conn_finish(ngx_http_rs_ws_t *ws, rs_err_e code);
+
+
+/* ngx_http_rs_drain.c */
+
+void ngx_http_rs_drain_init(ngx_http_rs_conns_t *conns, ngx_log_t *log);
+/* the timer goes and the list is freed; what was told stays told */
+void ngx_http_rs_drain_stop(ngx_http_rs_conns_t *conns);
 
 
 /* ngx_http_rs_conn_io.c */

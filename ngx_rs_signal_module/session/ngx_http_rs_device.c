@@ -174,6 +174,11 @@ ngx_http_rs_device_start(ngx_http_request_t *r)
     ngx_queue_insert_tail(&dev->devices->all, &dev->all);
     ngx_queue_insert_tail(&dev->devices->live, &dev->queue);
 
+    if (rc->closing) {
+        /* the worker ends */
+        return NGX_DONE;
+    }
+
     if (ngx_http_rs_session_copy(pool, &dev->address,
                                  ngx_http_rs_slice(&rc->address))
         != NGX_OK

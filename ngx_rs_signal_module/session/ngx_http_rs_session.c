@@ -176,6 +176,11 @@ ngx_http_rs_session_start(ngx_http_request_t *r, ngx_uint_t resume,
 
     ngx_queue_insert_tail(&p->sessions->all, &p->all);
 
+    if (rc->closing) {
+        /* the worker ends: the credential is good for another one */
+        return NGX_DONE;
+    }
+
     ngx_http_rs_conn_deadline(rc, rc->rlcf->hello_timeout);
 
     if (cred == NULL) {

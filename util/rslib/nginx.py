@@ -75,7 +75,8 @@ def _site(stack, index, ns):
 
     lines = [f"rs_redis {_redis(stack, ns)} user={user} "
              f"password_file={users[user]};",
-             f"rs_node node{index + 1};"]
+             f"rs_node node{index + 1};",
+             "rs_drain_time 3s;"]
 
     turn = stack.state.get("turn")
 

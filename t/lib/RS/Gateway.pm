@@ -30,7 +30,7 @@ RS::Gateway - an nginx node with the module, for flows of several clients
 Starts nginx and waits until it answers ready. C<redis>: an C<RS::Redis>
 (or C<redis_conf>, what stands behind C<rs_redis>). C<workers>, 1. C<node>,
 the name, default one of its own. C<main>, C<http>, C<server>, C<location>:
-more lines of configuration for that place. C<tls>: true for TLS, made with a
+more lines of configuration for that place. C<drain>: C<rs_drain_time>, 0. C<tls>: true for TLS, made with a
 CA of its own. C<ready>: 0 to wait for the port only.
 
 =item port, base, ca, dir, pid, rest(%opt), conf
@@ -174,6 +174,7 @@ http {
 
     rs_redis $redis;
     rs_node $self->{node};
+    rs_drain_time @{[ $self->{drain} // '0' ]};
     $more{http}
 
     server {

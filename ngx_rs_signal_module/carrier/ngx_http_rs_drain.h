@@ -1,0 +1,19 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ *
+ * How the sockets of a worker are sent away: all of them, in equal slices
+ * over rs_drain_time, because nginx told the worker to end or because its
+ * node was told to drain.
+ */
+
+
+#ifndef _NGX_HTTP_RS_DRAIN_H_INCLUDED_
+#define _NGX_HTTP_RS_DRAIN_H_INCLUDED_
+
+
+/* the worker ends when its last socket has gone; may be called again */
+void ngx_http_rs_drain_exit(ngx_http_rs_main_conf_t *rmcf);
+
+
+#endif /* _NGX_HTTP_RS_DRAIN_H_INCLUDED_ */
