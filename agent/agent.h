@@ -90,6 +90,9 @@ void agent_signal_free(agent_signal_t *signal);
 /* Joins with the ticket; lives in agent->sessions until it ends. */
 void agent_session_start(agent_t *agent, const char *id, const char *ticket);
 
+/* Invited to it again: this ticket is the newer one. */
+void agent_session_invited(agent_session_t *session, const char *ticket);
+
 /* Stops the video at once, closes the socket, frees the session. */
 void agent_session_end(agent_session_t *session, const char *why);
 void agent_session_bye(agent_session_t *session);

@@ -189,12 +189,8 @@ agent_input_log(agent_input_t *input, const char *what)
 char *
 agent_input_message(agent_input_t *input, const char *text, gsize len)
 {
-    gsize                       i;
-    char                       *answer;
-    const char                 *name;
-    g_autoptr(json_t)           obj = NULL;
-    g_autoptr(GError)           error = NULL;
-    const agent_input_type_t   *type;
+    g_autoptr(json_t)   obj = NULL;
+    g_autoptr(GError)   error = NULL;
 
     obj = agent_json_load(text, len, AGENT_INPUT_MESSAGE, &error);
 
@@ -202,6 +198,18 @@ agent_input_message(agent_input_t *input, const char *text, gsize len)
         agent_input_log(input, error->message);
         return NULL;
     }
+
+    return agent_input_apply(input, obj);
+}
+
+
+char *
+agent_input_apply(agent_input_t *input, const json_t *obj)
+{
+    gsize                       i;
+    char                       *answer;
+    const char                 *name;
+    const agent_input_type_t   *type;
 
     name = agent_json_string(obj, "type", AGENT_INPUT_NAME);
     answer = NULL;

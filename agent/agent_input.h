@@ -4,7 +4,8 @@
  */
 
 /*
- * The rs-input data channel: its messages, and who holds which key down.
+ * A viewer's input, by its data channel rs-input or by the gateway: its
+ * messages, and who holds which key down.
  */
 
 #ifndef _AGENT_INPUT_H_INCLUDED_
@@ -42,6 +43,9 @@ void agent_input_release(agent_input_t *input);
  * caller frees it.
  */
 char *agent_input_message(agent_input_t *input, const char *text, gsize len);
+
+/* The same of a message that is parsed already. */
+char *agent_input_apply(agent_input_t *input, const json_t *obj);
 
 /* The first message to the viewer. */
 char *agent_input_hello(const agent_input_t *input);

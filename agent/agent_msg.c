@@ -47,6 +47,7 @@ static gboolean agent_msg_parse_state(agent_msg_t *msg, GError **error);
 static gboolean agent_msg_parse_ice(agent_msg_t *msg, GError **error);
 static gboolean agent_msg_parse_ended(agent_msg_t *msg, GError **error);
 static gboolean agent_msg_parse_resync(agent_msg_t *msg, GError **error);
+static gboolean agent_msg_parse_input(agent_msg_t *msg, GError **error);
 
 static const char *agent_msg_need(agent_msg_t *msg, const json_t *obj,
     const char *name, gsize max, GError **error);
@@ -83,7 +84,8 @@ static const agent_msg_type_t  agent_msg_types[] = {
     { "state", AGENT_ON_SIGNAL, AGENT_MSG_STATE, agent_msg_parse_state },
     { "ice", AGENT_ON_SIGNAL, AGENT_MSG_ICE, agent_msg_parse_ice },
     { "ended", AGENT_ON_SIGNAL, AGENT_MSG_ENDED, agent_msg_parse_ended },
-    { "resync", AGENT_ON_SIGNAL, AGENT_MSG_RESYNC, agent_msg_parse_resync }
+    { "resync", AGENT_ON_SIGNAL, AGENT_MSG_RESYNC, agent_msg_parse_resync },
+    { "input", AGENT_ON_SIGNAL, AGENT_MSG_INPUT, agent_msg_parse_input }
 };
 
 
@@ -604,6 +606,42 @@ static gboolean
 agent_msg_parse_resync(agent_msg_t *msg, GError **error)
 {
     return agent_msg_position(msg, error);
+}
+
+
+static gboolean
+agent_msg_parse_input(agent_msg_t *msg, GError **error)
+{
+    msg->from = agent_msg_need(msg, msg->json, "from", AGENT_MSG_ID, error);
+    if (msg->from == NULL) {
+        return FALSE;
+    }
+
+    msg->data = agent_json_object(msg->json, "data");
+
+    if (msg->data == NULL) {
+        return agent_msg_invalid(msg, "data", error);
+    }
+
+    return TRUE;
+}
+
+
+int
+agent_msg_position_cmp(const char *a, const char *b)
+{
+    char     *x, *y;
+    guint64   m, n;
+
+    m = g_ascii_strtoull(a, &x, 10);
+    n = g_ascii_strtoull(b, &y, 10);
+
+    if (m == n) {
+        m = (*x == '-') ? g_ascii_strtoull(x + 1, NULL, 10) : 0;
+        n = (*y == '-') ? g_ascii_strtoull(y + 1, NULL, 10) : 0;
+    }
+
+    return (m > n) - (m < n);
 }
 
 

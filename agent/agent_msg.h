@@ -45,7 +45,8 @@ typedef enum {
     AGENT_MSG_STATE,
     AGENT_MSG_ICE,
     AGENT_MSG_ENDED,
-    AGENT_MSG_RESYNC
+    AGENT_MSG_RESYNC,
+    AGENT_MSG_INPUT
 } agent_msg_e;
 
 
@@ -115,9 +116,10 @@ typedef struct {
     GPtrArray          *peers;      /* agent_peer_t; joined: one */
     agent_ice_t        *ice;        /* welcome, ice */
 
-    const char         *from;       /* signal, left */
+    const char         *from;       /* signal, left, input */
     gint64              id;         /* signal, ack, error; 0: none */
     agent_peer_msg_t    peer;
+    const json_t       *data;       /* input; an object */
 
     gboolean            ended;      /* state: the session's is "ended" */
     guint               after_ms;   /* goaway */
@@ -140,6 +142,9 @@ void agent_msg_free(agent_msg_t *msg);
 gboolean agent_msg_peer(const json_t *data, agent_peer_msg_t *peer);
 
 void agent_peer_free(void *peer);
+
+/* Negative, 0, positive as position a is before, at, after b. */
+int agent_msg_position_cmp(const char *a, const char *b);
 
 /* What the agent says.  The caller frees the text. */
 

@@ -7,11 +7,13 @@
  * Owns the socket of one session, and what makes it survive a break:
  *
  *     joining (ticket) -> live <-> away (resume token, position)
+ *        ^                             |
+ *        +-- resume refused, invited --+
  *
- * What the agent says is numbered and kept: until the gateway acknowledges
- * it, and 30 s longer, because after a failover of the store it may ask for
- * that once more.  A resumed socket gets everything unacknowledged again
- * under the same numbers; the gateway drops what it has.
+ * A resumed socket gets everything unacknowledged again under the same
+ * numbers; the gateway drops what it has, and so does the agent: by position,
+ * and by sender and number, for after a failover of the store others say
+ * again what they said.
  *
  * Media does not depend on the socket: it goes on while the agent is away,
  * until the gateway's grace is over for certain.
@@ -20,6 +22,7 @@
 #define G_LOG_DOMAIN  "rs-session"
 
 #include "agent.h"
+#include "agent_outbox.h"
 #include "agent_turn_shim.h"
 #include "agent_viewer.h"
 
@@ -30,25 +33,15 @@
 #define AGENT_SESSION_AWAY_S     120    /* the gateway's resume grace */
 #define AGENT_SESSION_BASE_MS    250
 #define AGENT_SESSION_CAP_MS     10000
-#define AGENT_SESSION_KEEP_US    (30 * G_USEC_PER_SEC)
-#define AGENT_SESSION_SENT       512    /* messages kept */
-#define AGENT_SESSION_SENT_SIZE  (1024 * 1024)
 #define AGENT_SESSION_ICE_S      5      /* waiting for fresh servers */
 #define AGENT_SESSION_PEERS      64
-
-
-typedef struct {
-    gint64    id;
-    char     *text;
-    gint64    sent_us;
-    gboolean  acked;
-} agent_sent_t;
 
 
 struct agent_session_s {
     agent_t         *agent;
     char            *id;
-    char            *ticket;        /* NULL once welcomed; secret */
+    char            *ticket;        /* not used yet, or NULL; secret */
+    gint64           ticket_us;     /* until when it may be good */
     char            *resume;        /* secret */
     char             position[AGENT_MSG_POSITION];
 
@@ -57,15 +50,15 @@ struct agent_session_s {
     guint            attempt;
     gint64           deadline_us;   /* to be live again */
     gboolean         live;
-    gboolean         fatal;         /* the gateway refused for good */
+    gboolean         refused;       /* so was the credential */
+    gboolean         over;          /* the session is */
     gboolean         leaving;
     gboolean         goaway;
     guint            after_ms;
     guint            jitter_ms;
 
-    gint64           last_id;       /* of a signal of ours */
-    GQueue           sent;          /* agent_sent_t */
-    gsize            sent_size;
+    agent_outbox_t  *outbox;
+    guint            outbox_timer;
 
     GHashTable      *viewers;       /* id -> agent_viewer_t */
     agent_ice_t     *ice;
@@ -80,6 +73,10 @@ static void agent_session_text(void *data, const char *text, gsize len);
 static void agent_session_closed(void *data, guint code, guint retry_s,
     const char *why);
 static gboolean agent_session_hopeless(agent_session_t *session, guint code);
+static gboolean agent_session_anew(agent_session_t *session, guint code);
+static guint agent_session_delay(agent_session_t *session, guint retry_s);
+static gboolean agent_session_known(agent_session_t *session,
+    const agent_msg_t *msg);
 
 static gboolean agent_session_dispatch(agent_session_t *session,
     agent_msg_t *msg);
@@ -87,16 +84,18 @@ static gboolean agent_session_welcome(agent_session_t *session,
     agent_msg_t *msg);
 static void agent_session_error(agent_session_t *session, agent_msg_t *msg);
 static void agent_session_peers(agent_session_t *session, GPtrArray *peers);
+static void agent_session_absent(agent_session_t *session, GPtrArray *peers);
+static void agent_session_input(agent_session_t *session, agent_msg_t *msg);
 static void agent_session_signal(agent_session_t *session, agent_msg_t *msg);
 static void agent_session_moved(agent_session_t *session,
     const char *position);
 
 static void agent_session_say(agent_session_t *session, char *text);
-static void agent_session_post(agent_session_t *session, char *text);
-static void agent_session_ack(agent_session_t *session, gint64 id);
-static void agent_session_prune(agent_session_t *session);
-static void agent_session_resend(agent_session_t *session, gboolean all);
-static void agent_sent_free(void *data);
+static void agent_session_post(agent_session_t *session, gint64 id,
+    char *text);
+static void agent_session_send(void *data, const char *text);
+static void agent_session_flush(agent_session_t *session);
+static gboolean agent_session_flush_later(gpointer data);
 
 static gboolean agent_session_ice_late(gpointer data);
 static void agent_session_serve(agent_session_t *session);
@@ -131,15 +130,34 @@ agent_session_start(agent_t *agent, const char *id, const char *ticket)
     session = g_new0(agent_session_t, 1);
     session->agent = agent;
     session->id = g_strdup(id);
-    session->ticket = g_strdup(ticket);
-    session->deadline_us = g_get_monotonic_time()
-                           + AGENT_SESSION_JOIN_S * G_USEC_PER_SEC;
+    session->outbox = agent_outbox_new(agent_session_send, session);
     session->shim = agent_shim_new(agent->tls);
     session->viewers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
                                      (GDestroyNotify) agent_viewer_free);
-    g_queue_init(&session->sent);
 
     g_hash_table_insert(agent->sessions, session->id, session);
+    agent_session_invited(session, ticket);
+}
+
+
+void
+agent_session_invited(agent_session_t *session, const char *ticket)
+{
+    g_free(session->ticket);
+    session->ticket = g_strdup(ticket);
+    session->ticket_us = g_get_monotonic_time()
+                         + AGENT_SESSION_JOIN_S * G_USEC_PER_SEC;
+
+    if (session->resume != NULL) {
+        /* for the case that the gateway does not take that one any more */
+        return;
+    }
+
+    g_clear_handle_id(&session->timer, g_source_remove);
+    g_clear_pointer(&session->socket, agent_socket_free);
+
+    session->attempt = 0;
+    session->deadline_us = session->ticket_us;
     agent_session_connect(session);
 }
 
@@ -149,12 +167,13 @@ agent_session_free(agent_session_t *session)
 {
     g_clear_handle_id(&session->timer, g_source_remove);
     g_clear_handle_id(&session->ice_timer, g_source_remove);
+    g_clear_handle_id(&session->outbox_timer, g_source_remove);
     g_clear_pointer(&session->socket, agent_socket_free);
 
     g_hash_table_unref(session->viewers);
     agent_shim_free(session->shim);
     g_clear_pointer(&session->ice, agent_ice_free);
-    g_queue_clear_full(&session->sent, agent_sent_free);
+    agent_outbox_free(session->outbox);
 
     g_free(session->ticket);
     g_free(session->resume);
@@ -223,6 +242,7 @@ agent_session_connect(agent_session_t *session)
     protocols[1] = secret;
 
     session->goaway = FALSE;
+    session->refused = FALSE;
     session->socket = agent_socket_new(session->agent->soup, url, protocols,
                                        &agent_session_socket_events, session);
 }
@@ -240,14 +260,58 @@ agent_session_retry(gpointer data)
 }
 
 
-/* close codes after which the same credential will never work again */
+/* nothing brings this participant back */
 
 static gboolean
 agent_session_hopeless(agent_session_t *session, guint code)
 {
-    return session->fatal || session->leaving
+    return session->over || session->leaving || session->refused
            || code == AGENT_CLOSE_DONE || (code >= 4400 && code < 4500
                                            && code != 4408);
+}
+
+
+/*
+ * The gateway does not know this participant any more, but has invited the
+ * device once more, for it never saw the host come: joins with that ticket.
+ */
+
+static gboolean
+agent_session_anew(agent_session_t *session, guint code)
+{
+    if (session->over || session->leaving || session->resume == NULL
+        || session->ticket == NULL
+        || g_get_monotonic_time() > session->ticket_us
+        || !(session->refused || code == 4401 || code == 4404))
+    {
+        return FALSE;
+    }
+
+    g_clear_pointer(&session->resume, g_free);
+    session->attempt = 0;
+    session->deadline_us = session->ticket_us;
+
+    return TRUE;
+}
+
+
+/* never later than the deadline: the last attempt counts */
+
+static guint
+agent_session_delay(agent_session_t *session, guint retry_s)
+{
+    gint64  delay_ms, left_ms;
+
+    delay_ms = session->goaway
+               ? session->after_ms
+                 + g_random_int_range(0, (gint32) session->jitter_ms + 1)
+               : (gint64) retry_s * 1000
+                 + agent_backoff(AGENT_SESSION_BASE_MS, AGENT_SESSION_CAP_MS,
+                                 session->attempt++);
+
+    left_ms = (session->deadline_us - g_get_monotonic_time()) / 1000;
+
+    return (guint) CLAMP(delay_ms, 0, MAX(left_ms, 0));
 }
 
 
@@ -259,6 +323,7 @@ agent_session_closed(void *data, guint code, guint retry_s, const char *why)
     agent_session_t  *session = data;
 
     g_clear_pointer(&session->socket, agent_socket_free);
+    g_clear_handle_id(&session->outbox_timer, g_source_remove);
     now_us = g_get_monotonic_time();
 
     if (session->live) {
@@ -268,24 +333,20 @@ agent_session_closed(void *data, guint code, guint retry_s, const char *why)
                                + AGENT_SESSION_AWAY_S * G_USEC_PER_SEC;
     }
 
-    if (agent_session_hopeless(session, code)) {
+    if (agent_session_hopeless(session, code)
+        && !agent_session_anew(session, code))
+    {
         agent_session_end(session, why);
         return;
     }
 
-    if (now_us > session->deadline_us) {
+    if (now_us >= session->deadline_us) {
         agent_session_end(session, "the gateway was out of reach for too "
                           "long");
         return;
     }
 
-    delay_ms = session->goaway
-               ? session->after_ms
-                 + (guint) g_random_int_range(0, (gint32) session->jitter_ms
-                                              + 1)
-               : retry_s * 1000 + agent_backoff(AGENT_SESSION_BASE_MS,
-                                                AGENT_SESSION_CAP_MS,
-                                                session->attempt++);
+    delay_ms = agent_session_delay(session, retry_s);
 
     g_message("session %s: socket down (%u: %s), next attempt in %u ms",
               session->id, code, why, delay_ms);
@@ -309,10 +370,36 @@ agent_session_text(void *data, const char *text, gsize len)
         return;
     }
 
+    if (agent_session_known(session, msg)) {
+        return;
+    }
+
     if (agent_session_dispatch(session, msg) && msg->position != NULL
         && msg->type != AGENT_MSG_WELCOME)
     {
         agent_session_moved(session, msg->position);
+    }
+}
+
+
+/* logged, and handled before */
+
+static gboolean
+agent_session_known(agent_session_t *session, const agent_msg_t *msg)
+{
+    switch (msg->type) {
+
+    case AGENT_MSG_SIGNAL:
+    case AGENT_MSG_JOINED:
+    case AGENT_MSG_LEFT:
+    case AGENT_MSG_STATE:
+        /* before the welcome nothing was */
+        return session->resume != NULL
+               && agent_msg_position_cmp(msg->position, session->position)
+                  <= 0;
+
+    default:
+        return FALSE;
     }
 }
 
@@ -336,7 +423,11 @@ agent_session_dispatch(agent_session_t *session, agent_msg_t *msg)
         return TRUE;
 
     case AGENT_MSG_ACK:
-        agent_session_ack(session, msg->id);
+        agent_outbox_ack(session->outbox, msg->id, g_get_monotonic_time());
+        return TRUE;
+
+    case AGENT_MSG_INPUT:
+        agent_session_input(session, msg);
         return TRUE;
 
     case AGENT_MSG_JOINED:
@@ -370,7 +461,8 @@ agent_session_dispatch(agent_session_t *session, agent_msg_t *msg)
         return FALSE;
 
     case AGENT_MSG_RESYNC:
-        agent_session_resend(session, TRUE);
+        agent_outbox_resync(session->outbox, g_get_monotonic_time());
+        agent_session_flush(session);
         return TRUE;
 
     case AGENT_MSG_ERROR:
@@ -404,6 +496,7 @@ agent_session_welcome(agent_session_t *session, agent_msg_t *msg)
 
     if (session->resume == NULL) {
         agent_session_moved(session, msg->position);
+        agent_session_absent(session, msg->peers);
     }
 
     g_free(session->resume);
@@ -419,7 +512,8 @@ agent_session_welcome(agent_session_t *session, agent_msg_t *msg)
     g_message("session %s: joined as host", session->id);
 
     agent_session_peers(session, msg->peers);
-    agent_session_resend(session, FALSE);
+    agent_outbox_restart(session->outbox, g_get_monotonic_time());
+    agent_session_flush(session);
     agent_session_serve(session);
 
     return TRUE;
@@ -433,6 +527,28 @@ agent_session_moved(agent_session_t *session, const char *position)
 }
 
 
+/* a message that was not taken now, but may be taken later */
+
+static gboolean
+agent_session_passing(const char *code)
+{
+    gsize  i;
+
+    static const char *const  codes[] = {
+        "unavailable", "uncertain", "overloaded", "internal", "rate_limited",
+        "going_away", "draining"
+    };
+
+    for (i = 0; i < G_N_ELEMENTS(codes); i++) {
+        if (strcmp(code, codes[i]) == 0) {
+            return TRUE;
+        }
+    }
+
+    return FALSE;
+}
+
+
 static void
 agent_session_error(agent_session_t *session, agent_msg_t *msg)
 {
@@ -441,17 +557,18 @@ agent_session_error(agent_session_t *session, agent_msg_t *msg)
 
     /* a message it will never take must not be sent again */
 
-    if (msg->id != 0 && strcmp(msg->code, "rate_limited") != 0
-        && strcmp(msg->code, "unavailable") != 0)
-    {
-        agent_session_ack(session, msg->id);
+    if (msg->id != 0 && !agent_session_passing(msg->code)) {
+        agent_outbox_ack(session->outbox, msg->id, g_get_monotonic_time());
+    }
+
+    if (strcmp(msg->code, "session_ended") == 0) {
+        session->over = TRUE;
     }
 
     if (strcmp(msg->code, "resume_too_old") == 0
-        || strcmp(msg->code, "session_ended") == 0
         || strcmp(msg->code, "unauthenticated") == 0)
     {
-        session->fatal = TRUE;
+        session->refused = TRUE;
     }
 }
 
@@ -488,6 +605,47 @@ agent_session_peers(agent_session_t *session, GPtrArray *peers)
 }
 
 
+/* joined anew: who left meanwhile is not told */
+
+static void
+agent_session_absent(agent_session_t *session, GPtrArray *peers)
+{
+    guint            i;
+    gpointer         id;
+    gboolean         here;
+    agent_peer_t    *peer;
+    GHashTableIter   iter;
+
+    g_hash_table_iter_init(&iter, session->viewers);
+
+    while (g_hash_table_iter_next(&iter, &id, NULL)) {
+        here = FALSE;
+
+        for (i = 0; i < peers->len && !here; i++) {
+            peer = g_ptr_array_index(peers, i);
+            here = (strcmp(peer->id, id) == 0);
+        }
+
+        if (!here) {
+            g_hash_table_iter_remove(&iter);
+        }
+    }
+}
+
+
+static void
+agent_session_input(agent_session_t *session, agent_msg_t *msg)
+{
+    agent_viewer_t  *viewer;
+
+    viewer = g_hash_table_lookup(session->viewers, msg->from);
+
+    if (viewer != NULL) {
+        agent_viewer_input(viewer, msg->data);
+    }
+}
+
+
 static void
 agent_session_signal(agent_session_t *session, agent_msg_t *msg)
 {
@@ -498,6 +656,12 @@ agent_session_signal(agent_session_t *session, agent_msg_t *msg)
 
     if (viewer == NULL) {
         g_debug("signal of %s, who takes no part", msg->from);
+        return;
+    }
+
+    if (!agent_viewer_fresh(viewer, msg->id)) {
+        g_debug("signal %" G_GINT64_FORMAT " of %s once more", msg->id,
+                msg->from);
         return;
     }
 
@@ -575,105 +739,53 @@ agent_session_say(agent_session_t *session, char *text)
 }
 
 
-/* a signal, made with session->last_id; takes text over */
+/* a signal, made with that id of the outbox; takes text over */
 
 static void
-agent_session_post(agent_session_t *session, char *text)
+agent_session_post(agent_session_t *session, gint64 id, char *text)
 {
-    agent_sent_t  *sent;
-
-    agent_session_prune(session);
-
-    sent = g_new0(agent_sent_t, 1);
-    sent->id = session->last_id;
-    sent->text = text;
-    sent->sent_us = g_get_monotonic_time();
-
-    g_queue_push_tail(&session->sent, sent);
-    session->sent_size += strlen(text);
-
-    if (session->live) {
-        agent_socket_send(session->socket, text);
-    }
+    agent_outbox_put(session->outbox, id, text, g_get_monotonic_time());
+    agent_session_flush(session);
 }
 
 
 static void
-agent_sent_free(void *data)
+agent_session_send(void *data, const char *text)
 {
-    agent_sent_t  *sent = data;
+    agent_session_t  *session = data;
 
-    g_free(sent->text);
-    g_free(sent);
-}
-
-
-/*
- * Drops what no resync can ask for any more; past the bound the oldest goes
- * in any case, since a viewer whose answer is lost offers again.
- */
-
-static void
-agent_session_prune(agent_session_t *session)
-{
-    gint64         now_us;
-    agent_sent_t  *sent;
-
-    now_us = g_get_monotonic_time();
-
-    while ((sent = g_queue_peek_head(&session->sent)) != NULL) {
-
-        if (session->sent.length < AGENT_SESSION_SENT
-            && session->sent_size < AGENT_SESSION_SENT_SIZE
-            && !(sent->acked
-                 && now_us - sent->sent_us > AGENT_SESSION_KEEP_US))
-        {
-            return;
-        }
-
-        session->sent_size -= strlen(sent->text);
-        agent_sent_free(g_queue_pop_head(&session->sent));
-    }
+    agent_socket_send(session->socket, text);
 }
 
 
 static void
-agent_session_ack(agent_session_t *session, gint64 id)
+agent_session_flush(agent_session_t *session)
 {
-    GList         *link;
-    agent_sent_t  *sent;
+    guint  wait_ms;
 
-    for (link = session->sent.head; link != NULL; link = link->next) {
-        sent = link->data;
-
-        if (sent->id == id) {
-            sent->acked = TRUE;
-            break;
-        }
+    if (!session->live || session->outbox_timer != 0) {
+        return;
     }
 
-    agent_session_prune(session);
+    wait_ms = agent_outbox_flush(session->outbox, g_get_monotonic_time());
+
+    if (wait_ms != 0) {
+        session->outbox_timer = g_timeout_add(wait_ms,
+                                              agent_session_flush_later,
+                                              session);
+    }
 }
 
 
-/* all: of the last 30 s, acknowledged or not */
-
-static void
-agent_session_resend(agent_session_t *session, gboolean all)
+static gboolean
+agent_session_flush_later(gpointer data)
 {
-    GList         *link;
-    gint64         since_us;
-    agent_sent_t  *sent;
+    agent_session_t  *session = data;
 
-    since_us = g_get_monotonic_time() - AGENT_SESSION_KEEP_US;
+    session->outbox_timer = 0;
+    agent_session_flush(session);
 
-    for (link = session->sent.head; link != NULL; link = link->next) {
-        sent = link->data;
-
-        if (!sent->acked || (all && sent->sent_us > since_us)) {
-            agent_socket_send(session->socket, sent->text);
-        }
-    }
+    return G_SOURCE_REMOVE;
 }
 
 
@@ -681,10 +793,11 @@ static void
 agent_session_on_answer(void *data, const char *to, guint pc,
     const char *sdp)
 {
+    gint64            id;
     agent_session_t  *session = data;
 
-    agent_session_post(session, agent_msg_answer(to, ++session->last_id, pc,
-                                                 sdp));
+    id = agent_outbox_next(session->outbox);
+    agent_session_post(session, id, agent_msg_answer(to, id, pc, sdp));
 }
 
 
@@ -692,11 +805,12 @@ static void
 agent_session_on_candidate(void *data, const char *to, guint pc,
     const char *candidate, guint mline, const char *mid)
 {
+    gint64            id;
     agent_session_t  *session = data;
 
-    agent_session_post(session, agent_msg_candidate(to, ++session->last_id,
-                                                    pc, candidate, mline,
-                                                    mid));
+    id = agent_outbox_next(session->outbox);
+    agent_session_post(session, id, agent_msg_candidate(to, id, pc, candidate,
+                                                        mline, mid));
 }
 
 
@@ -704,10 +818,12 @@ static void
 agent_session_on_failed(void *data, const char *to, guint pc,
     const char *code, const char *message)
 {
+    gint64            id;
     agent_session_t  *session = data;
 
-    agent_session_post(session, agent_msg_failed(to, ++session->last_id, pc,
-                                                 code, message));
+    id = agent_outbox_next(session->outbox);
+    agent_session_post(session, id, agent_msg_failed(to, id, pc, code,
+                                                     message));
 }
 
 

@@ -22,8 +22,15 @@
 #include <string.h>
 
 
-#define AGENT_SIGNAL_BASE_MS    1000
-#define AGENT_SIGNAL_CAP_MS     30000
+/*
+ * A fleet whose node was lost comes back within the first 2 s, and four
+ * attempts that fail are over within 30 s.
+ */
+
+#define AGENT_SIGNAL_BASE_MS    2000
+#define AGENT_SIGNAL_CAP_MS     15000
+#define AGENT_SIGNAL_SLOW_MS    30000       /* refused */
+#define AGENT_SIGNAL_LONG_MS    300000      /* quarantined */
 #define AGENT_SIGNAL_STEADY_US  (10 * G_USEC_PER_SEC)
 
 
@@ -36,8 +43,8 @@ struct agent_signal_s {
     guint            after_ms;      /* goaway */
     guint            jitter_ms;
     gboolean         goaway;
-    gboolean         refused;       /* retry slowly: asking again changes
-                                       nothing soon */
+    guint            refused_ms;    /* retry slowly: asking again changes
+                                       nothing soon; 0: not refused */
 };
 
 
@@ -93,7 +100,7 @@ agent_signal_connect(agent_signal_t *signal)
     g_debug("connecting to %s", url);
 
     signal->goaway = FALSE;
-    signal->refused = FALSE;
+    signal->refused_ms = 0;
     signal->online_us = 0;
 
     signal->socket = agent_socket_new(signal->agent->soup, url, protocols,
@@ -135,9 +142,9 @@ agent_signal_delay(agent_signal_t *signal, guint retry_s)
                                             + 1);
     }
 
-    if (signal->refused) {
-        return (guint) g_random_int_range(AGENT_SIGNAL_CAP_MS / 2,
-                                          AGENT_SIGNAL_CAP_MS + 1);
+    if (signal->refused_ms != 0) {
+        return (guint) g_random_int_range((gint32) signal->refused_ms / 2,
+                                          (gint32) signal->refused_ms + 1);
     }
 
     if (signal->online_us != 0
@@ -160,6 +167,14 @@ agent_signal_closed(void *data, guint code, guint retry_s, const char *why)
     agent_signal_t  *signal = data;
 
     g_clear_pointer(&signal->socket, agent_socket_free);
+
+    /* refused by the code alone: what was said with it did not arrive */
+
+    if (signal->refused_ms == 0 && code >= 4400 && code < 4500
+        && code != 4408)
+    {
+        signal->refused_ms = AGENT_SIGNAL_SLOW_MS;
+    }
 
     if (signal->agent->quitting) {
         agent_quit_check(signal->agent);
@@ -270,7 +285,7 @@ agent_signal_challenge(agent_signal_t *signal, agent_msg_t *msg)
     if (strcmp(msg->host, agent->host) != 0) {
         g_critical("the challenge names the host \"%s\", not \"%s\": "
                    "refused", msg->host, agent->host);
-        signal->refused = TRUE;
+        signal->refused_ms = AGENT_SIGNAL_SLOW_MS;
         agent_socket_close(signal->socket, AGENT_CLOSE_DONE);
         return;
     }
@@ -279,7 +294,7 @@ agent_signal_challenge(agent_signal_t *signal, agent_msg_t *msg)
                             agent->device->id, msg->nonce, &error);
     if (proof == NULL) {
         g_critical("%s", error->message);
-        signal->refused = TRUE;
+        signal->refused_ms = AGENT_SIGNAL_SLOW_MS;
         agent_socket_close(signal->socket, AGENT_CLOSE_DONE);
         return;
     }
@@ -311,12 +326,16 @@ static void
 agent_signal_invite(agent_signal_t *signal, agent_msg_t *msg)
 {
     agent_t            *agent = signal->agent;
+    agent_session_t    *session;
     agent_verdict_t     verdict;
     g_autofree char    *detail = NULL;
     g_autoptr(GError)   error = NULL;
 
-    if (g_hash_table_contains(agent->sessions, msg->session_id)) {
-        g_debug("invited again to %s, already in it", msg->session_id);
+    session = g_hash_table_lookup(agent->sessions, msg->session_id);
+
+    if (session != NULL) {
+        g_debug("invited again to %s", msg->session_id);
+        agent_session_invited(session, msg->ticket);
         return;
     }
 
@@ -353,6 +372,14 @@ agent_signal_error(agent_signal_t *signal, agent_msg_t *msg)
         return;
     }
 
+    if (strcmp(msg->code, "device_quarantined") == 0) {
+        g_critical("the gateway has quarantined this device, as its key is "
+                   "used by several agents at once: enrol the copies anew; "
+                   "the next attempt is minutes away");
+        signal->refused_ms = AGENT_SIGNAL_LONG_MS;
+        return;
+    }
+
     if (strcmp(msg->code, "replaced") == 0) {
         g_warning("another agent uses this device's key");
     }
@@ -362,6 +389,6 @@ agent_signal_error(agent_signal_t *signal, agent_msg_t *msg)
         || strcmp(msg->code, "forbidden") == 0
         || strcmp(msg->code, "not_found") == 0)
     {
-        signal->refused = TRUE;
+        signal->refused_ms = AGENT_SIGNAL_SLOW_MS;
     }
 }

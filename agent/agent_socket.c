@@ -19,7 +19,7 @@
 
 #define AGENT_SOCKET_CONNECT_S  15
 #define AGENT_SOCKET_FIRST_S    15      /* open to the first keepalive() */
-#define AGENT_SOCKET_SILENCE_S  60
+#define AGENT_SOCKET_PONG_S     10
 #define AGENT_SOCKET_RETRY_S    300     /* the longest Retry-After taken */
 
 #define AGENT_SOCKET_PING       "{\"type\":\"ping\"}"
@@ -32,6 +32,7 @@ struct agent_socket_s {
     const agent_socket_events_t  *events;
     void                         *data;
     gint64                        heard_us;
+    gint64                        asked_us;     /* a ping nobody answered */
     guint                         ping_s;
     guint                         ping_timer;
     guint                         dead_timer;
@@ -156,6 +157,7 @@ agent_socket_message(SoupWebsocketConnection *ws, int type, GBytes *bytes,
     (void) ws;
 
     s->heard_us = g_get_monotonic_time();
+    s->asked_us = 0;
 
     if (type != SOUP_WEBSOCKET_DATA_TEXT) {
         agent_socket_close(s, SOUP_WEBSOCKET_CLOSE_UNSUPPORTED_DATA);
@@ -207,17 +209,17 @@ agent_socket_fail(agent_socket_t *s, guint code, guint retry_s,
 }
 
 
-/* one timer for three deadlines: connect, first message, silence */
+/* one timer for three deadlines: connect, first message, answer to a ping */
 
 static gboolean
 agent_socket_check(gpointer data)
 {
     guint            limit_s;
-    gint64           silent_us;
+    gint64           since_us;
     const char      *why;
     agent_socket_t  *s = data;
 
-    silent_us = g_get_monotonic_time() - s->heard_us;
+    since_us = s->heard_us;
 
     if (s->ws == NULL) {
         limit_s = AGENT_SOCKET_CONNECT_S;
@@ -227,12 +229,18 @@ agent_socket_check(gpointer data)
         limit_s = AGENT_SOCKET_FIRST_S;
         why = "no welcome within 15 s";
 
+    } else if (s->asked_us != 0) {
+        limit_s = AGENT_SOCKET_PONG_S;
+        since_us = s->asked_us;
+        why = "nothing heard, not even an answer to a ping";
+
     } else {
-        limit_s = MAX(AGENT_SOCKET_SILENCE_S, s->ping_s * 5 / 2);
-        why = "nothing heard for too long";
+        return G_SOURCE_CONTINUE;
     }
 
-    if (silent_us < (gint64) limit_s * G_USEC_PER_SEC) {
+    if (g_get_monotonic_time() - since_us
+        < (gint64) limit_s * G_USEC_PER_SEC)
+    {
         return G_SOURCE_CONTINUE;
     }
 
@@ -260,6 +268,10 @@ agent_socket_ping(gpointer data)
     agent_socket_t  *s = data;
 
     agent_socket_send(s, AGENT_SOCKET_PING);
+
+    if (s->asked_us == 0) {
+        s->asked_us = g_get_monotonic_time();
+    }
 
     s->ping_timer = 0;
     agent_socket_keepalive(s, s->ping_s);

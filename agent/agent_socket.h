@@ -46,7 +46,10 @@ agent_socket_t *agent_socket_new(SoupSession *soup, const char *url,
 /* Dropped silently when the socket is not open. */
 void agent_socket_send(agent_socket_t *s, const char *text);
 
-/* From now on ping every ping_s +-20 %; silence of 60 s or more is death. */
+/*
+ * From now on ping every ping_s +-20 %; nothing heard for 10 s after one is
+ * death, so a peer that vanished is noticed within 1.2 * ping_s + 11 s.
+ */
 void agent_socket_keepalive(agent_socket_t *s, guint ping_s);
 
 /* Says goodbye; closed() follows. */

@@ -7,11 +7,14 @@
  * Owns a viewer's peer connections, numbered by the viewer: the current one,
  * and the one before until the current one stands, so that a viewer whose
  * network changed keeps its picture.  Input is taken from the current one
- * alone.
+ * alone, or, while it has no data channel, from the gateway.
  *
  *     offer -> waits for ICE servers -> current, not connected
  *           -> connected: the older one is dropped
  *           -> silent for 10 s, failed, or late: dropped, keys let go
+ *
+ * Without a data channel silence says nothing of the media, for the gateway
+ * may be away while they go on: then keys are let go and no more.
  */
 
 #define G_LOG_DOMAIN  "rs-viewer"
@@ -40,6 +43,7 @@ struct agent_viewer_s {
     char                          *id;
     agent_role_e                   role;
 
+    gint64                         last_id;     /* of its signals */
     guint                          pc;          /* the newest number */
     char                          *offer;       /* waiting */
     GArray                        *waiting;     /* its candidates */
@@ -48,6 +52,7 @@ struct agent_viewer_s {
     agent_webrtc_t                *older;
     agent_input_t                 *input;
     gboolean                       connected;   /* current is */
+    gboolean                       direct;      /* current has a channel */
     gboolean                       served;      /* counted */
 
     gint64                         heard_us;
@@ -142,6 +147,20 @@ agent_viewer_stop(agent_viewer_t *viewer)
     }
 
     viewer->connected = FALSE;
+    viewer->direct = FALSE;
+}
+
+
+gboolean
+agent_viewer_fresh(agent_viewer_t *viewer, gint64 id)
+{
+    if (id <= viewer->last_id) {
+        return FALSE;
+    }
+
+    viewer->last_id = id;
+
+    return TRUE;
 }
 
 
@@ -232,6 +251,7 @@ agent_viewer_serve(agent_viewer_t *viewer, const agent_ice_t *ice,
     g_clear_pointer(&viewer->current, agent_webrtc_free);
     viewer->current = w;
     viewer->connected = FALSE;
+    viewer->direct = FALSE;
     viewer->heard_us = g_get_monotonic_time();
 
     if (!viewer->served) {
@@ -298,6 +318,11 @@ agent_viewer_check(gpointer data)
         return G_SOURCE_CONTINUE;
     }
 
+    if (viewer->connected && !viewer->direct) {
+        g_clear_pointer(&viewer->input, agent_input_free);
+        return G_SOURCE_CONTINUE;
+    }
+
     viewer->timer = 0;
 
     if (viewer->connected) {
@@ -320,7 +345,7 @@ agent_viewer_resized(agent_viewer_t *viewer)
 {
     g_autofree char  *hello = NULL;
 
-    if (viewer->input != NULL) {
+    if (viewer->direct) {
         hello = agent_input_hello(viewer->input);
         agent_webrtc_send(viewer->current, hello);
     }
@@ -376,10 +401,16 @@ agent_viewer_on_opened(void *data, agent_webrtc_t *w)
 
     agent = viewer->agent;
 
-    if (w != viewer->current || viewer->input != NULL) {
+    if (w != viewer->current || viewer->direct) {
         return;
     }
 
+    /* what came by way of the gateway is over, and what it held down */
+
+    g_clear_pointer(&viewer->input, agent_input_free);
+
+    viewer->direct = TRUE;
+    viewer->heard_us = g_get_monotonic_time();
     viewer->input = agent_input_new(agent->seat,
                                     agent_policy_input(agent->config,
                                                        viewer->role));
@@ -394,7 +425,7 @@ agent_viewer_on_message(void *data, agent_webrtc_t *w, const char *text,
     agent_viewer_t    *viewer = data;
     g_autofree char   *answer = NULL;
 
-    if (w != viewer->current || viewer->input == NULL) {
+    if (w != viewer->current || !viewer->direct) {
         return;
     }
 
@@ -405,6 +436,31 @@ agent_viewer_on_message(void *data, agent_webrtc_t *w, const char *text,
     if (answer != NULL) {
         agent_webrtc_send(w, answer);
     }
+}
+
+
+void
+agent_viewer_input(agent_viewer_t *viewer, const json_t *data)
+{
+    agent_t            *agent = viewer->agent;
+    g_autofree char    *answer = NULL;
+
+    if (!viewer->connected || viewer->direct) {
+        g_debug("%s: input by the gateway is not taken now", viewer->id);
+        return;
+    }
+
+    if (viewer->input == NULL) {
+        viewer->input = agent_input_new(agent->seat,
+                                        agent_policy_input(agent->config,
+                                                           viewer->role));
+    }
+
+    viewer->heard_us = g_get_monotonic_time();
+
+    /* nothing goes back this way */
+
+    answer = agent_input_apply(viewer->input, data);
 }
 
 

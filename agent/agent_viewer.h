@@ -49,6 +49,15 @@ void agent_viewer_serve(agent_viewer_t *viewer, const agent_ice_t *ice,
 void agent_viewer_candidate(agent_viewer_t *viewer, guint pc,
     const char *candidate, guint mline);
 
+/*
+ * Input by way of the gateway: taken while the picture's connection stands
+ * and has no data channel.
+ */
+void agent_viewer_input(agent_viewer_t *viewer, const json_t *data);
+
+/* FALSE: not above the last id of this sender, so it was handled before. */
+gboolean agent_viewer_fresh(agent_viewer_t *viewer, gint64 id);
+
 /* The screen has another size: says hello again. */
 void agent_viewer_resized(agent_viewer_t *viewer);
 

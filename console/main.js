@@ -18,6 +18,8 @@ import { RsStage } from "./rs-stage.js";
 const POLL_MS = 4000;
 const PAGE = 200;
 const GUEST_TTL_S = 600;
+const REJOINS_MAX = 3;
+const POLL_WAIT_MAX_MS = 60000;
 const TICKET = /^#join=([a-z0-9-]{1,32}\.[a-z2-7]{20,200})$/;
 
 
@@ -25,6 +27,10 @@ const meta = document.querySelector('meta[name="rs-base"]');
 const base = resolveBase(meta?.content || "../rs/v1", location.href);
 const view = new RsView(document);
 const stage = new RsStage(document);
+
+/* the place in a session is lost, the session need not be */
+const LOST = new Set(["lost", "unauthenticated", "resume_too_old",
+                      "not_found"]);
 
 let api = null;
 let run = null;             /* the session shown on the stage */
@@ -83,6 +89,8 @@ function stopPolling() {
 
 /* turn is this round's: whoever stops polling or starts anew replaces it */
 async function loadDevices(from, turn) {
+    let wait = POLL_MS;
+
     try {
         const items = [];
         let cursor = null;
@@ -112,10 +120,15 @@ async function loadDevices(from, turn) {
         }
 
         view.devicesError(e);
+
+        /* as long as a busy gateway asks for, and not all pages at once */
+        wait = Math.min(POLL_WAIT_MAX_MS,
+                        Math.max(wait, (e.retry_after_s ?? 0) * 1000))
+               + Math.random() * POLL_MS;
     }
 
     if (poll.timer === turn) {
-        turn.id = setTimeout(() => loadDevices(from, turn), POLL_MS);
+        turn.id = setTimeout(() => loadDevices(from, turn), wait);
     }
 }
 
@@ -130,7 +143,8 @@ function begin(want) {
     stopPolling();
     view.hide();
 
-    const mine = {want, session: null, peer: null, input: null, id: null};
+    const mine = {want, session: null, peer: null, input: null, id: null,
+                  rejoins: 0};
 
     run = mine;
     run.input = new RsInput((message) => mine.peer?.send(message));
@@ -195,13 +209,19 @@ function join(mine, ticket) {
         }
     });
 
-    on("state", (state) => stage.setSocket(state));
+    on("state", (state) => {
+        if (state !== "open" && mine.peer?.detour) {
+            mine.input.release();
+        }
+
+        stage.setSocket(state);
+    });
     on("session", (s) => stage.setSession(s));
     on("peers", (peers) => stage.setPeople(peers, session.self, session.role));
     on("ended", ({reason}) => stage.ended(reason));
     on("closed", ({error}) => {
         if (error !== null && error.code !== "session_ended") {
-            stage.over(error);
+            rejoin(mine, error);
         }
     });
 
@@ -212,6 +232,33 @@ function join(mine, ticket) {
     });
 
     session.connect();
+}
+
+
+/* whoever made the session can make another place in it */
+async function rejoin(mine, error) {
+    if (mine.id === null || !LOST.has(error.code)
+        || mine.rejoins === REJOINS_MAX)
+    {
+        stage.over(error);
+        return;
+    }
+
+    mine.rejoins++;
+
+    try {
+        const role = mine.want.role ?? "controller";
+        const made = await api.addParticipant(mine.id, {role});
+
+        if (run === mine) {
+            join(mine, made.ticket);
+        }
+
+    } catch {
+        if (run === mine) {
+            stage.over(error);      /* why it was lost says more */
+        }
+    }
 }
 
 

@@ -16,10 +16,15 @@
 const REQUEST_TIMEOUT_MS = 15000;
 const BODY_MAX = 4 * 1024 * 1024;
 
+/* what was asked for once, and may be asked for again when a 503 says when */
+const PATIENT = new Set(["POST", "DELETE"]);
+const PATIENCE_MS = 10000;
+const BUSY_BASE_MS = 500;
+
 
 /** @type {Clock} */
 export const systemClock = {
-    now: () => Date.now(),
+    now: () => performance.now(),
     random: () => Math.random(),
     setTimeout: (f, ms) => globalThis.setTimeout(f, ms),
     clearTimeout: (t) => globalThis.clearTimeout(t),
@@ -124,8 +129,10 @@ export class RsApi {
     }
 
     /**
-     * One call.  A POST carries an Idempotency-Key, so it is tried once more,
-     * under the same key, when the answer did not arrive.
+     * One call.  It is tried once more when the answer did not arrive: a
+     * POST carries an Idempotency-Key, and that stays the same.  A POST and a
+     * DELETE wait for a gateway that is busy, as long as its Retry-After
+     * says and up to 10 s in all; who reads asks again by himself.
      *
      * @param {string} method
      * @param {string} path
@@ -157,16 +164,52 @@ export class RsApi {
 
         const url = this.#base + path + queryString(o.query);
 
-        try {
-            return await this.#once(url, init, o.signal);
+        const end = this.#clock.now() + (PATIENT.has(method) ? PATIENCE_MS
+                                                             : 0);
+        let lost = false;
 
-        } catch (e) {
-            if (e.code !== "network") {
-                throw e;
+        for (let attempt = 0;; attempt++) {
+            try {
+                return await this.#once(url, init, o.signal);
+
+            } catch (e) {
+                const wait = this.#wait(e, attempt);
+
+                if (e.code === "network" && !lost) {
+                    lost = true;
+                    continue;
+                }
+
+                if (wait === null || this.#clock.now() + wait > end) {
+                    throw e;
+                }
+
+                await this.#sleep(wait, o.signal);
             }
         }
+    }
 
-        return this.#once(url, init, o.signal);
+    /* how long to leave a busy gateway alone: what it asks for, and jitter */
+    #wait(e, attempt) {
+        return e.status === 503 && e.retry_after_s !== null
+               ? e.retry_after_s * 1000
+                 + this.#clock.random() * BUSY_BASE_MS * 2 ** attempt
+               : null;
+    }
+
+    #sleep(ms, signal) {
+        return new Promise((resolve, reject) => {
+            const aborted = () => {
+                this.#clock.clearTimeout(timer);
+                reject(new RsError("aborted"));
+            };
+            const timer = this.#clock.setTimeout(() => {
+                signal?.removeEventListener("abort", aborted);
+                resolve();
+            }, ms);
+
+            signal?.addEventListener("abort", aborted, {once: true});
+        });
     }
 
     async #once(url, init, signal) {

@@ -12,9 +12,12 @@
  *  - a message given to send() has an id for good; it is sent again, under
  *    the same id, after each resume until the gateway acks or refuses it,
  *    and after a resync if it is less than 30 s old, acked or not;
+ *  - what it sends never outruns the gateway's rate, a resync of hundreds
+ *    neither;
  *  - each logged message is handed out once and in order: what is not above
  *    the position already handled, or not above its sender's last id, is
  *    dropped;
+ *  - input is volatile: sent now or not at all, and never twice;
  *  - "closed" is the last event, it comes once, and carries the reason.
  */
 
@@ -42,6 +45,9 @@ const BACKOFF_BASE_MS = 500;
 const BACKOFF_CAP_MS = 10000;
 const RESYNC_WINDOW_MS = 30000;
 const OUTBOX_MAX = 2048;
+const SEND_BURST = 60;              /* below rs_message_rate 50 burst=100 */
+const SEND_RATE = 40;               /* a second */
+const INPUT_BUFFERED_MAX = 65536;
 const MESSAGE_MAX = 65536;
 const PEERS_MAX = 1024;
 
@@ -64,8 +70,9 @@ const FINAL_CODES = new Map([
 ]);
 
 /* errors that name a message which may be sent again */
-const TRANSIENT = new Set(["unavailable", "overloaded", "internal",
-                           "rate_limited", "going_away"]);
+const TRANSIENT = new Set(["unavailable", "uncertain", "overloaded",
+                           "internal", "rate_limited", "going_away",
+                           "draining"]);
 
 
 /** Full jitter: anything between 0 and the capped exponential. */
@@ -125,7 +132,7 @@ export class RsSession extends EventTarget {
     #attempt = 0;
     #deadline = 0;          /* when to give up coming back */
     #lastHeard = 0;
-    #pingSent = false;
+    #asked = false;         /* a ping is out, nothing was heard since */
     #pingMs = 25000;
     #welcomed = false;      /* this socket has had its welcome */
     #leaving = false;
@@ -135,7 +142,11 @@ export class RsSession extends EventTarget {
     #resume = null;
     #position = null;
     #nextId = 1;
-    #outbox = [];           /* {id, frame, at, acked}, by id */
+    #outbox = [];           /* {id, frame, at, sent, acked}, by id; sent: on
+                             * this socket */
+    #allowance = SEND_BURST;
+    #allowedAt = 0;
+    #flushTimer = null;
     #lastIds = new Map();   /* sender -> last id handed out */
     #ended = null;
     #iceAt = 0;
@@ -231,17 +242,25 @@ export class RsSession extends EventTarget {
         }
 
         this.#nextId++;
-        this.#outbox.push({id, frame, at: this.#clock.now(), acked: false});
-
-        if (this.state === "open") {
-            this.#socket.send(frame);
-        }
+        this.#outbox.push({id, frame, at: this.#clock.now(), sent: false,
+                           acked: false});
+        this.#flush();
 
         return id;
     }
 
-    /** Input for the host: now or never, it is neither kept nor acked. */
+    /**
+     * Sends volatile data to one participant, or to the host.  False when it
+     * was dropped: the socket is away, or so slow that much waits already.
+     *
+     * @param {any} data
+     * @param {string} [to]
+     */
     sendInput(data, to) {
+        if (this.#socket?.bufferedAmount > INPUT_BUFFERED_MAX) {
+            return false;
+        }
+
         return this.#sendNow(to === undefined ? {type: "input", data}
                                               : {type: "input", to, data});
     }
@@ -286,7 +305,9 @@ export class RsSession extends EventTarget {
             this.#attempt = 0;
             this.#open();
 
-        } else if (this.state === "open") {
+        } else if (this.state === "open" && this.#goawayAt === 0
+                   && !this.#ended)
+        {
             this.#ping();
         }
     }
@@ -371,6 +392,8 @@ export class RsSession extends EventTarget {
 
     #onClose(code) {
         this.#socket = null;
+        this.#clock.clearTimeout(this.#flushTimer);
+        this.#flushTimer = null;
 
         if (this.#leaving) {
             this.#finish(code, null);
@@ -429,6 +452,7 @@ export class RsSession extends EventTarget {
         }
 
         this.#disarm();
+        this.#clock.clearTimeout(this.#flushTimer);
         this.#forget(1000);
         this.#outbox = [];
 
@@ -478,33 +502,65 @@ export class RsSession extends EventTarget {
      * about, and an unanswered question ends the socket */
 
     #watch() {
-        this.#arm(this.#pingMs * 1.4, () => {
-            const silence = this.#clock.now() - this.#lastHeard;
+        const left = this.#lastHeard + this.#pingMs * 1.4
+                     - this.#clock.now();
 
-            if (silence < this.#pingMs * 1.4) {
-                this.#watch();
-                return;
-            }
+        if (left > 0) {
+            this.#arm(left, () => this.#watch());
+            return;
+        }
 
-            this.#ping();
-        });
+        this.#ping();
     }
 
     #ping() {
-        const asked = this.#clock.now();
-
         if (!this.#sendNow({type: "ping"})) {
             return;
         }
 
+        this.#asked = true;
+
         this.#arm(PONG_TIMEOUT_MS, () => {
-            if (this.#lastHeard > asked) {
-                this.#watch();
+            if (this.#asked) {
+                this.#drop();
                 return;
             }
 
-            this.#drop();
+            this.#watch();
         });
+    }
+
+    /* what waits goes out in order, as fast as the gateway takes it */
+
+    #flush() {
+        if (this.state !== "open" || this.#flushTimer !== null) {
+            return;
+        }
+
+        const now = this.#clock.now();
+
+        this.#allowance = Math.min(SEND_BURST, this.#allowance
+                                   + (now - this.#allowedAt)
+                                     * SEND_RATE / 1000);
+        this.#allowedAt = now;
+
+        for (const entry of this.#outbox) {
+            if (entry.sent || entry.acked) {
+                continue;
+            }
+
+            if (this.#allowance < 1) {
+                this.#flushTimer = this.#clock.setTimeout(() => {
+                    this.#flushTimer = null;
+                    this.#flush();
+                }, Math.ceil((1 - this.#allowance) * 1000 / SEND_RATE));
+                return;
+            }
+
+            this.#allowance--;
+            entry.sent = true;
+            this.#socket.send(entry.frame);
+        }
     }
 
     /* messages */
@@ -514,6 +570,7 @@ export class RsSession extends EventTarget {
         const type = message?.type;
 
         this.#lastHeard = this.#clock.now();
+        this.#asked = false;
 
         if (typeof type !== "string") {
             return;
@@ -627,12 +684,14 @@ export class RsSession extends EventTarget {
         this.state = "open";
         this.#watch();
 
-        /* before anybody hears of it, so that ids go out in order */
         for (const entry of this.#outbox) {
-            if (!entry.acked) {
-                this.#socket.send(entry.frame);
-            }
+            entry.sent = false;
         }
+
+        /* a new socket, a new allowance */
+        this.#allowance = SEND_BURST;
+        this.#allowedAt = this.#clock.now();
+        this.#flush();
 
         this.#onIce(m.ice);
 
@@ -718,9 +777,11 @@ export class RsSession extends EventTarget {
         for (const entry of this.#outbox) {
             if (!entry.acked || entry.at > since) {
                 entry.acked = false;
-                this.#socket.send(entry.frame);
+                entry.sent = false;
             }
         }
+
+        this.#flush();
     }
 
     #onSignal(m) {

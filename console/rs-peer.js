@@ -11,12 +11,18 @@
  * silent; the old one keeps showing its last picture until the new one
  * connects, then it is closed.  What carries another line's number is
  * dropped.
+ *
+ * Input goes over the line's data channel.  A line that stands without one
+ * sends it by way of the gateway instead, which answers nothing and may lose
+ * some.
  */
 
 import { RsEvent, RsError, backoff, systemClock } from "./rs-client.js";
 
 
 const CONNECT_TIMEOUT_MS = 20000;
+const CHANNEL_TIMEOUT_MS = 5000;    /* connected, no data channel */
+const DETOUR_MOVE_MS = 50;          /* between moves by the gateway */
 const HEARTBEAT_MS = 2000;
 const SILENCE_MS = 10000;
 const STATS_MS = 1000;
@@ -115,6 +121,9 @@ class Line {
     hello = null;
     lastHeard = 0;
     pings = 0;
+    detour = false;         /* input goes by the gateway */
+    move = null;            /* the newest one, waiting for its turn there */
+    movedAt = 0;
 
     constructor(n, host, pc, channel) {
         this.n = n;
@@ -132,7 +141,8 @@ class Line {
  *   state    "waiting" | "connecting" | "connected" | "unsteady" | "failed"
  *            | "closed"
  *   stream   MediaStream          show this one from now on
- *   hello    {width, height, input}   of the host: it takes input from now on
+ *   hello    {width, height, input}   of the host: it takes input from now
+ *            on; 0 by 0 when input goes by way of the gateway
  *   path     Path                 each second
  *   video    {width, height, frames, fps, bytes}   each second
  *   problem  RsError              why the host cannot be reached
@@ -169,6 +179,7 @@ export class RsPeer extends EventTarget {
         this.#on("signal", (ev) => this.#onSignal(ev.detail));
         this.#on("peers", () => this.#onPeers());
         this.#on("refused", (ev) => this.#onRefused(ev.detail));
+        this.#on("welcome", () => this.#onBack());
         this.#on("ended", () => this.close());
         this.#on("closed", () => this.close());
 
@@ -178,23 +189,38 @@ export class RsPeer extends EventTarget {
     /** The host takes input now. */
     get ready() {
         return this.#line?.hello?.input === true
-               && this.#line.channel.readyState === "open";
+               && (this.#line.detour
+                   ? this.#session.state === "open"
+                   : this.#line.channel.readyState === "open");
+    }
+
+    /** Input goes by way of the gateway, for the line has no data channel. */
+    get detour() {
+        return this.#line?.detour === true;
     }
 
     /**
      * Sends one input message of peer.md.  False when it was dropped: no
-     * channel, or a move while the channel is congested.
+     * way to the host, or a move while the channel is congested.
      */
     send(message) {
-        const channel = this.#line?.channel;
+        const line = this.#line;
 
-        if (!this.ready || (message.type === "move"
-                            && channel.bufferedAmount > BUFFERED_MAX))
+        if (!this.ready) {
+            return false;
+        }
+
+        if (line.detour) {
+            return this.#sendDetour(line, message);
+        }
+
+        if (message.type === "move"
+            && line.channel.bufferedAmount > BUFFERED_MAX)
         {
             return false;
         }
 
-        channel.send(JSON.stringify(message));
+        line.channel.send(JSON.stringify(message));
 
         return true;
     }
@@ -277,9 +303,13 @@ export class RsPeer extends EventTarget {
         line.pc.onconnectionstatechange = null;
         line.pc.onicecandidate = null;
         line.pc.ontrack = null;
-        line.channel.onmessage = null;
-        line.channel.onopen = null;
-        line.channel.onclose = null;
+
+        if (line.channel !== null) {
+            line.channel.onmessage = null;
+            line.channel.onopen = null;
+            line.channel.onclose = null;
+        }
+
         line.pc.close();
     }
 
@@ -345,7 +375,7 @@ export class RsPeer extends EventTarget {
 
         const {receiver} = pc.addTransceiver("video",
                                              {direction: "recvonly"});
-        const channel = pc.createDataChannel("rs-input", {ordered: true});
+        const channel = dataChannel(pc);
         const line = new Line(++this.#count, host, pc, channel);
 
         /* a desktop wants the newest picture, not the smoothest film */
@@ -369,9 +399,11 @@ export class RsPeer extends EventTarget {
             this.#show(line);
         };
 
-        channel.onopen = () => this.#heartbeat(line);
-        channel.onmessage = (ev) => this.#onChannel(line, ev.data);
-        channel.onclose = () => this.#again(line);
+        if (channel !== null) {
+            channel.onopen = () => this.#onOpen(line);
+            channel.onmessage = (ev) => this.#onChannel(line, ev.data);
+            channel.onclose = () => this.#again(line);
+        }
 
         this.#later(line, CONNECT_TIMEOUT_MS, () => {
             if (!line.connected) {
@@ -438,6 +470,9 @@ export class RsPeer extends EventTarget {
                 this.#reported = null;
                 this.#show(line);
                 this.#measure(line);
+                this.#later(line, line.channel === null
+                                  ? 0 : CHANNEL_TIMEOUT_MS,
+                            () => this.#onNoChannel(line));
             }
 
             this.#attempts = 0;
@@ -575,7 +610,82 @@ export class RsPeer extends EventTarget {
         }
     }
 
-    /* the data channel */
+    /* the data channel, and the way round when there is none */
+
+    #onOpen(line) {
+        if (line.detour) {
+            /* the host lets go of what came that way, and says hello here */
+            line.detour = false;
+            line.move = null;
+            line.hello = null;
+            line.pings = 0;
+        }
+
+        this.#heartbeat(line);
+    }
+
+    #onNoChannel(line) {
+        if (line !== this.#line || line.channel?.readyState === "open"
+            || line.channel?.readyState === "closed"
+            || this.#session.role !== "controller")
+        {
+            return;
+        }
+
+        line.detour = true;
+        line.hello = {width: 0, height: 0, input: true};
+        this.#beat(line);
+        this.dispatchEvent(new RsEvent("hello", line.hello));
+    }
+
+    /* without it the host lets go of what is held */
+    #beat(line) {
+        if (line !== this.#line || !line.detour) {
+            return;
+        }
+
+        this.#session.sendInput({type: "ping", n: ++line.pings}, line.host);
+        this.#later(line, HEARTBEAT_MS, () => this.#beat(line));
+    }
+
+    /* a key let go while the gateway was away would stay down */
+    #onBack() {
+        if (this.detour) {
+            this.#session.sendInput({type: "release"}, this.#line.host);
+        }
+    }
+
+    /* moves are thinned out; what follows one finds the pointer there */
+    #sendDetour(line, message) {
+        const now = this.#clock.now();
+
+        if (message.type !== "move") {
+            this.#sendMove(line, now);
+            return this.#session.sendInput(message, line.host);
+        }
+
+        const waiting = line.move !== null;
+
+        line.move = message;
+
+        if (now - line.movedAt >= DETOUR_MOVE_MS) {
+            this.#sendMove(line, now);
+
+        } else if (!waiting) {
+            this.#later(line, line.movedAt + DETOUR_MOVE_MS - now,
+                        () => this.#sendMove(line, this.#clock.now()));
+        }
+
+        return true;
+    }
+
+    #sendMove(line, now) {
+        if (line.detour && line.move !== null) {
+            this.#session.sendInput(line.move, line.host);
+            line.move = null;
+            line.movedAt = now;
+        }
+    }
 
     #onChannel(line, frame) {
         let message = null;
@@ -659,6 +769,17 @@ export class RsPeer extends EventTarget {
         {
             this.#reported = path;
         }
+    }
+}
+
+
+/* null where the browser has none to give */
+function dataChannel(pc) {
+    try {
+        return pc.createDataChannel("rs-input", {ordered: true});
+
+    } catch {
+        return null;
     }
 }
 

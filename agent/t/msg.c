@@ -85,14 +85,6 @@ test_examples(void)
                                                    : AGENT_CHANNEL_SIGNAL;
         msg = parse_example(channel, base);
 
-        if (strcmp(base, "signal.server.input") == 0) {
-            /* a peer's input comes over its data channels, not this way */
-            ok(msg != NULL && msg->type == AGENT_MSG_UNKNOWN, "ignored: %s",
-               base);
-            i++;
-            continue;
-        }
-
         ok(msg != NULL && msg->type != AGENT_MSG_UNKNOWN, "understood: %s",
            base);
         i++;
@@ -137,6 +129,11 @@ test_fields(void)
        && msg->peer.pc == 1, "signal: offer");
     is_str(msg->from, PAR, "signal: from");
     is_str(msg->peer.text, "v=0\r\n", "signal: sdp");
+    agent_msg_free(msg);
+
+    msg = parse_example(AGENT_CHANNEL_SIGNAL, "signal.server.input");
+    is_str(msg->from, PAR, "input: from");
+    ok(json_is_object(msg->data), "input: data");
     agent_msg_free(msg);
 
     msg = parse_example(AGENT_CHANNEL_SIGNAL, "signal.server.goaway");
@@ -360,10 +357,21 @@ test_said(void)
 }
 
 
+static void
+test_positions(void)
+{
+    ok(agent_msg_position_cmp("1-9", "1-10") < 0, "positions are numbers");
+    ok(agent_msg_position_cmp("2-0", "1-10") > 0, "the epoch comes first");
+    ok(agent_msg_position_cmp("7-7", "7-7") == 0, "the same position");
+    ok(agent_msg_position_cmp("", "0-1") < 0, "none is before all");
+}
+
+
 int
 main(void)
 {
     test_examples();
+    test_positions();
     test_fields();
     test_refused();
     test_unknown();

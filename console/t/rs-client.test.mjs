@@ -310,6 +310,15 @@ test("goaway: comes back when told to, not before and not by backoff", () => {
     assert.equal(WebSocket.all.length, 2);
     assert.equal(WebSocket.all[0].closedWith, 4000);
 
+    /* a nudge is no reason to forget about it */
+    const n = open();
+
+    n.WebSocket.last.say({type: "goaway", after_ms: 1000, jitter_ms: 3000});
+    n.session.nudge();
+    assert.deepEqual(n.WebSocket.last.sent, []);
+    n.clock.pass(2600);
+    assert.equal(n.WebSocket.all.length, 2);
+
     /* closed by the gateway first: the jitter still holds */
     const b = open();
 
@@ -330,13 +339,106 @@ test("a silent gateway is asked, then left", () => {
     assert.deepEqual(WebSocket.last.sent, []);
     clock.pass(1000);
     assert.deepEqual(WebSocket.last.sent, [{type: "ping"}]);
-    clock.pass(5000);
+
+    /* an answer within the same millisecond is an answer */
     WebSocket.last.say({type: "pong"});
-    clock.pass(6000);
+    clock.pass(11000);
     assert.equal(session.state, "open");
 
-    clock.pass(80000);
-    assert.notEqual(WebSocket.all[0].closedWith, null);
+    /* 45 s after the last word, whenever that was */
+    WebSocket.last.say({type: "pong"});
+    clock.pass(44900);
+    assert.equal(WebSocket.all[0].closedWith, null);
+    clock.pass(200);
+    assert.equal(WebSocket.all[0].closedWith, 4000);
+});
+
+
+test("a welcome that was lost: the token before it is used again", () => {
+    const {WebSocket, clock} = open();
+    const resume = ["rs.v1", `rs.resume.${welcome.resume}.1-1`];
+
+    WebSocket.last.end(1006);
+    clock.pass(500);
+    assert.deepEqual(WebSocket.last.protocols, resume);
+    WebSocket.last.end(1006);
+    clock.pass(1000);
+    assert.equal(WebSocket.all.length, 3);
+    assert.deepEqual(WebSocket.last.protocols, resume);
+});
+
+
+test("it never sends faster than the gateway takes, and all of it", () => {
+    const {WebSocket, session, clock} = open();
+    const ids = () => WebSocket.last.sent.filter((m) => m.type === "signal")
+                                         .map((m) => m.id);
+    const all = Array.from({length: 200}, (_, i) => i + 1);
+
+    for (const n of all) {
+        session.send(n, HOST);
+    }
+
+    assert.equal(ids().length, 60);
+    clock.pass(1000);
+    assert.equal(ids().length, 100);
+    WebSocket.last.say({type: "ping"});
+    clock.pass(3000);
+    assert.deepEqual(ids(), all);
+
+    /* the same for what goes out again */
+    WebSocket.last.end(1006);
+    clock.pass(1000);
+    WebSocket.last.say({...welcome, resume: "t2"});
+    assert.deepEqual(ids(), all.slice(0, 60));
+    assert.equal(session.send("more", HOST), 201);
+    clock.pass(1000);
+    assert.equal(ids().length, 100);
+
+    /* a socket that breaks over it */
+    WebSocket.last.end(1006);
+    clock.pass(1000);
+    WebSocket.last.say({...welcome, resume: "t3"});
+    WebSocket.last.say({type: "resync", position: "2-0"});
+    clock.pass(10000);
+    assert.deepEqual(ids(), [...all.slice(0, 60), ...all, 201]);
+});
+
+
+test("input is volatile: now or never", () => {
+    const {WebSocket, session, clock, of} = open();
+
+    assert.equal(session.sendInput({type: "release"}), true);
+    WebSocket.last.say({type: "input", from: HOST, data: {n: 1}});
+    assert.deepEqual(of("input"), [{from: HOST, data: {n: 1}}]);
+
+    WebSocket.last.bufferedAmount = 70000;
+    assert.equal(session.sendInput({type: "release"}), false);
+    assert.equal(WebSocket.last.sent.length, 1);
+    assert.equal(session.unacked, 0);
+
+    WebSocket.last.end(1006);
+    assert.equal(session.sendInput({type: "release"}), false);
+    clock.pass(1000);
+    WebSocket.last.say({...welcome, resume: "t2"});
+    assert.deepEqual(WebSocket.last.sent, []);
+});
+
+
+test("what failed for a while is sent again, whatever the code", () => {
+    for (const code of ["unavailable", "uncertain", "overloaded", "draining",
+                        "internal", "rate_limited", "going_away"])
+    {
+        const {WebSocket, session, clock, of} = open();
+
+        session.send("a", HOST);
+        WebSocket.last.say({type: "error", code, message: "", id: 1});
+        WebSocket.last.end(1013);
+        assert.deepEqual(of("refused"), [], code);
+        assert.equal(session.state, "waiting");
+        clock.pass(1000);
+        WebSocket.last.say({...welcome, resume: "t2"});
+        assert.deepEqual(WebSocket.last.sent.map((m) => m.id), [1], code);
+    }
 });
 
 
@@ -586,6 +688,74 @@ test("a lost answer is asked for again under the same key, once", async () => {
     const b = api([new TypeError("reset"), new TypeError("reset")]);
 
     await assert.rejects(b.api.devices(), {code: "network", status: 0});
+});
+
+
+/* lets promises run, and time pass, until p is settled */
+async function waitFor(p, clock, ms) {
+    let settled = false;
+
+    p.then(() => { settled = true; }, () => { settled = true; });
+
+    for (let t = 0; t < ms && !settled; t += 100) {
+        await new Promise((resolve) => setImmediate(resolve));
+
+        if (!settled) {
+            clock.pass(100);
+        }
+    }
+
+    return p;
+}
+
+
+test("busy: a POST waits as long as Retry-After says, 10 s at most", async () => {
+    const busy = (code, after) => json(503, {code, title: "busy"},
+                                       after ? {"Retry-After": after} : {});
+    const clock = new HandClock();
+    const a = api([busy("unavailable", "1"), busy("draining", "2"),
+                   json(201, {id: "ses_a"})], {clock});
+    const from = clock.now();
+
+    assert.deepEqual(await waitFor(a.api.createSession({}), clock, 20000),
+                     {id: "ses_a"});
+    assert.equal(new Set(a.calls.map((c) => c.headers["Idempotency-Key"]))
+                 .size, 1);
+    assert.equal(a.calls.length, 3);
+    assert.ok(clock.now() - from >= 3750 && clock.now() - from < 4500,
+              String(clock.now() - from));
+
+    /* too long to wait, not said how long, or only read: told at once */
+    for (const [after, call] of [["30", (x) => x.createSession({})],
+                                 [null, (x) => x.createSession({})],
+                                 ["1", (x) => x.devices()]])
+    {
+        const b = api([busy("unavailable", after)], {clock: new HandClock()});
+
+        await assert.rejects(call(b.api), {code: "unavailable"});
+        assert.equal(b.calls.length, 1);
+    }
+
+    /* and not for ever */
+    const always = () => Array.from({length: 50},
+                                    () => busy("overloaded", "1"));
+    const patient = new HandClock();
+    const began = patient.now();
+    const d = api(always(), {clock: patient});
+
+    await assert.rejects(waitFor(d.api.endSession("ses_a"), patient, 60000),
+                         {code: "overloaded"});
+    assert.ok(patient.now() - began <= 10000);
+    assert.ok(d.calls.length >= 3);
+
+    /* given up by the user */
+    const abort = new AbortController();
+    const stopped = api(always(), {clock: new HandClock()})
+                    .api.createSession({}, {signal: abort.signal});
+
+    await new Promise((resolve) => setImmediate(resolve));
+    abort.abort();
+    await assert.rejects(stopped, {code: "aborted"});
 });
 
 

@@ -21,6 +21,9 @@ const HOST = "par_h";
 class TestSession extends EventTarget {
     sent = [];
     paths = [];
+    inputs = [];
+    state = "open";
+    role = "controller";
     peers = [];
     ice = {iceServers: [{urls: ["stun:s.test"]}], iceTransportPolicy: "relay",
            ttl_s: 300};
@@ -49,6 +52,14 @@ class TestSession extends EventTarget {
         }
 
         return this.reachable;
+    }
+
+    sendInput(data, to) {
+        if (this.state === "open") {
+            this.inputs.push({data, to});
+        }
+
+        return this.state === "open";
     }
 
     say(data, from = HOST) {
@@ -157,13 +168,19 @@ async function start(host = {id: HOST, role: "host", state: "joined"}) {
 }
 
 
-async function connect(it) {
+async function connect(it, {channel = true} = {}) {
     const pc = it.Connection.last;
 
     pc.ontrack?.({streams: ["stream" + it.Connection.all.length]});
     pc.become("connected");
-    pc.open();
+
+    if (channel) {
+        pc.open();
+    }
+
     await settle();
+
+    return pc;
 }
 
 
@@ -449,4 +466,105 @@ test("the path is shown each second, reported when it changes", async () => {
     assert.deepEqual(it.session.paths.map((p) => p.kind),
                      ["direct", "relay"]);
     assert.ok(!samePath(null, null));
+});
+
+
+test("no data channel: input goes by the gateway until there is one", async () => {
+    const it = await start();
+    const pc = await connect(it, {channel: false});
+    const {session, peer, clock} = it;
+    const said = () => session.inputs.map((i) => i.data.type);
+
+    assert.equal(peer.send({type: "release"}), false);
+    clock.pass(5000);
+    assert.deepEqual(it.of("hello"), [{width: 0, height: 0, input: true}]);
+    assert.equal(peer.detour, true);
+    assert.equal(peer.ready, true);
+
+    /* a sign of life each 2 s, so that what is held stays held */
+    clock.pass(4000);
+    assert.deepEqual(said(), ["ping", "ping", "ping"]);
+    assert.equal(session.inputs[0].to, HOST);
+    session.inputs.length = 0;
+
+    /* of many moves few go out; the last one does, and before a click */
+    for (let x = 0; x < 10; x++) {
+        assert.equal(peer.send({type: "move", x, y: 0}), true);
+    }
+
+    assert.deepEqual(session.inputs.map((i) => i.data.x), [0]);
+    peer.send({type: "button", button: 0, down: true, x: 9, y: 0});
+    assert.deepEqual(session.inputs.map((i) => [i.data.type, i.data.x]),
+                     [["move", 0], ["move", 9], ["button", 9]]);
+    peer.send({type: "move", x: 11, y: 0});
+    clock.pass(50);
+    assert.equal(session.inputs.at(-1).data.x, 11);
+
+    /* while the gateway is away nothing goes, then nothing is held */
+    session.state = "waiting";
+    assert.equal(peer.ready, false);
+    assert.equal(peer.send({type: "release"}), false);
+    session.state = "open";
+    session.inputs.length = 0;
+    session.dispatchEvent(new RsEvent("welcome", {resumed: true}));
+    assert.deepEqual(said(), ["release"]);
+
+    /* the channel after all */
+    pc.open();
+    assert.equal(peer.detour, false);
+    assert.equal(peer.ready, false);
+    pc.hear({type: "hello", width: 640, height: 480, input: true});
+    assert.equal(peer.ready, true);
+    session.inputs.length = 0;
+    peer.send({type: "release"});
+    clock.pass(3000);
+    assert.deepEqual(session.inputs, []);
+    assert.ok(pc.channel.sent.some((m) => m.type === "release"));
+    assert.equal(it.Connection.all.length, 1);
+});
+
+
+test("no way round for viewers, nor where the channel stands", async () => {
+    const viewer = await start();
+
+    viewer.session.role = "viewer";
+    await connect(viewer, {channel: false});
+    viewer.clock.pass(30000);
+    assert.deepEqual(viewer.session.inputs, []);
+    assert.equal(viewer.peer.ready, false);
+
+    const usual = await start();
+    const pc = await connect(usual);
+
+    pc.hear({type: "hello", width: 640, height: 480, input: true});
+    usual.clock.pass(6000);
+    assert.deepEqual(usual.session.inputs, []);
+    assert.equal(usual.peer.detour, false);
+});
+
+
+test("a browser without data channels at all", async () => {
+    const session = new TestSession();
+    const clock = new HandClock();
+    const Connection = connectionClass();
+
+    Connection.prototype.createDataChannel = () => {
+        throw new Error("NotSupportedError");
+    };
+
+    const peer = new RsPeer({session, clock, RTCPeerConnection: Connection});
+
+    session.setPeers([{id: HOST, role: "host", state: "joined"}]);
+    await settle();
+    assert.equal(session.sent[0].data.kind, "offer");
+    Connection.last.become("connected");
+    clock.pass(0);
+    assert.equal(peer.ready, true);
+    assert.equal(peer.send({type: "release"}), true);
+    peer.restart();
+    await settle();
+    assert.equal(Connection.all.length, 2);
+    assert.equal(peer.ready, false);
+    peer.close();
+    assert.equal(clock.armed, 0);
 });

@@ -1,0 +1,366 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ */
+
+/*
+ * A viewer's input by way of the gateway: taken only while the picture's
+ * connection stands and has no data channel, let go of when silence falls,
+ * and no reason to end a picture.  webrtcbin and the clock are played by the
+ * test.
+ */
+
+#include "agent_viewer.h"
+#include "agent_input.h"
+#include "agent_webrtc.h"
+#include "tap.h"
+
+#include <gst/gst.h>
+#include <string.h>
+
+
+#define S  ((gint64) G_USEC_PER_SEC)
+
+
+struct agent_webrtc_s {
+    const agent_webrtc_events_t  *events;
+    void                         *data;
+};
+
+
+static gint64           now_us = 1000 * S;
+static GString         *done_log;       /* what the desktop was told */
+static GString         *sent_log;       /* what went over the channel */
+static agent_webrtc_t  *newest;
+static guint            freed;
+
+
+/* ---- what is played */
+
+gint64
+g_get_monotonic_time(void)
+{
+    return now_us;
+}
+
+
+agent_webrtc_t *
+agent_webrtc_new(const agent_webrtc_params_t *params,
+    const agent_webrtc_events_t *events, void *data, const char **code,
+    const char **message)
+{
+    agent_webrtc_t  *w;
+
+    (void) params;
+    (void) code;
+    (void) message;
+
+    w = g_new0(agent_webrtc_t, 1);
+    w->events = events;
+    w->data = data;
+    newest = w;
+
+    return w;
+}
+
+
+void
+agent_webrtc_free(agent_webrtc_t *w)
+{
+    freed++;
+    g_free(w);
+}
+
+
+void
+agent_webrtc_candidate(agent_webrtc_t *w, const char *candidate, guint mline)
+{
+    (void) w;
+    (void) candidate;
+    (void) mline;
+}
+
+
+void
+agent_webrtc_send(agent_webrtc_t *w, const char *text)
+{
+    (void) w;
+
+    g_string_append_printf(sent_log, "%s ", text);
+}
+
+
+static void
+play_size(agent_platform_t *p, int *width, int *height)
+{
+    (void) p;
+
+    *width = 1280;
+    *height = 720;
+}
+
+
+static guint
+play_key_down(agent_platform_t *p, const char *key, const char *code)
+{
+    (void) p;
+    (void) code;
+
+    g_string_append_printf(done_log, "+%s ", key);
+
+    return 1;
+}
+
+
+static void
+play_key_up(agent_platform_t *p, guint handle)
+{
+    (void) p;
+
+    g_string_append_printf(done_log, "-%u ", handle);
+}
+
+
+static const agent_platform_ops_t  play_ops = {
+    "test", play_size, NULL, NULL, NULL, NULL, play_key_down, play_key_up,
+    NULL
+};
+
+
+/* ---- */
+
+typedef struct {
+    agent_platform_t    platform;
+    agent_config_t     *config;
+    agent_t             agent;
+    agent_viewer_t     *viewer;
+} fixture_t;
+
+
+/* another connection, which does not stand yet */
+
+static agent_webrtc_t *
+serve(fixture_t *f, guint pc)
+{
+    static const agent_ice_t  no_ice;
+
+    agent_viewer_offer(f->viewer, pc, "v=0");
+    agent_viewer_serve(f->viewer, &no_ice, NULL);
+
+    return newest;
+}
+
+
+static void
+on_text(void *session, const char *to, guint pc, const char *a,
+    const char *b)
+{
+    (void) session;
+    (void) to;
+    (void) pc;
+    (void) a;
+    (void) b;
+}
+
+
+static const agent_viewer_events_t  events = {
+    NULL, NULL, on_text, NULL
+};
+
+
+static void
+did(const char *want, const char *what)
+{
+    is_str(done_log->str, want, what);
+    g_string_truncate(done_log, 0);
+}
+
+
+static void
+input(fixture_t *f, const char *text)
+{
+    g_autoptr(json_t)  obj = NULL;
+
+    obj = agent_json_load(text, strlen(text), 4096, NULL);
+    agent_viewer_input(f->viewer, obj);
+}
+
+
+#define KEY_A                                                                 \
+    "{\"type\":\"key\",\"key\":\"a\",\"code\":\"KeyA\",\"down\":true}"
+#define KEY_B                                                                 \
+    "{\"type\":\"key\",\"key\":\"b\",\"code\":\"KeyB\",\"down\":true}"
+
+
+/* lets the viewer's timer of a second run once or twice */
+
+static void
+pass(gint64 us)
+{
+    gint64  end;
+
+    now_us += us;
+    end = g_get_real_time() + 2200 * 1000;
+
+    while (g_get_real_time() < end) {
+        g_main_context_iteration(NULL, FALSE);
+        g_usleep(10000);
+    }
+}
+
+
+static void
+start(fixture_t *f, agent_role_e role)
+{
+    agent_peer_t  peer = { (char *) "par_v", (char *) "V", role };
+
+    memset(f, 0, sizeof(fixture_t));
+    f->platform.ops = &play_ops;
+    f->config = agent_config_new();
+    f->agent.config = f->config;
+    f->agent.platform = &f->platform;
+    f->agent.seat = agent_seat_new(&f->platform);
+    f->viewer = agent_viewer_new(&f->agent, &peer, &events, NULL);
+}
+
+
+static void
+stop(fixture_t *f)
+{
+    agent_viewer_free(f->viewer);
+    agent_seat_free(f->agent.seat);
+    agent_config_free(f->config);
+    g_string_truncate(done_log, 0);
+    g_string_truncate(sent_log, 0);
+}
+
+
+static void
+test_fallback(void)
+{
+    fixture_t        f;
+    agent_webrtc_t  *w;
+
+    start(&f, AGENT_ROLE_CONTROLLER);
+
+    input(&f, KEY_A);
+    did("", "nobody sees a picture: no input");
+
+    w = serve(&f, 1);
+    input(&f, KEY_A);
+    did("", "nor while it is being connected");
+
+    w->events->connected(w->data, w);
+    input(&f, KEY_A);
+    did("+a ", "no data channel: the gateway's is taken");
+    input(&f, "{\"type\":\"ping\",\"n\":1}");
+    is_str(sent_log->str, "", "nothing goes back");
+
+    /* the channel opens late: it alone counts, and what was held is let go */
+
+    w->events->opened(w->data, w);
+    did("-1 ", "the channel is open: what was held is let go");
+    ok(strstr(sent_log->str, "\"hello\"") != NULL, "and the host says hello");
+    input(&f, KEY_B);
+    did("", "input by the gateway does not count any more");
+    w->events->message(w->data, w, KEY_B, strlen(KEY_B));
+    did("+b ", "that of the channel does");
+
+    /* a new line starts over */
+
+    w = serve(&f, 2);
+    did("-1 ", "a new line lets go");
+    input(&f, KEY_A);
+    did("", "and is not connected yet");
+    w->events->connected(w->data, w);
+    input(&f, KEY_A);
+    did("+a ", "then it is");
+
+    agent_viewer_free(f.viewer);
+    did("-1 ", "whoever goes lets go");
+    agent_seat_free(f.agent.seat);
+    agent_config_free(f.config);
+}
+
+
+static void
+test_viewer(void)
+{
+    fixture_t        f;
+    agent_webrtc_t  *w;
+
+    start(&f, AGENT_ROLE_VIEWER);
+    w = serve(&f, 1);
+    w->events->connected(w->data, w);
+    input(&f, KEY_A);
+    did("", "a viewer has no hands this way either");
+    stop(&f);
+
+    start(&f, AGENT_ROLE_CONTROLLER);
+    f.config->allow_input = FALSE;
+    w = serve(&f, 1);
+    w->events->connected(w->data, w);
+    input(&f, KEY_A);
+    did("", "nor has anybody where agent.conf says so");
+    stop(&f);
+}
+
+
+static void
+test_silence(void)
+{
+    fixture_t        f;
+    agent_webrtc_t  *w;
+
+    start(&f, AGENT_ROLE_CONTROLLER);
+    w = serve(&f, 1);
+    w->events->connected(w->data, w);
+    input(&f, KEY_A);
+    did("+a ", "a key is down");
+    freed = 0;
+    pass(11 * S);
+    did("-1 ", "10 s without input: it is let go");
+    is_int(freed, 0, "the picture stays");
+    input(&f, KEY_B);
+    did("+b ", "input comes again: it is taken");
+
+    w->events->opened(w->data, w);
+    did("-1 ", "the channel opens");
+    pass(11 * S);
+    is_int(freed, 1, "10 s of silence on a channel end the picture");
+    stop(&f);
+}
+
+
+static void
+test_numbers(void)
+{
+    fixture_t  f;
+
+    start(&f, AGENT_ROLE_CONTROLLER);
+    ok(agent_viewer_fresh(f.viewer, 3), "a first number");
+    ok(!agent_viewer_fresh(f.viewer, 3), "once more");
+    ok(!agent_viewer_fresh(f.viewer, 2), "an older one");
+    ok(agent_viewer_fresh(f.viewer, 7), "a later one");
+    stop(&f);
+}
+
+
+int
+main(int argc, char **argv)
+{
+    gst_init(&argc, &argv);
+
+    done_log = g_string_new(NULL);
+    sent_log = g_string_new(NULL);
+
+    test_fallback();
+    test_viewer();
+    test_silence();
+    test_numbers();
+
+    g_string_free(done_log, TRUE);
+    g_string_free(sent_log, TRUE);
+
+    return done();
+}
