@@ -47,6 +47,7 @@ typedef struct {
 } ngx_http_rs_turn_server_t;
 
 
+#include "store/ngx_http_rs_zone.h"
 #include "store/ngx_rs_redis.h"
 #include "store/ngx_http_rs_store.h"
 #include "carrier/ngx_http_rs_bus.h"
@@ -68,8 +69,11 @@ struct ngx_http_rs_main_conf_s {
     ngx_msec_t                  lease_ttl;
     ngx_msec_t                  drain_time;
     ngx_flag_t                  enabled;       /* some rs_gateway exists */
+    ngx_shm_zone_t             *zone;
 
     /* state of this process, set by init_process */
+
+    ngx_http_rs_slot_t         *slot;          /* of zone; or NULL */
 
     rs_addr_t                   self;          /* conn 0: the worker */
     ngx_str_t                   self_text;     /* node.worker.incarnation */

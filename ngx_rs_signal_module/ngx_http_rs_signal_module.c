@@ -50,6 +50,8 @@ static char *ngx_http_rs_redis(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_rs_node(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static char *ngx_http_rs_zone(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 static char *ngx_http_rs_origin(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_rs_agent_host(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -137,6 +139,13 @@ static ngx_command_t  ngx_http_rs_commands[] = {
     { ngx_string("rs_node"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_http_rs_node,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("rs_zone"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE2,
+      ngx_http_rs_zone,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
@@ -448,6 +457,8 @@ ngx_http_rs_init_process(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
+    rmcf->slot = ngx_http_rs_zone_enter(rmcf->zone, log);
+
     rmcf->conns = ngx_http_rs_conns_create(rmcf, log);
     rmcf->presence = ngx_http_rs_presence_create(rmcf, log);
     rmcf->sessions = ngx_http_rs_sessions_create(rmcf, log);
@@ -530,6 +541,11 @@ ngx_http_rs_exit_process(ngx_cycle_t *cycle)
     ngx_http_rs_presence_drop(rmcf->presence);
     ngx_http_rs_bus_destroy(rmcf->bus);
     ngx_http_rs_store_destroy(rmcf->store);
+
+    if (rmcf->slot) {
+        ngx_http_rs_zone_leave(rmcf->slot);
+        rmcf->slot = NULL;
+    }
 }
 
 
@@ -567,7 +583,7 @@ ngx_http_rs_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_http_rs_main_conf_t *rmcf = conf;
 
     u_char    *p, ch;
-    ngx_str_t  host;
+    ngx_str_t  host, name;
 
     ngx_conf_init_msec_value(rmcf->redis.timeout, 800);
     ngx_conf_init_msec_value(rmcf->redis.connect_timeout, 500);
@@ -587,6 +603,15 @@ ngx_http_rs_init_main_conf(ngx_conf_t *cf, void *conf)
                            "\"rs_gateway\" needs \"rs_redis\" "
                            "in the http block");
         return NGX_CONF_ERROR;
+    }
+
+    if (rmcf->enabled && rmcf->zone == NULL) {
+        ngx_str_set(&name, NGX_HTTP_RS_ZONE_NAME);
+
+        rmcf->zone = ngx_http_rs_zone_add(cf, &name, NGX_HTTP_RS_ZONE_SIZE);
+        if (rmcf->zone == NULL) {
+            return NGX_CONF_ERROR;
+        }
     }
 
     if (rmcf->node.len) {
@@ -873,6 +898,35 @@ ngx_http_rs_node(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     rmcf->node = value[1];
 
     return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_rs_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_rs_main_conf_t *rmcf = conf;
+
+    ssize_t     size;
+    ngx_str_t  *value;
+
+    if (rmcf->zone) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    size = ngx_parse_size(&value[2]);
+
+    if (size < NGX_HTTP_RS_ZONE_SIZE) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid zone size \"%V\": at least 1m",
+                           &value[2]);
+        return NGX_CONF_ERROR;
+    }
+
+    rmcf->zone = ngx_http_rs_zone_add(cf, &value[1], size);
+
+    return rmcf->zone ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 

@@ -147,6 +147,7 @@ subtest 'values' => sub {
         ['user', redis => 'rs_redis unix:/tmp/s user=rs-gateway '
                           . 'password_file=rs/redis.password;'],
         ['node', http => 'rs_node a-1;'],
+        ['zone', http => 'rs_zone rs 4m;'],
         ['origins', location => 'rs_origin https://a.test '
                                 . 'https://b.test:8443;'],
         ['any origin', location => 'rs_origin any;'],
@@ -185,6 +186,8 @@ subtest 'refusals' => sub {
         [http => 'rs_node Node;', qr{"Node"}],
         [http => 'rs_node ' . 'a' x 33 . ';', qr{"a{33}"}],
         [http => 'rs_node "";', qr{""}],
+        [http => 'rs_zone rs 512k;', qr{"512k"}],
+        [http => 'rs_zone rs big;', qr{"big"}],
         [location => 'rs_origin a.test;', qr{"a\.test"}],
         [location => 'rs_origin https://a.test/;', qr{"https://a\.test/"}],
         [location => 'rs_origin https://a.test any;', qr{"any"}],
