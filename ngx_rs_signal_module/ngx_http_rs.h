@@ -52,10 +52,12 @@ typedef struct {
 #include "store/ngx_http_rs_store.h"
 #include "carrier/ngx_http_rs_bus.h"
 #include "carrier/ngx_http_rs_conn.h"
+#include "carrier/ngx_http_rs_ipc.h"
 #include "carrier/ngx_http_rs_drain.h"
 #include "session/ngx_http_rs_ice.h"
 #include "session/ngx_http_rs_presence.h"
 #include "session/ngx_http_rs_session.h"
+#include "session/ngx_http_rs_input.h"
 #include "session/ngx_http_rs_device.h"
 #include "http/ngx_http_rs_upgrade.h"
 #include "http/ngx_http_rs_api.h"
@@ -70,6 +72,8 @@ struct ngx_http_rs_main_conf_s {
     ngx_msec_t                  drain_time;
     ngx_flag_t                  enabled;       /* some rs_gateway exists */
     ngx_shm_zone_t             *zone;
+    ngx_flag_t                  ipc_on;
+    ngx_str_t                   ipc_dir;       /* NUL after it */
 
     /* state of this process, set by init_process */
 
@@ -82,6 +86,7 @@ struct ngx_http_rs_main_conf_s {
 
     ngx_http_rs_store_t        *store;
     ngx_http_rs_bus_t          *bus;
+    ngx_http_rs_ipc_t          *ipc;           /* NULL: only by Redis */
     ngx_http_rs_conns_t        *conns;
     ngx_http_rs_presence_t     *presence;
     ngx_http_rs_sessions_t     *sessions;
@@ -108,6 +113,8 @@ struct ngx_http_rs_loc_conf_s {
     size_t                      send_queue;
     ngx_uint_t                  message_rate;  /* messages per second */
     ngx_uint_t                  message_burst;
+    ngx_uint_t                  input_rate;    /* the same of `input` */
+    ngx_uint_t                  input_burst;
     size_t                      log_rate;      /* bytes per second */
     size_t                      log_size;
     size_t                      body_size;

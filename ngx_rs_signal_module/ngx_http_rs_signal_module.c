@@ -32,6 +32,7 @@ static ngx_int_t ngx_http_rs_handler(ngx_http_request_t *r);
 static void ngx_http_rs_store_up(void *data, ngx_uint_t up);
 static void ngx_http_rs_bus_env(ngx_http_rs_main_conf_t *rmcf,
     rs_env_t *env);
+static ngx_int_t ngx_http_rs_init_module(ngx_cycle_t *cycle);
 static ngx_int_t ngx_http_rs_init_process(ngx_cycle_t *cycle);
 static ngx_int_t ngx_http_rs_init_address(ngx_cycle_t *cycle,
     ngx_http_rs_main_conf_t *rmcf);
@@ -61,6 +62,8 @@ static char *ngx_http_rs_stun_server(ngx_conf_t *cf, ngx_command_t *cmd,
 static char *ngx_http_rs_turn_server(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_rs_turn_secret_file(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_rs_ipc_path(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_rs_message_rate(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -146,6 +149,20 @@ static ngx_command_t  ngx_http_rs_commands[] = {
     { ngx_string("rs_zone"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE2,
       ngx_http_rs_zone,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("rs_ipc"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_rs_main_conf_t, ipc_on),
+      NULL },
+
+    { ngx_string("rs_ipc_dir"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_rs_ipc_path,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
@@ -245,7 +262,14 @@ static ngx_command_t  ngx_http_rs_commands[] = {
       NGX_HTTP_RS_LOC|NGX_CONF_TAKE12,
       ngx_http_rs_message_rate,
       NGX_HTTP_LOC_CONF_OFFSET,
-      0,
+      offsetof(ngx_http_rs_loc_conf_t, message_rate),
+      NULL },
+
+    { ngx_string("rs_input_rate"),
+      NGX_HTTP_RS_LOC|NGX_CONF_TAKE12,
+      ngx_http_rs_message_rate,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_rs_loc_conf_t, input_rate),
       NULL },
 
     { ngx_string("rs_log_rate"),
@@ -350,7 +374,7 @@ ngx_module_t  ngx_http_rs_signal_module = {
     ngx_http_rs_commands,                  /* module directives */
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
-    NULL,                                  /* init module */
+    ngx_http_rs_init_module,               /* init module */
     ngx_http_rs_init_process,              /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
@@ -426,9 +450,32 @@ ngx_http_rs_bus_env(ngx_http_rs_main_conf_t *rmcf, rs_env_t *env)
         ngx_http_rs_device_env(rmcf, env);
         break;
 
+    case RS_ENV_VOL:
+    case RS_ENV_GON:
+        ngx_http_rs_input_env(rmcf, env);
+        break;
+
     default: /* beacons stay in the bus */
         break;
     }
+}
+
+
+/* what fails here would end a master that only wanted to reload */
+
+static ngx_int_t
+ngx_http_rs_init_module(ngx_cycle_t *cycle)
+{
+    ngx_http_rs_main_conf_t  *rmcf;
+
+    rmcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                               ngx_http_rs_signal_module);
+
+    if (rmcf && rmcf->enabled) {
+        ngx_http_rs_ipc_prepare(cycle, rmcf);
+    }
+
+    return NGX_OK;
 }
 
 
@@ -482,6 +529,8 @@ ngx_http_rs_init_process(ngx_cycle_t *cycle)
     if (rmcf->store == NULL || rmcf->bus == NULL) {
         return NGX_ERROR;
     }
+
+    rmcf->ipc = ngx_http_rs_ipc_create(rmcf, log, ngx_http_rs_bus_env);
 
     return NGX_OK;
 }
@@ -538,6 +587,10 @@ ngx_http_rs_exit_process(ngx_cycle_t *cycle)
         return;
     }
 
+    if (rmcf->ipc) {
+        ngx_http_rs_ipc_destroy(rmcf->ipc);
+    }
+
     ngx_http_rs_presence_drop(rmcf->presence);
     ngx_http_rs_bus_destroy(rmcf->bus);
     ngx_http_rs_store_destroy(rmcf->store);
@@ -571,6 +624,7 @@ ngx_http_rs_create_main_conf(ngx_conf_t *cf)
     rmcf->redis.inflight = NGX_CONF_UNSET_UINT;
     rmcf->redis.noeviction = NGX_CONF_UNSET;
     rmcf->lease_ttl = NGX_CONF_UNSET_MSEC;
+    rmcf->ipc_on = NGX_CONF_UNSET;
     rmcf->drain_time = NGX_CONF_UNSET_MSEC;
 
     return rmcf;
@@ -590,6 +644,7 @@ ngx_http_rs_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_conf_init_uint_value(rmcf->redis.inflight, 4096);
     ngx_conf_init_value(rmcf->redis.noeviction, 1);
     ngx_conf_init_msec_value(rmcf->lease_ttl, 15000);
+    ngx_conf_init_value(rmcf->ipc_on, 1);
     ngx_conf_init_msec_value(rmcf->drain_time, 30000);
 
     if (rmcf->lease_ttl < 3000) {
@@ -675,6 +730,8 @@ ngx_http_rs_create_loc_conf(ngx_conf_t *cf)
     rlcf->send_queue = NGX_CONF_UNSET_SIZE;
     rlcf->message_rate = NGX_CONF_UNSET_UINT;
     rlcf->message_burst = NGX_CONF_UNSET_UINT;
+    rlcf->input_rate = NGX_CONF_UNSET_UINT;
+    rlcf->input_burst = NGX_CONF_UNSET_UINT;
     rlcf->log_rate = NGX_CONF_UNSET_SIZE;
     rlcf->log_size = NGX_CONF_UNSET_SIZE;
     rlcf->body_size = NGX_CONF_UNSET_SIZE;
@@ -726,6 +783,8 @@ ngx_http_rs_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_size_value(conf->send_queue, prev->send_queue, 262144);
     ngx_conf_merge_uint_value(conf->message_rate, prev->message_rate, 50);
     ngx_conf_merge_uint_value(conf->message_burst, prev->message_burst, 100);
+    ngx_conf_merge_uint_value(conf->input_rate, prev->input_rate, 200);
+    ngx_conf_merge_uint_value(conf->input_burst, prev->input_burst, 400);
     ngx_conf_merge_size_value(conf->log_rate, prev->log_rate, 262144);
     ngx_conf_merge_size_value(conf->log_size, prev->log_size, 1048576);
     ngx_conf_merge_size_value(conf->body_size, prev->body_size, 65536);
@@ -1144,14 +1203,49 @@ ngx_http_rs_turn_secret_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 static char *
-ngx_http_rs_message_rate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_http_rs_ipc_path(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_http_rs_loc_conf_t *rlcf = conf;
+    ngx_http_rs_main_conf_t *rmcf = conf;
 
-    ngx_int_t   n;
     ngx_str_t  *value;
 
-    if (rlcf->message_rate != NGX_CONF_UNSET_UINT) {
+    if (rmcf->ipc_dir.len) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    rmcf->ipc_dir = value[1];
+
+    if (ngx_conf_full_name(cf->cycle, &rmcf->ipc_dir, 0) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (rmcf->ipc_dir.len > NGX_HTTP_RS_IPC_DIR_MAX) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid \"rs_ipc_dir\" value \"%V\": its name "
+                           "must not be longer than %d bytes",
+                           &rmcf->ipc_dir, NGX_HTTP_RS_IPC_DIR_MAX);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* the rate, and behind it in the configuration the burst */
+
+static char *
+ngx_http_rs_message_rate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char  *p = conf;
+
+    ngx_int_t    n;
+    ngx_str_t   *value;
+    ngx_uint_t  *rate;
+
+    rate = (ngx_uint_t *) (p + cmd->offset);
+
+    if (rate[0] != NGX_CONF_UNSET_UINT) {
         return "is duplicate";
     }
 
@@ -1165,8 +1259,8 @@ ngx_http_rs_message_rate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    rlcf->message_rate = n;
-    rlcf->message_burst = 2 * n;
+    rate[0] = n;
+    rate[1] = 2 * n;
 
     if (cf->args->nelts == 2) {
         return NGX_CONF_OK;
@@ -1185,7 +1279,7 @@ ngx_http_rs_message_rate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    rlcf->message_burst = n;
+    rate[1] = n;
 
     return NGX_CONF_OK;
 }

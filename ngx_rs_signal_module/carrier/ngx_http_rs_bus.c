@@ -2,7 +2,8 @@
 /*
  * Copyright (C) rs-gateway contributors
  *
- * This worker's Redis channel.
+ * This worker's Redis channel, and a word to another worker's: over the
+ * command link, for this one only listens.
  *
  * TCP alone does not tell that a subscription is dead: nothing is ever sent
  * on it.  So each lease call has Redis publish a beacon to this very channel.
@@ -92,6 +93,14 @@ ngx_uint_t
 ngx_http_rs_bus_ready(ngx_http_rs_bus_t *bus)
 {
     return ngx_rs_redis_up(bus->redis);
+}
+
+
+ngx_int_t
+ngx_http_rs_bus_send(ngx_http_rs_bus_t *bus, rs_addr_t *worker,
+    ngx_str_t *envelope)
+{
+    return ngx_http_rs_store_publish(bus->rmcf->store, worker, envelope);
 }
 
 

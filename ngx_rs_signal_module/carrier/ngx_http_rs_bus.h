@@ -32,6 +32,12 @@ ngx_http_rs_bus_t *ngx_http_rs_bus_create(ngx_http_rs_main_conf_t *rmcf,
     ngx_http_rs_bus_up_pt on_up);
 void ngx_http_rs_bus_destroy(ngx_http_rs_bus_t *bus);
 ngx_uint_t ngx_http_rs_bus_ready(ngx_http_rs_bus_t *bus);
+/*
+ * One envelope, copied, to the channel of another worker: NGX_OK, or NGX_BUSY
+ * and it is dropped.  Whether anybody listens is not told.
+ */
+ngx_int_t ngx_http_rs_bus_send(ngx_http_rs_bus_t *bus, rs_addr_t *worker,
+    ngx_str_t *envelope);
 /* told by presence: this beacon was published; resubscribes if it is late */
 void ngx_http_rs_bus_expect(ngx_http_rs_bus_t *bus, uint64_t beacon);
 

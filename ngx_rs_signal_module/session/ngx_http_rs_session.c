@@ -25,7 +25,6 @@
 
 
 #include "ngx_http_rs_session_log.h"
-#include "rs_msg.h"
 
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
@@ -120,6 +119,7 @@ ngx_http_rs_sessions_create(ngx_http_rs_main_conf_t *rmcf, ngx_log_t *log)
                     ngx_str_rbtree_insert_value);
 
     ngx_queue_init(&sessions->all);
+    ngx_http_rs_routes_init(sessions);
 
     return sessions;
 }
@@ -143,6 +143,8 @@ ngx_http_rs_sessions_cleanup(void *data)
         ngx_http_rs_session_exit(p);
         ngx_destroy_pool(p->pool);
     }
+
+    ngx_http_rs_routes_cleanup(sessions);
 
     if (sessions->scratch) {
         ngx_free(sessions->scratch);
@@ -246,6 +248,7 @@ ngx_http_rs_session_create(ngx_http_request_t *r)
                    ngx_current_msec);
     rs_bucket_init(&p->bytes, rlcf->log_rate, 2 * (uint64_t) rlcf->log_rate,
                    ngx_current_msec);
+    ngx_http_rs_input_init(p, rlcf);
 
     p->expire.handler = ngx_http_rs_session_expired;
     p->timer.handler = ngx_http_rs_session_timer;
@@ -479,15 +482,27 @@ ngx_http_rs_session_message(ngx_http_rs_conn_t *rc, u_char *data, size_t len)
         return;
     }
 
+    code = rs_msg_parse(&msg, RS_CHANNEL_SIGNAL, data, len);
+
+    if (code == RS_OK && msg.type == RS_MSG_INPUT) {
+        /* it has a rate of its own */
+        ngx_http_rs_input_message(p, &msg);
+        rs_msg_free(&msg);
+        return;
+    }
+
     if (!rs_bucket_take(&p->messages, 1, ngx_current_msec)) {
         ngx_log_error(NGX_LOG_INFO, rc->log, 0,
                       "rs session participant %V sends too many messages",
                       &p->m.participant_id);
         ngx_http_rs_conn_close(rc, RS_E_RATE_LIMITED, NULL);
+
+        if (code == RS_OK) {
+            rs_msg_free(&msg);
+        }
+
         return;
     }
-
-    code = rs_msg_parse(&msg, RS_CHANNEL_SIGNAL, data, len);
 
     if (code == RS_OK) {
         ngx_http_rs_session_act(p, &msg);

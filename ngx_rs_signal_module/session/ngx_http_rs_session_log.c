@@ -36,22 +36,18 @@
 #define NGX_HTTP_RS_DRAIN        50    /* ms, for the socket to have room */
 
 
-static ngx_http_rs_room_t *ngx_http_rs_session_room(
-    ngx_http_rs_sessions_t *sessions, rs_str_t tenant, rs_str_t session_id);
 static void ngx_http_rs_session_arrive(ngx_http_rs_part_t *p, rs_env_t *e);
 static void ngx_http_rs_session_deliver(ngx_http_rs_part_t *p, rs_env_t *e);
 static void ngx_http_rs_session_filled(void *data, rs_err_e code,
     ngx_rs_reply_t *reply);
 static rs_err_e ngx_http_rs_session_send(ngx_http_rs_part_t *p, rs_env_t *e);
 static void ngx_http_rs_session_resync(ngx_http_rs_part_t *p);
-static ngx_uint_t ngx_http_rs_session_full(ngx_http_rs_part_t *p,
-    size_t len);
 static void ngx_http_rs_session_drain(ngx_http_rs_part_t *p);
 static ngx_int_t ngx_http_rs_session_scratch(ngx_http_rs_part_t *p,
     size_t size);
 
 
-static ngx_http_rs_room_t *
+ngx_http_rs_room_t *
 ngx_http_rs_session_room(ngx_http_rs_sessions_t *sessions, rs_str_t tenant,
     rs_str_t session_id)
 {
@@ -104,6 +100,8 @@ ngx_http_rs_session_enter(ngx_http_rs_part_t *p)
 
         room->sn.node.key = ngx_crc32_short(key->data, key->len);
 
+        room->route = NULL;
+
         ngx_queue_init(&room->parts);
         ngx_rbtree_insert(&p->sessions->tree, &room->sn.node);
     }
@@ -130,6 +128,7 @@ ngx_http_rs_session_exit(ngx_http_rs_part_t *p)
     ngx_queue_remove(&p->queue);
 
     if (ngx_queue_empty(&room->parts)) {
+        ngx_http_rs_route_free(room);
         ngx_rbtree_delete(&p->sessions->tree, &room->sn.node);
         ngx_free(room);
     }
@@ -146,6 +145,10 @@ ngx_http_rs_session_env(ngx_http_rs_main_conf_t *rmcf, rs_env_t *env)
                                     env->session);
     if (room == NULL) {
         return;
+    }
+
+    if (env->kind != RS_ENV_SIG) {
+        ngx_http_rs_route_forget(room);
     }
 
     /* nothing is freed below: sockets are closed by posted events only */
@@ -415,7 +418,7 @@ ngx_http_rs_session_replay(ngx_http_rs_part_t *p, ngx_rs_reply_t *entries)
 
 /* half of the queue is left to what cannot be read from the log later */
 
-static ngx_uint_t
+ngx_uint_t
 ngx_http_rs_session_full(ngx_http_rs_part_t *p, size_t len)
 {
     size_t  queued;

@@ -17,14 +17,21 @@
 
 
 typedef struct ngx_http_rs_append_s  ngx_http_rs_append_t;
+typedef struct ngx_http_rs_part_s    ngx_http_rs_part_t;
+typedef struct ngx_http_rs_room_s    ngx_http_rs_room_t;
+
+
+#include "session/ngx_http_rs_route.h"
+#include "rs_msg.h"
 
 
 /* the sockets of one session on this worker */
 
-typedef struct {
+struct ngx_http_rs_room_s {
     ngx_str_node_t              sn;            /* tenant "." session id */
     ngx_queue_t                 parts;
-} ngx_http_rs_room_t;
+    ngx_http_rs_route_t        *route;         /* NULL: not needed yet */
+};
 
 
 struct ngx_http_rs_sessions_s {
@@ -36,6 +43,7 @@ struct ngx_http_rs_sessions_s {
 
     ngx_queue_t                 all;           /* parts */
     ngx_uint_t                  nleaving;      /* parts without a socket */
+    ngx_queue_t                 routes;
 
     u_char                     *scratch;       /* a message being built */
     size_t                      size;
@@ -48,7 +56,7 @@ struct ngx_http_rs_sessions_s {
  * way; whoever drops the last one frees it.
  */
 
-typedef struct {
+struct ngx_http_rs_part_s {
     ngx_pool_t                 *pool;
     ngx_log_t                  *log;           /* of the cycle */
     ngx_http_rs_sessions_t     *sessions;
@@ -63,6 +71,7 @@ typedef struct {
     ngx_http_rs_ice_t           ice;
     rs_bucket_t                 messages;
     rs_bucket_t                 bytes;
+    ngx_http_rs_input_t         input;
     time_t                      expires;
     ngx_msec_t                  grace;
 
@@ -95,11 +104,16 @@ typedef struct {
     unsigned                    unsure:1;      /* an answer was lost */
     unsigned                    left:1;        /* nothing is owed any more */
     unsigned                    counted:1;     /* in nleaving */
-} ngx_http_rs_part_t;
+};
 
 
 /* ngx_http_rs_session_log.c */
 
+/* NULL: no socket of that session is here */
+ngx_http_rs_room_t *ngx_http_rs_session_room(
+    ngx_http_rs_sessions_t *sessions, rs_str_t tenant, rs_str_t session_id);
+/* p's socket has no room for what may be left out or read again later */
+ngx_uint_t ngx_http_rs_session_full(ngx_http_rs_part_t *p, size_t len);
 /* from now on p hears of its session; NGX_ERROR: no memory */
 ngx_int_t ngx_http_rs_session_enter(ngx_http_rs_part_t *p);
 void ngx_http_rs_session_exit(ngx_http_rs_part_t *p);
@@ -117,6 +131,19 @@ void ngx_http_rs_session_ended(ngx_http_rs_part_t *p, const char *reason);
 /* ngx_http_rs_session.c */
 
 void ngx_http_rs_session_unref(ngx_http_rs_part_t *p);
+
+
+/* ngx_http_rs_input.c */
+
+void ngx_http_rs_input_init(ngx_http_rs_part_t *p,
+    ngx_http_rs_loc_conf_t *rlcf);
+/* by the reply of rs_join or rs_resume; NGX_ERROR: no memory */
+ngx_int_t ngx_http_rs_input_role(ngx_http_rs_part_t *p, ngx_str_t *role,
+    ngx_str_t *host);
+void ngx_http_rs_input_message(ngx_http_rs_part_t *p, rs_msg_t *msg);
+/* to a live socket; dropped when that is slow */
+void ngx_http_rs_input_deliver(ngx_http_rs_part_t *p, rs_str_t from,
+    rs_str_t data);
 
 
 /* ngx_http_rs_session_welcome.c */

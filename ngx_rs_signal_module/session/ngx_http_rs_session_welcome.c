@@ -29,13 +29,20 @@ ngx_http_rs_session_welcome(ngx_http_rs_part_t *p, ngx_rs_reply_t *reply)
     char        position[RS_POS_MAX], token[RS_ID_RESUME_MAX];
     size_t      plen, tlen;
     json_t     *peers, *session, *ice, *welcome;
-    ngx_str_t   role;
+    ngx_str_t   role, host;
 
     ngx_str_null(&role);
 
     session = ngx_http_rs_session_describe(p, ngx_rs_reply_at(reply, 4));
     peers = ngx_http_rs_session_peers(p, ngx_rs_reply_at(reply, 5), &role);
     ice = ngx_http_rs_session_ice(p);
+
+    host = ngx_rs_reply_field(ngx_rs_reply_at(reply, 4), "host_par");
+
+    if (ngx_http_rs_input_role(p, &role, &host) != NGX_OK) {
+        json_decref(session);
+        session = NULL;
+    }
 
     plen = rs_pos_format(&p->cursor, position, sizeof(position));
     tlen = rs_resume_format(token, ngx_http_rs_slice(&p->m.tenant),

@@ -23,6 +23,8 @@
 #define NGX_HTTP_RS_STORE_CHECK      1000    /* ms between two checks */
 #define NGX_HTTP_RS_STORE_ERROR_LEN  256     /* of Redis' words in a log */
 
+#define NGX_HTTP_RS_STORE_CHANNEL    "rs:w:"
+
 
 struct ngx_http_rs_store_s {
     ngx_rs_redis_t                 *redis;
@@ -33,6 +35,7 @@ struct ngx_http_rs_store_s {
 
     ngx_event_t                     check;       /* ask for the version */
     time_t                          logged;      /* last error at ERR */
+    ngx_uint_t                      publish_max; /* commands under way */
 
     unsigned                        ready:1;
     unsigned                        told:1;      /* what ails the library */
@@ -78,6 +81,7 @@ static u_char *ngx_http_rs_store_text(ngx_http_rs_store_call_t *call,
     size_t size);
 static void ngx_http_rs_store_member_keys(ngx_http_rs_store_call_t *call,
     ngx_http_rs_member_t *m);
+static void ngx_http_rs_store_published(void *data, ngx_rs_reply_t *reply);
 
 
 static const ngx_http_rs_store_error_t  ngx_http_rs_store_errors[] = {
@@ -110,6 +114,7 @@ ngx_http_rs_store_create(ngx_http_rs_main_conf_t *rmcf, ngx_log_t *log,
     store->log = log;
     store->state = state;
     store->data = data;
+    store->publish_max = rmcf->redis.inflight / 2;
 
     store->check.handler = ngx_http_rs_store_check_handler;
     store->check.data = store;
@@ -788,6 +793,21 @@ ngx_http_rs_store_range(ngx_http_rs_store_op_t *op, ngx_http_rs_member_t *m,
 
 
 ngx_int_t
+ngx_http_rs_store_route(ngx_http_rs_store_op_t *op, ngx_str_t *tenant,
+    ngx_str_t *session_id)
+{
+    ngx_http_rs_store_call_t  call;
+
+    ngx_http_rs_store_begin(&call, op, "rs_route", 1);
+
+    ngx_http_rs_store_key(&call, tenant, "ses", session_id);
+    ngx_http_rs_store_key(&call, tenant, "mem", session_id);
+
+    return ngx_http_rs_store_send(&call);
+}
+
+
+ngx_int_t
 ngx_http_rs_store_device_online(ngx_http_rs_store_op_t *op,
     ngx_str_t *tenant, ngx_str_t *device_id, ngx_str_t *address,
     ngx_str_t *agent, int64_t epoch)
@@ -892,13 +912,63 @@ ngx_int_t
 ngx_http_rs_store_channel(ngx_pool_t *pool, ngx_str_t *worker,
     ngx_str_t *channel)
 {
-    channel->data = ngx_pnalloc(pool, sizeof("rs:w:") - 1 + worker->len);
+    channel->data = ngx_pnalloc(pool, sizeof(NGX_HTTP_RS_STORE_CHANNEL) - 1
+                                      + worker->len);
     if (channel->data == NULL) {
         return NGX_ERROR;
     }
 
-    channel->len = ngx_sprintf(channel->data, "rs:w:%V", worker)
+    channel->len = ngx_sprintf(channel->data, NGX_HTTP_RS_STORE_CHANNEL "%V",
+                               worker)
                    - channel->data;
 
     return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_rs_store_publish(ngx_http_rs_store_t *store, rs_addr_t *worker,
+    ngx_str_t *envelope)
+{
+    u_char     channel[sizeof(NGX_HTTP_RS_STORE_CHANNEL) - 1 + RS_ADDR_MAX];
+    u_char    *p;
+    rs_addr_t  addr;
+    ngx_str_t  words[3];
+
+    if (!store->ready
+        || ngx_rs_redis_pending(store->redis) >= store->publish_max)
+    {
+        return NGX_BUSY;
+    }
+
+    addr = *worker;
+    addr.conn = 0;
+
+    p = ngx_cpymem(channel, NGX_HTTP_RS_STORE_CHANNEL,
+                   sizeof(NGX_HTTP_RS_STORE_CHANNEL) - 1);
+    p += rs_addr_format(&addr, (char *) p, RS_ADDR_MAX);
+
+    ngx_str_set(&words[0], "PUBLISH");
+    words[1].data = channel;
+    words[1].len = p - channel;
+    words[2] = *envelope;
+
+    return ngx_rs_redis_command(store->redis, 3, words,
+                                ngx_http_rs_store_published, store);
+}
+
+
+static void
+ngx_http_rs_store_published(void *data, ngx_rs_reply_t *reply)
+{
+    ngx_http_rs_store_t *store = data;
+
+    ngx_str_t  text;
+
+    if (reply && ngx_rs_reply_error(reply, &text)) {
+        text.len = ngx_min(text.len, NGX_HTTP_RS_STORE_ERROR_LEN);
+
+        ngx_log_error(NGX_LOG_INFO, store->log, 0,
+                      "rs store: PUBLISH ended with \"%V\"", &text);
+    }
 }

@@ -191,6 +191,9 @@ ngx_int_t ngx_http_rs_store_leave(ngx_http_rs_store_op_t *op,
 ngx_int_t ngx_http_rs_store_range(ngx_http_rs_store_op_t *op,
     ngx_http_rs_member_t *m, ngx_str_t *position, ngx_uint_t count);
 
+ngx_int_t ngx_http_rs_store_route(ngx_http_rs_store_op_t *op,
+    ngx_str_t *tenant, ngx_str_t *session_id);
+
 /* epoch: 0 for a new socket; of its last answer when announced again */
 ngx_int_t ngx_http_rs_store_device_online(ngx_http_rs_store_op_t *op,
     ngx_str_t *tenant, ngx_str_t *device_id, ngx_str_t *address,
@@ -207,6 +210,14 @@ ngx_int_t ngx_http_rs_store_lease(ngx_http_rs_store_op_t *op,
     ngx_str_t *worker, ngx_msec_t ttl, uint64_t beacon);
 ngx_int_t ngx_http_rs_store_lease_drop(ngx_http_rs_store_op_t *op,
     ngx_str_t *worker);
+
+/*
+ * One envelope to a worker's channel, copied, sent now or never: NGX_OK, or
+ * NGX_BUSY when the store is down or half of rs_redis_inflight is under way
+ * already.  Nobody is told whether it was heard.
+ */
+ngx_int_t ngx_http_rs_store_publish(ngx_http_rs_store_t *store,
+    rs_addr_t *worker, ngx_str_t *envelope);
 
 /* "rs:w:" + node.worker.incarnation, from pool */
 ngx_int_t ngx_http_rs_store_channel(ngx_pool_t *pool, ngx_str_t *worker,

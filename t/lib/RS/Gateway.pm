@@ -29,7 +29,7 @@ RS::Gateway - an nginx node with the module, for flows of several clients
 
 Starts nginx and waits until it answers ready. C<redis>: an C<RS::Redis>
 (or C<redis_conf>, what stands behind C<rs_redis>). C<workers>, 1. C<node>,
-the name, default one of its own. C<main>, C<http>, C<server>, C<location>:
+the name, default one of its own. C<ipc>: C<on> or C<off>. C<main>, C<http>, C<server>, C<location>:
 more lines of configuration for that place. C<drain>: C<rs_drain_time>, 0. C<tls>: true for TLS, made with a
 CA of its own. C<ready>: 0 to wait for the port only.
 
@@ -75,6 +75,8 @@ reported.
 
 C<TEST_NGINX_BINARY> (default nginx), C<TEST_NGINX_LOAD_MODULES> (default the
 module of C<make all>). Further modules may be listed before it.
+C<RS_TEST_IPC>: C<on> (default) or C<off>, how workers of a node reach each
+other where the test does not say it; everything must work both ways.
 
 =cut
 
@@ -144,6 +146,7 @@ sub _conf {
     my $user = $> == 0 ? 'user root;' : '';
     my $redis = $self->{redis_conf} // $self->{redis}->conf;
     my %more = map { $_ => $self->{$_} // '' } qw(main http server location);
+    my $ipc = $self->{ipc} // $ENV{RS_TEST_IPC} // 'on';
     my $tls = $self->{tls} ? <<"END" : '';
         ssl_certificate $dir/tls/cert.pem;
         ssl_certificate_key $dir/tls/key.pem;
@@ -174,6 +177,7 @@ http {
 
     rs_redis $redis;
     rs_node $self->{node};
+    rs_ipc $ipc;
     rs_drain_time @{[ $self->{drain} // '0' ]};
     $more{http}
 
