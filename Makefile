@@ -12,11 +12,11 @@ FUZZ_SECONDS ?= 5
 export JOBS
 export RS_TOP := $(CURDIR)
 
-SUITES  := librs agent redis console bench gateway e2e
+SUITES  := librs agent redis console bench gateway e2e faults
 
 
 .PHONY: help deps all librs module agent test unit gateway e2e test-asan \
-        lint fuzz-smoke bench demo clean
+        test-faults lint fuzz-smoke bench demo clean
 
 help:
 	@echo "make deps        install what is needed (twice: does nothing)"
@@ -27,6 +27,8 @@ help:
 	@echo "make gateway     t/: nginx with the module"
 	@echo "make e2e         Chromium, a desktop, coturn"
 	@echo "make test-asan   librs and t/ with the sanitizers"
+	@echo "make test-faults workers, nodes, Redis break under load;"
+	@echo "                 FAULTS=full (default), short or quick: faults/README.md"
 	@echo "make fuzz-smoke  each fuzz target for a few seconds"
 	@echo "make bench       build/bench/rs-load and its tests: bench/README.md"
 	@echo "make lint        style, structure, documentation"
@@ -65,6 +67,9 @@ e2e: deps all
 test-asan:
 	@util/build-module --asan
 	@util/test librs-asan gateway-asan
+
+test-faults: deps all
+	@FAULTS=$(or $(FAULTS),full) util/test faults
 
 lint:
 	@util/style-check

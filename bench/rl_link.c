@@ -240,6 +240,7 @@ rl_link_check(rl_link_t *l)
 {
     if (l->up && rl_now() - l->ws.heard > RL_LINK_SILENCE) {
         rl_tally(l->run, "%s: silent", l->path);
+        l->lost_at = l->ws.heard;
         rl_link_break(l);
     }
 }

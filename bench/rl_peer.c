@@ -334,6 +334,8 @@ rl_peer_ack(rl_peer_t *p, uint64_t id, int refused)
     }
 
     if (!refused) {
+        p->retries = 0;
+
         switch (rl_check_acked(&run->check, p->out, id)) {
 
         case 1:
@@ -370,6 +372,8 @@ rl_peer_ack(rl_peer_t *p, uint64_t id, int refused)
 static void
 rl_peer_error(rl_peer_t *p, const rl_msg_t *m)
 {
+    uint64_t  wait;
+
     if (m->id == 0) {
         return;
     }
@@ -380,7 +384,15 @@ rl_peer_error(rl_peer_t *p, const rl_msg_t *m)
         || rs_str_eq(m->word, RS_STR("internal")))
     {
         p->cursor = p->first;
-        rl_timer_set(&p->pace, RL_PEER_RETRY + rl_random(RL_PEER_RETRY));
+
+        /* what followed the refused one is refused too: one wait for all */
+
+        if (p->pace.pos == 0) {
+            wait = RL_PEER_RETRY << (p->retries < 4 ? p->retries : 4);
+            p->retries++;
+            rl_timer_set(&p->pace, wait + rl_random(wait));
+        }
+
         return;
     }
 
@@ -405,6 +417,8 @@ rl_peer_resync(rl_peer_t *p)
 
     p->cursor = id < p->cursor ? id : p->cursor;
     p->resync = p->next;
+    p->retries = 0;
+    rl_timer_del(&p->pace);
     rl_peer_pump(p);
 }
 

@@ -77,6 +77,7 @@ typedef struct {
     uint64_t            cursor;       /* next to be put on this socket */
     uint64_t            resync;       /* below: sent though acknowledged */
     uint64_t            unsettled;
+    unsigned            retries;      /* since the last ack */
 
     rs_bucket_t         bucket;
     rl_timer_t          pace;
@@ -106,7 +107,7 @@ typedef struct {
     rl_hist_t           ack;          /* meant -> acknowledged */
     rl_hist_t           agent_up;     /* connect -> welcome */
     rl_hist_t           peer_up;
-    rl_hist_t           agent_back;   /* lost -> welcome */
+    rl_hist_t           agent_back;   /* lost, or last heard -> welcome */
     rl_hist_t           peer_back;
 
     uint64_t            resent;
