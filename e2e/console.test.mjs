@@ -136,6 +136,46 @@ test("a technician's round: sign in, connect, click, look, disconnect",
 });
 
 
+test("a place that was lost: the technician's console takes another one",
+     {timeout: 120000}, async () => {
+    const page = await browser.page({viewport: DESK});
+
+    await signIn(page);
+    await page.click(row(stack.device) + '[data-online="true"] .connect');
+    await connected(page);
+
+    const [session] = await until("session", () => sessions("active"));
+
+    /* the gateway does not know the token the console comes back with */
+    await page.evaluate(() => {
+        window.rsKept.without.resume = true;
+    });
+
+    for (const pid of await stack.workers()) {
+        process.kill(pid, "SIGKILL");
+    }
+
+    await until("ticket after a refused resume", () => page.evaluate(
+        () => window.rsKept.sockets.some((s) => s.code === 4401)));
+    await connected(page);
+    await page.waitForSelector('#stage[data-control="true"]');
+
+    const {state, participants} = await stack.api.session(session.id);
+
+    /* the lost place is the gateway's to clear away */
+    assert.equal(state, "active");
+    assert.deepEqual(participants.map((p) => p.role).sort(),
+                     ["controller", "controller", "host"]);
+
+    await page.click("#stage-leave");
+    await page.waitForSelector("#devices:not([hidden])");
+    await until("no session left",
+                async () => (await sessions("active")).length === 0);
+    assert.deepEqual(page.complaints, []);
+    await page.context().close();
+});
+
+
 test("a wrong key is said so", {timeout: 60000}, async () => {
     const page = await browser.page({viewport: PHONE});
 

@@ -30,9 +30,10 @@ const FLAGS = [
 ];
 
 
-/* runs in each page before its own scripts: keeps what it makes, in order */
+/* runs in each page before its own scripts: keeps what it makes, in order,
+ * and is without what a test sets in rsKept.without */
 function keep() {
-    const kept = {connections: [], channels: [], sockets: []};
+    const kept = {connections: [], channels: [], sockets: [], without: {}};
 
     window.rsKept = kept;
 
@@ -45,6 +46,10 @@ function keep() {
         }
 
         createDataChannel(...args) {
+            if (kept.without.channels) {
+                throw new DOMException("without", "NotSupportedError");
+            }
+
             const channel = super.createDataChannel(...args);
 
             kept.channels.push(channel);
@@ -52,9 +57,14 @@ function keep() {
         }
     };
 
+    /* a resume token that no gateway knows */
+    const spoilt = (protocol) => protocol.startsWith("rs.resume.")
+        ? protocol.replace(/[a-z2-7]{52}/, "a".repeat(52)) : protocol;
+
     window.WebSocket = class extends WebSocket {
-        constructor(...args) {
-            super(...args);
+        constructor(url, protocols) {
+            super(url, kept.without.resume ? protocols.map(spoilt)
+                                           : protocols);
 
             const seen = {url: this.url, code: null, at: null};
 

@@ -7,6 +7,7 @@
  */
 
 import { execFile } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { request } from "node:https";
 import { tmpdir } from "node:os";
@@ -55,6 +56,12 @@ function fetchWith(ca) {
 }
 
 
+/* ended, and not waited for by whoever is its parent here */
+function zombie(pid) {
+    return /^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+}
+
+
 export class Stack {
     /** Starts one; options are those of rs-stack up. */
     static async up(options = []) {
@@ -95,18 +102,52 @@ export class Stack {
         return this.state.agent.device_id;
     }
 
-    /** The pids of the first node's workers. */
-    async workers() {
-        const {pid} = this.state.nodes[0];
+    /** The pids of a node's workers. */
+    async workers(node = 0) {
+        const {pid} = this.state.nodes[node];
         const text = await readFile(`/proc/${pid}/task/${pid}/children`,
                                     "utf8");
 
         return text.trim().split(" ").map(Number);
     }
 
-    /** The first node's error log. */
-    log() {
-        return readFile(this.state.nodes[0].error_log, "utf8");
+    /** A node's error log. */
+    log(node = 0) {
+        return readFile(this.state.nodes[node].error_log, "utf8");
+    }
+
+    /** What the agent said so far. */
+    agentLog() {
+        return readFile(this.state.agent.log, "utf8");
+    }
+
+    /** Starts a part of the stack again that has ended. */
+    async start(part) {
+        const {stdout} = await run(TOOL, ["start", "--dir", this.dir, part],
+                                   {timeout: 30000});
+        const {pid} = JSON.parse(stdout);
+
+        for (const node of this.state.nodes) {
+            if (node.name === part) {
+                node.pid = pid;
+            }
+        }
+
+        if (part === "redis") {
+            this.state.redis.pid = pid;
+        }
+    }
+
+    /** Ends Redis as an operator does, with what it holds on disk. */
+    async stopRedis() {
+        const {socket, pid, admin_password_file} = this.state.redis;
+        const password = (await readFile(admin_password_file, "utf8")).trim();
+
+        await run("redis-cli", ["-s", socket, "SHUTDOWN", "SAVE"],
+                  {env: {...process.env, REDISCLI_AUTH: password},
+                   timeout: 10000});
+        await until("end of Redis", () => !existsSync(`/proc/${pid}`)
+                                          || zombie(pid));
     }
 
     /**
@@ -117,10 +158,11 @@ export class Stack {
         await run(TOOL, ["down", "--quiet", "--dir", this.dir],
                   {timeout: 60000});
 
-        const complaints = this.state === undefined ? [] :
-            (await this.log()).split("\n").filter(
-                (line) => /\[(?:alert|crit|emerg)\]|Sanitizer/.test(line)
-                          && !/exited on signal 9/.test(line));
+        const logs = await Promise.all(
+            (this.state?.nodes ?? []).map((_, i) => this.log(i)));
+        const complaints = logs.join("").split("\n").filter(
+            (line) => /\[(?:alert|crit|emerg)\]|Sanitizer/.test(line)
+                      && !/exited on signal 9/.test(line));
 
         await rm(this.dir, {recursive: true, force: true});
 
