@@ -44,6 +44,8 @@ const ERRORS = {
                        "A proxy on the way may not pass WebSockets on."],
     unavailable: ["The gateway is not available right now",
                   "Sessions that are running go on. Try again in a moment."],
+    uncertain: ["It was done, but may be forgotten",
+                "The gateway's store was not quick enough to keep a second copy. Try again in a moment."],
     internal: ["The gateway failed", "Try again; tell its operator if it stays."],
     ws_protocol: ["The connection broke a rule of the protocol",
                   "Reload the page; something on the way may change messages."],

@@ -115,6 +115,10 @@ static const rs_err_entry_t  rs_err_table[RS_E_MAX] = {
         "unavailable", 503, 1013, 1,
         "The store cannot be reached"
     },
+    [RS_E_UNCERTAIN] = {
+        "uncertain", 503, 1013, 1,
+        "Done, but not yet confirmed by a replica of the store"
+    },
     [RS_E_INTERNAL] = {
         "internal", 500, 1011, 0,
         "The gateway failed"

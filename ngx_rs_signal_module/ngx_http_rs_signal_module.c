@@ -22,6 +22,8 @@
 
 #define NGX_HTTP_RS_SECRET_FILE_MAX  4096
 
+#define NGX_HTTP_RS_REPLICAS_MAX     16
+
 /* an envelope or a log that Redis' links would refuse ends them for all */
 #define NGX_HTTP_RS_MESSAGE_MAX      (512 * 1024)
 #define NGX_HTTP_RS_LOG_MAX          (16 * 1024 * 1024)
@@ -48,6 +50,8 @@ static char *ngx_http_rs_merge_loc_conf(ngx_conf_t *cf, void *parent,
 static char *ngx_http_rs_gateway(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_rs_redis(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_rs_redis_wait(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_rs_node(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -137,6 +141,13 @@ static ngx_command_t  ngx_http_rs_commands[] = {
       ngx_conf_set_flag_slot,
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_http_rs_main_conf_t, redis.noeviction),
+      NULL },
+
+    { ngx_string("rs_redis_wait"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
+      ngx_http_rs_redis_wait,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
       NULL },
 
     { ngx_string("rs_node"),
@@ -623,6 +634,8 @@ ngx_http_rs_create_main_conf(ngx_conf_t *cf)
     rmcf->redis.connect_timeout = NGX_CONF_UNSET_MSEC;
     rmcf->redis.inflight = NGX_CONF_UNSET_UINT;
     rmcf->redis.noeviction = NGX_CONF_UNSET;
+    rmcf->redis.wait_replicas = NGX_CONF_UNSET_UINT;
+    rmcf->redis.wait_timeout = NGX_CONF_UNSET_MSEC;
     rmcf->lease_ttl = NGX_CONF_UNSET_MSEC;
     rmcf->ipc_on = NGX_CONF_UNSET;
     rmcf->drain_time = NGX_CONF_UNSET_MSEC;
@@ -643,6 +656,10 @@ ngx_http_rs_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_conf_init_msec_value(rmcf->redis.connect_timeout, 500);
     ngx_conf_init_uint_value(rmcf->redis.inflight, 4096);
     ngx_conf_init_value(rmcf->redis.noeviction, 1);
+    ngx_conf_init_uint_value(rmcf->redis.wait_replicas,
+                             rmcf->redis.wait_default);
+    ngx_conf_init_msec_value(rmcf->redis.wait_timeout,
+                             ngx_min(200, rmcf->redis.timeout / 2));
     ngx_conf_init_msec_value(rmcf->lease_ttl, 15000);
     ngx_conf_init_value(rmcf->ipc_on, 1);
     ngx_conf_init_msec_value(rmcf->drain_time, 30000);
@@ -650,6 +667,13 @@ ngx_http_rs_init_main_conf(ngx_conf_t *cf, void *conf)
     if (rmcf->lease_ttl < 3000) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"rs_lease_ttl\" must be at least 3s");
+        return NGX_CONF_ERROR;
+    }
+
+    if (rmcf->redis.wait_timeout > rmcf->redis.timeout / 2) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "the time of \"rs_redis_wait\" must not be above "
+                           "half of \"rs_redis_timeout\"");
         return NGX_CONF_ERROR;
     }
 
@@ -929,6 +953,55 @@ ngx_http_rs_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (rmcf->redis.user.len && rmcf->redis.password.len == 0) {
         return "with \"user=\" needs \"password_file=\"";
     }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_rs_redis_wait(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_rs_main_conf_t *rmcf = conf;
+
+    ngx_int_t    n;
+    ngx_str_t   *value;
+    ngx_msec_t   ms;
+
+    if (rmcf->redis.wait_replicas != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (value[1].len == 3 && ngx_strncmp(value[1].data, "off", 3) == 0) {
+        n = 0;
+
+    } else {
+        n = ngx_atoi(value[1].data, value[1].len);
+
+        if (n < 1 || n > NGX_HTTP_RS_REPLICAS_MAX) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid number of replicas \"%V\": off, or "
+                               "1 to 16", &value[1]);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    rmcf->redis.wait_replicas = n;
+
+    if (cf->args->nelts == 2) {
+        return NGX_CONF_OK;
+    }
+
+    ms = ngx_parse_time(&value[2], 0);
+
+    if (ms == (ngx_msec_t) NGX_ERROR || ms == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid time \"%V\"", &value[2]);
+        return NGX_CONF_ERROR;
+    }
+
+    rmcf->redis.wait_timeout = ms;
 
     return NGX_CONF_OK;
 }

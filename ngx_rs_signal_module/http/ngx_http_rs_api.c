@@ -789,6 +789,8 @@ ngx_http_rs_api_op(ngx_http_rs_api_t *api, ngx_http_rs_api_done_pt done,
         return NULL;
     }
 
+    ngx_http_rs_store_rest(aop->op);
+
     ngx_queue_insert_tail(&api->ops, &aop->queue);
 
     return aop;

@@ -43,8 +43,10 @@ static ngx_int_t ngx_http_rs_api_device_changes(ngx_http_rs_api_t *api,
     ngx_str_t *fields, ngx_uint_t *n);
 static ngx_int_t ngx_http_rs_api_device_deleted(ngx_http_rs_api_t *api,
     void *data, rs_err_e code, ngx_rs_reply_t *reply);
+static ngx_int_t ngx_http_rs_api_device_removed(ngx_http_rs_api_t *api,
+    rs_err_e worst);
 static ngx_int_t ngx_http_rs_api_device_session(ngx_http_rs_api_t *api,
-    ngx_str_t *session_id);
+    ngx_str_t *session_id, rs_err_e *worst);
 static ngx_int_t ngx_http_rs_api_device_session_ended(ngx_http_rs_api_t *api,
     void *data, rs_err_e code, ngx_rs_reply_t *reply);
 static ngx_uint_t ngx_http_rs_api_device_online(ngx_http_rs_api_t *api,
@@ -544,22 +546,30 @@ ngx_http_rs_api_device_delete(ngx_http_rs_api_t *api)
 
 
 /*
- * The device is gone for good.  A session that cannot be ended now ends when
- * its host's socket does: the device was fenced by the same call.
+ * The device is gone, its sessions are to be ended.  Those that are not stay
+ * in its list, and a repeated call finds them there.
  */
 
 static ngx_int_t
 ngx_http_rs_api_device_deleted(ngx_http_rs_api_t *api, void *data,
     rs_err_e code, ngx_rs_reply_t *reply)
 {
+    rs_err_e        *worst;
     ngx_int_t        rc;
     ngx_str_t        id;
     ngx_uint_t       i, n;
     ngx_rs_reply_t  *ids;
 
-    if (code != RS_OK) {
+    if (code != RS_OK && code != RS_E_UNCERTAIN) {
         return ngx_http_rs_api_fail(api, code, NULL, NULL);
     }
+
+    worst = ngx_palloc(api->request->pool, sizeof(rs_err_e));
+    if (worst == NULL) {
+        return NGX_ERROR;
+    }
+
+    *worst = code;
 
     ids = ngx_rs_reply_at(reply, 2);
     n = ngx_rs_reply_count(ids);
@@ -567,22 +577,47 @@ ngx_http_rs_api_device_deleted(ngx_http_rs_api_t *api, void *data,
     for (i = 0; i < n; i++) {
         id = ngx_rs_reply_str(ids, i);
 
-        rc = ngx_http_rs_api_device_session(api, &id);
-        if (rc != NGX_DONE) {
+        rc = ngx_http_rs_api_device_session(api, &id, worst);
+
+        if (rc == NGX_ERROR) {
+            return NGX_ERROR;
+        }
+
+        if (rc == NGX_OK) {
+            /* the store takes no more calls now */
+            *worst = RS_E_UNAVAILABLE;
             break;
         }
     }
 
+    return ngx_http_rs_api_device_removed(api, *worst);
+}
+
+
+/* the answer, when nothing is under way any more */
+
+static ngx_int_t
+ngx_http_rs_api_device_removed(ngx_http_rs_api_t *api, rs_err_e worst)
+{
     if (!ngx_queue_empty(&api->ops)) {
         return NGX_DONE;
     }
 
-    return ngx_http_rs_api_answer(api, NGX_HTTP_NO_CONTENT, NULL);
+    if (worst == RS_OK) {
+        return ngx_http_rs_api_answer(api, NGX_HTTP_NO_CONTENT, NULL);
+    }
+
+    return ngx_http_rs_api_fail(api, worst,
+                                (worst == RS_E_UNCERTAIN) ? NULL
+                                : "the device is removed, but not all of its "
+                                  "sessions could be ended; repeat the call",
+                                NULL);
 }
 
 
 static ngx_int_t
-ngx_http_rs_api_device_session(ngx_http_rs_api_t *api, ngx_str_t *session_id)
+ngx_http_rs_api_device_session(ngx_http_rs_api_t *api, ngx_str_t *session_id,
+    rs_err_e *worst)
 {
     ngx_str_t              reason, detail;
     ngx_http_rs_api_op_t  *aop;
@@ -594,7 +629,8 @@ ngx_http_rs_api_device_session(ngx_http_rs_api_t *api, ngx_str_t *session_id)
     self = api->caller;
     ngx_str_null(&self.scope);
 
-    aop = ngx_http_rs_api_op(api, ngx_http_rs_api_device_session_ended, NULL);
+    aop = ngx_http_rs_api_op(api, ngx_http_rs_api_device_session_ended,
+                             worst);
     if (aop == NULL) {
         return NGX_ERROR;
     }
@@ -610,11 +646,21 @@ static ngx_int_t
 ngx_http_rs_api_device_session_ended(ngx_http_rs_api_t *api, void *data,
     rs_err_e code, ngx_rs_reply_t *reply)
 {
-    if (!ngx_queue_empty(&api->ops)) {
-        return NGX_DONE;
+    rs_err_e *worst = data;
+
+    /* not_found: its time was over */
+
+    if (code == RS_E_UNCERTAIN) {
+
+        if (*worst == RS_OK) {
+            *worst = code;
+        }
+
+    } else if (code != RS_OK && code != RS_E_NOT_FOUND) {
+        *worst = RS_E_UNAVAILABLE;
     }
 
-    return ngx_http_rs_api_answer(api, NGX_HTTP_NO_CONTENT, NULL);
+    return ngx_http_rs_api_device_removed(api, *worst);
 }
 
 

@@ -122,7 +122,10 @@ ngx_int_t ngx_http_rs_api_answer(ngx_http_rs_api_t *api, ngx_uint_t status,
     json_t *json);
 ngx_int_t ngx_http_rs_api_answer_text(ngx_http_rs_api_t *api,
     ngx_str_t *text);
-/* detail and pointer must live as long as the request */
+/*
+ * detail and pointer must live as long as the request; `uncertain` has a
+ * detail of its own
+ */
 ngx_int_t ngx_http_rs_api_fail(ngx_http_rs_api_t *api, rs_err_e code,
     const char *detail, const char *pointer);
 /* code with what stands in api->err */

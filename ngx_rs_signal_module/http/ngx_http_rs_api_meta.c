@@ -33,7 +33,7 @@ ngx_http_rs_api_live(ngx_http_rs_api_t *api)
 ngx_int_t
 ngx_http_rs_api_ready(ngx_http_rs_api_t *api)
 {
-    if (!ngx_http_rs_store_ready(api->rmcf->store)
+    if (!ngx_http_rs_store_admits(api->rmcf->store)
         || !ngx_http_rs_bus_ready(api->rmcf->bus))
     {
         return ngx_http_rs_api_fail(api, RS_E_UNAVAILABLE, NULL, NULL);

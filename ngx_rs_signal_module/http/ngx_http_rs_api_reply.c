@@ -55,6 +55,10 @@ ngx_int_t
 ngx_http_rs_api_fail(ngx_http_rs_api_t *api, rs_err_e code,
     const char *detail, const char *pointer)
 {
+    if (code == RS_E_UNCERTAIN && detail == NULL) {
+        detail = "done here, not yet confirmed by a replica; repeat the call";
+    }
+
     api->status = 0;
     api->code = code;
     api->detail = detail;

@@ -9,9 +9,12 @@
  *   live        `welcome` was sent
  *
  * The address is written to the device's record by rs_device_online before
- * the welcome, so an invitation may come between the two: it is looked up
- * like any other, and since one link answers in order, its `invite` follows
- * the welcome.
+ * the welcome, so an invitation may come between the two, all the more when a
+ * replica has to confirm it: then the device is announced once more after the
+ * welcome, and is told of all its sessions by that.
+ *
+ * Its coming online and its going offline may travel over different links to
+ * the store: the second is not asked for before the first is answered.
  *
  * What a stranger can learn is nothing: an unknown device, a foreign tenant
  * and a wrong signature have one answer.
@@ -442,6 +445,7 @@ ngx_http_rs_device_go_online(ngx_http_rs_dev_t *dev)
     /* from here on the store may have the address */
 
     dev->known = 1;
+    dev->entering = (dev->state != NGX_HTTP_RS_DEVICE_LIVE);
     dev->refs++;
 
     return NGX_OK;
@@ -454,11 +458,19 @@ ngx_http_rs_device_online(void *data, rs_err_e code, ngx_rs_reply_t *reply)
     ngx_http_rs_dev_t *dev = data;
 
     ngx_str_t        id;
-    ngx_uint_t       i, n;
+    ngx_uint_t       i, n, entering;
     ngx_rs_reply_t  *ids;
 
+    entering = dev->entering;
+    dev->entering = 0;
+
     if (dev->rc == NULL || dev->rc->closing) {
-        /* the close handler has it made offline */
+        /* the close handler has it made offline, or could not yet */
+
+        if (dev->rc == NULL && entering) {
+            ngx_http_rs_device_go_offline(dev);
+        }
+
         goto done;
     }
 
@@ -482,11 +494,27 @@ ngx_http_rs_device_online(void *data, rs_err_e code, ngx_rs_reply_t *reply)
         goto done;
     }
 
-    dev->epoch = ngx_rs_reply_int(reply, 1);
+    /*
+     * The epoch of the hello orders sockets of a device; those of later
+     * announcements may be forgotten by a failover, and are not used.
+     */
 
-    if (dev->state != NGX_HTTP_RS_DEVICE_LIVE
-        && ngx_http_rs_device_welcome(dev) != NGX_OK)
-    {
+    if (entering) {
+        dev->epoch = ngx_rs_reply_int(reply, 1);
+
+        if (ngx_http_rs_device_welcome(dev) != NGX_OK) {
+            goto done;
+        }
+    }
+
+    if (dev->missed) {
+        dev->missed = 0;
+
+        if (ngx_http_rs_device_go_online(dev) != NGX_OK) {
+            ngx_queue_remove(&dev->queue);
+            ngx_http_rs_device_later(dev);
+        }
+
         goto done;
     }
 
@@ -540,7 +568,9 @@ ngx_http_rs_device_closed(ngx_http_rs_conn_t *rc, rs_err_e code)
     dev->rc = NULL;
     ngx_queue_remove(&dev->queue);
 
-    if (dev->known && code != RS_E_REPLACED && code != RS_E_DEVICE_REMOVED) {
+    if (dev->known && !dev->entering
+        && code != RS_E_REPLACED && code != RS_E_DEVICE_REMOVED)
+    {
         ngx_http_rs_device_go_offline(dev);
     }
 
@@ -674,7 +704,10 @@ ngx_http_rs_device_env(ngx_http_rs_main_conf_t *rmcf, rs_env_t *env)
         return;
     }
 
-    if (env->kind == RS_ENV_INV) {
+    if (env->kind == RS_ENV_INV && dev->state != NGX_HTTP_RS_DEVICE_LIVE) {
+        dev->missed = 1;
+
+    } else if (env->kind == RS_ENV_INV) {
         session_id = ngx_http_rs_str(env->session);
         ngx_http_rs_device_invite(dev, &session_id);
 

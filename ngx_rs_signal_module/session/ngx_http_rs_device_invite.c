@@ -251,7 +251,9 @@ ngx_http_rs_device_rejected(void *data, rs_err_e code, ngx_rs_reply_t *reply)
 {
     ngx_http_rs_dev_t *dev = data;
 
-    if (code != RS_OK && dev->rc) {
+    /* one that is forgotten by a failover is invited to again */
+
+    if (code != RS_OK && code != RS_E_UNCERTAIN && dev->rc) {
         ngx_http_rs_conn_error(dev->rc, code,
                                code == RS_E_NOT_FOUND
                                ? "this device has no such session" : NULL, 0);

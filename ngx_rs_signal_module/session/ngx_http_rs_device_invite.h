@@ -61,7 +61,7 @@ typedef struct {
     ngx_str_t                    address;
     ngx_str_t                    agent;       /* JSON */
     time_t                       ticket_ttl;
-    int64_t                      epoch;       /* 0: not online yet */
+    int64_t                      epoch;       /* of its hello; 0: none yet */
 
     rs_bucket_t                  messages;
     ngx_uint_t                   invites;     /* under way */
@@ -71,6 +71,8 @@ typedef struct {
     u_char                       signature[RS_DEVKEY_SIGNATURE_LEN];
 
     unsigned                     known:1;     /* its address is in the store */
+    unsigned                     entering:1;  /* the hello is under way */
+    unsigned                     missed:1;    /* an invitation, meanwhile */
     unsigned                     bye:1;
 } ngx_http_rs_dev_t;
 

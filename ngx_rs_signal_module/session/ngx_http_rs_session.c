@@ -17,7 +17,8 @@
  *           meanwhile has another one and the store says "stale"
  *
  * A part that the store knows and the client does not (it went before its
- * `welcome`) cannot resume and is "lost" at once.
+ * `welcome`, or no replica confirmed its join) cannot resume and is "lost" at
+ * once.
  *
  * Nothing here waits: each operation of the store holds a reference, finds
  * the socket gone when it is answered, and goes on from there.
@@ -338,7 +339,9 @@ ngx_http_rs_session_joined(void *data, rs_err_e code, ngx_rs_reply_t *reply)
 {
     ngx_http_rs_part_t *p = data;
 
-    if (code == RS_OK && ngx_http_rs_session_take(p, reply) != NGX_OK) {
+    if ((code == RS_OK || (code == RS_E_UNCERTAIN && reply))
+        && ngx_http_rs_session_take(p, reply) != NGX_OK)
+    {
         code = RS_E_INTERNAL;
 
     } else if (code == RS_E_UNAVAILABLE && p->resume) {

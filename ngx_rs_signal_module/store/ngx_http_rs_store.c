@@ -13,6 +13,9 @@
  * An operation is allocated by itself and belongs to the link while its
  * command is under way.  The caller may go first (detach), the link may go
  * first (reply NULL), the process may go first (destroy drops what is owed).
+ *
+ * What must not come back to life after a failover goes over a link of its
+ * own (ngx_http_rs_store_durable.c), when "rs_redis_wait" wants that.
  */
 
 
@@ -26,37 +29,7 @@
 #define NGX_HTTP_RS_STORE_CHANNEL    "rs:w:"
 
 
-struct ngx_http_rs_store_s {
-    ngx_rs_redis_t                 *redis;
-    ngx_log_t                      *log;
-
-    ngx_rs_redis_state_pt           state;
-    void                           *data;
-
-    ngx_event_t                     check;       /* ask for the version */
-    time_t                          logged;      /* last error at ERR */
-    ngx_uint_t                      publish_max; /* commands under way */
-
-    unsigned                        ready:1;
-    unsigned                        told:1;      /* what ails the library */
-    unsigned                        closing:1;
-};
-
-
-struct ngx_http_rs_store_op_s {
-    ngx_http_rs_store_t            *store;
-    ngx_http_rs_store_handler_pt    handler;     /* NULL: detached */
-    void                           *data;
-
-    ngx_str_t                       tenant;      /* for unlinking, or empty */
-    ngx_str_t                       session_id;
-};
-
-
 /* Redis' own errors that pass by themselves, and what they ask for besides */
-
-#define NGX_HTTP_RS_STORE_RESET      0x1
-#define NGX_HTTP_RS_STORE_NO_LIBRARY 0x2
 
 typedef struct {
     ngx_str_t                       prefix;
@@ -69,8 +42,6 @@ static void ngx_http_rs_store_check_handler(ngx_event_t *ev);
 static void ngx_http_rs_store_check_reply(void *data, ngx_rs_reply_t *reply);
 static void ngx_http_rs_store_not_ready(ngx_http_rs_store_t *store);
 static void ngx_http_rs_store_reply(void *data, ngx_rs_reply_t *reply);
-static rs_err_e ngx_http_rs_store_status(ngx_http_rs_store_t *store,
-    ngx_rs_reply_t *reply, ngx_uint_t *flags);
 static const ngx_http_rs_store_error_t *ngx_http_rs_store_error(
     ngx_str_t *text);
 static void ngx_http_rs_store_unlink(ngx_http_rs_store_op_t *op,
@@ -121,11 +92,24 @@ ngx_http_rs_store_create(ngx_http_rs_main_conf_t *rmcf, ngx_log_t *log,
     store->check.log = log;
     store->check.cancelable = 1;
 
+    /* the other half is for sockets */
+
+    store->rest_max = (rmcf->redis.inflight + 1) / 2;
+
     store->redis = ngx_rs_redis_create(&rmcf->redis, log,
                                        ngx_http_rs_store_link_state, store);
     if (store->redis == NULL) {
         ngx_free(store);
         return NULL;
+    }
+
+    if (rmcf->redis.wait_replicas) {
+        store->durable = ngx_http_rs_durable_create(store, &rmcf->redis);
+
+        if (store->durable == NULL) {
+            ngx_http_rs_store_destroy(store);
+            return NULL;
+        }
     }
 
     return store;
@@ -144,6 +128,10 @@ ngx_http_rs_store_destroy(ngx_http_rs_store_t *store)
 
     ngx_rs_redis_destroy(store->redis);
 
+    if (store->durable) {
+        ngx_http_rs_durable_destroy(store->durable);
+    }
+
     ngx_free(store);
 }
 
@@ -152,6 +140,15 @@ ngx_uint_t
 ngx_http_rs_store_ready(ngx_http_rs_store_t *store)
 {
     return store->ready;
+}
+
+
+ngx_uint_t
+ngx_http_rs_store_admits(ngx_http_rs_store_t *store)
+{
+    return store->ready
+           && (store->durable == NULL
+               || ngx_http_rs_durable_up(store->durable));
 }
 
 
@@ -286,9 +283,20 @@ ngx_http_rs_store_detach(ngx_http_rs_store_op_t *op)
 }
 
 
+void
+ngx_http_rs_store_rest(ngx_http_rs_store_op_t *op)
+{
+    op->rest = 1;
+}
+
+
 static void
 ngx_http_rs_store_free(ngx_http_rs_store_op_t *op)
 {
+    if (op->counted) {
+        op->store->nrest--;
+    }
+
     if (op->tenant.data) {
         ngx_free(op->tenant.data);
     }
@@ -317,15 +325,23 @@ ngx_http_rs_store_reply(void *data, ngx_rs_reply_t *reply)
 
     store = op->store;
 
-    if (store->closing) {
+    rc = ngx_http_rs_store_status(store, reply, &flags);
+
+    ngx_http_rs_store_tell(op, rc, reply);
+    ngx_http_rs_store_act(store, store->redis, flags);
+}
+
+
+void
+ngx_http_rs_store_tell(ngx_http_rs_store_op_t *op, rs_err_e rc,
+    ngx_rs_reply_t *reply)
+{
+    if (op->store->closing) {
         ngx_http_rs_store_free(op);
         return;
     }
 
-    flags = 0;
-    rc = ngx_http_rs_store_status(store, reply, &flags);
-
-    if (rc == RS_OK && op->tenant.len) {
+    if (op->tenant.len && (rc == RS_OK || rc == RS_E_UNCERTAIN)) {
         ngx_http_rs_store_unlink(op, reply);
     }
 
@@ -334,9 +350,15 @@ ngx_http_rs_store_reply(void *data, ngx_rs_reply_t *reply)
     }
 
     ngx_http_rs_store_free(op);
+}
 
+
+void
+ngx_http_rs_store_act(ngx_http_rs_store_t *store, ngx_rs_redis_t *redis,
+    ngx_uint_t flags)
+{
     if (flags & NGX_HTTP_RS_STORE_RESET) {
-        ngx_rs_redis_reset(store->redis, "it takes no more writes from us");
+        ngx_rs_redis_reset(redis, "it takes no more writes from us");
     }
 
     if ((flags & NGX_HTTP_RS_STORE_NO_LIBRARY) && store->ready) {
@@ -346,7 +368,7 @@ ngx_http_rs_store_reply(void *data, ngx_rs_reply_t *reply)
 }
 
 
-static rs_err_e
+rs_err_e
 ngx_http_rs_store_status(ngx_http_rs_store_t *store, ngx_rs_reply_t *reply,
     ngx_uint_t *flags)
 {
@@ -354,6 +376,8 @@ ngx_http_rs_store_status(ngx_http_rs_store_t *store, ngx_rs_reply_t *reply,
     ngx_str_t                         text;
     ngx_uint_t                        level;
     const ngx_http_rs_store_error_t  *e;
+
+    *flags = 0;
 
     if (reply == NULL) {
         return RS_E_UNAVAILABLE;
@@ -470,6 +494,7 @@ ngx_http_rs_store_begin(ngx_http_rs_store_call_t *call,
     ngx_http_rs_store_op_t *op, const char *function, ngx_uint_t ro)
 {
     call->op = op;
+    call->durable = 0;
     call->nkeys = 0;
     call->nwords = 0;
     call->overflow = 0;
@@ -478,6 +503,16 @@ ngx_http_rs_store_begin(ngx_http_rs_store_call_t *call,
     ngx_http_rs_store_arg_text(call, ro ? "FCALL_RO" : "FCALL");
     ngx_http_rs_store_arg_text(call, function);
     ngx_http_rs_store_arg_text(call, "");             /* number of keys */
+}
+
+
+void
+ngx_http_rs_store_durable(ngx_http_rs_store_call_t *call, ngx_uint_t gone)
+{
+    if (call->op->store->durable) {
+        call->durable = 1;
+        call->op->gone = gone;
+    }
 }
 
 
@@ -610,7 +645,13 @@ ngx_http_rs_store_arg_number(ngx_http_rs_store_call_t *call, uint64_t n)
 void
 ngx_http_rs_store_arg_replid(ngx_http_rs_store_call_t *call)
 {
-    ngx_http_rs_store_arg(call, ngx_rs_redis_replid(call->op->store->redis));
+    ngx_http_rs_store_t  *store;
+
+    store = call->op->store;
+
+    ngx_http_rs_store_arg(call, call->durable
+                                ? ngx_http_rs_durable_replid(store->durable)
+                                : ngx_rs_redis_replid(store->redis));
 }
 
 
@@ -618,17 +659,20 @@ ngx_int_t
 ngx_http_rs_store_send(ngx_http_rs_store_call_t *call)
 {
     u_char                   number[NGX_INT_T_LEN];
+    ngx_int_t                rc;
     ngx_str_t               *word;
+    ngx_http_rs_store_t     *store;
     ngx_http_rs_store_op_t  *op;
 
     op = call->op;
+    store = op->store;
 
-    if (!op->store->ready) {
+    if (!store->ready || (op->rest && store->nrest >= store->rest_max)) {
         return ngx_http_rs_store_refuse(op);
     }
 
     if (call->overflow) {
-        ngx_log_error(NGX_LOG_ALERT, op->store->log, 0,
+        ngx_log_error(NGX_LOG_ALERT, store->log, 0,
                       "rs store: the arguments of %V do not fit",
                       &call->words[1]);
         return ngx_http_rs_store_refuse(op);
@@ -638,11 +682,22 @@ ngx_http_rs_store_send(ngx_http_rs_store_call_t *call)
     word->data = number;
     word->len = ngx_sprintf(number, "%ui", call->nkeys) - number;
 
-    if (ngx_rs_redis_command(op->store->redis, call->nwords, call->words,
-                             ngx_http_rs_store_reply, op)
-        != NGX_OK)
-    {
+    if (call->durable) {
+        rc = ngx_http_rs_durable_send(store->durable, op, call->nwords,
+                                      call->words);
+
+    } else {
+        rc = ngx_rs_redis_command(store->redis, call->nwords, call->words,
+                                  ngx_http_rs_store_reply, op);
+    }
+
+    if (rc != NGX_OK) {
         return ngx_http_rs_store_refuse(op);
+    }
+
+    if (op->rest) {
+        op->counted = 1;
+        store->nrest++;
     }
 
     return NGX_OK;
@@ -671,6 +726,7 @@ ngx_http_rs_store_join(ngx_http_rs_store_op_t *op, ngx_str_t *ticket_hash,
     ngx_http_rs_store_call_t  call;
 
     ngx_http_rs_store_begin(&call, op, "rs_join", 0);
+    ngx_http_rs_store_durable(&call, 0);
 
     ngx_http_rs_store_key(&call, &m->tenant, "tkt", ticket_hash);
     ngx_http_rs_store_member_keys(&call, m);
@@ -815,6 +871,15 @@ ngx_http_rs_store_device_online(ngx_http_rs_store_op_t *op,
     ngx_http_rs_store_call_t  call;
 
     ngx_http_rs_store_begin(&call, op, "rs_device_online", 0);
+
+    /*
+     * A socket's own hello decides about all announcements to come: as long
+     * as that is not forgotten, they need not be confirmed.
+     */
+
+    if (epoch == 0) {
+        ngx_http_rs_store_durable(&call, 0);
+    }
 
     ngx_http_rs_store_key(&call, tenant, "dev", device_id);
     ngx_http_rs_store_key(&call, tenant, "dses", device_id);

@@ -26,6 +26,10 @@ typedef struct ngx_http_rs_store_op_s  ngx_http_rs_store_op_t;
 /*
  * rc: RS_OK or the function's error (RS_E_UNAVAILABLE: no answer).  reply is
  * the whole array ([0] is the status), valid during the call, NULL if none.
+ *
+ * With "rs_redis_wait", a new device's coming online, a join and all that
+ * ends or deletes something may be RS_E_UNCERTAIN: it was done, reply says
+ * what, but no replica has confirmed it in time (reply NULL: no memory).
  */
 typedef void (*ngx_http_rs_store_handler_pt)(void *data, rs_err_e rc,
     ngx_rs_reply_t *reply);
@@ -102,6 +106,8 @@ ngx_http_rs_store_t *ngx_http_rs_store_create(ngx_http_rs_main_conf_t *rmcf,
 void ngx_http_rs_store_destroy(ngx_http_rs_store_t *store);
 /* usable now: connected, checked, library of the right version */
 ngx_uint_t ngx_http_rs_store_ready(ngx_http_rs_store_t *store);
+/* and so is the link of what replicas confirm: somebody may come in */
+ngx_uint_t ngx_http_rs_store_admits(ngx_http_rs_store_t *store);
 
 /*
  * An operation outlives its caller: the caller's cleanup calls detach, then
@@ -112,6 +118,11 @@ ngx_uint_t ngx_http_rs_store_ready(ngx_http_rs_store_t *store);
 ngx_http_rs_store_op_t *ngx_http_rs_store_op(ngx_http_rs_store_t *store,
     ngx_http_rs_store_handler_pt handler, void *data);
 void ngx_http_rs_store_detach(ngx_http_rs_store_op_t *op);
+/*
+ * Before the verb: a call of REST.  Those may take up half of
+ * rs_redis_inflight, so that lists do not keep messages away.
+ */
+void ngx_http_rs_store_rest(ngx_http_rs_store_op_t *op);
 
 
 /* REST */

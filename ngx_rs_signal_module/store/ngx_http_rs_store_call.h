@@ -2,9 +2,11 @@
 /*
  * Copyright (C) rs-gateway contributors
  *
- * One call of a library function while it is put together; private to
- * ngx_http_rs_store*.c.  Lives on the stack of the verb: nothing is taken
- * from a pool, and the link copies it into its output buffer.
+ * What the files of the store share; private to ngx_http_rs_store*.c.
+ *
+ * A call of a library function while it is put together lives on the stack of
+ * the verb: nothing is taken from a pool, and the link copies it into its
+ * output buffer.
  *
  *     ngx_http_rs_store_begin(&call, op, "rs_device_get", 1);
  *     ngx_http_rs_store_key(&call, &tenant, "dev", &id);
@@ -28,11 +30,61 @@
 #define NGX_HTTP_RS_STORE_TEXT   12288
 
 
+typedef struct ngx_http_rs_durable_s  ngx_http_rs_durable_t;
+
+
+struct ngx_http_rs_store_s {
+    ngx_rs_redis_t                 *redis;
+    ngx_http_rs_durable_t          *durable;     /* NULL: nothing is waited
+                                                    for */
+    ngx_log_t                      *log;
+
+    ngx_rs_redis_state_pt           state;
+    void                           *data;
+
+    ngx_event_t                     check;       /* ask for the version */
+    time_t                          logged;      /* last error at ERR */
+
+    ngx_uint_t                      publish_max; /* commands under way */
+    ngx_uint_t                      nrest;       /* calls of REST under way */
+    ngx_uint_t                      rest_max;
+
+    unsigned                        ready:1;
+    unsigned                        told:1;      /* what ails the library */
+    unsigned                        closing:1;
+};
+
+
+struct ngx_http_rs_store_op_s {
+    ngx_http_rs_store_t            *store;
+    ngx_http_rs_store_handler_pt    handler;     /* NULL: detached */
+    void                           *data;
+
+    ngx_str_t                       tenant;      /* for unlinking, or empty */
+    ngx_str_t                       session_id;
+
+    /* ngx_http_rs_store_durable.c */
+
+    ngx_queue_t                     queue;       /* to be sent, or sent */
+    ngx_msec_t                      since;
+    ngx_uint_t                      argc;
+    ngx_str_t                      *argv;        /* until it is sent */
+    ngx_rs_reply_t                 *reply;       /* until it is confirmed */
+    rs_err_e                        rc;
+
+    unsigned                        rest:1;
+    unsigned                        counted:1;   /* in nrest */
+    unsigned                        gone:1;      /* a deletion: not_found is
+                                                    confirmed like ok */
+};
+
+
 typedef struct {
     ngx_http_rs_store_op_t     *op;
     ngx_uint_t                  nkeys;
     ngx_uint_t                  nwords;
     ngx_uint_t                  overflow;      /* did not fit */
+    ngx_uint_t                  durable;
     u_char                     *last;          /* free part of text */
     ngx_str_t                   words[NGX_HTTP_RS_STORE_WORDS];
     u_char                      text[NGX_HTTP_RS_STORE_TEXT];
@@ -42,6 +94,12 @@ typedef struct {
 /* ro: the function is marked so in docs/design/redis.md */
 void ngx_http_rs_store_begin(ngx_http_rs_store_call_t *call,
     ngx_http_rs_store_op_t *op, const char *function, ngx_uint_t ro);
+/*
+ * After begin: with "rs_redis_wait" a replica has to confirm what the
+ * function did.  gone: not_found is as good as ok, and confirmed like it.
+ */
+void ngx_http_rs_store_durable(ngx_http_rs_store_call_t *call,
+    ngx_uint_t gone);
 
 /* rs:{tenant}:kind:id */
 void ngx_http_rs_store_key(ngx_http_rs_store_call_t *call, ngx_str_t *tenant,
@@ -58,7 +116,7 @@ void ngx_http_rs_store_arg(ngx_http_rs_store_call_t *call, ngx_str_t *arg);
 void ngx_http_rs_store_arg_text(ngx_http_rs_store_call_t *call,
     const char *text);
 void ngx_http_rs_store_arg_number(ngx_http_rs_store_call_t *call, uint64_t n);
-/* the replication id of the server this link leads to */
+/* the replication id of the server that this call goes to */
 void ngx_http_rs_store_arg_replid(ngx_http_rs_store_call_t *call);
 
 /* "ended" in the reply unlinks session from the device it names */
@@ -70,6 +128,35 @@ ngx_int_t ngx_http_rs_store_send(ngx_http_rs_store_call_t *call);
 
 /* frees an op whose call was never sent; returns NGX_BUSY */
 ngx_int_t ngx_http_rs_store_refuse(ngx_http_rs_store_op_t *op);
+
+
+/* what a reply says, Redis' own errors included; flags: what to do then */
+
+#define NGX_HTTP_RS_STORE_RESET      0x1
+#define NGX_HTTP_RS_STORE_NO_LIBRARY 0x2
+
+rs_err_e ngx_http_rs_store_status(ngx_http_rs_store_t *store,
+    ngx_rs_reply_t *reply, ngx_uint_t *flags);
+/* runs the handler, frees op */
+void ngx_http_rs_store_tell(ngx_http_rs_store_op_t *op, rs_err_e rc,
+    ngx_rs_reply_t *reply);
+/* what an error of the link's server asks for besides */
+void ngx_http_rs_store_act(ngx_http_rs_store_t *store, ngx_rs_redis_t *redis,
+    ngx_uint_t flags);
+
+
+/*
+ * ngx_http_rs_store_durable.c: the link of calls that a replica has to
+ * confirm before their handlers run.  NULL: no memory.
+ */
+ngx_http_rs_durable_t *ngx_http_rs_durable_create(ngx_http_rs_store_t *store,
+    ngx_rs_redis_conf_t *conf);
+void ngx_http_rs_durable_destroy(ngx_http_rs_durable_t *d);
+ngx_uint_t ngx_http_rs_durable_up(ngx_http_rs_durable_t *d);
+ngx_str_t *ngx_http_rs_durable_replid(ngx_http_rs_durable_t *d);
+/* NGX_OK or NGX_BUSY; argv is copied */
+ngx_int_t ngx_http_rs_durable_send(ngx_http_rs_durable_t *d,
+    ngx_http_rs_store_op_t *op, ngx_uint_t argc, ngx_str_t *argv);
 
 
 #endif /* _NGX_HTTP_RS_STORE_CALL_H_INCLUDED_ */

@@ -168,6 +168,7 @@ ngx_http_rs_store_session_end(ngx_http_rs_store_op_t *op,
     }
 
     ngx_http_rs_store_begin(&call, op, "rs_session_end", 0);
+    ngx_http_rs_store_durable(&call, 0);
 
     ngx_http_rs_store_auth_key(&call, caller);
     ngx_http_rs_store_key(&call, &caller->tenant, "ses", session_id);
@@ -319,6 +320,7 @@ ngx_http_rs_store_enrollment_delete(ngx_http_rs_store_op_t *op,
     ngx_http_rs_store_call_t  call;
 
     ngx_http_rs_store_begin(&call, op, "rs_enrollment_delete", 0);
+    ngx_http_rs_store_durable(&call, 1);
 
     ngx_http_rs_store_auth_key(&call, caller);
     ngx_http_rs_store_key(&call, &caller->tenant, "enr", id);
@@ -403,6 +405,7 @@ ngx_http_rs_store_device_delete(ngx_http_rs_store_op_t *op,
     ngx_http_rs_store_call_t  call;
 
     ngx_http_rs_store_begin(&call, op, "rs_device_delete", 0);
+    ngx_http_rs_store_durable(&call, 1);
 
     ngx_http_rs_store_auth_key(&call, caller);
     ngx_http_rs_store_key(&call, &caller->tenant, "dev", device_id);

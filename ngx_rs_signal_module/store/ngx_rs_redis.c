@@ -844,7 +844,11 @@ ngx_rs_redis_reason(ngx_rs_redis_t *rd, const char *fmt, ...)
 static const char *
 ngx_rs_redis_name(ngx_rs_redis_t *rd)
 {
-    return rd->channel.len ? "messages" : "commands";
+    if (rd->channel.len) {
+        return "messages";
+    }
+
+    return rd->conf->name ? rd->conf->name : "commands";
 }
 
 
@@ -900,6 +904,9 @@ ngx_rs_redis_build_setname(ngx_rs_redis_t *rd, ngx_str_t *argv,
 
     if (rd->channel.len) {
         ngx_str_set(&argv[2], "rs-gateway-messages");
+
+    } else if (rd->conf->name) {
+        ngx_str_set(&argv[2], "rs-gateway-confirmed");
 
     } else {
         ngx_str_set(&argv[2], "rs-gateway-commands");

@@ -31,6 +31,13 @@ typedef struct {
     ngx_msec_t                   connect_timeout;
     ngx_uint_t                   inflight;
     ngx_flag_t                   noeviction;
+
+    /* rs_redis_wait; unless set: wait_default replicas, 0: off */
+    ngx_uint_t                   wait_default;
+    ngx_uint_t                   wait_replicas;
+    ngx_msec_t                   wait_timeout;
+
+    const char                  *name;             /* NULL: "commands" */
 } ngx_rs_redis_conf_t;
 
 
@@ -113,10 +120,14 @@ ngx_uint_t ngx_rs_reply_count(ngx_rs_reply_t *reply);
 ngx_rs_reply_t *ngx_rs_reply_at(ngx_rs_reply_t *reply, ngx_uint_t i);
 ngx_str_t ngx_rs_reply_str(ngx_rs_reply_t *reply, ngx_uint_t i);
 int64_t ngx_rs_reply_int(ngx_rs_reply_t *reply, ngx_uint_t i);
+/* when the whole reply is an integer that is not negative; else -1 */
+int64_t ngx_rs_reply_number(ngx_rs_reply_t *reply);
 /* 1 and the text when the whole reply is a Redis error */
 ngx_uint_t ngx_rs_reply_error(ngx_rs_reply_t *reply, ngx_str_t *text);
 /* value of a field in a flat {field, value, ...} array; "" if absent */
 ngx_str_t ngx_rs_reply_field(ngx_rs_reply_t *obj, const char *field);
+/* a reply that stays, in one piece for ngx_free(); NULL: no memory */
+ngx_rs_reply_t *ngx_rs_reply_copy(ngx_rs_reply_t *reply, ngx_log_t *log);
 /* a reply of INFO: the rest (at most 64 bytes) of the line that begins so */
 ngx_str_t ngx_rs_reply_info(ngx_rs_reply_t *reply, const char *begins);
 

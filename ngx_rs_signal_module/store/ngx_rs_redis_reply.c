@@ -13,6 +13,12 @@
 #define NGX_RS_REPLY_INFO_MAX  64        /* bytes of a value that are of use */
 
 
+static void ngx_rs_reply_measure(ngx_rs_reply_t *reply, size_t *nodes,
+    size_t *text);
+static ngx_rs_reply_t *ngx_rs_reply_build(ngx_rs_reply_t *reply,
+    u_char **nodes, u_char **text);
+
+
 ngx_uint_t
 ngx_rs_reply_count(ngx_rs_reply_t *reply)
 {
@@ -76,6 +82,17 @@ ngx_rs_reply_int(ngx_rs_reply_t *reply, ngx_uint_t i)
     n = ngx_atoof(text.data, text.len);
 
     return n == NGX_ERROR ? 0 : n;
+}
+
+
+int64_t
+ngx_rs_reply_number(ngx_rs_reply_t *reply)
+{
+    if (reply == NULL || reply->type != REDIS_REPLY_INTEGER) {
+        return -1;
+    }
+
+    return ngx_max(reply->integer, -1);
 }
 
 
@@ -157,4 +174,80 @@ ngx_rs_reply_info(ngx_rs_reply_t *reply, const char *begins)
     }
 
     return value;
+}
+
+
+/* the reader bounds the depth of a reply, and so that of these */
+
+ngx_rs_reply_t *
+ngx_rs_reply_copy(ngx_rs_reply_t *reply, ngx_log_t *log)
+{
+    size_t   size, len;
+    u_char  *nodes, *text;
+
+    size = 0;
+    len = 0;
+
+    ngx_rs_reply_measure(reply, &size, &len);
+
+    nodes = ngx_alloc(size + len, log);
+    if (nodes == NULL) {
+        return NULL;
+    }
+
+    text = nodes + size;
+
+    return ngx_rs_reply_build(reply, &nodes, &text);
+}
+
+
+static void
+ngx_rs_reply_measure(ngx_rs_reply_t *reply, size_t *nodes, size_t *text)
+{
+    ngx_uint_t  i, n;
+
+    n = ngx_rs_reply_count(reply);
+
+    *nodes += sizeof(ngx_rs_reply_t) + n * sizeof(ngx_rs_reply_t *);
+
+    if (reply->str) {
+        *text += reply->len + 1;
+    }
+
+    for (i = 0; i < n; i++) {
+        ngx_rs_reply_measure(reply->element[i], nodes, text);
+    }
+}
+
+
+static ngx_rs_reply_t *
+ngx_rs_reply_build(ngx_rs_reply_t *reply, u_char **nodes, u_char **text)
+{
+    ngx_uint_t       i, n;
+    ngx_rs_reply_t  *copy;
+
+    n = ngx_rs_reply_count(reply);
+
+    copy = (ngx_rs_reply_t *) *nodes;
+    *nodes += sizeof(ngx_rs_reply_t);
+
+    *copy = *reply;
+    copy->element = NULL;
+
+    if (n) {
+        copy->element = (ngx_rs_reply_t **) *nodes;
+        *nodes += n * sizeof(ngx_rs_reply_t *);
+    }
+
+    if (reply->str) {
+        copy->str = (char *) *text;
+        *text = ngx_cpymem(*text, reply->str, reply->len);
+        *(*text)++ = '\0';
+    }
+
+    for (i = 0; i < n; i++) {
+        copy->element[i] = ngx_rs_reply_build(reply->element[i], nodes, text);
+    }
+
+    return copy;
 }

@@ -1054,7 +1054,11 @@ local function rs_session_create(keys, args)
     call('ZADD', keys[7], int(ms), args[3])
     index_trim(keys[7], ms - life)
 
+    -- the list lives as long as the last of the sessions in it
+
     call('ZADD', keys[9], int(now + number(args[5])), args[3])
+    call('EXPIREAT', keys[9],
+         call('ZRANGE', keys[9], '-1', '-1', 'WITHSCORES')[2])
 
     tell(dev.owner, 'inv', keys[2], args[3], '')
 
@@ -1143,7 +1147,11 @@ local function rs_session_end(keys, args)
         return { 'not_found' }
     end
 
+    -- a write, so that WAIT has something to confirm: the first call's end
+    -- may not have reached a replica
+
     if s.state == 'ended' then
+        call('HSET', keys[2], 'kind', s.kind)
         return { 'ok', 'already', s.device_id }
     end
 
@@ -1792,6 +1800,15 @@ end
 -- KEYS: auth, enr, enrs.  ARGV: scope, id.
 -- ok.  Errors: unauthenticated, forbidden, not_found.  O(log enrolments)
 
+-- What is gone is deleted once more, by two writes: WAIT confirms nothing but
+-- writes, and the first deletion may not have reached a replica.
+
+local function delete_again(index, id)
+    call('ZADD', index, '0', id)
+    call('ZREM', index, id)
+end
+
+
 local function rs_enrollment_delete(keys, args)
     local no
 
@@ -1802,11 +1819,12 @@ local function rs_enrollment_delete(keys, args)
         return no
     end
 
-    call('ZREM', keys[3], args[2])
-
     if call('DEL', keys[2]) == 0 then
+        delete_again(keys[3], args[2])
         return { 'not_found' }
     end
+
+    call('ZREM', keys[3], args[2])
 
     return { 'ok' }
 end
@@ -1932,7 +1950,8 @@ end
 -- rs_device_delete
 -- KEYS: auth, dev, devs, dses.  ARGV: scope, id, version wanted or empty.
 -- ok: owner, {session id...} for the caller to end; publishes fen
---     device_removed to the owner.
+--     device_removed to the owner.  dses stays until they are ended, and for
+--     a device that is gone the same call gives those that are not.
 -- Errors: unauthenticated, forbidden, not_found, precondition_failed.
 -- O(log devices)
 
@@ -1953,17 +1972,20 @@ local function rs_device_delete(keys, args)
     end
 
     d = device(keys[2])
-    if not d then
-        return { 'not_found' }
-    end
 
-    if args[3] ~= '' and args[3] ~= d.version then
+    if d and args[3] ~= '' and args[3] ~= d.version then
         return { 'precondition_failed' }
     end
 
     live = live_sessions(keys[4], now_s())
 
-    call('DEL', keys[2], keys[4])
+    if not d then
+        delete_again(keys[3], args[2])
+
+        return #live > 0 and { 'ok', '', live } or { 'not_found' }
+    end
+
+    call('DEL', keys[2])
     call('ZREM', keys[3], args[2])
 
     if d.owner ~= '' then

@@ -127,9 +127,12 @@ is($s->redis()->call('ZSCORE', $s->key('enrs'), $revoked->{id}), undef,
    'not listed');
 is_deeply(enrol($revoked->{id}, $revoked->{secret}, random_id('dev_')),
           ['enrollment_invalid'], 'then of no use');
-is_deeply($s->fcall('rs_enrollment_delete',
-                    [$s->{key}, "enr:$revoked->{id}", 'enrs'], '',
-                    $revoked->{id}), ['not_found'], 'revoked again');
+is_deeply([$s->writes(sub {
+    $s->fcall('rs_enrollment_delete',
+              [$s->{key}, "enr:$revoked->{id}", 'enrs'], '', $revoked->{id});
+})], [1, ['not_found']], 'revoked again: a write, for replicas to confirm');
+is($s->redis()->call('ZSCORE', $s->key('enrs'), $revoked->{id}), undef,
+   'that leaves nothing');
 
 my $late = $s->enrollment();
 
@@ -232,9 +235,17 @@ is_deeply(remove('2'), ['precondition_failed'], 'an old version');
 is_deeply(remove('3'), ['ok', "$w1.10", [$x->{id}]], 'removed');
 is_deeply([map { "$_->{kind} $_->{to} $_->{body}" } $sub1->got()],
           ["fen $w1.10 device_removed"], 'its socket is fenced');
-is_deeply([map { $s->exists($_) } "dev:$dev", "dses:$dev"], [0, 0], 'is gone');
+is($s->exists("dev:$dev"), 0, 'is gone');
 is($s->redis()->call('ZSCORE', $s->key('devs'), $dev), undef, 'not listed');
-is_deeply(remove(''), ['not_found'], 'removed again');
+is_deeply(remove('3'), ['ok', '', [$x->{id}]],
+          'removed again: what is still to be ended');
+is_deeply([$sub1->got()], [], 'nobody is fenced again');
+$s->fcall('rs_device_unlink', ["dses:$dev"], $_) for $x->{id}, $old->{id};
+is($s->exists("dses:$dev"), 0, 'all have ended');
+is_deeply([$s->writes(sub { remove('') })], [1, ['not_found']],
+          'removed again: a write, for replicas to confirm');
+is($s->redis()->call('ZSCORE', $s->key('devs'), $dev), undef,
+   'that leaves nothing');
 is_deeply($s->online($dev, "$w1.11"), ['not_found'], 'cannot come back');
 
 $s->check_catalogue();

@@ -268,7 +268,9 @@ is_deeply([ended()],
           [['end', '1-2', '-', '{"type":"ended","reason":"deleted"}'],
            ['rvk', '-', "$w.1", 'deleted']],
           'members and the device that did not come are told, once');
-is_deeply($s->end($x, reason => 'policy'), ['ok', 'already', $dev], 'again');
+is_deeply([$s->writes(sub { $s->end($x, reason => 'policy') })],
+          [1, ['ok', 'already', $dev]],
+          'again: a write, for replicas to confirm');
 is_deeply([ended()], [], 'told nothing');
 
 my ($ses, @par) = $s->get($x);
@@ -336,7 +338,9 @@ $s->expire($e);
 ($ses, @par) = $s->get($e);
 is_deeply([@$ses{qw(state end_reason ended_at)}],
           ['ended', 'expired', $ses->{expires_at}], 'expired');
-is_deeply($s->end($e), ['ok', 'already', $dev], 'has ended already');
+is_deeply([$s->writes(sub { $s->end($e) })], [1, ['ok', 'already', $dev]],
+          'has ended already: a write, too');
+is(($s->get($e))[0]{end_reason}, 'expired', 'for the same reason as before');
 is_deeply(add($e->{id}, random_id('par_'), $idem, ''), ['session_ended'],
           'takes nobody');
 

@@ -12,6 +12,7 @@ RS::Proxy - a TCP port that leads to a Redis socket, and can go deaf
     my $conf  = 'redis://127.0.0.1:' . $proxy->port;
 
     $proxy->mute;        # subscribers that stand now hear nothing any more
+    $proxy->lead($path); # connections made from now on lead there
 
 What C<mute> does is what a network does that forgets a connection: neither
 end is told. Connections made afterwards work.
@@ -32,10 +33,13 @@ use Socket qw(SOCK_STREAM);
 sub new {
     my ($class, %opt) = @_;
     my $port = free_port();
-    my $log = tempdir() . '/proxy.log';
+    my $dir = tempdir();
+    my $log = "$dir/proxy.log";
+
+    symlink($opt{to}, "$dir/to") or die "$dir/to: $!";
 
     my $proc = spawn('proxy', [$^X, "-I$Bin/lib", '-MRS::Proxy', '-e',
-                               'RS::Proxy::run(@ARGV)', $port, $opt{to}],
+                               'RS::Proxy::run(@ARGV)', $port, "$dir/to"],
                      log => $log);
 
     wait_until {
@@ -43,7 +47,8 @@ sub new {
         IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port)
     } 10, "a proxy on port $port";
 
-    return bless { port => $port, proc => $proc, log => $log }, $class;
+    return bless { port => $port, proc => $proc, log => $log, dir => $dir },
+                 $class;
 }
 
 
@@ -55,6 +60,17 @@ sub mute {
 
     $self->{proc}->signal('USR1');
     wait_until { read_file($self->{log}) =~ /muted/ } 5, 'the mute proxy';
+
+    return;
+}
+
+
+sub lead {
+    my ($self, $to) = @_;
+    my $link = "$self->{dir}/to";
+
+    symlink($to, "$link.new") && rename("$link.new", $link)
+        or die "$link: $!";
 
     return;
 }

@@ -21,6 +21,10 @@ RS::Redis - a redis-server of the test's own, with the rs function library
     $redis->kill;    $redis->start;       # as kill -9
     $redis->freeze;  $redis->thaw;        # answers nothing, accepts still
 
+    my $replica = RS::Redis->new();
+    $replica->replicate($redis);          # which was made with port => 1
+    $replica->promote;
+
     my $mon = $redis->monitor;
     like($mon->next(5), qr/fcall/i);
 
@@ -28,10 +32,11 @@ RS::Redis - a redis-server of the test's own, with the rs function library
 
 =over
 
-=item new(acl => 1)
+=item new(acl => 1, port => 1)
 
 Starts the server. With C<acl>, the users of redis-schema/acl are made too,
-and C<conf> uses the gateway's.
+and C<conf> uses the gateway's. With C<port>, it listens on a TCP port of
+127.0.0.1 too, as a primary must.
 
 =item conf
 
@@ -56,6 +61,15 @@ Makes an API key as util/rs-key does and returns it.
 
 =item stop, start, kill, freeze, thaw, flush
 
+=item replicate($primary), promote
+
+Becomes a replica of the other server, or a primary itself; returns when it is
+in step.
+
+=item calls($command)
+
+How often the server has run this command.
+
 =item monitor
 
 A connection in MONITOR mode: C<next($seconds)> gives the next line or undef.
@@ -69,7 +83,8 @@ use warnings;
 
 use Digest::SHA qw(sha256_hex);
 use IO::Socket::UNIX ();
-use RS::Util qw(top tempdir wait_until spawn read_file write_file random_id);
+use RS::Util qw(top tempdir wait_until spawn read_file write_file random_id
+                free_port);
 use Socket qw(SOCK_STREAM);
 
 
@@ -84,10 +99,16 @@ sub new {
 
     my $acl = $self->{acl} ? $self->_acl() : '';
 
+    my $port = $opt{port} ? free_port() : 0;
+
+    $self->{port} = $port;
+
     # data survives stop and kill, as a real server's would
 
     write_file("$dir/redis.conf", <<"END");
-port 0
+port $port
+bind 127.0.0.1
+repl-diskless-sync-delay 0
 unixsocket $dir/redis.sock
 unixsocketperm 777
 dir $dir
@@ -328,6 +349,38 @@ sub kill {
     $self->{proc}->kill();
 
     return;
+}
+
+
+sub replicate {
+    my ($self, $primary) = @_;
+
+    $self->call('REPLICAOF', '127.0.0.1', $primary->{port});
+
+    wait_until {
+        $self->call('INFO', 'replication') =~ /^master_link_status:up/m
+    } 20, 'a replica in step';
+
+    # its first acknowledgement comes within a second
+
+    wait_until { $primary->call('WAIT', 1, 100) } 10, 'a replica that acks';
+
+    return;
+}
+
+
+sub promote {
+    my ($self) = @_;
+
+    return $self->call('REPLICAOF', 'NO', 'ONE');
+}
+
+
+sub calls {
+    my ($self, $command) = @_;
+
+    return $self->call('INFO', 'commandstats')
+               =~ /^cmdstat_\Q$command\E:calls=(\d+)/m ? $1 : 0;
 }
 
 

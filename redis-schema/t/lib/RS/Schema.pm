@@ -88,6 +88,22 @@ sub connect {
 }
 
 
+# Did the code write anything?  1 or 0, and what it returned.
+
+sub writes {
+    my ($self, $code) = @_;
+    my $changes = sub {
+        $self->{redis}->call('INFO', 'persistence')
+            =~ /^rdb_changes_since_last_save:(\d+)/m or die;
+        return $1;
+    };
+    my $before = $changes->();
+    my $reply = $code->();
+
+    return ($changes->() > $before ? 1 : 0, $reply);
+}
+
+
 sub api_key {
     my ($self, $scopes, $name) = @_;
     my $hash = sha256_hex(random_id(''));

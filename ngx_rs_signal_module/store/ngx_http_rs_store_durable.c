@@ -1,0 +1,401 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ *
+ * Calls whose effect must not be forgotten by a failover: a used ticket, an
+ * ended session, a deleted object, a device's new owner.  Their handlers run
+ * when enough replicas have confirmed them, or with RS_E_UNCERTAIN.
+ *
+ * WAIT blocks the connection it is sent on, hence a link of its own, and
+ * what comes meanwhile is gathered: calls are sent in batches,
+ *
+ *     FCALL ... FCALL ... FCALL ... WAIT <replicas> <timeout>
+ *
+ * and while a batch is under way the next one is queued.  So the number of
+ * WAITs is bounded by how fast replicas answer, not by how many calls there
+ * are.  A refusal has changed nothing and is told before the WAIT.
+ *
+ * Deadlines: of the time that "rs_redis_timeout" leaves beside the WAIT, one
+ * half is for waiting in the queue (what is older is not sent), the other for
+ * the batch itself.  Together a call ends within "rs_redis_timeout", like all
+ * others.
+ *
+ * Invariants
+ *   - owed is the number of replies to come for the batch that was sent, its
+ *     WAIT's included; nothing is sent while it is not zero, and the queue is
+ *     empty when it is.
+ *   - WAIT's reply is the last one, and so is its NULL when the link is lost:
+ *     what was answered by then has happened, and is uncertain.
+ */
+
+
+#include "ngx_http_rs.h"
+#include "store/ngx_http_rs_store_call.h"
+
+
+#define NGX_HTTP_RS_DURABLE_BATCH  128
+
+
+struct ngx_http_rs_durable_s {
+    ngx_http_rs_store_t        *store;
+    ngx_rs_redis_t             *redis;
+    ngx_rs_redis_conf_t         conf;          /* with deadlines of its own */
+
+    ngx_uint_t                  max;           /* calls in the queue */
+    ngx_msec_t                  patience;      /* of a call there */
+
+    ngx_queue_t                 queued;
+    ngx_uint_t                  nqueued;
+
+    ngx_queue_t                 batch;         /* sent, not refused */
+    ngx_uint_t                  owed;
+
+    time_t                      logged;        /* last one at WARN */
+};
+
+
+static void ngx_http_rs_durable_state(void *data, ngx_uint_t up);
+static ngx_int_t ngx_http_rs_durable_queue(ngx_http_rs_durable_t *d,
+    ngx_http_rs_store_op_t *op, ngx_uint_t argc, ngx_str_t *argv);
+static ngx_int_t ngx_http_rs_durable_call(ngx_http_rs_durable_t *d,
+    ngx_http_rs_store_op_t *op, ngx_uint_t argc, ngx_str_t *argv);
+static void ngx_http_rs_durable_reply(void *data, ngx_rs_reply_t *reply);
+static void ngx_http_rs_durable_wait(ngx_http_rs_durable_t *d);
+static void ngx_http_rs_durable_waited(void *data, ngx_rs_reply_t *reply);
+static void ngx_http_rs_durable_done(ngx_http_rs_durable_t *d,
+    ngx_uint_t confirmed);
+static void ngx_http_rs_durable_next(ngx_http_rs_durable_t *d);
+static void ngx_http_rs_durable_tell(ngx_http_rs_store_op_t *op, rs_err_e rc);
+static void ngx_http_rs_durable_move(ngx_queue_t *to, ngx_queue_t *from);
+
+
+ngx_http_rs_durable_t *
+ngx_http_rs_durable_create(ngx_http_rs_store_t *store,
+    ngx_rs_redis_conf_t *conf)
+{
+    ngx_http_rs_durable_t  *d;
+
+    d = ngx_calloc(sizeof(ngx_http_rs_durable_t), store->log);
+    if (d == NULL) {
+        return NULL;
+    }
+
+    d->store = store;
+    d->max = conf->inflight;
+    d->patience = (conf->timeout - conf->wait_timeout) / 2;
+
+    d->conf = *conf;
+    d->conf.name = "confirmed commands";
+    d->conf.timeout = conf->timeout - d->patience;
+    d->conf.inflight = NGX_HTTP_RS_DURABLE_BATCH + 1;
+
+    ngx_queue_init(&d->queued);
+    ngx_queue_init(&d->batch);
+
+    d->redis = ngx_rs_redis_create(&d->conf, store->log,
+                                   ngx_http_rs_durable_state, d);
+    if (d->redis == NULL) {
+        ngx_free(d);
+        return NULL;
+    }
+
+    return d;
+}
+
+
+void
+ngx_http_rs_durable_destroy(ngx_http_rs_durable_t *d)
+{
+    /* ends what is under way, and by that what is queued */
+
+    ngx_rs_redis_destroy(d->redis);
+
+    ngx_free(d);
+}
+
+
+ngx_uint_t
+ngx_http_rs_durable_up(ngx_http_rs_durable_t *d)
+{
+    return ngx_rs_redis_up(d->redis);
+}
+
+
+ngx_str_t *
+ngx_http_rs_durable_replid(ngx_http_rs_durable_t *d)
+{
+    return ngx_rs_redis_replid(d->redis);
+}
+
+
+/* who needs the link asks for it; a lost one ends its batch by itself */
+
+static void
+ngx_http_rs_durable_state(void *data, ngx_uint_t up)
+{
+}
+
+
+ngx_int_t
+ngx_http_rs_durable_send(ngx_http_rs_durable_t *d,
+    ngx_http_rs_store_op_t *op, ngx_uint_t argc, ngx_str_t *argv)
+{
+    if (!ngx_rs_redis_up(d->redis)) {
+        return NGX_BUSY;
+    }
+
+    if (d->owed) {
+        return ngx_http_rs_durable_queue(d, op, argc, argv);
+    }
+
+    if (ngx_http_rs_durable_call(d, op, argc, argv) != NGX_OK) {
+        return NGX_BUSY;
+    }
+
+    ngx_http_rs_durable_wait(d);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_rs_durable_queue(ngx_http_rs_durable_t *d,
+    ngx_http_rs_store_op_t *op, ngx_uint_t argc, ngx_str_t *argv)
+{
+    size_t       size;
+    u_char      *p;
+    ngx_uint_t   i;
+
+    if (d->nqueued >= d->max) {
+        return NGX_BUSY;
+    }
+
+    size = argc * sizeof(ngx_str_t);
+
+    for (i = 0; i < argc; i++) {
+        size += argv[i].len;
+    }
+
+    op->argv = ngx_alloc(size, d->store->log);
+    if (op->argv == NULL) {
+        return NGX_BUSY;
+    }
+
+    op->argc = argc;
+    op->since = ngx_current_msec;
+
+    p = (u_char *) (op->argv + argc);
+
+    for (i = 0; i < argc; i++) {
+        op->argv[i].data = p;
+        op->argv[i].len = argv[i].len;
+
+        if (argv[i].len) {
+            p = ngx_cpymem(p, argv[i].data, argv[i].len);
+        }
+    }
+
+    ngx_queue_insert_tail(&d->queued, &op->queue);
+    d->nqueued++;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_rs_durable_call(ngx_http_rs_durable_t *d, ngx_http_rs_store_op_t *op,
+    ngx_uint_t argc, ngx_str_t *argv)
+{
+    if (ngx_rs_redis_command(d->redis, argc, argv, ngx_http_rs_durable_reply,
+                             op)
+        != NGX_OK)
+    {
+        return NGX_BUSY;
+    }
+
+    ngx_queue_insert_tail(&d->batch, &op->queue);
+    d->owed++;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_rs_durable_reply(void *data, ngx_rs_reply_t *reply)
+{
+    ngx_http_rs_store_op_t *op = data;
+
+    ngx_uint_t              flags, last;
+    ngx_http_rs_store_t    *store;
+    ngx_http_rs_durable_t  *d;
+
+    store = op->store;
+    d = store->durable;
+
+    last = (--d->owed == 0);
+
+    op->rc = ngx_http_rs_store_status(store, reply, &flags);
+
+    if (op->rc == RS_OK || (op->rc == RS_E_NOT_FOUND && op->gone)) {
+
+        op->reply = ngx_rs_reply_copy(reply, store->log);
+
+        if (op->reply == NULL) {
+            op->rc = RS_E_UNCERTAIN;
+        }
+
+    } else {
+        ngx_queue_remove(&op->queue);
+        ngx_http_rs_store_tell(op, op->rc, reply);
+    }
+
+    if (last) {
+        /* there was no memory for the WAIT */
+        ngx_http_rs_durable_done(d, 0);
+    }
+
+    ngx_http_rs_store_act(store, d->redis, flags);
+}
+
+
+static void
+ngx_http_rs_durable_wait(ngx_http_rs_durable_t *d)
+{
+    u_char     replicas[NGX_INT_T_LEN], timeout[NGX_INT_T_LEN];
+    ngx_str_t  argv[3];
+
+    ngx_str_set(&argv[0], "WAIT");
+
+    argv[1].data = replicas;
+    argv[1].len = ngx_sprintf(replicas, "%ui", d->conf.wait_replicas)
+                  - replicas;
+
+    argv[2].data = timeout;
+    argv[2].len = ngx_sprintf(timeout, "%M", d->conf.wait_timeout) - timeout;
+
+    if (ngx_rs_redis_command(d->redis, 3, argv, ngx_http_rs_durable_waited, d)
+        == NGX_OK)
+    {
+        d->owed++;
+    }
+}
+
+
+static void
+ngx_http_rs_durable_waited(void *data, ngx_rs_reply_t *reply)
+{
+    ngx_http_rs_durable_t *d = data;
+
+    int64_t     n, wanted;
+    ngx_str_t   text;
+    ngx_uint_t  level, flags;
+
+    n = ngx_rs_reply_number(reply);
+    wanted = d->conf.wait_replicas;
+
+    if (ngx_rs_reply_error(reply, &text)) {
+        /* says so in the log */
+        (void) ngx_http_rs_store_status(d->store, reply, &flags);
+
+    } else if (n >= 0 && n < wanted) {
+
+        level = (d->logged == ngx_time()) ? NGX_LOG_INFO : NGX_LOG_WARN;
+        d->logged = ngx_time();
+
+        ngx_log_error(level, d->store->log, 0,
+                      "rs store: %L replicas have confirmed within %M ms, "
+                      "\"rs_redis_wait\" wants %L", n, d->conf.wait_timeout,
+                      wanted);
+    }
+
+    d->owed--;
+
+    ngx_http_rs_durable_done(d, n >= wanted);
+}
+
+
+/* the batch is over; the next one is sent before anybody is told */
+
+static void
+ngx_http_rs_durable_done(ngx_http_rs_durable_t *d, ngx_uint_t confirmed)
+{
+    ngx_queue_t             *q, batch;
+    ngx_http_rs_store_op_t  *op;
+
+    ngx_http_rs_durable_move(&batch, &d->batch);
+    ngx_http_rs_durable_next(d);
+
+    while (!ngx_queue_empty(&batch)) {
+        q = ngx_queue_head(&batch);
+        ngx_queue_remove(q);
+
+        op = ngx_queue_data(q, ngx_http_rs_store_op_t, queue);
+        ngx_http_rs_durable_tell(op, confirmed ? op->rc : RS_E_UNCERTAIN);
+    }
+}
+
+
+static void
+ngx_http_rs_durable_next(ngx_http_rs_durable_t *d)
+{
+    ngx_queue_t             *q, unsent;
+    ngx_http_rs_store_op_t  *op;
+
+    ngx_queue_init(&unsent);
+
+    while (d->nqueued && d->owed < NGX_HTTP_RS_DURABLE_BATCH) {
+        q = ngx_queue_head(&d->queued);
+        ngx_queue_remove(q);
+        d->nqueued--;
+
+        op = ngx_queue_data(q, ngx_http_rs_store_op_t, queue);
+
+        if (ngx_current_msec - op->since > d->patience
+            || ngx_http_rs_durable_call(d, op, op->argc, op->argv) != NGX_OK)
+        {
+            ngx_queue_insert_tail(&unsent, q);
+        }
+
+        ngx_free(op->argv);
+        op->argv = NULL;
+    }
+
+    if (d->owed) {
+        ngx_http_rs_durable_wait(d);
+    }
+
+    while (!ngx_queue_empty(&unsent)) {
+        q = ngx_queue_head(&unsent);
+        ngx_queue_remove(q);
+
+        op = ngx_queue_data(q, ngx_http_rs_store_op_t, queue);
+        ngx_http_rs_durable_tell(op, RS_E_UNAVAILABLE);
+    }
+}
+
+
+static void
+ngx_http_rs_durable_tell(ngx_http_rs_store_op_t *op, rs_err_e rc)
+{
+    ngx_rs_reply_t  *reply;
+
+    reply = op->reply;
+
+    ngx_http_rs_store_tell(op, rc, reply);
+
+    if (reply) {
+        ngx_free(reply);
+    }
+}
+
+
+static void
+ngx_http_rs_durable_move(ngx_queue_t *to, ngx_queue_t *from)
+{
+    ngx_queue_init(to);
+
+    if (!ngx_queue_empty(from)) {
+        ngx_queue_add(to, from);
+        ngx_queue_init(from);
+    }
+}

@@ -1,0 +1,220 @@
+# Copyright (C) rs-gateway contributors
+
+# What must not come back to life after a failover is told when a replica has
+# confirmed it: the ticket that was used, the session that ended, the device
+# that was removed or has a newer socket.  When none does in time, that is
+# told as such, and nothing else stands still.
+
+use strict;
+use warnings;
+
+use FindBin qw($Bin);
+use lib "$Bin/lib";
+
+use Test::More;
+
+use RS::Device;
+use RS::Gateway;
+use RS::Redis;
+use RS::Util qw(now wait_until);
+use RS::WS;
+
+my $primary = RS::Redis->new(acl => 1, port => 1);
+my $replica = RS::Redis->new();
+
+$replica->replicate($primary);
+
+my $gw = RS::Gateway->new(redis => $primary, workers => 2,
+                          http => 'rs_redis_wait 1;');
+my $rest = $gw->rest(key => $primary->api_key);
+my $device = RS::Device->enroll($rest, name => 'desk');
+
+$device->connect($gw, worker => 1);
+
+
+# a session: its id, the ticket of its controller, the device's invite
+
+sub session {
+    my ($dev) = @_;
+    my $r = $rest->post('/sessions', {
+        host => { type => 'device', device_id => $dev->id },
+        participants => [{ role => 'controller' }] });
+
+    die $r->content if $r->status != 201;
+
+    my ($p) = grep { $_->{ticket} } @{ $r->json->{participants} };
+
+    return ($r->json->{id}, $p->{ticket}, $dev->expect('invite'));
+}
+
+
+sub refused {
+    my ($ws, $close, $code, $name) = @_;
+    my $start = now();
+
+    is($ws->expect_close(), $close, "$name: closed $close");
+    is($ws->error->{code}, $code, "$name: $code");
+    cmp_ok(now() - $start, '<', 1, "$name: within a second");
+
+    return;
+}
+
+
+sub states {
+    my ($id) = @_;
+
+    return join ' ', map { "$_->{role} $_->{state}" }
+                     @{ $rest->get("/sessions/$id")->json->{participants} };
+}
+
+
+sub waits { return $primary->calls('wait') }
+
+
+subtest 'confirmed' => sub {
+    my $names = $primary->call('CLIENT', 'LIST');
+    my $links = () = $names =~ /name=rs-gateway-confirmed /g;
+
+    is($links, 2, 'a link of its own for each worker');
+
+    my $before = waits();
+    my ($id, $ticket, $invite) = session($device);
+    my $host = $device->join($gw, $invite, worker => 1);
+    my $ws = $gw->signal("rs.ticket.$ticket", worker => 0);
+
+    $ws->expect('welcome');
+    is($host->expect('joined')->{type}, 'joined', 'both are in');
+    cmp_ok(waits(), '>=', $before + 2, 'confirmed by the replica');
+
+    $before = waits();
+    $ws->send_json({ type => 'signal', id => 1, data => 'x' });
+    $ws->expect('ack');
+    is(waits(), $before, 'messages do not wait');
+
+    refused($gw->signal("rs.ticket.$ticket", worker => 1), 4401,
+            'unauthenticated', 'the ticket, again');
+
+    is($rest->delete("/sessions/$id")->status, 204, 'ended');
+    is($ws->expect_close(), 4410, 'the socket is told');
+    cmp_ok(waits(), '>', $before, 'the end was confirmed');
+};
+
+
+subtest 'no replica confirms' => sub {
+    my ($id, $ticket) = session($device);
+    my ($other) = session($device);
+    my $gone = RS::Device->enroll($rest, name => 'gone');
+    my $late = RS::Device->enroll($rest, name => 'late');
+    my $enrollment = $rest->post('/enrollments', {})->json;
+    my $live = $gone->connect($gw, worker => 0);
+    my ($last, $t2) = session($gone);
+    my $guest = $gw->signal("rs.ticket.$t2", worker => 1);
+
+    $guest->expect('welcome');
+    $replica->freeze;
+
+    refused($gw->signal("rs.ticket.$ticket", worker => 0), 1013, 'uncertain',
+            'a join');
+    wait_until { states($id) eq 'host invited controller left' } 5,
+               'the part to leave at once';
+    pass('who was not let in has left');
+    refused($gw->signal("rs.ticket.$ticket", worker => 1), 4401,
+            'unauthenticated', 'the ticket is used up');
+
+    $late->send_json($late->hello($late->open($gw, worker => 1)));
+    refused($late->ws, 1013, 'uncertain', 'a device');
+    wait_until {
+        !$rest->get('/devices/' . $late->id)->json->{online}
+    } 5, 'the device to be offline';
+    pass('which is offline then');
+
+    for my $path ("/sessions/$other", "/enrollments/$enrollment->{id}",
+                  '/devices/' . $gone->id)
+    {
+        my $start = now();
+        my $r = $rest->delete($path);
+
+        $rest->problem($r, 503, 'uncertain', detail =>
+            'done here, not yet confirmed by a replica; repeat the call');
+        like($r->header('Retry-After'), qr/^\d+$/, 'Retry-After');
+        cmp_ok(now() - $start, '<', 1, 'within a second');
+        isnt($rest->get($path)->json->{state} // 'gone', 'waiting_host',
+             'done here');
+    }
+
+    is($live->expect_close(), 4403, 'the removed device is fenced');
+    is($guest->expect_close(), 4410, 'its session has ended');
+    is($rest->get("/sessions/$last")->json->{end_reason}, 'device_removed',
+       'for that reason');
+    like($gw->error_log, qr/0 replicas have confirmed within 200 ms/,
+         'the log says so');
+
+    # the call is repeated, the other worker may get it
+
+    $rest->problem($rest->delete("/sessions/$other"), 503, 'uncertain');
+    $rest->problem($rest->delete("/enrollments/$enrollment->{id}"), 503,
+                   'uncertain');
+
+    $replica->thaw;
+    wait_until { $primary->call('WAIT', 1, 100) } 5, 'the replica';
+
+    is($rest->delete("/sessions/$other")->status, 204, 'repeated: done');
+    is($rest->delete("/enrollments/$enrollment->{id}")->status, 404,
+       'repeated: gone, and that is confirmed');
+    is($rest->delete('/devices/' . $gone->id)->status, 404, 'the device too');
+
+    $late->connect($gw, worker => 0);
+    pass('the device comes again');
+};
+
+
+subtest 'a ticket has one use, whoever comes at once' => sub {
+    my ($id, $ticket) = session($device);
+
+    # one for each worker, the others as the kernel spreads them
+
+    my @sockets = map {
+        RS::WS->connect(port => $gw->port, socket => $gw->socket(@$_))
+    } [worker => 0], [worker => 1], ([]) x 48;
+    my %count;
+
+    $_->raw($_->request(path => '/rs/v1/signal', protocols =>
+                        ['rs.v1', "rs.ticket.$ticket"])) for @sockets;
+
+    for my $ws (@sockets) {
+        die 'not upgraded' if $ws->read_answer() != 101;
+
+        my $m = $ws->recv()->{json};
+
+        $count{ $m->{code} // $m->{type} }++;
+    }
+
+    is_deeply(\%count, { welcome => 1, unauthenticated => 49 },
+              'exactly one of 50');
+    $rest->delete("/sessions/$id");
+};
+
+
+subtest 'many at once share a WAIT' => sub {
+    my $token = $rest->post('/enrollments', { max_uses => 200 })->json
+                     ->{token};
+    my @devices = map {
+        RS::Device->enroll($rest, name => "d$_", token => $token)
+    } 1 .. 200;
+    my @hellos = map { $_->hello($_->open($gw)) } @devices;
+    my $before = waits();
+
+    $devices[$_]->send_json($hellos[$_]) for 0 .. $#devices;
+    $_->expect('welcome') for @devices;
+
+    my $n = waits() - $before;
+
+    note("$n WAITs for 200 hellos");
+    cmp_ok($n, '>=', 1, 'confirmed');
+    cmp_ok($n, '<=', 50, 'by far fewer WAITs than devices');
+};
+
+$gw->quit;
+$gw->check_log;
+
+done_testing();
