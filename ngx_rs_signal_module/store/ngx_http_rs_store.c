@@ -4,7 +4,8 @@
  *
  * The store: the command link, the check of the library behind it, operations,
  * and the verbs of sockets and presence; those of REST are in
- * ngx_http_rs_store_rest.c.
+ * ngx_http_rs_store_rest.c, what all of them are made of in
+ * ngx_http_rs_store_call.c.
  *
  * Usable means more than connected: each time the link comes up, and whenever
  * Redis says that it does not know a function, the version of the library is
@@ -41,15 +42,11 @@ static void ngx_http_rs_store_link_state(void *data, ngx_uint_t up);
 static void ngx_http_rs_store_check_handler(ngx_event_t *ev);
 static void ngx_http_rs_store_check_reply(void *data, ngx_rs_reply_t *reply);
 static void ngx_http_rs_store_not_ready(ngx_http_rs_store_t *store);
-static void ngx_http_rs_store_reply(void *data, ngx_rs_reply_t *reply);
 static const ngx_http_rs_store_error_t *ngx_http_rs_store_error(
     ngx_str_t *text);
 static void ngx_http_rs_store_unlink(ngx_http_rs_store_op_t *op,
     ngx_rs_reply_t *reply);
 static void ngx_http_rs_store_free(ngx_http_rs_store_op_t *op);
-static ngx_str_t *ngx_http_rs_store_word(ngx_http_rs_store_call_t *call);
-static u_char *ngx_http_rs_store_text(ngx_http_rs_store_call_t *call,
-    size_t size);
 static void ngx_http_rs_store_member_keys(ngx_http_rs_store_call_t *call,
     ngx_http_rs_member_t *m);
 static void ngx_http_rs_store_published(void *data, ngx_rs_reply_t *reply);
@@ -314,7 +311,7 @@ ngx_http_rs_store_refuse(ngx_http_rs_store_op_t *op)
 }
 
 
-static void
+void
 ngx_http_rs_store_reply(void *data, ngx_rs_reply_t *reply)
 {
     ngx_http_rs_store_op_t *op = data;
@@ -482,223 +479,6 @@ ngx_http_rs_store_unlinks(ngx_http_rs_store_op_t *op, ngx_str_t *tenant,
     op->session_id.len = session_id->len;
 
     ngx_memcpy(op->session_id.data, session_id->data, session_id->len);
-
-    return NGX_OK;
-}
-
-
-/* putting a call together */
-
-void
-ngx_http_rs_store_begin(ngx_http_rs_store_call_t *call,
-    ngx_http_rs_store_op_t *op, const char *function, ngx_uint_t ro)
-{
-    call->op = op;
-    call->durable = 0;
-    call->nkeys = 0;
-    call->nwords = 0;
-    call->overflow = 0;
-    call->last = call->text;
-
-    ngx_http_rs_store_arg_text(call, ro ? "FCALL_RO" : "FCALL");
-    ngx_http_rs_store_arg_text(call, function);
-    ngx_http_rs_store_arg_text(call, "");             /* number of keys */
-}
-
-
-void
-ngx_http_rs_store_durable(ngx_http_rs_store_call_t *call, ngx_uint_t gone)
-{
-    if (call->op->store->durable) {
-        call->durable = 1;
-        call->op->gone = gone;
-    }
-}
-
-
-static ngx_str_t *
-ngx_http_rs_store_word(ngx_http_rs_store_call_t *call)
-{
-    if (call->nwords == NGX_HTTP_RS_STORE_WORDS) {
-        call->overflow = 1;
-        return NULL;
-    }
-
-    return &call->words[call->nwords++];
-}
-
-
-static u_char *
-ngx_http_rs_store_text(ngx_http_rs_store_call_t *call, size_t size)
-{
-    u_char  *p;
-
-    if (size > (size_t) (call->text + NGX_HTTP_RS_STORE_TEXT - call->last)) {
-        call->overflow = 1;
-        return NULL;
-    }
-
-    p = call->last;
-    call->last += size;
-
-    return p;
-}
-
-
-void
-ngx_http_rs_store_key(ngx_http_rs_store_call_t *call, ngx_str_t *tenant,
-    const char *kind, ngx_str_t *id)
-{
-    u_char     *p;
-    ngx_str_t  *word;
-
-    word = ngx_http_rs_store_word(call);
-
-    p = ngx_http_rs_store_text(call, sizeof("rs:{}::") - 1 + tenant->len
-                                     + ngx_strlen(kind) + id->len);
-    if (word == NULL || p == NULL) {
-        return;
-    }
-
-    word->data = p;
-    word->len = ngx_sprintf(p, "rs:{%V}:%s:%V", tenant, kind, id) - p;
-
-    call->nkeys++;
-}
-
-
-void
-ngx_http_rs_store_index(ngx_http_rs_store_call_t *call, ngx_str_t *tenant,
-    const char *kind)
-{
-    u_char     *p;
-    ngx_str_t  *word;
-
-    word = ngx_http_rs_store_word(call);
-
-    p = ngx_http_rs_store_text(call, sizeof("rs:{}:") - 1 + tenant->len
-                                     + ngx_strlen(kind));
-    if (word == NULL || p == NULL) {
-        return;
-    }
-
-    word->data = p;
-    word->len = ngx_sprintf(p, "rs:{%V}:%s", tenant, kind) - p;
-
-    call->nkeys++;
-}
-
-
-void
-ngx_http_rs_store_auth_key(ngx_http_rs_store_call_t *call,
-    ngx_http_rs_caller_t *caller)
-{
-    /* without a scope the key is not read, but it must be one of the tenant */
-
-    ngx_http_rs_store_key(call, &caller->tenant, "key", &caller->key_hash);
-}
-
-
-void
-ngx_http_rs_store_arg(ngx_http_rs_store_call_t *call, ngx_str_t *arg)
-{
-    ngx_str_t  *word;
-
-    word = ngx_http_rs_store_word(call);
-
-    if (word) {
-        *word = *arg;
-    }
-}
-
-
-void
-ngx_http_rs_store_arg_text(ngx_http_rs_store_call_t *call, const char *text)
-{
-    ngx_str_t  arg;
-
-    arg.data = (u_char *) text;
-    arg.len = ngx_strlen(text);
-
-    ngx_http_rs_store_arg(call, &arg);
-}
-
-
-void
-ngx_http_rs_store_arg_number(ngx_http_rs_store_call_t *call, uint64_t n)
-{
-    u_char     *p;
-    ngx_str_t  *word;
-
-    word = ngx_http_rs_store_word(call);
-    p = ngx_http_rs_store_text(call, NGX_INT64_LEN);
-
-    if (word == NULL || p == NULL) {
-        return;
-    }
-
-    word->data = p;
-    word->len = ngx_sprintf(p, "%uL", n) - p;
-}
-
-
-void
-ngx_http_rs_store_arg_replid(ngx_http_rs_store_call_t *call)
-{
-    ngx_http_rs_store_t  *store;
-
-    store = call->op->store;
-
-    ngx_http_rs_store_arg(call, call->durable
-                                ? ngx_http_rs_durable_replid(store->durable)
-                                : ngx_rs_redis_replid(store->redis));
-}
-
-
-ngx_int_t
-ngx_http_rs_store_send(ngx_http_rs_store_call_t *call)
-{
-    u_char                   number[NGX_INT_T_LEN];
-    ngx_int_t                rc;
-    ngx_str_t               *word;
-    ngx_http_rs_store_t     *store;
-    ngx_http_rs_store_op_t  *op;
-
-    op = call->op;
-    store = op->store;
-
-    if (!store->ready || (op->rest && store->nrest >= store->rest_max)) {
-        return ngx_http_rs_store_refuse(op);
-    }
-
-    if (call->overflow) {
-        ngx_log_error(NGX_LOG_ALERT, store->log, 0,
-                      "rs store: the arguments of %V do not fit",
-                      &call->words[1]);
-        return ngx_http_rs_store_refuse(op);
-    }
-
-    word = &call->words[2];
-    word->data = number;
-    word->len = ngx_sprintf(number, "%ui", call->nkeys) - number;
-
-    if (call->durable) {
-        rc = ngx_http_rs_durable_send(store->durable, op, call->nwords,
-                                      call->words);
-
-    } else {
-        rc = ngx_rs_redis_command(store->redis, call->nwords, call->words,
-                                  ngx_http_rs_store_reply, op);
-    }
-
-    if (rc != NGX_OK) {
-        return ngx_http_rs_store_refuse(op);
-    }
-
-    if (op->rest) {
-        op->counted = 1;
-        store->nrest++;
-    }
 
     return NGX_OK;
 }

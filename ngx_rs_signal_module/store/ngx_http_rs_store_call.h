@@ -126,6 +126,9 @@ ngx_int_t ngx_http_rs_store_unlinks(ngx_http_rs_store_op_t *op,
 /* NGX_OK or NGX_BUSY, as every verb */
 ngx_int_t ngx_http_rs_store_send(ngx_http_rs_store_call_t *call);
 
+/* of the command link: data is the op */
+void ngx_http_rs_store_reply(void *data, ngx_rs_reply_t *reply);
+
 /* frees an op whose call was never sent; returns NGX_BUSY */
 ngx_int_t ngx_http_rs_store_refuse(ngx_http_rs_store_op_t *op);
 
