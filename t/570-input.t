@@ -18,7 +18,7 @@ use RS::Redis;
 use RS::Util qw(wait_until);
 
 my $ipc = $ENV{RS_TEST_IPC} // 'on';
-my $redis = RS::Redis->new();
+my $redis = RS::Redis->new(acl => 1);
 our @node = map {
     RS::Gateway->new(redis => $redis, workers => 2, node => "node$_",
                      http => 'rs_lease_ttl 3s;',

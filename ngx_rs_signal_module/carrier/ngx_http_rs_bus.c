@@ -100,7 +100,16 @@ ngx_int_t
 ngx_http_rs_bus_send(ngx_http_rs_bus_t *bus, rs_addr_t *worker,
     ngx_str_t *envelope)
 {
-    return ngx_http_rs_store_publish(bus->rmcf->store, worker, envelope);
+    if (ngx_http_rs_store_publish(bus->rmcf->store, worker, envelope)
+        != NGX_OK)
+    {
+        ngx_http_rs_count(bus->rmcf, NGX_HTTP_RS_STAT_ENV_DROPPED);
+        return NGX_BUSY;
+    }
+
+    ngx_http_rs_count(bus->rmcf, NGX_HTTP_RS_STAT_REDIS_OUT);
+
+    return NGX_OK;
 }
 
 
@@ -142,11 +151,14 @@ ngx_http_rs_bus_message(void *data, ngx_str_t *channel, ngx_str_t *payload)
     rs_env_t  env;
 
     if (rs_env_decode(ngx_http_rs_slice(payload), &env) != RS_OK) {
+        ngx_http_rs_count(bus->rmcf, NGX_HTTP_RS_STAT_ENV_BAD);
         ngx_log_error(NGX_LOG_WARN, bus->log, 0,
                       "rs bus: an envelope of %uz bytes is not version 1 "
                       "or malformed", payload->len);
         return;
     }
+
+    ngx_http_rs_count(bus->rmcf, NGX_HTTP_RS_STAT_REDIS_IN);
 
     ngx_log_debug3(NGX_LOG_DEBUG_HTTP, bus->log, 0,
                    "rs bus kind:%s session:%*s",

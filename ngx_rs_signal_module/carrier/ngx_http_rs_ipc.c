@@ -697,6 +697,8 @@ ngx_http_rs_ipc_datagram(ngx_http_rs_ipc_t *ipc, size_t len)
             goto malformed;
         }
 
+        ngx_http_rs_count(ipc->rmcf, NGX_HTTP_RS_STAT_IPC_IN);
+
         ipc->on_env(ipc->rmcf, &env);
     }
 
@@ -705,6 +707,8 @@ ngx_http_rs_ipc_datagram(ngx_http_rs_ipc_t *ipc, size_t len)
     }
 
 malformed:
+
+    ngx_http_rs_count(ipc->rmcf, NGX_HTTP_RS_STAT_ENV_BAD);
 
     ngx_log_error(NGX_LOG_WARN, ipc->log, 0,
                   "rs ipc: a datagram of %uz bytes is malformed", len);
@@ -748,6 +752,7 @@ ngx_http_rs_ipc_send(ngx_http_rs_ipc_t *ipc, rs_addr_t *worker,
     if (ngx_http_rs_ipc_reserve(peer, RS_PACK_HEAD + envelope->len)
         != NGX_OK)
     {
+        ngx_http_rs_count(ipc->rmcf, NGX_HTTP_RS_STAT_ENV_DROPPED);
         return NGX_BUSY;
     }
 
@@ -759,6 +764,8 @@ ngx_http_rs_ipc_send(ngx_http_rs_ipc_t *ipc, rs_addr_t *worker,
     }
 
     peer->len += b.len;
+
+    ngx_http_rs_count(ipc->rmcf, NGX_HTTP_RS_STAT_IPC_OUT);
 
     ngx_post_event(peer->connection->write, &ngx_posted_events);
 

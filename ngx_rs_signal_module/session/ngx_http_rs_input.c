@@ -110,6 +110,7 @@ ngx_http_rs_input_deliver(ngx_http_rs_part_t *p, rs_str_t from,
     rs_msg_write_input(&b, from, data);
 
     if (b.overflow || ngx_http_rs_session_full(p, b.len)) {
+        ngx_http_rs_count(p->sessions->rmcf, NGX_HTTP_RS_STAT_ENV_DROPPED);
         ngx_log_debug2(NGX_LOG_DEBUG_HTTP, p->rc->log, 0,
                        "rs session %V has no room for %uz bytes of input",
                        &p->m.participant_id, data.len);
@@ -179,6 +180,8 @@ ngx_http_rs_input_vol(ngx_http_rs_main_conf_t *rmcf, rs_env_t *env,
 
         return;
     }
+
+    ngx_http_rs_count(rmcf, NGX_HTTP_RS_STAT_ENV_DROPPED);
 
     ngx_memzero(&gon, sizeof(rs_env_t));
 

@@ -129,6 +129,7 @@ ngx_http_rs_route_send(ngx_http_rs_part_t *p, rs_str_t to, rs_str_t data)
     receiver = ngx_http_rs_route_local(p->room, to);
 
     if (receiver) {
+        ngx_http_rs_count(p->sessions->rmcf, NGX_HTTP_RS_STAT_DIRECT);
         ngx_http_rs_input_deliver(receiver,
                                   ngx_http_rs_slice(&p->m.participant_id),
                                   data);
@@ -162,7 +163,10 @@ ngx_http_rs_route_send(ngx_http_rs_part_t *p, rs_str_t to, rs_str_t data)
 
     if (ngx_http_rs_route_ask(route) == NGX_OK) {
         ngx_http_rs_route_wait(route, p, to, data);
+        return;
     }
+
+    ngx_http_rs_count(p->sessions->rmcf, NGX_HTTP_RS_STAT_ENV_DROPPED);
 }
 
 
