@@ -299,6 +299,56 @@ test("keys held by a viewer who vanishes are let go",
 });
 
 
+test("a browser without data channels: keys go by way of the gateway",
+     {timeout: 120000}, async () => {
+    const {session, links} = await stack.session(["controller"]);
+    const page = await browser.page();
+
+    await page.addInitScript(() => {
+        window.rsKept.without.channels = true;
+    });
+    await page.goto(links[0]);
+    await connected(page);
+    await controls(page);
+    await oneToOne(page);
+    assert.equal(await page.evaluate(() => window.rsKept.channels.length), 0);
+    window.clear();
+
+    await page.focus("#screen");
+    await page.keyboard.press("d");
+    await window.wait({event: "key", keysym: "d", down: false});
+
+    const {blue} = SPOTS;
+
+    await page.mouse.click(...await place(page, blue));
+    await window.wait({event: "button", button: 1, down: false,
+                       x: blue.x, y: blue.y});
+
+    /* a key held is held, for longer than the host waits for a sign of life;
+     * it is let go with the session's socket gone for good */
+    await page.keyboard.down("e");
+    await window.wait({event: "key", keysym: "e", down: true});
+
+    for (const pid of await stack.workers()) {
+        process.kill(pid, "SIGKILL");
+    }
+
+    await window.wait({event: "key", keysym: "e", down: false});
+    await page.keyboard.up("e");
+    await page.waitForSelector('#stage[data-socket="open"]');
+    await rises(page);
+    window.clear();
+    await until("keys again", async () => {
+        await page.keyboard.press("f");
+        return window.presses.some((e) => e.keysym === "f" && !e.down);
+    });
+    assert.equal(await page.evaluate(
+        () => window.rsKept.connections.length), 1);
+
+    await leave(page, session);
+});
+
+
 test("two viewers: one leaves, the other's frames go on; a viewer has no hands",
      {timeout: 120000}, async () => {
     const {session, links} = await stack.session(["controller", "viewer"]);
