@@ -584,7 +584,7 @@ test_writers(void)
     same(&b, "signal.server.signal");
 
     rs_msg_write_input(&b, RS_STR("par_cccccccccccccccccccccccccc"),
-                       RS_STR("{\"kind\":\"move\",\"x\":0.5,\"y\":0.25}"));
+                       RS_STR("{\"type\":\"move\",\"x\":32768,\"y\":16384}"));
     same(&b, "signal.server.input");
 
     rs_msg_write_error(&b, RS_E_INTERNAL, RS_STR(""), 0);
