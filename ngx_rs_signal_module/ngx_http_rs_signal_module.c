@@ -600,6 +600,7 @@ ngx_http_rs_exit_process(ngx_cycle_t *cycle)
 
     if (rmcf->ipc) {
         ngx_http_rs_ipc_destroy(rmcf->ipc);
+        rmcf->ipc = NULL;
     }
 
     ngx_http_rs_presence_drop(rmcf->presence);

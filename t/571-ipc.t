@@ -16,7 +16,7 @@ use Test::More;
 use RS::Device;
 use RS::Gateway;
 use RS::Redis;
-use RS::Util qw(tempdir wait_until);
+use RS::Util qw(read_file tempdir wait_until);
 
 my $redis = RS::Redis->new();
 
@@ -194,6 +194,58 @@ subtest 'many at once' => sub {
 
     is_deeply(\@got, [map { my $r = $_; map { [$r, $_] } 1 .. 30 } 1 .. 20],
               'all are there, in order');
+    $gw->check_log();
+};
+
+
+# What waits for a worker that does not read is bounded, and who sends it is
+# served as before.
+
+subtest 'a worker that hangs' => sub {
+    my $gw = gateway();
+    my ($host, $ws) = both($gw);
+    my ($busy, $hangs) = ($gw->workers())[0, 1];
+    my $data = 'x' x 16000;
+    my $rss = sub {
+        (read_file("/proc/$busy/status") =~ /^VmRSS:\s+(\d+)/m)[0] };
+    my ($n, $before, $grown, @got) = (0);
+
+    input_arrives($host, $ws, 'first');
+    kill 'STOP', $hangs;
+
+    my $served = eval {
+        for my $round (1 .. 20) {
+            $ws->send_json({ type => 'input', data => [++$n, $data] })
+                for 1 .. 100;
+            $ws->send_json({ type => 'ping' });
+            $ws->expect('pong');
+            $before //= $rss->();
+        }
+
+        $grown = $rss->() - $before;
+        1
+    };
+
+    kill 'CONT', $hangs;
+    ok($served, 'its neighbour is served') or diag($@);
+
+    SKIP: {
+        skip 'memory means nothing under ASan', 1 if $ENV{RS_ASAN};
+        cmp_ok($grown, '<', 2048, "and grows by $grown KiB");
+    }
+
+    wait_until {
+        $ws->send_json({ type => 'input', data => [++$n, ''] });
+
+        my $m = $host->recv(0.1);
+
+        push @got, $m->{json}{data}[0]
+            if $m && ($m->{json}{type} // '') eq 'input';
+        @got && $got[-1] > 2000
+    } 10, 'input when it goes on';
+
+    is_deeply(\@got, [sort { $a <=> $b } @got], 'what came is in order');
+    cmp_ok(scalar @got, '<', 1000, scalar(@got) . " came of $n");
     $gw->check_log();
 };
 

@@ -403,6 +403,8 @@ ngx_http_rs_route_wait(ngx_http_rs_route_t *route, ngx_http_rs_part_t *p,
         ngx_queue_remove(q);
         ngx_free(ngx_queue_data(q, ngx_http_rs_waiting_t, queue));
         route->nwaiting--;
+
+        ngx_http_rs_count(p->sessions->rmcf, NGX_HTTP_RS_STAT_ENV_DROPPED);
     }
 
     w = ngx_alloc(sizeof(ngx_http_rs_waiting_t) + address.len + data.len,
@@ -461,9 +463,12 @@ ngx_http_rs_route_go_on(ngx_http_rs_route_t *route)
 
         hop = ngx_http_rs_route_find(route, to);
 
-        if (hop) {
-            (void) ngx_http_rs_route_hop(route, hop, from, w->address,
-                                         w->data);
+        if (hop == NULL
+            || ngx_http_rs_route_hop(route, hop, from, w->address, w->data)
+               == NGX_DECLINED)
+        {
+            ngx_http_rs_count(route->sessions->rmcf,
+                              NGX_HTTP_RS_STAT_ENV_DROPPED);
         }
     }
 }
