@@ -6,9 +6,14 @@
  * replaced, and it is finalized when the socket is done, so nginx logs and
  * frees it as any other.  The bytes are ngx_http_rs_conn_io.c.
  *
+ * A socket that stays for days, a device's, gives its request back with
+ * conn_detach(): logged with its 101, freed from the socket's own read event,
+ * where nobody else is using it.  What remains, ws and the connection, is in
+ * the connection's pool.
+ *
  * End: conn_close() and conn_end() queue the close frame and set "closing";
  * from then on what comes in is read only to find the peer's close frame or
- * its end, for at most 2 s.  conn_finish() posts the done event; its handler
+ * its end, for at most 2 s.  conn_finish() posts the event whose handler then
  * tells the upper layer and finalizes the request.  Nobody else frees
  * anything, so every caller of a conn_* function may use its pointers until
  * it returns to the event loop.
@@ -27,10 +32,16 @@
 
 static void ngx_http_rs_conn_read_handler(ngx_event_t *rev);
 static void ngx_http_rs_conn_write_handler(ngx_event_t *wev);
-static void ngx_http_rs_conn_flush_handler(ngx_event_t *ev);
+static void ngx_http_rs_conn_own_read_handler(ngx_event_t *rev);
+static void ngx_http_rs_conn_own_write_handler(ngx_event_t *wev);
+static void ngx_http_rs_conn_readable(ngx_http_rs_ws_t *ws);
+static void ngx_http_rs_conn_free_request(ngx_http_rs_ws_t *ws);
+static void ngx_http_rs_conn_free_buffers(ngx_http_connection_t *hc,
+    ngx_connection_t *c);
+static void ngx_http_rs_conn_posted_handler(ngx_event_t *ev);
 static void ngx_http_rs_conn_ping_handler(ngx_event_t *ev);
 static void ngx_http_rs_conn_deadline_handler(ngx_event_t *ev);
-static void ngx_http_rs_conn_done_handler(ngx_event_t *ev);
+static void ngx_http_rs_conn_done(ngx_http_rs_ws_t *ws);
 static void ngx_http_rs_conn_cleanup(void *data);
 
 static void ngx_http_rs_conn_arm_ping(ngx_http_rs_ws_t *ws);
@@ -79,6 +90,8 @@ ngx_http_rs_conn_t *
 ngx_http_rs_conn_create(ngx_http_request_t *r,
     const ngx_http_rs_conn_handlers_t *handlers, void *data)
 {
+    char                       text[RS_ADDR_MAX];
+    size_t                     len;
     rs_addr_t                  addr;
     ngx_connection_t          *c;
     ngx_http_rs_ws_t          *ws;
@@ -92,7 +105,12 @@ ngx_http_rs_conn_create(ngx_http_request_t *r,
     rlcf = ngx_http_get_module_loc_conf(r, ngx_http_rs_signal_module);
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
 
-    ws = ngx_pcalloc(r->pool, sizeof(ngx_http_rs_ws_t) + RS_ADDR_MAX);
+    addr = rmcf->self;
+    addr.conn = rmcf->conns->last_id + 1;
+
+    len = rs_addr_format(&addr, text, sizeof(text));
+
+    ws = ngx_pcalloc(c->pool, sizeof(ngx_http_rs_ws_t) + len);
     if (ws == NULL) {
         return NULL;
     }
@@ -109,12 +127,9 @@ ngx_http_rs_conn_create(ngx_http_request_t *r,
     ws->head.log = c->log;
     ws->head.id = ++ws->conns->last_id;
 
-    addr = rmcf->self;
-    addr.conn = ws->head.id;
-
     ws->head.address.data = (u_char *) &ws[1];
-    ws->head.address.len = rs_addr_format(&addr, (char *) &ws[1],
-                                          RS_ADDR_MAX);
+    ws->head.address.len = len;
+    ngx_memcpy(&ws[1], text, len);
 
     rs_ws_reader_init(&ws->reader, rlcf->message_size,
                       (unsigned) rlcf->message_fragments);
@@ -141,17 +156,14 @@ ngx_http_rs_conn_create(ngx_http_request_t *r,
 
     ws->ping.handler = ngx_http_rs_conn_ping_handler;
     ws->deadline.handler = ngx_http_rs_conn_deadline_handler;
-    ws->flush.handler = ngx_http_rs_conn_flush_handler;
-    ws->done.handler = ngx_http_rs_conn_done_handler;
+    ws->flush.handler = ngx_http_rs_conn_posted_handler;
 
-    ws->ping.data = ws->deadline.data = c;
-    ws->flush.data = ws->done.data = c;
+    ws->ping.data = ws->deadline.data = ws->flush.data = ws;
 
     /* what keeps an exiting worker alive is its drain */
     ws->ping.cancelable = 1;
 
-    ws->ping.log = ws->deadline.log = c->log;
-    ws->flush.log = ws->done.log = c->log;
+    ws->ping.log = ws->deadline.log = ws->flush.log = c->log;
 
     ws->request_handler = c->read->handler;
     c->read->handler = ngx_http_rs_conn_read_handler;
@@ -166,6 +178,7 @@ ngx_http_rs_conn_create(ngx_http_request_t *r,
     /* a graceful shutdown calls the read handler with c->close */
     c->idle = 1;
 
+    ws->since = ngx_time();
     ws->heard = ngx_current_msec;
     ngx_http_rs_conn_arm_ping(ws);
 
@@ -232,8 +245,6 @@ ngx_http_rs_conn_event(ngx_event_t *ev)
     c = ev->data;
     r = c->data;
 
-    ngx_http_set_log_request(c->log, r);
-
     cln = r->cleanup;
 
     while (cln->handler != ngx_http_rs_conn_cleanup) {
@@ -247,11 +258,27 @@ ngx_http_rs_conn_event(ngx_event_t *ev)
 static void
 ngx_http_rs_conn_read_handler(ngx_event_t *rev)
 {
-    ngx_connection_t  *c;
-    ngx_http_rs_ws_t  *ws;
+    ngx_http_rs_conn_readable(ngx_http_rs_conn_event(rev));
+}
 
-    ws = ngx_http_rs_conn_event(rev);
+
+static void
+ngx_http_rs_conn_own_read_handler(ngx_event_t *rev)
+{
+    ngx_connection_t  *c;
+
     c = rev->data;
+
+    ngx_http_rs_conn_readable(c->data);
+}
+
+
+static void
+ngx_http_rs_conn_readable(ngx_http_rs_ws_t *ws)
+{
+    ngx_connection_t  *c;
+
+    c = ws->head.connection;
 
     if (c->close) {
         c->close = 0;
@@ -268,6 +295,10 @@ ngx_http_rs_conn_read_handler(ngx_event_t *rev)
     }
 
     ngx_http_rs_conn_read(ws);
+
+    if (ws->detach) {
+        ngx_http_rs_conn_free_request(ws);
+    }
 }
 
 
@@ -298,20 +329,129 @@ ngx_http_rs_conn_write_handler(ngx_event_t *wev)
 
 
 static void
-ngx_http_rs_conn_flush_handler(ngx_event_t *ev)
+ngx_http_rs_conn_own_write_handler(ngx_event_t *wev)
 {
-    ngx_http_rs_conn_write(ngx_http_rs_conn_event(ev));
+    ngx_connection_t  *c;
+
+    c = wev->data;
+
+    ngx_http_rs_conn_write(c->data);
+}
+
+
+static void
+ngx_http_rs_conn_posted_handler(ngx_event_t *ev)
+{
+    ngx_http_rs_ws_t *ws = ev->data;
+
+    if (ws->finished) {
+        ngx_http_rs_conn_done(ws);
+
+    } else {
+        ngx_http_rs_conn_write(ws);
+    }
+}
+
+
+void
+ngx_http_rs_conn_detach(ngx_http_rs_conn_t *rc)
+{
+    ngx_http_rs_ws_t *ws = (ngx_http_rs_ws_t *) rc;
+
+    ws->detach = 1;
+
+    ngx_post_event(rc->connection->read, &ngx_posted_events);
+}
+
+
+/* while the 101 waits, who writes it asks again */
+
+static void
+ngx_http_rs_conn_free_request(ngx_http_rs_ws_t *ws)
+{
+    ngx_connection_t       *c;
+    ngx_http_log_ctx_t     *ctx;
+    ngx_http_cleanup_t     *cln;
+    ngx_http_request_t     *r;
+    ngx_http_connection_t  *hc;
+
+    r = ws->head.request;
+
+    if (ws->head.closing || r->buffered
+        || r->header_in->pos < r->header_in->last)
+    {
+        return;
+    }
+
+    c = ws->head.connection;
+    hc = r->http_connection;
+
+    cln = r->cleanup;
+
+    while (cln->handler != ngx_http_rs_conn_cleanup) {
+        cln = cln->next;
+    }
+
+    cln->handler = NULL;
+
+    ws->detach = 0;
+    ws->head.request = NULL;
+
+    ngx_http_free_request(r, 0);
+
+    /* it was not the connection that ended */
+
+    c->destroyed = 0;
+    c->data = ws;
+    c->read->handler = ngx_http_rs_conn_own_read_handler;
+    c->write->handler = ngx_http_rs_conn_own_write_handler;
+
+    ctx = c->log->data;
+    ctx->current_request = NULL;
+    c->log->action = "serving websocket";
+
+    ngx_http_rs_conn_free_buffers(hc, c);
+}
+
+
+/* as ngx_http_set_keepalive() does: the header of the request was in them */
+
+static void
+ngx_http_rs_conn_free_buffers(ngx_http_connection_t *hc, ngx_connection_t *c)
+{
+    ngx_chain_t  *cl, *ln;
+
+    if (ngx_pfree(c->pool, c->buffer->start) == NGX_OK) {
+        ngx_memzero(c->buffer, sizeof(ngx_buf_t));
+    }
+
+    for (cl = hc->free; cl; /* void */) {
+        ln = cl;
+        cl = cl->next;
+        ngx_pfree(c->pool, ln->buf->start);
+        ngx_free_chain(c->pool, ln);
+    }
+
+    for (cl = hc->busy; cl; /* void */) {
+        ln = cl;
+        cl = cl->next;
+        ngx_pfree(c->pool, ln->buf->start);
+        ngx_free_chain(c->pool, ln);
+    }
+
+    hc->free = NULL;
+    hc->busy = NULL;
+    hc->nbusy = 0;
 }
 
 
 static void
 ngx_http_rs_conn_ping_handler(ngx_event_t *ev)
 {
-    rs_buf_t           b;
-    u_char             buf[RS_MSG_WRITE_MAX];
-    ngx_http_rs_ws_t  *ws;
+    ngx_http_rs_ws_t *ws = ev->data;
 
-    ws = ngx_http_rs_conn_event(ev);
+    rs_buf_t  b;
+    u_char    buf[RS_MSG_WRITE_MAX];
 
     if (ngx_current_msec - ws->heard >= ws->head.rlcf->peer_timeout) {
         ngx_log_error(NGX_LOG_INFO, ws->head.log, 0,
@@ -368,9 +508,7 @@ ngx_http_rs_conn_arm_ping(ngx_http_rs_ws_t *ws)
 static void
 ngx_http_rs_conn_deadline_handler(ngx_event_t *ev)
 {
-    ngx_http_rs_ws_t  *ws;
-
-    ws = ngx_http_rs_conn_event(ev);
+    ngx_http_rs_ws_t *ws = ev->data;
 
     if (ws->head.closing) {
         ngx_log_debug0(NGX_LOG_DEBUG_HTTP, ws->head.log, 0,
@@ -609,18 +747,15 @@ ngx_http_rs_conn_finish(ngx_http_rs_ws_t *ws, rs_err_e code)
     ws->head.closing = 1;
     ws->code = code;
 
-    ngx_post_event(&ws->done, &ngx_posted_events);
+    ngx_post_event(&ws->flush, &ngx_posted_events);
 }
 
 
 static void
-ngx_http_rs_conn_done_handler(ngx_event_t *ev)
+ngx_http_rs_conn_done(ngx_http_rs_ws_t *ws)
 {
     ngx_connection_t    *c;
-    ngx_http_rs_ws_t    *ws;
     ngx_http_request_t  *r;
-
-    ws = ngx_http_rs_conn_event(ev);
 
     c = ws->head.connection;
     r = ws->head.request;
@@ -629,6 +764,15 @@ ngx_http_rs_conn_done_handler(ngx_event_t *ev)
                    "rs conn done id:%uL code:%d", ws->head.id, ws->code);
 
     ngx_http_rs_conn_release(ws);
+
+    if (r == NULL) {
+        ngx_log_error(NGX_LOG_INFO, c->log, 0,
+                      "rs conn %V ends after %T s, %O bytes sent",
+                      &ws->head.address, ngx_time() - ws->since, c->sent);
+
+        ngx_http_close_connection(c);
+        return;
+    }
 
     /* the status of the 101 stays; the request is logged and freed */
 
@@ -680,10 +824,6 @@ ngx_http_rs_conn_release(ngx_http_rs_ws_t *ws)
         ngx_delete_posted_event(&ws->flush);
     }
 
-    if (ws->done.posted) {
-        ngx_delete_posted_event(&ws->done);
-    }
-
     ngx_http_rs_queue_sent(&ws->out, &ws->conns->chunks, NULL);
 
     if (ws->in) {
@@ -696,8 +836,11 @@ ngx_http_rs_conn_release(ngx_http_rs_ws_t *ws)
     c = ws->head.connection;
 
     c->idle = 0;
-    c->read->handler = ws->request_handler;
-    c->write->handler = ws->request_handler;
+
+    if (ws->head.request) {
+        c->read->handler = ws->request_handler;
+        c->write->handler = ws->request_handler;
+    }
 
     ws->head.connection = NULL;
 }

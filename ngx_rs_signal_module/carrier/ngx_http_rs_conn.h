@@ -39,7 +39,7 @@ typedef struct {
 /* the public head of a connection; the rest is in ngx_http_rs_conn.c */
 
 struct ngx_http_rs_conn_s {
-    ngx_http_request_t                 *request;
+    ngx_http_request_t                 *request;   /* NULL: given back */
     ngx_connection_t                   *connection;
     ngx_http_rs_main_conf_t            *rmcf;
     ngx_http_rs_loc_conf_t             *rlcf;
@@ -103,6 +103,13 @@ void ngx_http_rs_conn_close(ngx_http_rs_conn_t *rc, rs_err_e code,
 
 /* the same without the `error` message (the last word was said already) */
 void ngx_http_rs_conn_end(ngx_http_rs_conn_t *rc, rs_err_e code);
+
+/*
+ * The request and all in its pool are not needed any more: it is written to
+ * the access log with its 101 and freed, soon but not before the caller
+ * returns.  The connection stays as it is.  Once, and not while closing.
+ */
+void ngx_http_rs_conn_detach(ngx_http_rs_conn_t *rc);
 
 /* back-pressure: 1 takes no further message until 0 */
 void ngx_http_rs_conn_pause(ngx_http_rs_conn_t *rc, ngx_uint_t on);

@@ -25,6 +25,7 @@
 static ngx_buf_t *ngx_http_rs_conn_input(ngx_http_rs_ws_t *ws,
     size_t *bytes);
 static void ngx_http_rs_conn_frame(ngx_http_rs_ws_t *ws, rs_ws_event_t *ev);
+static void ngx_http_rs_conn_slim(ngx_http_rs_ws_t *ws);
 static ngx_int_t ngx_http_rs_conn_write_out(ngx_http_rs_ws_t *ws);
 
 
@@ -104,10 +105,12 @@ ngx_http_rs_conn_input(ngx_http_rs_ws_t *ws, size_t *bytes)
 
     c = ws->head.connection;
 
-    b = ws->head.request->header_in;
+    if (ws->head.request) {
+        b = ws->head.request->header_in;
 
-    if (b->pos < b->last) {
-        return b;
+        if (b->pos < b->last) {
+            return b;
+        }
     }
 
     if (ws->in && ws->in->buf.pos < ws->in->buf.last) {
@@ -184,6 +187,15 @@ ngx_http_rs_conn_frame(ngx_http_rs_ws_t *ws, rs_ws_event_t *ev)
 
         /* RFC 6455, 5.5.3: only the latest one needs its pong */
 
+        if (ws->pong == NULL) {
+            ws->pong = ngx_palloc(ws->head.connection->pool,
+                                  RS_WS_CONTROL_MAX);
+            if (ws->pong == NULL) {
+                ngx_http_rs_conn_finish(ws, RS_E_INTERNAL);
+                break;
+            }
+        }
+
         ngx_memcpy(ws->pong, ev->data, ev->len);
         ws->pong_len = ev->len;
         ws->pong_due = 1;
@@ -254,6 +266,10 @@ ngx_http_rs_conn_write(ngx_http_rs_ws_t *ws)
         return;
     }
 
+    if (!ws->slim) {
+        ngx_http_rs_conn_slim(ws);
+    }
+
     if (!ws->head.closing) {
         return;
     }
@@ -286,6 +302,33 @@ ngx_http_rs_conn_write(ngx_http_rs_ws_t *ws)
 }
 
 
+/*
+ * What waits is in chunks already: TLS needs no buffer of its own (16 KB), it
+ * makes a record of each chunk.  The first one is freed when the 101 is out.
+ */
+
+static void
+ngx_http_rs_conn_slim(ngx_http_rs_ws_t *ws)
+{
+    ngx_connection_t  *c;
+
+    c = ws->head.connection;
+
+    ws->slim = 1;
+
+#if (NGX_HTTP_SSL)
+    if (c->ssl) {
+        c->ssl->buffer = 0;
+        ngx_ssl_free_buffer(c);
+    }
+#endif
+
+    if (ws->detach) {
+        ngx_post_event(c->read, &ngx_posted_events);
+    }
+}
+
+
 /* NGX_OK: all is written; NGX_AGAIN: the socket is full; NGX_ERROR: broken */
 
 static ngx_int_t
@@ -298,7 +341,7 @@ ngx_http_rs_conn_write_out(ngx_http_rs_ws_t *ws)
     r = ws->head.request;
     c = ws->head.connection;
 
-    if (r->buffered) {
+    if (r && r->buffered) {
         /* the 101 itself did not fit */
 
         if (ngx_http_output_filter(r, NULL) == NGX_ERROR) {

@@ -55,9 +55,9 @@ typedef struct {
 
     ngx_event_t               ping;       /* sends ping, finds a dead peer */
     ngx_event_t               deadline;   /* first message, then the close */
-    ngx_event_t               flush;      /* posted: write what is queued */
-    ngx_event_t               done;       /* posted: tell and finalize */
+    ngx_event_t               flush;      /* posted: write, or the end */
 
+    time_t                    since;
     ngx_msec_t                heard;      /* when anything came last */
     ngx_msec_t                next_ping;
 
@@ -66,17 +66,19 @@ typedef struct {
 
     ngx_http_rs_queue_t       out;
 
-    u_char                    pong[RS_WS_CONTROL_MAX];
+    u_char                   *pong;       /* NULL: never was pinged */
     size_t                    pong_len;
 
     rs_err_e                  code;       /* for the close handler */
 
+    unsigned                  detach:1;   /* the request is to be freed */
+    unsigned                  slim:1;     /* has no buffers for TLS */
     unsigned                  pong_due:1;
     unsigned                  paused:1;
     unsigned                  broken:1;   /* cannot find frames any more */
     unsigned                  close_seen:1;
     unsigned                  shut:1;
-    unsigned                  finished:1; /* done is posted or has run */
+    unsigned                  finished:1; /* the end is posted or has come */
 } ngx_http_rs_ws_t;
 
 

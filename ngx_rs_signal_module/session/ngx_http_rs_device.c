@@ -29,7 +29,7 @@
 #include <openssl/rand.h>
 
 
-#define NGX_HTTP_RS_DEVICE_POOL       1024
+#define NGX_HTTP_RS_DEVICE_POOL       704
 
 #define NGX_HTTP_RS_ANNOUNCE_BATCH    100
 #define NGX_HTTP_RS_ANNOUNCE_TICK     20    /* ms */
@@ -538,6 +538,7 @@ ngx_http_rs_device_welcome(ngx_http_rs_dev_t *dev)
     dev->state = NGX_HTTP_RS_DEVICE_LIVE;
 
     ngx_http_rs_conn_deadline(dev->rc, 0);
+    ngx_http_rs_conn_detach(dev->rc);
 
     ngx_log_error(NGX_LOG_INFO, dev->rc->log, 0,
                   "rs device %V of %V is online, epoch %L", &dev->id,
