@@ -20,8 +20,6 @@
 #include <openssl/rand.h>
 
 
-#define NGX_HTTP_RS_SECRET_FILE_MAX  4096
-
 #define NGX_HTTP_RS_REPLICAS_MAX     16
 
 /* an envelope or a log that Redis' links would refuse ends them for all */
@@ -49,8 +47,6 @@ static char *ngx_http_rs_merge_loc_conf(ngx_conf_t *cf, void *parent,
 
 static char *ngx_http_rs_gateway(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-static char *ngx_http_rs_redis(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
 static char *ngx_http_rs_redis_wait(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_rs_node(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -71,8 +67,6 @@ static char *ngx_http_rs_ipc_path(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_rs_message_rate(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-static char *ngx_http_rs_read_secret(ngx_conf_t *cf, ngx_str_t *name,
-    ngx_str_t *secret);
 static char *ngx_http_rs_check_positive(ngx_conf_t *cf, void *post,
     void *data);
 static char *ngx_http_rs_check_positive_sec(ngx_conf_t *cf, void *post,
@@ -109,10 +103,10 @@ static ngx_command_t  ngx_http_rs_commands[] = {
       NULL },
 
     { ngx_string("rs_redis"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE123,
-      ngx_http_rs_redis,
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_rs_redis_conf_set,
       NGX_HTTP_MAIN_CONF_OFFSET,
-      0,
+      offsetof(ngx_http_rs_main_conf_t, redis),
       NULL },
 
     { ngx_string("rs_redis_timeout"),
@@ -650,8 +644,9 @@ ngx_http_rs_init_main_conf(ngx_conf_t *cf, void *conf)
 {
     ngx_http_rs_main_conf_t *rmcf = conf;
 
-    u_char    *p, ch;
-    ngx_str_t  host, name;
+    u_char                    *p, ch;
+    ngx_str_t                  host, name;
+    ngx_http_core_loc_conf_t  *clcf;
 
     ngx_conf_init_msec_value(rmcf->redis.timeout, 800);
     ngx_conf_init_msec_value(rmcf->redis.connect_timeout, 500);
@@ -692,6 +687,14 @@ ngx_http_rs_init_main_conf(ngx_conf_t *cf, void *conf)
         if (rmcf->zone == NULL) {
             return NGX_CONF_ERROR;
         }
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (ngx_rs_redis_conf_init(cf, &rmcf->redis, clcf->resolver)
+        != NGX_CONF_OK)
+    {
+        return NGX_CONF_ERROR;
     }
 
     if (rmcf->node.len) {
@@ -893,67 +896,6 @@ ngx_http_rs_gateway(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     rmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_rs_signal_module);
     rmcf->enabled = 1;
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_http_rs_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_rs_main_conf_t *rmcf = conf;
-
-    char        *err, *rv;
-    ngx_str_t   *value, name;
-    ngx_uint_t   i;
-
-    if (rmcf->redis.text.len) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    if (ngx_rs_redis_parse_url(cf->pool, &value[1], &rmcf->redis, &err)
-        != NGX_OK)
-    {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid \"rs_redis\" value \"%V\": %s",
-                           &value[1], err);
-        return NGX_CONF_ERROR;
-    }
-
-    for (i = 2; i < cf->args->nelts; i++) {
-
-        if (ngx_strncmp(value[i].data, "user=", 5) == 0
-            && value[i].len > 5)
-        {
-            rmcf->redis.user.data = value[i].data + 5;
-            rmcf->redis.user.len = value[i].len - 5;
-            continue;
-        }
-
-        if (ngx_strncmp(value[i].data, "password_file=", 14) == 0
-            && value[i].len > 14)
-        {
-            name.data = value[i].data + 14;
-            name.len = value[i].len - 14;
-
-            rv = ngx_http_rs_read_secret(cf, &name, &rmcf->redis.password);
-            if (rv != NGX_CONF_OK) {
-                return rv;
-            }
-
-            continue;
-        }
-
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid parameter \"%V\"", &value[i]);
-        return NGX_CONF_ERROR;
-    }
-
-    if (rmcf->redis.user.len && rmcf->redis.password.len == 0) {
-        return "with \"user=\" needs \"password_file=\"";
-    }
 
     return NGX_CONF_OK;
 }
@@ -1259,7 +1201,7 @@ ngx_http_rs_turn_secret_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
-    rv = ngx_http_rs_read_secret(cf, &value[1], &rlcf->turn_secret);
+    rv = ngx_rs_redis_conf_secret(cf, &value[1], &rlcf->turn_secret);
     if (rv != NGX_CONF_OK) {
         return rv;
     }
@@ -1354,75 +1296,6 @@ ngx_http_rs_message_rate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     rate[1] = n;
-
-    return NGX_CONF_OK;
-}
-
-
-/* one line of a small file; blanks around it are not part of the secret */
-
-static char *
-ngx_http_rs_read_secret(ngx_conf_t *cf, ngx_str_t *name, ngx_str_t *secret)
-{
-    u_char     *p, *last;
-    ssize_t     n;
-    ngx_fd_t    fd;
-    ngx_str_t   file;
-
-    file = *name;
-
-    if (ngx_conf_full_name(cf->cycle, &file, 1) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    p = ngx_pnalloc(cf->pool, NGX_HTTP_RS_SECRET_FILE_MAX);
-    if (p == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    fd = ngx_open_file(file.data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
-    if (fd == NGX_INVALID_FILE) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           ngx_open_file_n " \"%V\" failed", &file);
-        return NGX_CONF_ERROR;
-    }
-
-    n = ngx_read_fd(fd, p, NGX_HTTP_RS_SECRET_FILE_MAX);
-
-    if (ngx_close_file(fd) == NGX_FILE_ERROR) {
-        ngx_conf_log_error(NGX_LOG_ALERT, cf, ngx_errno,
-                           ngx_close_file_n " \"%V\" failed", &file);
-    }
-
-    if (n == -1) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           ngx_read_fd_n " \"%V\" failed", &file);
-        return NGX_CONF_ERROR;
-    }
-
-    last = p + n;
-
-    while (p < last && (*p == ' ' || *p == '\t')) {
-        p++;
-    }
-
-    while (last > p && (last[-1] == '\n' || last[-1] == '\r'
-                        || last[-1] == ' ' || last[-1] == '\t'))
-    {
-        last--;
-    }
-
-    if (p == last || n == NGX_HTTP_RS_SECRET_FILE_MAX
-        || ngx_strlchr(p, last, '\n') != NULL)
-    {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "the file \"%V\" must hold one line with "
-                           "the secret", &file);
-        return NGX_CONF_ERROR;
-    }
-
-    secret->data = p;
-    secret->len = last - p;
 
     return NGX_CONF_OK;
 }

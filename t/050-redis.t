@@ -115,7 +115,7 @@ my $key = $redis->api_key;
         redis => $evicts,
         says => qr/is down: its maxmemory-policy is "allkeys-lru"/,
         tried => qr/rs redis: connecting to .* for commands/,
-        links => 1,
+        links => 2,
         cure => sub {
             $evicts->call('CONFIG', 'SET', 'maxmemory-policy', 'noeviction');
         });
@@ -141,7 +141,7 @@ my $key = $redis->api_key;
         redis => $replica,
         says => qr/is down: its role is "slave"/,
         tried => qr/rs redis: connecting to .* for commands/,
-        links => 1,
+        links => 2,
         cure => sub { $replica->call('REPLICAOF', 'NO', 'ONE') });
 
     $replica->stop;

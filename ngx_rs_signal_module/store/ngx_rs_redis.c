@@ -4,11 +4,11 @@
  *
  * The life of one link to Redis.
  *
- *     DOWN -> CONNECT -> AUTH -> SELECT -> SETNAME -> INFO -> UP      commands
- *                                               \-> SUBSCRIBE -> UP   channel
+ *     DOWN -> LOCATING -> CONNECTING -> HANDSHAKE -> UP
  *
- * There is one way in (connect), one way up (the table of steps, all of it
- * under rs_redis_connect_timeout) and one way down (ngx_rs_redis_down).
+ * There is one way in (where is the server?), one way up (the table of steps
+ * in ngx_rs_redis_steps.c), all of it under rs_redis_connect_timeout, and one
+ * way down (ngx_rs_redis_down).
  *
  * Invariants
  *   - Commands are taken in UP only; the handshake never mixes with them.
@@ -24,33 +24,16 @@
  */
 
 
-#include "ngx_rs_redis_adapter.h"
+#include "ngx_rs_redis_link.h"
+
+#include <time.h>
 
 
-#define NGX_RS_REDIS_BACKOFF_MIN  100      /* ms, half of it is jitter */
-#define NGX_RS_REDIS_BACKOFF_MAX  2000     /* ms */
-#define NGX_RS_REDIS_STABLE       5000     /* ms up that clear the backoff */
-#define NGX_RS_REDIS_REASON       256
-#define NGX_RS_REDIS_ERROR_LEN    128      /* of Redis' own words in a log */
-#define NGX_RS_REDIS_DB_MAX       65535
-#define NGX_RS_REDIS_ARGS         4        /* of a step of the handshake */
-#define NGX_RS_REDIS_REPLID_LEN   40
-
-
-typedef enum {
-    NGX_RS_REDIS_DOWN = 0,
-    NGX_RS_REDIS_CONNECTING,
-    NGX_RS_REDIS_HANDSHAKE,
-    NGX_RS_REDIS_UP
-} ngx_rs_redis_state_e;
-
-
-/* what is wrong, for saying each kind once while the link is down */
-
-typedef enum {
-    NGX_RS_REDIS_E_LINK = 0x1,
-    NGX_RS_REDIS_E_STEP = 0x2
-} ngx_rs_redis_error_e;
+#define NGX_RS_REDIS_BACKOFF_MIN   100     /* ms, half of it is jitter */
+#define NGX_RS_REDIS_BACKOFF_MAX   2000    /* ms */
+#define NGX_RS_REDIS_BACKOFF_SOON  400     /* ms, where Sentinel is asked */
+#define NGX_RS_REDIS_STABLE        5000    /* ms up that clear the backoff */
+#define NGX_RS_REDIS_AVERAGE       8       /* replies that move the average */
 
 
 typedef struct {
@@ -58,56 +41,8 @@ typedef struct {
     ngx_rs_redis_reply_pt        handler;
     void                        *data;
     ngx_msec_t                   deadline;
+    uint64_t                     sent;         /* us */
 } ngx_rs_redis_pending_t;
-
-
-struct ngx_rs_redis_s {
-    ngx_rs_redis_wire_t          wire;
-    ngx_rs_redis_conf_t         *conf;
-    ngx_log_t                   *log;
-
-    ngx_rs_redis_state_pt        state_handler;
-    ngx_rs_redis_message_pt      message_handler;
-    void                        *data;
-
-    ngx_rs_redis_state_e         state;
-    ngx_uint_t                   step;         /* in HANDSHAKE */
-
-    ngx_queue_t                  pending;      /* oldest first */
-    ngx_queue_t                  free;
-    ngx_uint_t                   npending;
-
-    ngx_event_t                  deadline;     /* of the oldest pending */
-    ngx_event_t                  retry;        /* in DOWN: connect again */
-    ngx_event_t                  connect;      /* until UP: give up */
-
-    ngx_uint_t                   attempts;     /* since it was stably up */
-    ngx_msec_t                   up_at;
-    ngx_uint_t                   told;         /* ngx_rs_redis_error_e */
-
-    ngx_str_t                    channel;      /* empty: for commands */
-    ngx_str_t                    replid;
-    u_char                       replid_text[NGX_RS_REDIS_REPLID_LEN];
-    u_char                       reason[NGX_RS_REDIS_REASON];
-
-    unsigned                     destroyed:1;
-};
-
-
-/*
- * One step of the handshake.  build fills argv and returns how many, 0 to
- * leave the step out.  check looks at a reply that is no error; NGX_ERROR:
- * rd->reason says why the link cannot be used.
- */
-
-typedef struct {
-    const char                  *name;
-    ngx_uint_t                 (*build)(ngx_rs_redis_t *rd, ngx_str_t *argv,
-                                    u_char *number);
-    ngx_int_t                  (*check)(ngx_rs_redis_t *rd,
-                                    ngx_rs_reply_t *reply);
-    ngx_uint_t                   optional;     /* an error does not matter */
-} ngx_rs_redis_step_t;
 
 
 static ngx_rs_redis_t *ngx_rs_redis_alloc(ngx_rs_redis_conf_t *conf,
@@ -134,22 +69,8 @@ static void ngx_rs_redis_message_reply(ngx_rs_redis_t *rd,
 static void ngx_rs_redis_ready(ngx_rs_redis_t *rd);
 static void ngx_rs_redis_down(ngx_rs_redis_t *rd, ngx_rs_redis_error_e kind);
 static void ngx_rs_redis_drain(ngx_rs_redis_t *rd);
-static void ngx_rs_redis_reason(ngx_rs_redis_t *rd, const char *fmt, ...);
-static const char *ngx_rs_redis_name(ngx_rs_redis_t *rd);
-
-static ngx_uint_t ngx_rs_redis_build_auth(ngx_rs_redis_t *rd,
-    ngx_str_t *argv, u_char *number);
-static ngx_uint_t ngx_rs_redis_build_select(ngx_rs_redis_t *rd,
-    ngx_str_t *argv, u_char *number);
-static ngx_uint_t ngx_rs_redis_build_setname(ngx_rs_redis_t *rd,
-    ngx_str_t *argv, u_char *number);
-static ngx_uint_t ngx_rs_redis_build_info(ngx_rs_redis_t *rd,
-    ngx_str_t *argv, u_char *number);
-static ngx_uint_t ngx_rs_redis_build_subscribe(ngx_rs_redis_t *rd,
-    ngx_str_t *argv, u_char *number);
-static ngx_int_t ngx_rs_redis_check_info(ngx_rs_redis_t *rd,
-    ngx_rs_reply_t *reply);
-
+static void ngx_rs_redis_drop(ngx_rs_redis_t *rd);
+static uint64_t ngx_rs_redis_now(void);
 
 static const ngx_rs_redis_wire_handlers_t  ngx_rs_redis_handlers = {
     ngx_rs_redis_wire_connected,
@@ -157,80 +78,6 @@ static const ngx_rs_redis_wire_handlers_t  ngx_rs_redis_handlers = {
     ngx_rs_redis_wire_lost,
     ngx_rs_redis_leave
 };
-
-
-static const ngx_rs_redis_step_t  ngx_rs_redis_steps[] = {
-    { "AUTH", ngx_rs_redis_build_auth, NULL, 0 },
-    { "SELECT", ngx_rs_redis_build_select, NULL, 0 },
-    { "CLIENT SETNAME", ngx_rs_redis_build_setname, NULL, 1 },
-    { "INFO", ngx_rs_redis_build_info, ngx_rs_redis_check_info, 0 },
-    { "SUBSCRIBE", ngx_rs_redis_build_subscribe, NULL, 0 }
-};
-
-#define NGX_RS_REDIS_STEPS                                                    \
-    (sizeof(ngx_rs_redis_steps) / sizeof(ngx_rs_redis_steps[0]))
-
-
-ngx_int_t
-ngx_rs_redis_parse_url(ngx_pool_t *pool, ngx_str_t *url,
-    ngx_rs_redis_conf_t *conf, char **err)
-{
-    u_char     *p, *last;
-    ngx_int_t   db;
-    ngx_url_t   u;
-
-    ngx_memzero(&u, sizeof(ngx_url_t));
-
-    u.url = *url;
-    u.default_port = 6379;
-    db = 0;
-
-    if (url->len > 8 && ngx_strncmp(url->data, "redis://", 8) == 0) {
-
-        u.url.data += 8;
-        u.url.len -= 8;
-        last = u.url.data + u.url.len;
-
-        if (ngx_strlchr(u.url.data, last, '@')) {
-            *err = "no password belongs into the URL: give \"user=\" and "
-                   "\"password_file=\"";
-            return NGX_ERROR;
-        }
-
-        p = ngx_strlchr(u.url.data, last, '/');
-
-        if (p) {
-            u.url.len = p - u.url.data;
-            p++;
-            db = (p == last) ? 0 : ngx_atoi(p, last - p);
-        }
-
-        if (db == NGX_ERROR || db > NGX_RS_REDIS_DB_MAX) {
-            *err = "the database after \"/\" must be a number";
-            return NGX_ERROR;
-        }
-
-    } else if (url->len <= 5 || ngx_strncmp(url->data, "unix:", 5) != 0) {
-        *err = "must be redis://host[:port][/db] or unix:/path";
-        return NGX_ERROR;
-    }
-
-    if (ngx_parse_url(pool, &u) != NGX_OK) {
-        *err = u.err ? u.err : "no memory";
-        return NGX_ERROR;
-    }
-
-    if (u.naddrs == 0) {
-        *err = "the host has no address";
-        return NGX_ERROR;
-    }
-
-    conf->text = *url;
-    conf->addr = u.addrs[0];
-    conf->db = db;
-
-    return NGX_OK;
-}
 
 
 ngx_rs_redis_t *
@@ -288,8 +135,20 @@ ngx_rs_redis_alloc(ngx_rs_redis_conf_t *conf, ngx_log_t *log,
         return NULL;
     }
 
+    if (ngx_rs_redis_place_ref(conf, log) != NGX_OK) {
+        ngx_free(rd);
+        return NULL;
+    }
+
     rd->conf = conf;
     rd->log = log;
+    rd->name = conf->name ? conf->name : "commands";
+
+    if (channel_len) {
+        rd->name = "messages";
+    }
+
+    ngx_queue_insert_tail(&conf->place->links, &rd->queue);
 
     if (channel_len) {
         rd->channel.len = channel_len;
@@ -329,6 +188,7 @@ ngx_rs_redis_destroy(ngx_rs_redis_t *rd)
 
     ngx_rs_redis_wire_flush(&rd->wire);
     ngx_rs_redis_wire_close(&rd->wire);
+    ngx_rs_redis_place_forget(rd);
 
     rd->state = NGX_RS_REDIS_DOWN;
 
@@ -343,6 +203,9 @@ ngx_rs_redis_destroy(ngx_rs_redis_t *rd)
     rd->wire.busy++;
 
     ngx_rs_redis_drain(rd);
+
+    ngx_queue_remove(&rd->queue);
+    ngx_rs_redis_place_unref(rd->conf->place);
 
     rd->wire.busy--;
     ngx_rs_redis_leave(rd);
@@ -385,10 +248,35 @@ ngx_rs_redis_reset(ngx_rs_redis_t *rd, const char *reason)
         return;
     }
 
+    ngx_rs_redis_reason(rd, "%s", reason);
+    ngx_rs_redis_drop(rd);
+}
+
+
+void
+ngx_rs_redis_moved(ngx_rs_redis_t *rd, const char *reason)
+{
+    if (rd->state < NGX_RS_REDIS_CONNECTING) {
+        return;
+    }
+
+    /* nothing is wrong with the new one: at once, and without a grudge */
+
+    rd->attempts = 0;
+
+    ngx_rs_redis_reason(rd, "%s", reason);
+    ngx_rs_redis_drop(rd);
+}
+
+
+/* what was under way ends, from outside the wire's events; reason is set */
+
+static void
+ngx_rs_redis_drop(ngx_rs_redis_t *rd)
+{
     rd->wire.busy++;
 
     ngx_rs_redis_wire_close(&rd->wire);
-    ngx_rs_redis_reason(rd, "%s", reason);
     ngx_rs_redis_down(rd, NGX_RS_REDIS_E_LINK);
 
     rd->wire.busy--;
@@ -427,6 +315,7 @@ ngx_rs_redis_command(ngx_rs_redis_t *rd, ngx_uint_t argc, ngx_str_t *argv,
     if (rd->state != NGX_RS_REDIS_UP || rd->channel.len
         || rd->npending >= rd->conf->inflight)
     {
+        rd->stat.refused++;
         return NGX_BUSY;
     }
 
@@ -440,6 +329,7 @@ ngx_rs_redis_command(ngx_rs_redis_t *rd, ngx_uint_t argc, ngx_str_t *argv,
     }
 
     if (ngx_rs_redis_wire_push(&rd->wire, argc, argv) != NGX_OK) {
+        rd->stat.refused++;
         return NGX_BUSY;
     }
 
@@ -450,6 +340,7 @@ ngx_rs_redis_command(ngx_rs_redis_t *rd, ngx_uint_t argc, ngx_str_t *argv,
     pending->handler = handler;
     pending->data = data;
     pending->deadline = ngx_current_msec + rd->conf->timeout;
+    pending->sent = ngx_rs_redis_now();
 
     ngx_queue_insert_tail(&rd->pending, q);
     rd->npending++;
@@ -469,29 +360,57 @@ ngx_rs_redis_command(ngx_rs_redis_t *rd, ngx_uint_t argc, ngx_str_t *argv,
 static void
 ngx_rs_redis_retry_handler(ngx_event_t *ev)
 {
-    ngx_err_t        err;
-    const char      *reason;
     ngx_rs_redis_t  *rd;
 
     rd = ev->data;
 
     ngx_log_error(NGX_LOG_INFO, rd->log, 0,
                   "rs redis: connecting to \"%V\" for %s, attempt %ui",
-                  &rd->conf->text, ngx_rs_redis_name(rd), rd->attempts + 1);
+                  &rd->conf->text, rd->name, rd->attempts + 1);
+
+    rd->wire.busy++;
+
+    rd->stat.attempts++;
+    rd->state = NGX_RS_REDIS_LOCATING;
+    ngx_add_timer(&rd->connect, rd->conf->connect_timeout);
+
+    ngx_rs_redis_place_ask(rd);
+
+    rd->wire.busy--;
+    ngx_rs_redis_leave(rd);
+}
+
+
+void
+ngx_rs_redis_found(ngx_rs_redis_t *rd, struct sockaddr *sockaddr,
+    socklen_t socklen)
+{
+    ngx_err_t    err;
+    ngx_addr_t   addr;
+    const char  *reason;
 
     rd->wire.busy++;
 
     rd->state = NGX_RS_REDIS_CONNECTING;
-    ngx_add_timer(&rd->connect, rd->conf->connect_timeout);
+    rd->generation = rd->conf->place->generation;
 
-    if (ngx_rs_redis_wire_open(&rd->wire, &rd->conf->addr, &reason, &err)
-        != NGX_OK)
-    {
+    addr.sockaddr = sockaddr;
+    addr.socklen = socklen;
+    ngx_str_null(&addr.name);
+
+    if (ngx_rs_redis_wire_open(&rd->wire, &addr, &reason, &err) != NGX_OK) {
         ngx_rs_redis_wire_lost(rd, reason, err);
     }
 
     rd->wire.busy--;
     ngx_rs_redis_leave(rd);
+}
+
+
+void
+ngx_rs_redis_not_found(ngx_rs_redis_t *rd)
+{
+    ngx_rs_redis_drop(rd);
 }
 
 
@@ -502,19 +421,26 @@ ngx_rs_redis_connect_handler(ngx_event_t *ev)
 
     rd = ev->data;
 
-    rd->wire.busy++;
+    switch (rd->state) {
 
-    ngx_rs_redis_wire_close(&rd->wire);
+    case NGX_RS_REDIS_LOCATING:
+        ngx_rs_redis_reason(rd, "%s",
+                            ngx_rs_redis_place_trouble(rd->conf->place));
+        break;
 
-    ngx_rs_redis_reason(rd, "no answer to %s within %M ms",
-                        rd->state == NGX_RS_REDIS_HANDSHAKE
-                        ? ngx_rs_redis_steps[rd->step].name : "connect()",
-                        rd->conf->connect_timeout);
+    case NGX_RS_REDIS_HANDSHAKE:
+        ngx_rs_redis_reason(rd, "no answer to %s within %M ms",
+                            ngx_rs_redis_steps[rd->step].name,
+                            rd->conf->connect_timeout);
+        break;
 
-    ngx_rs_redis_down(rd, NGX_RS_REDIS_E_LINK);
+    default: /* NGX_RS_REDIS_CONNECTING */
+        ngx_rs_redis_reason(rd, "no answer to connect() within %M ms",
+                            rd->conf->connect_timeout);
+        break;
+    }
 
-    rd->wire.busy--;
-    ngx_rs_redis_leave(rd);
+    ngx_rs_redis_drop(rd);
 }
 
 
@@ -542,17 +468,9 @@ ngx_rs_redis_deadline_handler(ngx_event_t *ev)
         return;
     }
 
-    rd->wire.busy++;
-
-    ngx_rs_redis_wire_close(&rd->wire);
-
     ngx_rs_redis_reason(rd, "no reply within %M ms, %ui commands under way",
                         rd->conf->timeout, rd->npending);
-
-    ngx_rs_redis_down(rd, NGX_RS_REDIS_E_LINK);
-
-    rd->wire.busy--;
-    ngx_rs_redis_leave(rd);
+    ngx_rs_redis_drop(rd);
 }
 
 
@@ -613,13 +531,13 @@ ngx_rs_redis_wire_reply(void *data, ngx_rs_reply_t *reply)
 static void
 ngx_rs_redis_next_step(ngx_rs_redis_t *rd)
 {
-    u_char      number[NGX_INT_T_LEN];
+    u_char      text[NGX_RS_REDIS_STEP_TEXT];
     ngx_str_t   argv[NGX_RS_REDIS_ARGS];
     ngx_uint_t  argc;
 
-    for ( /* void */ ; rd->step < NGX_RS_REDIS_STEPS; rd->step++) {
+    for ( /* void */ ; ngx_rs_redis_steps[rd->step].name; rd->step++) {
 
-        argc = ngx_rs_redis_steps[rd->step].build(rd, argv, number);
+        argc = ngx_rs_redis_steps[rd->step].build(rd, argv, text);
 
         if (argc == 0) {
             continue;
@@ -674,6 +592,7 @@ static void
 ngx_rs_redis_command_reply(ngx_rs_redis_t *rd, ngx_rs_reply_t *reply)
 {
     void                    *data;
+    uint64_t                 latency;
     ngx_queue_t             *q;
     ngx_rs_redis_reply_pt    handler;
     ngx_rs_redis_pending_t  *pending;
@@ -692,6 +611,14 @@ ngx_rs_redis_command_reply(ngx_rs_redis_t *rd, ngx_rs_reply_t *reply)
     pending = ngx_queue_data(q, ngx_rs_redis_pending_t, queue);
     handler = pending->handler;
     data = pending->data;
+
+    latency = ngx_rs_redis_now() - pending->sent;
+
+    rd->stat.replies++;
+    rd->stat.latency_last = latency;
+    rd->stat.latency_sum += latency;
+    rd->stat.latency_avg += latency / NGX_RS_REDIS_AVERAGE;
+    rd->stat.latency_avg -= rd->stat.latency_avg / NGX_RS_REDIS_AVERAGE;
 
     ngx_queue_insert_head(&rd->free, q);
 
@@ -740,10 +667,11 @@ ngx_rs_redis_ready(ngx_rs_redis_t *rd)
     rd->state = NGX_RS_REDIS_UP;
     rd->up_at = ngx_current_msec;
     rd->told = 0;
+    rd->stat.ups++;
 
     ngx_log_error(NGX_LOG_NOTICE, rd->log, 0,
                   "rs redis: link to \"%V\" for %s is up",
-                  &rd->conf->text, ngx_rs_redis_name(rd));
+                  &rd->conf->text, rd->name);
 
     rd->state_handler(rd->data, 1);
 }
@@ -757,12 +685,14 @@ ngx_rs_redis_ready(ngx_rs_redis_t *rd)
 static void
 ngx_rs_redis_down(ngx_rs_redis_t *rd, ngx_rs_redis_error_e kind)
 {
-    ngx_msec_t  base, delay;
+    ngx_msec_t  base, delay, max;
     ngx_uint_t  level, was_up;
 
     was_up = (rd->state == NGX_RS_REDIS_UP);
 
+    ngx_rs_redis_place_forget(rd);
     rd->state = NGX_RS_REDIS_DOWN;
+    rd->stat.downs += was_up;
 
     if (rd->connect.timer_set) {
         ngx_del_timer(&rd->connect);
@@ -772,8 +702,11 @@ ngx_rs_redis_down(ngx_rs_redis_t *rd, ngx_rs_redis_error_e kind)
         rd->attempts = 0;
     }
 
+    max = (rd->conf->master.len || rd->conf->sentinel)
+          ? NGX_RS_REDIS_BACKOFF_SOON : NGX_RS_REDIS_BACKOFF_MAX;
+
     base = NGX_RS_REDIS_BACKOFF_MIN << ngx_min(rd->attempts, 5);
-    base = ngx_min(base, NGX_RS_REDIS_BACKOFF_MAX);
+    base = ngx_min(base, max);
     delay = base / 2 + ngx_random() % (base / 2 + 1);
 
     rd->attempts++;
@@ -784,7 +717,7 @@ ngx_rs_redis_down(ngx_rs_redis_t *rd, ngx_rs_redis_error_e kind)
 
     ngx_log_error(level, rd->log, 0,
                   "rs redis: link to \"%V\" for %s is down: %s",
-                  &rd->conf->text, ngx_rs_redis_name(rd), rd->reason);
+                  &rd->conf->text, rd->name, rd->reason);
 
     if (was_up) {
         rd->state_handler(rd->data, 0);
@@ -812,6 +745,7 @@ ngx_rs_redis_drain(ngx_rs_redis_t *rd)
         q = ngx_queue_head(&rd->pending);
         ngx_queue_remove(q);
         rd->npending--;
+        rd->stat.failed++;
 
         pending = ngx_queue_data(q, ngx_rs_redis_pending_t, queue);
         handler = pending->handler;
@@ -826,7 +760,7 @@ ngx_rs_redis_drain(ngx_rs_redis_t *rd)
 }
 
 
-static void
+void
 ngx_rs_redis_reason(ngx_rs_redis_t *rd, const char *fmt, ...)
 {
     u_char   *p;
@@ -841,147 +775,52 @@ ngx_rs_redis_reason(ngx_rs_redis_t *rd, const char *fmt, ...)
 }
 
 
-static const char *
-ngx_rs_redis_name(ngx_rs_redis_t *rd)
+ngx_int_t
+ngx_rs_redis_stat(ngx_rs_redis_conf_t *conf, ngx_uint_t i,
+    ngx_rs_redis_stat_t *stat)
 {
-    if (rd->channel.len) {
-        return "messages";
+    ngx_queue_t     *q;
+    ngx_rs_redis_t  *rd;
+
+    if (conf->place == NULL) {
+        return NGX_DECLINED;
     }
 
-    return rd->conf->name ? rd->conf->name : "commands";
-}
+    q = ngx_queue_head(&conf->place->links);
 
+    for ( ;; ) {
 
-static ngx_uint_t
-ngx_rs_redis_build_auth(ngx_rs_redis_t *rd, ngx_str_t *argv, u_char *number)
-{
-    ngx_uint_t  n;
+        if (q == ngx_queue_sentinel(&conf->place->links)) {
+            return NGX_DECLINED;
+        }
 
-    if (rd->conf->password.len == 0) {
-        return 0;
+        if (i-- == 0) {
+            break;
+        }
+
+        q = ngx_queue_next(q);
     }
 
-    n = 0;
+    rd = ngx_queue_data(q, ngx_rs_redis_t, queue);
 
-    ngx_str_set(&argv[n], "AUTH");
-    n++;
-
-    if (rd->conf->user.len) {
-        argv[n++] = rd->conf->user;
-    }
-
-    argv[n++] = rd->conf->password;
-
-    return n;
-}
-
-
-static ngx_uint_t
-ngx_rs_redis_build_select(ngx_rs_redis_t *rd, ngx_str_t *argv,
-    u_char *number)
-{
-    if (rd->conf->db == 0) {
-        return 0;
-    }
-
-    ngx_str_set(&argv[0], "SELECT");
-
-    argv[1].data = number;
-    argv[1].len = ngx_sprintf(number, "%ui", rd->conf->db) - number;
-
-    return 2;
-}
-
-
-/* for CLIENT LIST only */
-
-static ngx_uint_t
-ngx_rs_redis_build_setname(ngx_rs_redis_t *rd, ngx_str_t *argv,
-    u_char *number)
-{
-    ngx_str_set(&argv[0], "CLIENT");
-    ngx_str_set(&argv[1], "SETNAME");
-
-    if (rd->channel.len) {
-        ngx_str_set(&argv[2], "rs-gateway-messages");
-
-    } else if (rd->conf->name) {
-        ngx_str_set(&argv[2], "rs-gateway-confirmed");
-
-    } else {
-        ngx_str_set(&argv[2], "rs-gateway-commands");
-    }
-
-    return 3;
-}
-
-
-static ngx_uint_t
-ngx_rs_redis_build_info(ngx_rs_redis_t *rd, ngx_str_t *argv, u_char *number)
-{
-    if (rd->channel.len) {
-        return 0;
-    }
-
-    ngx_str_set(&argv[0], "INFO");
-    ngx_str_set(&argv[1], "replication");
-    ngx_str_set(&argv[2], "memory");
-
-    return 3;
-}
-
-
-static ngx_uint_t
-ngx_rs_redis_build_subscribe(ngx_rs_redis_t *rd, ngx_str_t *argv,
-    u_char *number)
-{
-    if (rd->channel.len == 0) {
-        return 0;
-    }
-
-    ngx_str_set(&argv[0], "SUBSCRIBE");
-    argv[1] = rd->channel;
-
-    return 2;
-}
-
-
-static ngx_int_t
-ngx_rs_redis_check_info(ngx_rs_redis_t *rd, ngx_rs_reply_t *reply)
-{
-    ngx_str_t  role, replid, policy;
-
-    role = ngx_rs_reply_info(reply, "role:");
-
-    if (role.len != 6 || ngx_memcmp(role.data, "master", 6) != 0) {
-        ngx_rs_redis_reason(rd, "its role is \"%V\": \"rs_redis\" must name "
-                            "the primary", &role);
-        return NGX_ERROR;
-    }
-
-    replid = ngx_rs_reply_info(reply, "master_replid:");
-
-    if (replid.len != NGX_RS_REDIS_REPLID_LEN) {
-        ngx_rs_redis_reason(rd, "INFO gives no master_replid");
-        return NGX_ERROR;
-    }
-
-    ngx_memcpy(rd->replid_text, replid.data, replid.len);
-    rd->replid.data = rd->replid_text;
-    rd->replid.len = replid.len;
-
-    if (!rd->conf->noeviction) {
-        return NGX_OK;
-    }
-
-    policy = ngx_rs_reply_info(reply, "maxmemory_policy:");
-
-    if (policy.len != 10 || ngx_memcmp(policy.data, "noeviction", 10) != 0) {
-        ngx_rs_redis_reason(rd, "its maxmemory-policy is \"%V\", which may "
-                            "evict sessions: set it to noeviction, or "
-                            "\"rs_redis_noeviction off\"", &policy);
-        return NGX_ERROR;
-    }
+    *stat = rd->stat;
+    stat->name = rd->name;
+    stat->pending = rd->npending;
+    stat->state = (rd->state == NGX_RS_REDIS_UP) ? NGX_RS_REDIS_STAT_UP
+                                                 : NGX_RS_REDIS_STAT_DOWN;
 
     return NGX_OK;
+}
+
+
+/* us; the event loop's own clock stands still while a round lasts */
+
+static uint64_t
+ngx_rs_redis_now(void)
+{
+    struct timespec  ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+
+    return (uint64_t) ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }

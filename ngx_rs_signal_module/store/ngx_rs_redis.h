@@ -2,9 +2,10 @@
 /*
  * Copyright (C) rs-gateway contributors
  *
- * One link to one Redis: connect, AUTH, SELECT, checks, backoff, deadlines,
- * in-flight cap.  With ngx_rs_redis_adapter.c the only users of hiredis.
- * Knows no key and no function.
+ * One link to one Redis: where the server is (an address, a name, or what
+ * Sentinel says), connect, AUTH, SELECT, checks, backoff, deadlines,
+ * in-flight cap.  ngx_rs_redis*.c are the only users of hiredis.  Knows no
+ * key and no function.
  */
 
 
@@ -17,20 +18,40 @@
 #include <ngx_event.h>
 
 
-typedef struct ngx_rs_redis_s    ngx_rs_redis_t;
-typedef struct redisReply        ngx_rs_reply_t;   /* read by accessors only */
+typedef struct ngx_rs_redis_s        ngx_rs_redis_t;
+typedef struct ngx_rs_redis_place_s  ngx_rs_redis_place_t;
+typedef struct redisReply            ngx_rs_reply_t;  /* by accessors only */
 
 
 typedef struct {
+    ngx_str_t                    text;             /* host:port, for logs */
+    ngx_str_t                    host;
+    in_port_t                    port;
+    ngx_addr_t                  *addrs;            /* NULL: ask resolver */
+    ngx_uint_t                   naddrs;
+} ngx_rs_redis_server_t;
+
+
+/*
+ * Set by the directive "rs_redis" and its neighbours.  Links of one, and of
+ * copies of it made while it has links, share what is known of the server.
+ */
+
+typedef struct {
     ngx_str_t                    text;             /* as configured */
-    ngx_addr_t                   addr;             /* looked up at start */
+    ngx_array_t                  servers;          /* Redis, or Sentinels */
+    ngx_str_t                    master;           /* Sentinel's name of it */
     ngx_uint_t                   db;
     ngx_str_t                    user;
     ngx_str_t                    password;         /* never logged */
+    ngx_str_t                    sentinel_user;
+    ngx_str_t                    sentinel_password;
     ngx_msec_t                   timeout;
     ngx_msec_t                   connect_timeout;
     ngx_uint_t                   inflight;
     ngx_flag_t                   noeviction;
+    ngx_resolver_t              *resolver;         /* NULL: none */
+    ngx_uint_t                   sentinel;         /* to a Sentinel itself */
 
     /* rs_redis_wait; unless set: wait_default replicas, 0: off */
     ngx_uint_t                   wait_default;
@@ -38,6 +59,8 @@ typedef struct {
     ngx_msec_t                   wait_timeout;
 
     const char                  *name;             /* NULL: "commands" */
+
+    ngx_rs_redis_place_t        *place;            /* of this process */
 } ngx_rs_redis_conf_t;
 
 
@@ -55,19 +78,27 @@ typedef void (*ngx_rs_redis_message_pt)(void *data, ngx_str_t *channel,
     ngx_str_t *payload);
 
 
+/* the directive "rs_redis"; conf: ngx_rs_redis_conf_t at cmd->offset */
+char *ngx_rs_redis_conf_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
 /*
- * NGX_OK or NGX_ERROR with *err set to a sentence; pool owns what conf points
- * to.  url: redis://host[:port][/db] or unix:/path; no password in it.  Sets
- * text, addr and db; may block (host name), for configuration time only.
+ * Once the http block was read.  Without a resolver host names are looked up
+ * here (may block, at configuration time only) and never again.
  */
-ngx_int_t ngx_rs_redis_parse_url(ngx_pool_t *pool, ngx_str_t *url,
-    ngx_rs_redis_conf_t *conf, char **err);
+char *ngx_rs_redis_conf_init(ngx_conf_t *cf, ngx_rs_redis_conf_t *conf,
+    ngx_resolver_t *resolver);
+
+/* one line of a small file; blanks around it are not part of the secret */
+char *ngx_rs_redis_conf_secret(ngx_conf_t *cf, ngx_str_t *name,
+    ngx_str_t *secret);
+
 
 /*
  * A link for commands.  Starts connecting at once, reconnects for ever with
- * exponential jittered backoff (50 ms to 2 s).  Before "up" it has read INFO:
- * role, replid, eviction policy.  conf and log must outlive the link.  state
- * is never called inside this call.  NULL: no memory.
+ * exponential jittered backoff (50 ms to 2 s; with Sentinel, to 400 ms).
+ * Before "up" it has read INFO: role, replid, eviction policy.  conf and log
+ * must outlive the link.  state is never called inside this call.  NULL: no
+ * memory.
  */
 ngx_rs_redis_t *ngx_rs_redis_create(ngx_rs_redis_conf_t *conf,
     ngx_log_t *log, ngx_rs_redis_state_pt state, void *data);
@@ -109,6 +140,39 @@ ngx_int_t ngx_rs_redis_command(ngx_rs_redis_t *rd, ngx_uint_t argc,
 ngx_rs_redis_t *ngx_rs_redis_subscribe(ngx_rs_redis_conf_t *conf,
     ngx_log_t *log, ngx_str_t *channel, ngx_rs_redis_state_pt state,
     ngx_rs_redis_message_pt message, void *data);
+
+
+/*
+ * Numbers of one link of this process, for metrics.  They only grow, but
+ * state, pending and the latencies.
+ */
+
+typedef enum {
+    NGX_RS_REDIS_STAT_DOWN = 0,
+    NGX_RS_REDIS_STAT_UP
+} ngx_rs_redis_stat_e;
+
+typedef struct {
+    const char                  *name;             /* "commands", ... */
+    ngx_rs_redis_stat_e          state;
+    ngx_uint_t                   pending;          /* commands under way */
+    uint64_t                     latency_last;     /* us, of the last reply */
+    uint64_t                     latency_avg;      /* us, moving, of ~8 */
+    uint64_t                     latency_sum;      /* us, of all replies */
+    uint64_t                     replies;
+    uint64_t                     refused;          /* commands: NGX_BUSY */
+    uint64_t                     failed;           /* commands: no reply */
+    uint64_t                     ups;              /* times it came up */
+    uint64_t                     downs;            /* times it was lost */
+    uint64_t                     attempts;         /* to connect */
+} ngx_rs_redis_stat_t;
+
+/*
+ * The links of conf and of its copies are numbered from 0; NGX_DECLINED:
+ * there is no i-th.
+ */
+ngx_int_t ngx_rs_redis_stat(ngx_rs_redis_conf_t *conf, ngx_uint_t i,
+    ngx_rs_redis_stat_t *stat);
 
 
 /*
