@@ -94,19 +94,15 @@ sub new {
 
     my $self = bless {
         dir => $dir, socket => "$dir/redis.sock", users => {},
-        acl => $opt{acl},
+        acl => $opt{acl}, port => $opt{port} ? free_port() : 0,
     }, $class;
 
     my $acl = $self->{acl} ? $self->_acl() : '';
 
-    my $port = $opt{port} ? free_port() : 0;
-
-    $self->{port} = $port;
-
     # data survives stop and kill, as a real server's would
 
     write_file("$dir/redis.conf", <<"END");
-port $port
+port $self->{port}
 bind 127.0.0.1
 repl-diskless-sync-delay 0
 unixsocket $dir/redis.sock
@@ -143,8 +139,17 @@ sub start {
         eval { $self->_connect(); $self->call('PING') eq 'PONG' }
     } 10, "redis-server in $self->{dir}";
 
-    $self->call('FUNCTION', 'LOAD', 'REPLACE',
-                read_file(top('redis-schema', 'lib', 'rs.lua')));
+    # a replica has its primary's; who is told to be one closes its clients
+
+    wait_until {
+        my $done = eval {
+            $self->call('FUNCTION', 'LOAD', 'REPLACE',
+                        read_file(top('redis-schema', 'lib', 'rs.lua')))
+        };
+
+        die $@ if !$done && $@ !~ /READONLY|closed/;
+        $done || $@ =~ /READONLY/
+    } 10, 'the function library';
 
     return $self;
 }
@@ -189,6 +194,7 @@ sub conf {
 
 sub dir    { return $_[0]{dir} }
 sub socket { return $_[0]{socket} }
+sub port   { return $_[0]{port} }
 sub pid    { return $_[0]{proc}->pid }
 
 
@@ -208,7 +214,14 @@ sub call {
 
     $self->_connect() if !$self->{link};
 
-    return _call($self->{link}, @args);
+    my $reply = eval { [_call($self->{link}, @args)] };
+
+    if (!$reply) {
+        undef $self->{link} if $@ !~ /^Redis: /;
+        die $@;
+    }
+
+    return $reply->[0];
 }
 
 

@@ -1,0 +1,240 @@
+
+# Copyright (C) rs-gateway contributors
+
+# Sentinel: the gateway finds the primary, follows it when it dies, when it is
+# moved on purpose, and when it is cut off but believes that all is well.
+
+use strict;
+use warnings;
+
+use FindBin qw($Bin);
+use lib "$Bin/lib";
+
+use Test::More;
+
+use RS::Device;
+use RS::Gateway;
+use RS::Sentinel;
+use RS::Util qw(wait_until now tempdir write_file);
+
+my $trio = RS::Sentinel->new(down_after => 1000);
+my $gw = RS::Gateway->new(redis_conf => $trio->conf, workers => 2);
+my $key = $trio->primary->api_key;
+my $rest = $gw->rest(key => $key);
+my $device = RS::Device->enroll($rest, name => 'desk');
+
+$device->connect($gw);
+
+
+sub create {
+    return $rest->post('/sessions', {
+        host => { type => 'device', device_id => $device->id } });
+}
+
+
+sub info {
+    my ($redis) = @_;
+
+    return eval { $redis->call('INFO', 'replication') } // '';
+}
+
+
+sub lines {
+    my ($regex) = @_;
+
+    return scalar grep { /$regex/ } split /\n/, $gw->error_log;
+}
+
+
+# every answer until sessions are made again, and the time it took; cut: once
+# they cannot be made any more
+
+sub sessions_again {
+    my ($what, $start, $cut) = @_;
+    my %status;
+
+    ok(eval {
+        wait_until {
+            my $r = create();
+            $status{ $r->status }++;
+            $r->seconds < 1 or die 'an answer took ' . $r->seconds . ' s';
+            $r->status == 201 && (!$cut || $status{503})
+        } 15;
+    }, "$what: sessions can be made again") or diag($@);
+
+    my $took = now() - $start;
+
+    cmp_ok($took, '<', 6, "$what: within 6 s");
+    is_deeply([grep { !/^(?:201|503)$/ } keys %status], [],
+              "$what: until then 503") or diag(explain(\%status));
+
+    wait_until { $gw->all_answer('/health/ready', 200) } 6, 'both workers';
+
+    return;
+}
+
+
+is(create()->status, 201, 'a session');
+
+subtest 'the primary is killed' => sub {
+    my $old = $trio->primary;
+    my $start = now();
+
+    $old->kill;
+    sessions_again('killed', $start, 1);
+    $trio->wait_moved(10);
+    isnt($trio->primary, $old, 'at another server');
+
+    # it comes back as a replica: nobody goes there
+
+    $old->start;
+    wait_until {
+        info($old) =~ /role:slave/ && info($old) =~ /link_status:up/
+    } 30, 'the old primary as a replica';
+
+    is(create()->status, 201, 'a session');
+    unlike($old->call('CLIENT', 'LIST'), qr/rs-gateway-commands/,
+           'not at the old one');
+};
+
+
+subtest 'a planned failover' => sub {
+    my $start = now();
+
+    $trio->failover;
+    sessions_again('planned', $start);
+};
+
+
+subtest 'one Sentinel less' => sub {
+    $trio->stop_sentinel(0);
+    is(create()->status, 201, 'a session: links stay');
+
+    my $start = now();
+
+    $trio->failover;
+    sessions_again('with two Sentinels', $start);
+};
+
+
+# The primary stops answering Sentinels and replica only, as if cut off: it
+# goes on serving the gateway until that hears of the new one.
+
+subtest 'a primary that is cut off' => sub {
+    my $old = $trio->primary;
+    my $lines = sub { lines(qr/Sentinel names another primary/) };
+    my $was = $lines->();
+    my $start = now();
+
+    # a frozen server keeps its connections; thawed, it thinks it is primary
+    # until a Sentinel tells it, which finds it only after some seconds
+
+    $old->freeze;
+    sessions_again('cut off', $start, 1);
+    $trio->wait_moved(10);
+    isnt($trio->primary, $old, 'another primary');
+    $old->thaw;
+
+    is(create()->status, 201, 'a session');
+
+    ok(!eval {
+        wait_until {
+            $old->call('CLIENT', 'LIST') =~ /rs-gateway-/
+        } 2;
+    }, 'nobody goes back to it');
+};
+
+
+subtest 'workers that start now' => sub {
+    wait_until { info($trio->replica) =~ /role:slave/ } 30,
+               'the other one as a replica';
+    $gw->reload();
+    is(create()->status, 201, 'a session');
+};
+
+
+subtest 'end' => sub {
+    $gw->quit;
+    $gw->check_log;
+    unlike($gw->error_log, qr/open socket/, 'no socket left open');
+};
+
+
+subtest 'a name that no Sentinel knows' => sub {
+    (my $conf = $trio->conf) =~ s/rs-main/rs-other/;
+    my $gw = RS::Gateway->new(redis_conf => $conf, ready => 0);
+
+    ok(eval {
+        $gw->wait_log(qr/for commands is down: Sentinel "127.0.0.1:\d+" does not tell where "rs-other" is: .*No such master/, 5);
+    }, 'the log says so') or diag($gw->error_log);
+
+    $gw->rest->problem($gw->rest->get('/health/ready'), 503, 'unavailable');
+    $gw->quit;
+    $gw->check_log;
+};
+
+
+subtest 'no Sentinel there' => sub {
+    my $gw = RS::Gateway->new(
+        redis_conf => 'sentinel://127.0.0.1:' . RS::Util::free_port()
+                      . '/rs-main', ready => 0);
+
+    ok(eval {
+        $gw->wait_log(qr/for commands is down: no Sentinel said where/, 5);
+    }, 'the log says so') or diag($gw->error_log);
+
+    $gw->quit;
+    $gw->check_log;
+};
+
+
+subtest 'what rs_redis does not take' => sub {
+    my $dir = tempdir();
+    my $nginx = $ENV{TEST_NGINX_BINARY} || '/usr/sbin/nginx';
+    my $load = join '', map { "load_module $_;\n" } RS::Gateway::_modules();
+
+    write_file("$dir/password", "secret\n");
+
+    for my $case (
+        ['sentinel://a', qr/comes "\/" and the name/],
+        ['sentinel://127.0.0.1/', qr/comes "\/" and the name/],
+        ['sentinel://127.0.0.1//1', qr/the name of the primary is empty/],
+        ['sentinel://127.0.0.1/m/x', qr/must be a number/],
+        ['sentinel://127.0.0.1,,127.0.0.2/m', qr/invalid "rs_redis" value/],
+        ['sentinel://u@127.0.0.1/m', qr/no password belongs into the URL/],
+        ['sentinel://' . join(',', ('127.0.0.1') x 17) . '/m',
+         qr/more than 16/],
+        ['sentinel://no-such-host.invalid/m', qr/host not found/],
+        ["redis://127.0.0.1 sentinel_password_file=$dir/password",
+         qr/no "sentinel:\/\/"/],
+        ["sentinel://127.0.0.1/m sentinel_user=x",
+         qr/needs "sentinel_password_file="/],
+        ["redis://127.0.0.1 user=a user=b", qr/duplicate parameter "user=b"/],
+        ["redis://127.0.0.1 colour=blue", qr/invalid parameter/],
+        ['sentinel://[::1]:1,127.0.0.1/m/3', undef],
+        ["sentinel://127.0.0.1/m/ password_file=$dir/password "
+         . "sentinel_user=x sentinel_password_file=$dir/password", undef],
+    ) {
+        my ($conf, $says) = @$case;
+
+        write_file("$dir/nginx.conf", <<"END");
+${load}error_log stderr;
+pid $dir/nginx.pid;
+events { }
+http { rs_redis $conf; }
+END
+
+        my $said = `$nginx -t -p $dir/ -c $dir/nginx.conf -e stderr 2>&1`;
+
+        if ($says) {
+            isnt($?, 0, "refused: $conf");
+            like($said, $says, 'and why');
+
+        } else {
+            is($?, 0, "taken: $conf") or diag($said);
+        }
+    }
+};
+
+
+done_testing();
