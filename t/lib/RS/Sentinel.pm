@@ -14,7 +14,7 @@ RS::Sentinel - a primary, its replica, and Sentinels that watch them
     my $gw = RS::Gateway->new(redis_conf => $trio->conf);
 
     $trio->primary->kill;
-    $trio->wait_moved(10);      # most Sentinels name the other one
+    $trio->wait_moved(10);      # all Sentinels name the other one
     $trio->primary->call('PING');
 
     $trio->failover;            # a planned one
@@ -196,10 +196,30 @@ sub wait_moved {
 
     $self->{epoch} = wait_until {
         my $epoch = $self->moved;
-        $epoch > $self->{epoch} && $epoch
+        $epoch > $self->{epoch} && $self->_agree && $epoch
     } $seconds, 'a failover';
 
     return;
+}
+
+
+# all that answer name one server, and that one knows
+
+sub _agree {
+    my ($self) = @_;
+    my %ports;
+
+    for my $i (0 .. $#{ $self->{ports} }) {
+        my $address = eval {
+            $self->ask($i, 'SENTINEL', 'GET-MASTER-ADDR-BY-NAME',
+                       $self->{name})
+        } or next;
+        $ports{ $address->[1] } = 1;
+    }
+
+    return keys %ports == 1
+           && (eval { $self->primary->call('INFO', 'replication') } // '')
+              =~ /role:master/;
 }
 
 
