@@ -165,7 +165,9 @@ subtest 'a name that no Sentinel knows' => sub {
     my $gw = RS::Gateway->new(redis_conf => $conf, ready => 0);
 
     ok(eval {
-        $gw->wait_log(qr/for commands is down: Sentinel "127.0.0.1:\d+" does not tell where "rs-other" is: .*No such master/, 5);
+        $gw->wait_log(qr{for\ commands\ is\ down:
+                         \ Sentinel\ "127.0.0.1:\d+"\ does\ not\ tell\ where
+                         \ "rs-other"\ is:\ .*No\ such\ master}x, 5);
     }, 'the log says so') or diag($gw->error_log);
 
     $gw->rest->problem($gw->rest->get('/health/ready'), 503, 'unavailable');
