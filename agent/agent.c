@@ -22,8 +22,27 @@
 #define AGENT_DONE_TURNS  100       /* of the main loop, none waits */
 
 
+static char *agent_instance(void);
 static gboolean agent_quit_late(gpointer data);
 static void agent_display_changed(void *data, gboolean lost);
+
+
+/* tells a process that comes back from another one with a copy of its key */
+
+static char *
+agent_instance(void)
+{
+    guint     i;
+    GString  *text;
+
+    text = g_string_sized_new(32);
+
+    for (i = 0; i < 4; i++) {
+        g_string_append_printf(text, "%08x", g_random_int());
+    }
+
+    return g_string_free(text, FALSE);
+}
 
 
 SoupSession *
@@ -78,6 +97,7 @@ agent_init(agent_t *agent, agent_config_t *config, GError **error)
         return FALSE;
     }
 
+    agent->instance = agent_instance();
     agent->socket_url = g_strconcat("wss", base + strlen("https"), NULL);
 
     agent->soup = agent_soup(config, &agent->tls, error);
@@ -120,6 +140,7 @@ agent_done(agent_t *agent)
     g_clear_pointer(&agent->device, agent_device_free);
     g_clear_pointer(&agent->host, g_free);
     g_clear_pointer(&agent->socket_url, g_free);
+    g_clear_pointer(&agent->instance, g_free);
 }
 
 

@@ -37,6 +37,7 @@ struct agent_s {
 
     char              *host;        /* of the server's URL, lower case */
     char              *socket_url;  /* wss://host[:port]/base */
+    char              *instance;    /* random: which process this is */
 
     SoupSession       *soup;
     GTlsDatabase      *tls;         /* NULL: the system's */

@@ -647,11 +647,11 @@ agent_msg_position_cmp(const char *a, const char *b)
 
 char *
 agent_msg_hello(const char *tenant, const char *device_id,
-    const char *signature, int width, int height)
+    const char *signature, const char *instance, int width, int height)
 {
     json_t  *obj;
 
-    obj = json_pack("{s:s, s:s, s:s, s:s, s:{s:s, s:s, s:s}}",
+    obj = json_pack("{s:s, s:s, s:s, s:s, s:{s:s, s:s, s:s, s:s}}",
                     "type", "hello",
                     "tenant", tenant,
                     "device_id", device_id,
@@ -659,7 +659,8 @@ agent_msg_hello(const char *tenant, const char *device_id,
                     "agent",
                     "name", "rs-agent",
                     "version", AGENT_VERSION,
-                    "os", "linux");
+                    "os", "linux",
+                    "instance", instance);
 
     if (width > 0) {
         json_object_set_new(obj, "displays",

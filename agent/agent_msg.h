@@ -148,8 +148,9 @@ int agent_msg_position_cmp(const char *a, const char *b);
 
 /* What the agent says.  The caller frees the text. */
 
+/* instance: another one for each process */
 char *agent_msg_hello(const char *tenant, const char *device_id,
-    const char *signature, int width, int height);
+    const char *signature, const char *instance, int width, int height);
 char *agent_msg_accept(const char *session_id);
 char *agent_msg_reject(const char *session_id, const char *reason,
     const char *detail);

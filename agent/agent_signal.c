@@ -29,6 +29,8 @@
 
 #define AGENT_SIGNAL_BASE_MS    2000
 #define AGENT_SIGNAL_CAP_MS     15000
+#define AGENT_SIGNAL_TWIN_MS    8000        /* replaced: often enough that
+                                               the gateway sees two of them */
 #define AGENT_SIGNAL_SLOW_MS    30000       /* refused */
 #define AGENT_SIGNAL_LONG_MS    300000      /* quarantined */
 #define AGENT_SIGNAL_STEADY_US  (10 * G_USEC_PER_SEC)
@@ -173,7 +175,8 @@ agent_signal_closed(void *data, guint code, guint retry_s, const char *why)
     if (signal->refused_ms == 0 && code >= 4400 && code < 4500
         && code != 4408)
     {
-        signal->refused_ms = AGENT_SIGNAL_SLOW_MS;
+        signal->refused_ms = (code == 4409) ? AGENT_SIGNAL_TWIN_MS
+                                            : AGENT_SIGNAL_SLOW_MS;
     }
 
     if (signal->agent->quitting) {
@@ -308,7 +311,8 @@ agent_signal_challenge(agent_signal_t *signal, agent_msg_t *msg)
 
     agent_signal_send(signal, agent_msg_hello(agent->device->tenant,
                                               agent->device->id, proof,
-                                              width, height));
+                                              agent->instance, width,
+                                              height));
 }
 
 
@@ -382,10 +386,11 @@ agent_signal_error(agent_signal_t *signal, agent_msg_t *msg)
 
     if (strcmp(msg->code, "replaced") == 0) {
         g_warning("another agent uses this device's key");
+        signal->refused_ms = AGENT_SIGNAL_TWIN_MS;
+        return;
     }
 
-    if (strcmp(msg->code, "replaced") == 0
-        || strcmp(msg->code, "unauthenticated") == 0
+    if (strcmp(msg->code, "unauthenticated") == 0
         || strcmp(msg->code, "forbidden") == 0
         || strcmp(msg->code, "not_found") == 0)
     {

@@ -333,11 +333,13 @@ test_said(void)
     is_example(agent_msg_state(&path), "signal.client.state");
 
     if (strcmp(AGENT_VERSION, "0.1.0") == 0) {
-        is_example(agent_msg_hello("default", dev, sig, 1280, 720),
+        is_example(agent_msg_hello("default", dev, sig,
+                                   "0f1e2d3c4b5a69788796a5b4c3d2e1f0", 1280,
+                                   720),
                    "agent.client.hello");
     }
 
-    is_taken(agent_msg_hello("default", dev, sig, 0, 0), RS_CHANNEL_AGENT,
+    is_taken(agent_msg_hello("default", dev, sig, "i", 0, 0), RS_CHANNEL_AGENT,
              "hello without a display");
     is_taken(agent_msg_reject(SES, "no_display", NULL), RS_CHANNEL_AGENT,
              "reject without detail");

@@ -604,7 +604,8 @@ test_control(fixture_t *f)
     } cases[] = {
         { "device_quarantined", 4403, 1500, 3000, "quarantined" },
         { "forbidden", 4403, 150, 300, "forbidden" },
-        { "replaced", 4409, 150, 300, "another agent" },
+        { "replaced", 4409, 40, 80, "another agent" },
+        { NULL, 4409, 40, 80, "4409" },
         { NULL, 4403, 150, 300, "4403" },
         { "uncertain", 1013, 0, 20, "uncertain" },
         { "draining", 1012, 0, 20, "draining" },
