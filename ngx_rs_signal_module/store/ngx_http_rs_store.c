@@ -290,10 +290,6 @@ ngx_http_rs_store_rest(ngx_http_rs_store_op_t *op)
 static void
 ngx_http_rs_store_free(ngx_http_rs_store_op_t *op)
 {
-    if (op->counted) {
-        op->store->nrest--;
-    }
-
     if (op->tenant.data) {
         ngx_free(op->tenant.data);
     }
@@ -333,6 +329,12 @@ void
 ngx_http_rs_store_tell(ngx_http_rs_store_op_t *op, rs_err_e rc,
     ngx_rs_reply_t *reply)
 {
+    /* the handler's own calls find the place free */
+
+    if (op->counted) {
+        op->store->nrest--;
+    }
+
     if (op->store->closing) {
         ngx_http_rs_store_free(op);
         return;
