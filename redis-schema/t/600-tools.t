@@ -195,6 +195,34 @@ no_run('delete: no such file', 1, qr/No such file/, $rs_key, 'delete',
 is_deeply($client->call('HGETALL', "rs:{default}:key:$hash"), [],
           'nothing is left');
 
+{
+    # a deletion is to survive a failover
+
+    my ($primary, $replica) = (RS::Redis->new(port => 1), RS::Redis->new());
+    my @there = ('--socket', $primary->socket);
+    my $made = sub {
+        (ok_run('create', $rs_key, 'create', '--name', 'x', @there))[1]
+            =~ /^(key_\w+)/ or die;
+        return $1;
+    };
+
+    no_run('delete: no replica', 1, qr/ is deleted, but not on the replicas/,
+           $rs_key, 'delete', $made->(), '--replicas', 1, @there);
+    $replica->replicate($primary);
+
+    my $waits = $primary->calls('wait');
+
+    ok_run('delete: a replica has it', $rs_key, 'delete', $made->(), @there);
+    is($primary->calls('wait'), $waits + 1, 'it was asked');
+    $replica->freeze;
+    no_run('delete: a replica that does not answer', 1,
+           qr/^rs-key: key_\w+ is deleted, but not on the replicas/, $rs_key,
+           'delete', $made->(), @there);
+    ok_run('delete: not waited for', $rs_key, 'delete', $made->(),
+           '--replicas', 0, @there);
+    $replica->thaw;
+}
+
 
 # wrong usage
 
@@ -207,6 +235,7 @@ for my $case (
     [qr/a name is 1 to 128/, 'create', '--name', "a\nb"],
     [qr/not a key id/, 'delete', 'x'],
     [qr/one of the arguments/, 'delete'],
+    [qr/0 to 16 replicas/, 'delete', 'key_' . 'a' x 26, '--replicas', '17'],
     [qr/invalid choice/, 'nothing'],
     [qr/required: command/])
 {

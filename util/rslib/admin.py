@@ -16,6 +16,7 @@ except ImportError:
 
 VERSION = 1         # of the function library these tools go with
 TIMEOUT_S = 5
+WAIT_MS = 2000      # for replicas; below TIMEOUT_S
 
 
 class AdminError(Exception):
@@ -149,6 +150,20 @@ def fcall(client, name, keys, *argv):
         raise AdminError(reply[0])
 
     return reply[1:]
+
+
+def confirmed(client, replicas=None):
+    """Do so many replicas have what was written?  None: one, if there is any.
+
+    WAIT speaks of its own connection: there is one, calls come one by one.
+    """
+
+    if replicas is None:
+        info = call(client, "INFO", "replication")
+        replicas = min(int(info["connected_slaves"]), 1)
+
+    return (replicas == 0
+            or call(client, "WAIT", replicas, WAIT_MS) >= replicas)
 
 
 def check_version(client):
