@@ -36,7 +36,16 @@ sub sockets {
 }
 
 
-# a session over both workers; its host's and its controller's socket
+sub published {
+    my ($n) = $redis->call('INFO', 'commandstats')
+              =~ /^cmdstat_publish:calls=(\d+)/m;
+
+    return $n // 0;
+}
+
+
+# A session over both workers: its host's and its controller's socket; the
+# device, and the ticket of a second controller.
 
 sub both {
     my ($gw) = @_;
@@ -47,18 +56,19 @@ sub both {
 
     my $r = $rest->post('/sessions', {
         host => { type => 'device', device_id => $device->id },
-        participants => [{ role => 'controller' }] });
+        participants => [({ role => 'controller' }) x 2] });
 
     die $r->content if $r->status != 201;
 
     my $host = $device->join($gw, $device->expect('invite'), worker => 1);
-    my ($p) = grep { $_->{ticket} } @{ $r->json->{participants} };
-    my $ws = $gw->signal("rs.ticket.$p->{ticket}", worker => 0);
+    my ($first, $second) = map { $_->{ticket} // () }
+                           @{ $r->json->{participants} };
+    my $ws = $gw->signal("rs.ticket.$first", worker => 0);
 
     $ws->expect('welcome');
     $host->expect('joined');
 
-    return ($host, $ws);
+    return ($host, $ws, $device, $second);
 }
 
 
@@ -194,6 +204,68 @@ subtest 'many at once' => sub {
 
     is_deeply(\@got, [map { my $r = $_; map { [$r, $_] } 1 .. 30 } 1 .. 20],
               'all are there, in order');
+    $gw->check_log();
+};
+
+
+# Once the way is known, Redis is not needed on it.
+
+subtest 'while Redis is away' => sub {
+    my $gw = gateway();
+    my ($host, $ws) = both($gw);
+
+    input_arrives($host, $ws, 'before');
+    $redis->stop();
+    wait_until { $gw->rest->get('/health/ready')->status == 503 } 5,
+               'the gateway to notice';
+    input_arrives($host, $ws, "meanwhile $_") for 1 .. 10;
+    $redis->start();
+    wait_until { $gw->all_answer('/health/ready', 200) } 10, 'readiness';
+    input_arrives($host, $ws, 'after');
+    $gw->check_log();
+};
+
+
+# Workers that end have their sockets still for a while, and are reached as
+# before, from both sides.
+
+subtest 'old workers and new ones' => sub {
+    my $gw = gateway(drain => '60s');
+    my ($host, $old, $device, $ticket) = both($gw);
+
+    $gw->reload();
+
+    my $new = $gw->signal("rs.ticket.$ticket", worker => 0);
+
+    $new->expect('welcome');
+    $host->expect('joined');
+
+    my $before = published();
+
+    input_arrives($host, $new, "from a new one, $_") for 1 .. 100;
+    cmp_ok(published() - $before, '<', 50, 'not by Redis');
+    is($gw->worker_of($host->socket), -1, 'the host\'s worker is an old one');
+
+    my $had = $device->welcome;
+
+    $host = $gw->signal("rs.resume.$had->{resume}.$had->{position}",
+                        worker => 1);
+    $host->expect('welcome');
+
+    for my $case ([old => $old], [new => $new]) {
+        my ($which, $ws) = @$case;
+        my ($n, $m) = (0);
+
+        wait_until {
+            $ws->send_json({ type => 'input', data => "$which " . ++$n });
+            $m = $host->recv(0.1);
+            $m && $m->{json} && ($m->{json}{data} // '') =~ /^$which /
+        } 5, "input from the $which worker";
+
+        pass("the host has moved: found from the $which worker");
+        $host->forget();
+    }
+
     $gw->check_log();
 };
 
