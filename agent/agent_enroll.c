@@ -12,6 +12,7 @@
 #include "agent_enroll.h"
 #include "agent_json.h"
 #include "agent_key.h"
+#include "agent_socket.h"
 #include "agent_version.h"
 
 #include <stdio.h>
@@ -22,13 +23,17 @@
 #define AGENT_ENROLL_TOKEN   512        /* bytes */
 #define AGENT_ENROLL_ANSWER  65536
 #define AGENT_ENROLL_ENV     "RS_ENROLLMENT_TOKEN"
+#define AGENT_ENROLL_TRIES   5
+#define AGENT_ENROLL_WAIT_S  30         /* the longest Retry-After taken */
 
 
 static char *agent_enroll_read(FILE *f, const char *name, GError **error);
 static char *agent_enroll_body(const agent_config_t *config,
     const agent_key_t *key, const char *token);
+static SoupMessage *agent_enroll_message(const char *url, const char *body);
 static char *agent_enroll_post(SoupSession *soup, SoupMessage *msg,
     GError **error);
+static gboolean agent_enroll_wait(const char *url, SoupMessage *msg);
 static agent_device_t *agent_enroll_answer(const char *url, SoupMessage *msg,
     const char *text, GError **error);
 
@@ -113,6 +118,45 @@ agent_enroll_body(const agent_config_t *config, const agent_key_t *key,
 }
 
 
+static SoupMessage *
+agent_enroll_message(const char *url, const char *body)
+{
+    SoupMessage         *msg;
+    g_autoptr(GBytes)    bytes = NULL;
+
+    msg = soup_message_new(SOUP_METHOD_POST, url);
+    soup_message_add_flags(msg, SOUP_MESSAGE_NO_REDIRECT);
+
+    bytes = g_bytes_new(body, strlen(body));
+    soup_message_set_request_body_from_bytes(msg, "application/json", bytes);
+
+    return msg;
+}
+
+
+/* waits as long as a busy gateway asks for; FALSE: it does not ask */
+
+static gboolean
+agent_enroll_wait(const char *url, SoupMessage *msg)
+{
+    guint  wait_s;
+
+    wait_s = agent_retry_after(msg);
+
+    if (soup_message_get_status(msg) != SOUP_STATUS_SERVICE_UNAVAILABLE
+        || wait_s == 0 || wait_s > AGENT_ENROLL_WAIT_S)
+    {
+        return FALSE;
+    }
+
+    g_message("%s is busy, next attempt in %u s", url, wait_s);
+    g_usleep(wait_s * G_USEC_PER_SEC
+             + (gulong) g_random_int_range(0, G_USEC_PER_SEC));
+
+    return TRUE;
+}
+
+
 static char *
 agent_enroll_post(SoupSession *soup, SoupMessage *msg, GError **error)
 {
@@ -186,11 +230,11 @@ agent_device_t *
 agent_enroll(const agent_config_t *config, SoupSession *soup,
     const char *url, const char *token, GError **error)
 {
+    guint                       n;
     g_autofree char            *base = NULL;
     g_autofree char            *target = NULL;
     g_autofree char            *body = NULL;
     g_autofree char            *text = NULL;
-    g_autoptr(GBytes)           bytes = NULL;
     g_autoptr(agent_key_t)      key = NULL;
     g_autoptr(SoupMessage)      msg = NULL;
     g_autoptr(agent_device_t)   device = NULL;
@@ -216,17 +260,23 @@ agent_enroll(const agent_config_t *config, SoupSession *soup,
     }
 
     target = g_strconcat(base, "/devices", NULL);
-    msg = soup_message_new(SOUP_METHOD_POST, target);
-    soup_message_add_flags(msg, SOUP_MESSAGE_NO_REDIRECT);
-
     body = agent_enroll_body(config, key, token);
-    bytes = g_bytes_new(body, strlen(body));
-    soup_message_set_request_body_from_bytes(msg, "application/json", bytes);
 
-    text = agent_enroll_post(soup, msg, error);
-    if (text == NULL) {
-        g_prefix_error(error, "%s: ", target);
-        return NULL;
+    for (n = 1; n <= AGENT_ENROLL_TRIES; n++) {
+        g_clear_object(&msg);
+        g_clear_pointer(&text, g_free);
+
+        msg = agent_enroll_message(target, body);
+        text = agent_enroll_post(soup, msg, error);
+
+        if (text == NULL) {
+            g_prefix_error(error, "%s: ", target);
+            return NULL;
+        }
+
+        if (n == AGENT_ENROLL_TRIES || !agent_enroll_wait(target, msg)) {
+            break;
+        }
     }
 
     device = agent_enroll_answer(base, msg, text, error);

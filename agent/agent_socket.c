@@ -51,7 +51,6 @@ static gboolean agent_socket_ping(gpointer data);
 static void agent_socket_fail(agent_socket_t *s, guint code, guint retry_s,
     const char *why);
 static void agent_socket_clear(gpointer data);
-static guint agent_socket_retry_after(SoupMessage *msg);
 
 
 agent_socket_t *
@@ -86,8 +85,8 @@ agent_socket_new(SoupSession *soup, const char *url,
 }
 
 
-static guint
-agent_socket_retry_after(SoupMessage *msg)
+guint
+agent_retry_after(SoupMessage *msg)
 {
     guint64      n;
     const char  *value;
@@ -128,7 +127,7 @@ agent_socket_connected(GObject *soup, GAsyncResult *result, gpointer data)
                                 soup_status_get_phrase(status))
               : g_strdup(error->message);
 
-        agent_socket_fail(s, 0, agent_socket_retry_after(s->handshake), why);
+        agent_socket_fail(s, 0, agent_retry_after(s->handshake), why);
         goto done;
     }
 

@@ -58,6 +58,9 @@ void agent_socket_close(agent_socket_t *s, guint code);
 /* Closes at once; no event runs any more. */
 void agent_socket_free(agent_socket_t *s);
 
+/* Seconds that an answer's Retry-After asks for, up to 300; else 0. */
+guint agent_retry_after(SoupMessage *msg);
+
 /* Full jitter: 0 to min(cap_ms, base_ms * 2^attempt). */
 guint agent_backoff(guint base_ms, guint cap_ms, guint attempt);
 
