@@ -34,7 +34,8 @@
 
 #define NGX_HTTP_RS_IPC_BACKLOG     511
 #define NGX_HTTP_RS_IPC_PEERS       1024
-#define NGX_HTTP_RS_IPC_ROUND       32        /* before others get a turn */
+#define NGX_HTTP_RS_IPC_ACCEPTS     32        /* before others get a turn */
+#define NGX_HTTP_RS_IPC_READS       4         /* datagrams, the same */
 #define NGX_HTTP_RS_IPC_DATAGRAM    65536
 #define NGX_HTTP_RS_IPC_OUT_FIRST   8192
 #define NGX_HTTP_RS_IPC_OUT_MAX     262144
@@ -554,7 +555,7 @@ ngx_http_rs_ipc_accept_handler(ngx_event_t *rev)
     lc = rev->data;
     ipc = lc->data;
 
-    for (i = 0; i < NGX_HTTP_RS_IPC_ROUND; i++) {
+    for (i = 0; i < NGX_HTTP_RS_IPC_ACCEPTS; i++) {
 
         s = accept(lc->fd, NULL, NULL);
 
@@ -646,7 +647,7 @@ ngx_http_rs_ipc_read_handler(ngx_event_t *rev)
     reader = c->data;
     ipc = reader->ipc;
 
-    for (i = 0; i < NGX_HTTP_RS_IPC_ROUND; i++) {
+    for (i = 0; i < NGX_HTTP_RS_IPC_READS; i++) {
 
         n = recv(c->fd, ipc->in, NGX_HTTP_RS_IPC_DATAGRAM + 1, 0);
 
@@ -749,8 +750,9 @@ ngx_http_rs_ipc_send(ngx_http_rs_ipc_t *ipc, rs_addr_t *worker,
 
     peer->used = ngx_current_msec;
 
-    if (ngx_http_rs_ipc_reserve(peer, RS_PACK_HEAD + envelope->len)
-        != NGX_OK)
+    if (RS_PACK_HEAD + envelope->len > NGX_HTTP_RS_IPC_DATAGRAM
+        || ngx_http_rs_ipc_reserve(peer, RS_PACK_HEAD + envelope->len)
+           != NGX_OK)
     {
         ngx_http_rs_count(ipc->rmcf, NGX_HTTP_RS_STAT_ENV_DROPPED);
         return NGX_BUSY;
