@@ -23,7 +23,8 @@ static void rl_link_later(rl_link_t *l, uint64_t retry_after_s);
 
 static const char  *rl_link_final[] = {
     "unauthenticated", "forbidden", "not_found", "session_ended",
-    "resume_too_old", "replaced", "device_removed", "bad_handshake", NULL
+    "resume_too_old", "replaced", "device_removed", "device_quarantined",
+    "bad_handshake", NULL
 };
 
 

@@ -62,6 +62,7 @@ const ERRORS = {
                    "No connection could be made in time. A firewall may be in the way, or the device is busy."],
     replaced: ["Opened in another place", "A newer connection took this one's place."],
     device_removed: ["The device was removed", "It is no longer enrolled at this gateway."],
+    device_quarantined: ["The device is locked for a while", "Its key is in use on two machines."],
     resume_too_old: ["Away for too long", "The session could not be taken up again. Connect anew."],
     overloaded: ["The gateway is too busy", "Wait a moment and try again."],
     going_away: ["The gateway is being restarted", "Try again in a moment."],

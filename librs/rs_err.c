@@ -171,6 +171,10 @@ static const rs_err_entry_t  rs_err_table[RS_E_MAX] = {
         "device_removed", 410, 4403, 0,
         "The device was removed"
     },
+    [RS_E_DEVICE_QUARANTINED] = {
+        "device_quarantined", 403, 4403, 0,
+        "The device's key is in use on two machines"
+    },
     [RS_E_RESUME_TOO_OLD] = {
         "resume_too_old", 410, 4404, 0,
         "The position is no longer in the log; join anew"

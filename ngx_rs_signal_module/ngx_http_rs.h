@@ -56,6 +56,7 @@ typedef struct {
 #include "carrier/ngx_http_rs_drain.h"
 #include "session/ngx_http_rs_ice.h"
 #include "session/ngx_http_rs_presence.h"
+#include "session/ngx_http_rs_reap.h"
 #include "session/ngx_http_rs_session.h"
 #include "session/ngx_http_rs_input.h"
 #include "session/ngx_http_rs_device.h"
@@ -79,6 +80,7 @@ struct ngx_http_rs_main_conf_s {
 
     ngx_http_rs_slot_t         *slot;          /* of zone; or NULL */
 
+    char                        identity[RS_ID_HASH_LEN];  /* the node's */
     rs_addr_t                   self;          /* conn 0: the worker */
     ngx_str_t                   self_text;     /* node.worker.incarnation */
 
@@ -89,6 +91,7 @@ struct ngx_http_rs_main_conf_s {
     ngx_http_rs_ipc_t          *ipc;           /* NULL: only by Redis */
     ngx_http_rs_conns_t        *conns;
     ngx_http_rs_presence_t     *presence;
+    ngx_http_rs_reap_t         *reap;
     ngx_http_rs_sessions_t     *sessions;
     ngx_http_rs_devices_t      *devices;
 };

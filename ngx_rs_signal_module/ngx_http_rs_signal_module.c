@@ -432,6 +432,7 @@ ngx_http_rs_store_up(void *data, ngx_uint_t up)
 
     if (up) {
         ngx_http_rs_presence_up(rmcf->presence);
+        ngx_http_rs_reap_up(rmcf->reap);
         ngx_http_rs_device_announce(rmcf);
         ngx_http_rs_session_catch_up(rmcf);
     }
@@ -477,6 +478,7 @@ ngx_http_rs_init_module(ngx_cycle_t *cycle)
                                                ngx_http_rs_signal_module);
 
     if (rmcf && rmcf->enabled) {
+        ngx_http_rs_presence_identify(rmcf, cycle);
         ngx_http_rs_ipc_prepare(cycle, rmcf);
     }
 
@@ -513,10 +515,11 @@ ngx_http_rs_init_process(ngx_cycle_t *cycle)
 
     rmcf->conns = ngx_http_rs_conns_create(rmcf, log);
     rmcf->presence = ngx_http_rs_presence_create(rmcf, log);
+    rmcf->reap = ngx_http_rs_reap_create(rmcf, log);
     rmcf->sessions = ngx_http_rs_sessions_create(rmcf, log);
     rmcf->devices = ngx_http_rs_devices_create(rmcf, log);
 
-    if (rmcf->conns == NULL || rmcf->presence == NULL
+    if (rmcf->conns == NULL || rmcf->presence == NULL || rmcf->reap == NULL
         || rmcf->sessions == NULL || rmcf->devices == NULL)
     {
         return NGX_ERROR;
@@ -598,6 +601,7 @@ ngx_http_rs_exit_process(ngx_cycle_t *cycle)
     }
 
     ngx_http_rs_presence_drop(rmcf->presence);
+    ngx_http_rs_reap_destroy(rmcf->reap);
     ngx_http_rs_bus_destroy(rmcf->bus);
     ngx_http_rs_store_destroy(rmcf->store);
 

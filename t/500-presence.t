@@ -86,8 +86,12 @@ is(create()->status, 201, 'and a session can be made');
         or diag($@);
     cmp_ok(now() - $start, '<', 6, 'soon after the lease ran out');
 
-    isnt($redis->call('HGET', 'rs:{default}:dev:' . $device->id, 'owner'), '',
-         'though Redis still names the dead worker');
+    ok(eval {
+        wait_until {
+            $redis->call('HGET', 'rs:{default}:dev:' . $device->id, 'owner')
+            eq ''
+        } 5;
+    }, 'and its record says so');
 
     $rest->problem(create(), 409, 'device_offline');
 

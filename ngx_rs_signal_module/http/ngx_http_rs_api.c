@@ -492,7 +492,9 @@ ngx_http_rs_api_check_body(ngx_http_rs_api_t *api)
 
     if (api->route->scope || body != NGX_HTTP_RS_API_NO_BODY) {
 
-        if (!ngx_http_rs_store_ready(api->rmcf->store)) {
+        if (!ngx_http_rs_store_ready(api->rmcf->store)
+            || !ngx_http_rs_presence_ready(api->rmcf->presence))
+        {
             ngx_http_rs_api_fail(api, RS_E_UNAVAILABLE, NULL, NULL);
             return NGX_DECLINED;
         }

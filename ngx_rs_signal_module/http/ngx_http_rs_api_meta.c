@@ -34,6 +34,7 @@ ngx_int_t
 ngx_http_rs_api_ready(ngx_http_rs_api_t *api)
 {
     if (!ngx_http_rs_store_admits(api->rmcf->store)
+        || !ngx_http_rs_presence_ready(api->rmcf->presence)
         || !ngx_http_rs_bus_ready(api->rmcf->bus))
     {
         return ngx_http_rs_api_fail(api, RS_E_UNAVAILABLE, NULL, NULL);

@@ -37,6 +37,7 @@ ngx_http_rs_hold_handler(ngx_http_request_t *r)
     if (rmcf->store == NULL
         || ngx_current_msec - rmcf->started >= rmcf->redis.connect_timeout
         || (ngx_http_rs_store_admits(rmcf->store)
+            && ngx_http_rs_presence_ready(rmcf->presence)
             && ngx_http_rs_bus_ready(rmcf->bus))
         || ngx_http_rs_hold_health(r))
     {

@@ -40,6 +40,9 @@
 #define NGX_HTTP_RS_DEVICE_REFUSED                                           \
     "the device is not known here or the signature does not match its key"
 
+#define NGX_HTTP_RS_DEVICE_TWICE                                             \
+    "the key of this device is in use on two machines; come back in %L s"
+
 
 static void ngx_http_rs_devices_cleanup(void *data);
 
@@ -52,9 +55,12 @@ static ngx_int_t ngx_http_rs_device_challenge(ngx_http_rs_dev_t *dev);
 static void ngx_http_rs_device_hello(ngx_http_rs_dev_t *dev, rs_msg_t *msg);
 static void ngx_http_rs_device_found(void *data, rs_err_e code,
     ngx_rs_reply_t *reply);
+static void ngx_http_rs_device_admitted(void *data, rs_err_e code);
 static void ngx_http_rs_device_refuse(ngx_http_rs_dev_t *dev, rs_err_e code);
 static ngx_int_t ngx_http_rs_device_go_online(ngx_http_rs_dev_t *dev);
 static void ngx_http_rs_device_online(void *data, rs_err_e code,
+    ngx_rs_reply_t *reply);
+static void ngx_http_rs_device_quarantined(ngx_http_rs_dev_t *dev,
     ngx_rs_reply_t *reply);
 static ngx_int_t ngx_http_rs_device_welcome(ngx_http_rs_dev_t *dev);
 static void ngx_http_rs_device_go_offline(ngx_http_rs_dev_t *dev);
@@ -62,6 +68,7 @@ static void ngx_http_rs_device_offline(void *data, rs_err_e code,
     ngx_rs_reply_t *reply);
 static void ngx_http_rs_device_owe(ngx_http_rs_dev_t *dev);
 static void ngx_http_rs_device_later(ngx_http_rs_dev_t *dev);
+static void ngx_http_rs_device_back(ngx_http_rs_conn_t *rc);
 
 static void ngx_http_rs_device_tick(ngx_event_t *ev);
 
@@ -391,11 +398,45 @@ ngx_http_rs_device_found(void *data, rs_err_e code, ngx_rs_reply_t *reply)
         goto done;
     }
 
-    if (ngx_http_rs_device_go_online(dev) != NGX_OK) {
+    switch (ngx_http_rs_reap_admit(dev->devices->rmcf->reap, &dev->tenant,
+                                   NULL, ngx_http_rs_device_admitted, dev))
+    {
+    case NGX_OK:
+        if (ngx_http_rs_device_go_online(dev) != NGX_OK) {
+            ngx_http_rs_conn_close(dev->rc, RS_E_UNAVAILABLE, NULL);
+        }
+
+        break;
+
+    case NGX_AGAIN:
+        return;                       /* with the reference */
+
+    default:
         ngx_http_rs_conn_close(dev->rc, RS_E_UNAVAILABLE, NULL);
+        break;
     }
 
 done:
+
+    ngx_http_rs_device_unref(dev);
+}
+
+
+static void
+ngx_http_rs_device_admitted(void *data, rs_err_e code)
+{
+    ngx_http_rs_dev_t *dev = data;
+
+    if (dev->rc && !dev->rc->closing) {
+
+        if (code == RS_OK && ngx_http_rs_device_go_online(dev) != NGX_OK) {
+            code = RS_E_UNAVAILABLE;
+        }
+
+        if (code != RS_OK) {
+            ngx_http_rs_conn_close(dev->rc, code, NULL);
+        }
+    }
 
     ngx_http_rs_device_unref(dev);
 }
@@ -476,7 +517,10 @@ ngx_http_rs_device_online(void *data, rs_err_e code, ngx_rs_reply_t *reply)
 
     if (code != RS_OK) {
 
-        if (dev->state != NGX_HTTP_RS_DEVICE_LIVE) {
+        if (code == RS_E_DEVICE_QUARANTINED) {
+            ngx_http_rs_device_quarantined(dev, reply);
+
+        } else if (dev->state != NGX_HTTP_RS_DEVICE_LIVE) {
             ngx_http_rs_device_refuse(dev, code);
 
         } else if (code == RS_E_NOT_FOUND) {
@@ -532,6 +576,32 @@ done:
 }
 
 
+/* sockets of two machines take each other's place: neither is taken */
+
+static void
+ngx_http_rs_device_quarantined(ngx_http_rs_dev_t *dev, ngx_rs_reply_t *reply)
+{
+    u_char      text[sizeof(NGX_HTTP_RS_DEVICE_TWICE) + NGX_INT64_LEN];
+    ngx_str_t   word;
+    ngx_uint_t  level;
+
+    word = ngx_rs_reply_str(reply, 2);
+
+    level = rs_str_eq(ngx_http_rs_slice(&word), RS_STR("new"))
+            ? NGX_LOG_WARN : NGX_LOG_INFO;
+
+    ngx_log_error(level, dev->rc->log, 0,
+                  "rs device %V of %V is quarantined for %L s: its key is in "
+                  "use on two machines", &dev->id, &dev->tenant,
+                  ngx_rs_reply_int(reply, 1));
+
+    ngx_sprintf(text, NGX_HTTP_RS_DEVICE_TWICE "%Z",
+                ngx_rs_reply_int(reply, 1));
+
+    ngx_http_rs_conn_close(dev->rc, RS_E_DEVICE_QUARANTINED, (char *) text);
+}
+
+
 static ngx_int_t
 ngx_http_rs_device_welcome(ngx_http_rs_dev_t *dev)
 {
@@ -569,9 +639,7 @@ ngx_http_rs_device_closed(ngx_http_rs_conn_t *rc, rs_err_e code)
     dev->rc = NULL;
     ngx_queue_remove(&dev->queue);
 
-    if (dev->known && !dev->entering
-        && code != RS_E_REPLACED && code != RS_E_DEVICE_REMOVED)
-    {
+    if (dev->known && !dev->entering) {
         ngx_http_rs_device_go_offline(dev);
     }
 
@@ -686,6 +754,11 @@ ngx_http_rs_device_env(ngx_http_rs_main_conf_t *rmcf, rs_env_t *env)
     if (env->kind == RS_ENV_FEN) {
         /* participants are fenced like devices */
 
+        if (rs_str_eq(env->body, RS_STR("away"))) {
+            ngx_http_rs_device_back(rc);
+            return;
+        }
+
         code = rs_err_by_code(env->body);
 
         ngx_http_rs_conn_close(rc, code == RS_OK ? RS_E_REPLACED : code,
@@ -714,6 +787,30 @@ ngx_http_rs_device_env(ngx_http_rs_main_conf_t *rmcf, rs_env_t *env)
 
     } else {
         ngx_http_rs_device_revoke(dev, env);
+    }
+}
+
+
+/*
+ * This worker was called dead, and whoever walked its duties has this socket
+ * away.  It is here: the store is told so.
+ */
+
+static void
+ngx_http_rs_device_back(ngx_http_rs_conn_t *rc)
+{
+    ngx_http_rs_dev_t  *dev;
+
+    if (rc->handlers != &ngx_http_rs_device_handlers) {
+        ngx_http_rs_session_back(rc);
+        return;
+    }
+
+    dev = rc->data;
+
+    if (dev->state == NGX_HTTP_RS_DEVICE_LIVE) {
+        ngx_queue_remove(&dev->queue);
+        ngx_http_rs_device_later(dev);
     }
 }
 

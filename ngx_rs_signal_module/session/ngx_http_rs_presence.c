@@ -14,6 +14,10 @@
  * then the worker is taken as live.  Names seen are remembered, else each
  * question about a worker long dead would begin anew; the number of them is
  * bounded, the one seen longest ago goes first.
+ *
+ * Two nodes of one name would take each other's addresses for their own.  A
+ * lease call says which machine speaks; while another one has the name, this
+ * worker has no lease and serves nothing.
  */
 
 
@@ -23,6 +27,8 @@
 #define NGX_HTTP_RS_PRESENCE_RETRY   1000      /* ms, after a failure */
 #define NGX_HTTP_RS_PRESENCE_SOON    100       /* ms, a name is unknown */
 #define NGX_HTTP_RS_PRESENCE_NAMES   1024      /* unknown names remembered */
+
+#define NGX_HTTP_RS_IDENTITY_PART    256       /* bytes of a file or link */
 
 
 typedef struct {
@@ -43,6 +49,7 @@ typedef struct {
 struct ngx_http_rs_presence_s {
     ngx_http_rs_main_conf_t    *rmcf;
     ngx_log_t                  *log;
+    ngx_http_rs_lease_t         lease;
 
     ngx_event_t                 renew;
     ngx_uint_t                  pending;       /* a call is under way */
@@ -58,10 +65,19 @@ struct ngx_http_rs_presence_s {
     ngx_rbtree_node_t           sentinel;
     ngx_queue_t                 oldest;        /* names, oldest first */
     ngx_uint_t                  nnames;
+
+    unsigned                    held:1;        /* the lease */
+    unsigned                    fresh:1;       /* first call of a link */
+    unsigned                    told:1;        /* of another node */
 };
 
 
+static size_t ngx_http_rs_presence_link(const char *name, u_char *buf);
+static size_t ngx_http_rs_presence_file(const char *name, u_char *buf,
+    ngx_log_t *log);
 static void ngx_http_rs_presence_renew_handler(ngx_event_t *ev);
+static ngx_uint_t ngx_http_rs_presence_held(ngx_http_rs_presence_t *pr,
+    ngx_rs_reply_t *reply);
 static void ngx_http_rs_presence_reply(void *data, rs_err_e rc,
     ngx_rs_reply_t *reply);
 static ngx_int_t ngx_http_rs_presence_table(ngx_http_rs_presence_t *pr,
@@ -88,6 +104,12 @@ ngx_http_rs_presence_create(ngx_http_rs_main_conf_t *rmcf, ngx_log_t *log)
     pr->rmcf = rmcf;
     pr->log = log;
 
+    pr->lease.worker = rmcf->self_text;
+    pr->lease.node = rmcf->node;
+    pr->lease.ttl = rmcf->lease_ttl;
+    pr->lease.identity.data = (u_char *) rmcf->identity;
+    pr->lease.identity.len = sizeof(rmcf->identity);
+
     pr->renew.handler = ngx_http_rs_presence_renew_handler;
     pr->renew.data = pr;
     pr->renew.log = log;
@@ -100,10 +122,104 @@ ngx_http_rs_presence_create(ngx_http_rs_main_conf_t *rmcf, ngx_log_t *log)
 }
 
 
+/*
+ * The kernel's boot, the namespaces and the place of the configuration; not
+ * the process, for a reload or an upgrade makes no other node of it.  What
+ * cannot be read is left out: the rest tells most machines apart.
+ */
+
+void
+ngx_http_rs_presence_identify(ngx_http_rs_main_conf_t *rmcf,
+    ngx_cycle_t *cycle)
+{
+    u_char    *p, *buf;
+    rs_str_t   text;
+
+    buf = ngx_alloc(3 * (NGX_HTTP_RS_IDENTITY_PART + 1) + cycle->prefix.len
+                    + 1 + cycle->conf_file.len, cycle->log);
+    if (buf == NULL) {
+        return;
+    }
+
+    p = buf;
+    p += ngx_http_rs_presence_file("/proc/sys/kernel/random/boot_id", p,
+                                   cycle->log);
+    *p++ = LF;
+    p += ngx_http_rs_presence_link("/proc/self/ns/net", p);
+    *p++ = LF;
+    p += ngx_http_rs_presence_link("/proc/self/ns/mnt", p);
+    *p++ = LF;
+    p = ngx_cpymem(p, cycle->prefix.data, cycle->prefix.len);
+    *p++ = LF;
+    p = ngx_cpymem(p, cycle->conf_file.data, cycle->conf_file.len);
+
+    text.data = buf;
+    text.len = p - buf;
+
+    if (rs_hash_hex(text, rmcf->identity) != RS_OK) {
+        ngx_log_error(NGX_LOG_ALERT, cycle->log, 0,
+                      "rs presence: this node's identity cannot be hashed");
+    }
+
+    ngx_free(buf);
+}
+
+
+static size_t
+ngx_http_rs_presence_link(const char *name, u_char *buf)
+{
+    ssize_t  n;
+
+    n = readlink(name, (char *) buf, NGX_HTTP_RS_IDENTITY_PART);
+
+    return n > 0 ? n : 0;
+}
+
+
+static size_t
+ngx_http_rs_presence_file(const char *name, u_char *buf, ngx_log_t *log)
+{
+    ssize_t   n;
+    ngx_fd_t  fd;
+
+    fd = ngx_open_file(name, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
+    if (fd == NGX_INVALID_FILE) {
+        return 0;
+    }
+
+    n = ngx_read_fd(fd, buf, NGX_HTTP_RS_IDENTITY_PART);
+
+    if (ngx_close_file(fd) == NGX_FILE_ERROR) {
+        ngx_log_error(NGX_LOG_ALERT, log, ngx_errno,
+                      ngx_close_file_n " \"%s\" failed", name);
+    }
+
+    return n > 0 ? n : 0;
+}
+
+
 void
 ngx_http_rs_presence_up(ngx_http_rs_presence_t *pr)
 {
+    pr->fresh = 1;
+
     ngx_http_rs_presence_renew_handler(&pr->renew);
+}
+
+
+void
+ngx_http_rs_presence_soon(ngx_http_rs_presence_t *pr)
+{
+    if (!pr->pending && ngx_http_rs_store_ready(pr->rmcf->store)) {
+        ngx_add_timer(&pr->renew, NGX_HTTP_RS_PRESENCE_SOON);
+    }
+}
+
+
+ngx_uint_t
+ngx_http_rs_presence_ready(ngx_http_rs_presence_t *pr)
+{
+    return pr->held;
 }
 
 
@@ -121,7 +237,7 @@ ngx_http_rs_presence_drop(ngx_http_rs_presence_t *pr)
     if (op) {
         /* refused: the lease runs out by itself */
 
-        (void) ngx_http_rs_store_lease_drop(op, &pr->rmcf->self_text);
+        (void) ngx_http_rs_store_lease_drop(op, &pr->lease);
     }
 
     while (pr->nnames) {
@@ -152,8 +268,8 @@ ngx_http_rs_presence_renew_handler(ngx_event_t *ev)
                               pr);
 
     if (op == NULL
-        || ngx_http_rs_store_lease(op, &pr->rmcf->self_text,
-                                   pr->rmcf->lease_ttl, pr->call + 1)
+        || ngx_http_rs_store_lease(op, &pr->lease, pr->call + 1,
+                                   ngx_http_rs_reap_walked(pr->rmcf->reap))
            != NGX_OK)
     {
         ngx_add_timer(&pr->renew, NGX_HTTP_RS_PRESENCE_RETRY);
@@ -174,11 +290,12 @@ ngx_http_rs_presence_reply(void *data, rs_err_e rc, ngx_rs_reply_t *reply)
 {
     ngx_http_rs_presence_t *pr = data;
 
+    ngx_str_t   dead;
     ngx_msec_t  delay;
 
     pr->pending = 0;
 
-    if (rc != RS_OK) {
+    if (rc != RS_OK || !ngx_http_rs_presence_held(pr, reply)) {
         ngx_add_timer(&pr->renew, NGX_HTTP_RS_PRESENCE_RETRY);
         return;
     }
@@ -203,6 +320,58 @@ ngx_http_rs_presence_reply(void *data, rs_err_e rc, ngx_rs_reply_t *reply)
     }
 
     ngx_add_timer(&pr->renew, delay);
+
+    dead = ngx_rs_reply_str(reply, 4);
+    ngx_http_rs_reap_claim(pr->rmcf->reap, &dead, ngx_rs_reply_int(reply, 5));
+}
+
+
+static ngx_uint_t
+ngx_http_rs_presence_held(ngx_http_rs_presence_t *pr, ngx_rs_reply_t *reply)
+{
+    ngx_str_t                 word;
+    ngx_uint_t                level;
+    ngx_http_rs_main_conf_t  *rmcf;
+
+    rmcf = pr->rmcf;
+    word = ngx_rs_reply_str(reply, 3);
+
+    if (rs_str_eq(ngx_http_rs_slice(&word), RS_STR("node_taken"))) {
+
+        level = pr->told ? NGX_LOG_INFO : NGX_LOG_ERR;
+
+        ngx_log_error(level, pr->log, 0,
+                      "rs presence: another node is live under the name "
+                      "\"%V\": give one of the two another \"rs_node\"; "
+                      "nothing is served here until then", &rmcf->node);
+        pr->held = 0;
+        pr->told = 1;
+
+        return 0;
+    }
+
+    if (pr->told) {
+        ngx_log_error(NGX_LOG_NOTICE, pr->log, 0,
+                      "rs presence: the name \"%V\" is this node's now",
+                      &rmcf->node);
+    }
+
+    if (!pr->fresh && rs_str_eq(ngx_http_rs_slice(&word), RS_STR("taken"))) {
+
+        ngx_log_error(NGX_LOG_WARN, pr->log, 0,
+                      "rs presence: this worker was called dead, it could "
+                      "not renew its lease");
+
+        ngx_http_rs_reap_up(rmcf->reap);
+        ngx_http_rs_device_announce(rmcf);
+        ngx_http_rs_session_catch_up(rmcf);
+    }
+
+    pr->held = 1;
+    pr->told = 0;
+    pr->fresh = 0;
+
+    return 1;
 }
 
 

@@ -2,9 +2,9 @@
 /*
  * Copyright (C) rs-gateway contributors
  *
- * Participants with a socket on this worker: join and resume, what they say,
- * and how they leave.  What the session's log tells them is
- * ngx_http_rs_session_log.c, what they are told first
+ * Participants with a socket on this worker: join and resume, and what they
+ * say.  How they leave is ngx_http_rs_session_leave.c, what the session's log
+ * tells them ngx_http_rs_session_log.c, what they are told first
  * ngx_http_rs_session_welcome.c.
  *
  * Life of a part:
@@ -17,8 +17,8 @@
  *           meanwhile has another one and the store says "stale"
  *
  * A part that the store knows and the client does not (it went before its
- * `welcome`, or no replica confirmed its join) cannot resume and is "lost" at
- * once.
+ * first `welcome`, or no replica confirmed its join) cannot resume and is
+ * "lost" at once.
  *
  * Nothing here waits: each operation of the store holds a reference, finds
  * the socket gone when it is answered, and goes on from there.
@@ -35,9 +35,6 @@
 
 #define NGX_HTTP_RS_APPENDS_MAX      64
 #define NGX_HTTP_RS_APPENDS_LOW      32
-
-#define NGX_HTTP_RS_LEAVING_MAX      16384   /* parts without a socket */
-#define NGX_HTTP_RS_LEAVE_RETRY      1000    /* ms, and as much at random */
 
 #define NGX_HTTP_RS_NO_PEER                                                  \
     "participant %*s is not in this session"
@@ -58,8 +55,8 @@ static void ngx_http_rs_sessions_cleanup(void *data);
 static ngx_http_rs_part_t *ngx_http_rs_session_create(ngx_http_request_t *r);
 static ngx_int_t ngx_http_rs_session_name(ngx_http_rs_part_t *p,
     rs_cred_t *cred);
-static ngx_int_t ngx_http_rs_session_ask(ngx_http_rs_part_t *p,
-    rs_cred_t *cred);
+static void ngx_http_rs_session_admitted(void *data, rs_err_e code);
+static ngx_int_t ngx_http_rs_session_ask(ngx_http_rs_part_t *p);
 static void ngx_http_rs_session_joined(void *data, rs_err_e code,
     ngx_rs_reply_t *reply);
 static ngx_int_t ngx_http_rs_session_take(ngx_http_rs_part_t *p,
@@ -78,16 +75,6 @@ static void ngx_http_rs_session_state(ngx_http_rs_part_t *p, rs_msg_t *msg);
 static void ngx_http_rs_session_stated(void *data, rs_err_e code,
     ngx_rs_reply_t *reply);
 static void ngx_http_rs_session_failed(ngx_http_rs_part_t *p, rs_err_e code);
-
-static void ngx_http_rs_session_closed(ngx_http_rs_conn_t *rc, rs_err_e code);
-static void ngx_http_rs_session_leave(ngx_http_rs_part_t *p);
-static void ngx_http_rs_session_gone(void *data, rs_err_e code,
-    ngx_rs_reply_t *reply);
-static void ngx_http_rs_session_leave_again(ngx_http_rs_part_t *p);
-static void ngx_http_rs_session_leave_later(ngx_http_rs_part_t *p,
-    ngx_msec_t ms);
-static void ngx_http_rs_session_timer(ngx_event_t *ev);
-static void ngx_http_rs_session_expired(ngx_event_t *ev);
 
 
 static const ngx_http_rs_conn_handlers_t  ngx_http_rs_session_handlers = {
@@ -200,8 +187,24 @@ ngx_http_rs_session_start(ngx_http_request_t *r, ngx_uint_t resume,
         return NGX_DONE;
     }
 
-    if (ngx_http_rs_session_ask(p, cred) != NGX_OK) {
+    switch (ngx_http_rs_reap_admit(p->sessions->rmcf->reap, &p->m.tenant,
+                                   &p->m.session_id,
+                                   ngx_http_rs_session_admitted, p))
+    {
+    case NGX_OK:
+        if (ngx_http_rs_session_ask(p) != NGX_OK) {
+            ngx_http_rs_conn_close(rc, RS_E_UNAVAILABLE, NULL);
+        }
+
+        break;
+
+    case NGX_AGAIN:
+        p->refs++;
+        break;
+
+    default:
         ngx_http_rs_conn_close(rc, RS_E_UNAVAILABLE, NULL);
+        break;
     }
 
     return NGX_DONE;
@@ -242,7 +245,7 @@ ngx_http_rs_session_create(ngx_http_request_t *r)
     p->pool = pool;
     p->log = rmcf->sessions->log;
     p->sessions = rmcf->sessions;
-    p->grace = rlcf->resume_grace;
+    p->m.grace = rlcf->resume_grace;
     p->m.log_size = rlcf->log_size;
 
     rs_bucket_init(&p->messages, rlcf->message_rate, rlcf->message_burst,
@@ -274,6 +277,9 @@ ngx_http_rs_session_name(ngx_http_rs_part_t *p, rs_cred_t *cred)
     m = &p->m;
 
     p->cursor = cred->position;
+    p->epoch = cred->position.epoch;
+
+    ngx_memcpy(p->hash, cred->hash, sizeof(p->hash));
 
     if (ngx_http_rs_session_copy(pool, &m->tenant, cred->tenant) != NGX_OK
         || ngx_http_rs_session_copy(pool, &m->session_id, cred->session_id)
@@ -292,8 +298,28 @@ ngx_http_rs_session_name(ngx_http_rs_part_t *p, rs_cred_t *cred)
 }
 
 
+static void
+ngx_http_rs_session_admitted(void *data, rs_err_e code)
+{
+    ngx_http_rs_part_t *p = data;
+
+    if (p->rc && !p->rc->closing) {
+
+        if (code == RS_OK && ngx_http_rs_session_ask(p) != NGX_OK) {
+            code = RS_E_UNAVAILABLE;
+        }
+
+        if (code != RS_OK) {
+            ngx_http_rs_conn_close(p->rc, code, NULL);
+        }
+    }
+
+    ngx_http_rs_session_unref(p);
+}
+
+
 static ngx_int_t
-ngx_http_rs_session_ask(ngx_http_rs_part_t *p, rs_cred_t *cred)
+ngx_http_rs_session_ask(ngx_http_rs_part_t *p)
 {
     char                     text[RS_POS_MAX], fresh[RS_ID_HASH_LEN];
     ngx_int_t                rv;
@@ -307,8 +333,8 @@ ngx_http_rs_session_ask(ngx_http_rs_part_t *p, rs_cred_t *cred)
     resume.data = (u_char *) fresh;
     resume.len = sizeof(fresh);
 
-    hash.data = (u_char *) cred->hash;
-    hash.len = sizeof(cred->hash);
+    hash.data = (u_char *) p->hash;
+    hash.len = sizeof(p->hash);
 
     op = ngx_http_rs_store_op(p->sessions->rmcf->store,
                               ngx_http_rs_session_joined, p);
@@ -318,7 +344,7 @@ ngx_http_rs_session_ask(ngx_http_rs_part_t *p, rs_cred_t *cred)
 
     if (p->resume) {
         position.data = (u_char *) text;
-        position.len = rs_pos_format(&cred->position, text, sizeof(text));
+        position.len = rs_pos_format(&p->cursor, text, sizeof(text));
 
         rv = ngx_http_rs_store_resume(op, &p->m, &hash, &resume, &position);
 
@@ -344,10 +370,12 @@ ngx_http_rs_session_joined(void *data, rs_err_e code, ngx_rs_reply_t *reply)
     {
         code = RS_E_INTERNAL;
 
-    } else if (code == RS_E_UNAVAILABLE && p->resume) {
-        /* it may have happened: then nobody has the new token */
+    } else if (code == RS_E_UNAVAILABLE
+               || (code == RS_E_UNCERTAIN && reply == NULL))
+    {
+        /* it may have happened: then the store has this address */
         p->joined = 1;
-        p->expires = ngx_time() + p->grace / 1000 + 1;
+        p->expires = ngx_time() + p->ice.rlcf->session_ttl;
     }
 
     if (p->rc == NULL) {
@@ -386,10 +414,11 @@ ngx_http_rs_session_joined(void *data, rs_err_e code, ngx_rs_reply_t *reply)
 
     if (p->resume) {
         ngx_http_rs_session_replay(p, ngx_rs_reply_at(reply, 6));
+        ngx_http_rs_session_epoch(p, ngx_rs_reply_int(reply, 7));
     }
 
     if (!p->rc->closing
-        && (p->behind || rs_pos_cmp(&p->seen, &p->cursor) > 0))
+        && (p->behind || p->resync || rs_pos_cmp(&p->seen, &p->cursor) > 0))
     {
         ngx_http_rs_session_fill(p);
     }
@@ -435,6 +464,8 @@ ngx_http_rs_session_take(ngx_http_rs_part_t *p, ngx_rs_reply_t *reply)
                           "rs session was given position \"%V\"", &s);
             return NGX_ERROR;
         }
+
+        p->epoch = p->cursor.epoch;
     }
 
     p->joined = 1;
@@ -686,6 +717,8 @@ ngx_http_rs_session_appended(void *data, rs_err_e code, ngx_rs_reply_t *reply)
         break;
 
     case RS_E_UNAVAILABLE:
+        /* this worker may have been called dead */
+        p->sync = 1;
         ngx_http_rs_session_unsent(p, a->id);
         break;
 
@@ -763,6 +796,7 @@ ngx_http_rs_session_stated(void *data, rs_err_e code, ngx_rs_reply_t *reply)
     if (p->rc && !p->rc->closing) {
 
         if (code == RS_E_UNAVAILABLE) {
+            p->sync = 1;
             ngx_http_rs_conn_error(p->rc, code, NULL, 0);
 
         } else if (code != RS_OK) {
@@ -787,229 +821,4 @@ ngx_http_rs_session_failed(ngx_http_rs_part_t *p, rs_err_e code)
     }
 
     ngx_http_rs_conn_close(p->rc, code, NULL);
-}
-
-
-static void
-ngx_http_rs_session_closed(ngx_http_rs_conn_t *rc, rs_err_e code)
-{
-    ngx_http_rs_part_t *p = rc->data;
-
-    if (p->joined) {
-        ngx_log_error(NGX_LOG_INFO, rc->log, 0,
-                      "rs session %V of %V: %V is gone: %s",
-                      &p->m.session_id, &p->m.tenant, &p->m.participant_id,
-                      code == RS_OK ? "closed" : rs_err_code(code));
-    }
-
-    p->rc = NULL;
-    p->gone_at = ngx_current_msec;
-
-    ngx_http_rs_session_exit(p);
-
-    if (p->expire.timer_set) {
-        ngx_del_timer(&p->expire);
-    }
-
-    if (p->timer.timer_set) {
-        ngx_del_timer(&p->timer);
-    }
-
-    if (p->ended || code == RS_E_SESSION_ENDED || code == RS_E_REPLACED) {
-        p->left = 1;
-    }
-
-    if (p->joined) {
-        ngx_http_rs_session_leave(p);
-    }
-
-    ngx_http_rs_session_unref(p);
-}
-
-
-/*
- * "bye" when it was said, else "away" until the grace is over and "lost"
- * then.  The store answers "stale" when somebody resumed meanwhile.
- */
-
-static void
-ngx_http_rs_session_leave(ngx_http_rs_part_t *p)
-{
-    const char              *mode;
-    ngx_http_rs_store_op_t  *op;
-
-    if (p->left || p->leaving) {
-        return;
-    }
-
-    p->away = 0;
-
-    if (p->bye) {
-        mode = "bye";
-
-    } else if (!p->live || ngx_current_msec - p->gone_at >= p->grace) {
-        mode = "lost";
-
-    } else {
-        mode = "away";
-        p->away = 1;
-    }
-
-    op = ngx_http_rs_store_op(p->sessions->rmcf->store,
-                              ngx_http_rs_session_gone, p);
-
-    if (op && ngx_http_rs_store_leave(op, &p->m, mode) == NGX_OK) {
-        p->leaving = 1;
-        p->refs++;
-        return;
-    }
-
-    if (p->rc) {
-        /* the close handler comes here again */
-        ngx_http_rs_conn_close(p->rc, RS_OK, NULL);
-        return;
-    }
-
-    ngx_http_rs_session_leave_again(p);
-}
-
-
-static void
-ngx_http_rs_session_gone(void *data, rs_err_e code, ngx_rs_reply_t *reply)
-{
-    ngx_http_rs_part_t *p = data;
-
-    ngx_str_t   status;
-    ngx_msec_t  passed;
-
-    p->leaving = 0;
-
-    if (p->rc) {
-        /* it said bye; a failure is left to the close handler */
-
-        p->left = (code != RS_E_UNAVAILABLE);
-        ngx_http_rs_conn_close(p->rc, RS_OK, NULL);
-
-        goto done;
-    }
-
-    if (code == RS_E_UNAVAILABLE) {
-        /* it may have happened, and "away" again is stale then */
-        p->unsure = 1;
-        ngx_http_rs_session_leave_again(p);
-        goto done;
-    }
-
-    status = ngx_rs_reply_str(reply, 1);
-
-    if (code == RS_OK && p->away
-        && (p->unsure
-            || rs_str_eq(ngx_http_rs_slice(&status), RS_STR("away"))))
-    {
-        passed = ngx_current_msec - p->gone_at;
-        ngx_http_rs_session_leave_later(p, p->grace > passed
-                                           ? p->grace - passed : 1);
-        goto done;
-    }
-
-    p->left = 1;
-
-    ngx_log_error(NGX_LOG_INFO, p->log, 0,
-                  "rs session %V of %V: %V has left: %s", &p->m.session_id,
-                  &p->m.tenant, &p->m.participant_id,
-                  code == RS_OK ? "ok" : rs_err_code(code));
-
-done:
-
-    ngx_http_rs_session_unref(p);
-}
-
-
-static void
-ngx_http_rs_session_leave_again(ngx_http_rs_part_t *p)
-{
-    ngx_http_rs_session_leave_later(p, NGX_HTTP_RS_LEAVE_RETRY
-                                       + ngx_random()
-                                         % NGX_HTTP_RS_LEAVE_RETRY);
-}
-
-
-/* p waits without its socket; the timer has a reference */
-
-static void
-ngx_http_rs_session_leave_later(ngx_http_rs_part_t *p, ngx_msec_t ms)
-{
-    if (ngx_time() >= p->expires) {
-        /* the session is over for all */
-        p->left = 1;
-        return;
-    }
-
-    if (!p->counted && p->sessions->nleaving >= NGX_HTTP_RS_LEAVING_MAX) {
-        ngx_log_error(NGX_LOG_WARN, p->log, 0,
-                      "rs session %V of %V: %V is not waited for, %ui others "
-                      "are", &p->m.session_id, &p->m.tenant,
-                      &p->m.participant_id, p->sessions->nleaving);
-
-        if (p->grace == 0) {
-            p->left = 1;
-            return;
-        }
-
-        p->grace = 0;
-        ngx_http_rs_session_leave(p);
-        return;
-    }
-
-    if (!p->counted) {
-        p->counted = 1;
-        p->sessions->nleaving++;
-    }
-
-    p->timer.cancelable = 1;
-    p->refs++;
-
-    ngx_add_timer(&p->timer, ms);
-}
-
-
-static void
-ngx_http_rs_session_timer(ngx_event_t *ev)
-{
-    ngx_http_rs_part_t *p = ev->data;
-
-    if (p->rc) {
-
-        if (!p->rc->closing) {
-            ngx_http_rs_session_fill(p);
-        }
-
-        return;
-    }
-
-    ngx_http_rs_session_leave(p);
-    ngx_http_rs_session_unref(p);
-}
-
-
-static void
-ngx_http_rs_session_expired(ngx_event_t *ev)
-{
-    ngx_http_rs_session_ended(ev->data, "expired");
-}
-
-
-void
-ngx_http_rs_session_unref(ngx_http_rs_part_t *p)
-{
-    if (--p->refs) {
-        return;
-    }
-
-    if (p->counted) {
-        p->sessions->nleaving--;
-    }
-
-    ngx_queue_remove(&p->all);
-    ngx_destroy_pool(p->pool);
 }

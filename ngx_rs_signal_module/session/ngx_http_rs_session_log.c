@@ -20,7 +20,10 @@
  * A new epoch (the store failed over) may lack what the old one had: the
  * first entry of a new epoch is always taken from the log, and `resync` asks
  * the client to send again what it sent last.  So it does when the store
- * could not take a message and is back.
+ * could not take a message and is back.  Whoever sends nothing must be asked
+ * as well: when a link was down, the log is read by rs_sync, which begins the
+ * epoch of a new server, makes this socket a member again if its worker was
+ * called dead meanwhile, and brings what rs_range would.
  */
 
 
@@ -222,6 +225,7 @@ ngx_http_rs_session_catch_up(ngx_http_rs_main_conf_t *rmcf)
 
             /* what is under way may have been asked before the gap */
             p->behind = 1;
+            p->sync = 1;
 
             if (!p->live || p->filling || p->rc->closing) {
                 continue;
@@ -244,9 +248,24 @@ ngx_http_rs_session_catch_up(ngx_http_rs_main_conf_t *rmcf)
 
 
 void
+ngx_http_rs_session_back(ngx_http_rs_conn_t *rc)
+{
+    ngx_http_rs_part_t *p = rc->data;
+
+    p->behind = 1;
+    p->sync = 1;
+
+    if (p->live && !p->filling && !rc->closing) {
+        ngx_http_rs_session_fill(p);
+    }
+}
+
+
+void
 ngx_http_rs_session_fill(ngx_http_rs_part_t *p)
 {
     u_char                   text[RS_POS_MAX];
+    ngx_int_t                rv;
     ngx_str_t                position;
     ngx_http_rs_store_op_t  *op;
 
@@ -274,10 +293,17 @@ ngx_http_rs_session_fill(ngx_http_rs_part_t *p)
     op = ngx_http_rs_store_op(p->sessions->rmcf->store,
                               ngx_http_rs_session_filled, p);
 
-    if (op == NULL
-        || ngx_http_rs_store_range(op, &p->m, &position, NGX_HTTP_RS_RANGE)
-           != NGX_OK)
-    {
+    if (op == NULL) {
+        rv = NGX_BUSY;
+
+    } else if (p->sync) {
+        rv = ngx_http_rs_store_sync(op, &p->m, &position, NGX_HTTP_RS_RANGE);
+
+    } else {
+        rv = ngx_http_rs_store_range(op, &p->m, &position, NGX_HTTP_RS_RANGE);
+    }
+
+    if (rv != NGX_OK) {
         ngx_http_rs_session_fill_later(p);
         return;
     }
@@ -287,6 +313,8 @@ ngx_http_rs_session_fill(ngx_http_rs_part_t *p)
                    &p->m.participant_id, &position);
 
     p->filling = 1;
+    p->syncing = p->sync;
+    p->sync = 0;
     p->behind = 0;
     p->refs++;
 }
@@ -307,26 +335,41 @@ ngx_http_rs_session_filled(void *data, rs_err_e code, ngx_rs_reply_t *reply)
 {
     ngx_http_rs_part_t *p = data;
 
-    ngx_uint_t       n;
+    ngx_uint_t       n, syncing;
     ngx_rs_reply_t  *entries;
 
     p->filling = 0;
+
+    syncing = p->syncing;
+    p->syncing = 0;
 
     if (p->rc == NULL || p->rc->closing || p->bye) {
         goto done;
     }
 
-    if (code == RS_E_RESUME_TOO_OLD || code == RS_E_SESSION_ENDED) {
+    switch (code) {
+
+    case RS_OK:
+        break;
+
+    case RS_E_RESUME_TOO_OLD:
+    case RS_E_SESSION_ENDED:
+    case RS_E_UNAUTHENTICATED:
+    case RS_E_REPLACED:
         ngx_http_rs_conn_close(p->rc, code, NULL);
         goto done;
-    }
 
-    if (code != RS_OK) {
+    default:
+        p->sync |= syncing;
         ngx_http_rs_session_fill_later(p);
         goto done;
     }
 
-    entries = ngx_rs_reply_at(reply, 1);
+    if (syncing) {
+        ngx_http_rs_session_epoch(p, ngx_rs_reply_int(reply, 1));
+    }
+
+    entries = ngx_rs_reply_at(reply, syncing ? 2 : 1);
     n = ngx_rs_reply_count(entries);
 
     ngx_http_rs_session_replay(p, entries);
@@ -446,7 +489,7 @@ ngx_http_rs_session_deliver(ngx_http_rs_part_t *p, rs_env_t *e)
     rs_str_t    self;
     ngx_uint_t  epoch, shown;
 
-    epoch = (e->position.epoch != p->cursor.epoch);
+    epoch = (e->position.epoch > p->epoch);
 
     p->cursor = e->position;
 
@@ -472,7 +515,20 @@ ngx_http_rs_session_deliver(ngx_http_rs_part_t *p, rs_env_t *e)
         ngx_http_rs_conn_end(p->rc, RS_E_SESSION_ENDED);
 
     } else if (epoch) {
+        p->epoch = e->position.epoch;
         ngx_http_rs_session_resync(p);
+    }
+}
+
+
+/* `resync` is sent when the log was read to its end */
+
+void
+ngx_http_rs_session_epoch(ngx_http_rs_part_t *p, int64_t epoch)
+{
+    if (epoch > 0 && (uint64_t) epoch > p->epoch) {
+        p->epoch = epoch;
+        p->resync = 1;
     }
 }
 
@@ -549,7 +605,7 @@ ngx_http_rs_session_resync(ngx_http_rs_part_t *p)
     ngx_log_error(NGX_LOG_INFO, p->rc->log, 0,
                   "rs session %V of %V: %V is to send again, epoch %uL",
                   &p->m.session_id, &p->m.tenant, &p->m.participant_id,
-                  p->cursor.epoch);
+                  p->epoch);
 
     rs_buf_init(&b, buf, sizeof(buf));
     rs_msg_write_resync(&b, &p->cursor);

@@ -3,9 +3,9 @@
  * Copyright (C) rs-gateway contributors
  *
  * What the files of the session layer share: ngx_http_rs_session.c (join,
- * what a client says, leaving), ngx_http_rs_session_log.c (what the session's
- * log says), ngx_http_rs_session_welcome.c and, for the last functions here,
- * ngx_http_rs_device.c.  Nobody else includes this.
+ * what a client says), ngx_http_rs_session_leave.c, ngx_http_rs_session_log.c
+ * (what the session's log says), ngx_http_rs_session_welcome.c and, for the
+ * last functions here, ngx_http_rs_device.c.  Nobody else includes this.
  */
 
 
@@ -73,10 +73,10 @@ struct ngx_http_rs_part_s {
     rs_bucket_t                 bytes;
     ngx_http_rs_input_t         input;
     time_t                      expires;
-    ngx_msec_t                  grace;
 
     rs_pos_t                    cursor;        /* last entry handled */
     rs_pos_t                    seen;          /* last one heard of */
+    uint64_t                    epoch;         /* `resync` was sent for */
 
     ngx_uint_t                  appends;       /* under way */
     ngx_http_rs_append_t       *free;          /* and those that were */
@@ -87,18 +87,22 @@ struct ngx_http_rs_part_s {
     ngx_event_t                 expire;        /* the session's end */
     ngx_event_t                 timer;         /* next fill, next leave */
 
+    char                        hash[RS_ID_HASH_LEN];   /* of what it has */
     char                        secret[RS_ID_SECRET_LEN];   /* to resume */
 
     unsigned                    resume:1;
     unsigned                    joined:1;      /* the store knows it */
     unsigned                    live:1;        /* welcome was sent */
     unsigned                    filling:1;     /* the log is being read */
+    unsigned                    sync:1;        /* by rs_sync, the next time */
+    unsigned                    syncing:1;     /* it is */
     unsigned                    behind:1;      /* it has to be read again */
     unsigned                    full:1;        /* when the socket has room */
     unsigned                    resync:1;      /* `resync` has to be sent */
     unsigned                    ending:1;      /* the store says it ended */
     unsigned                    ended:1;       /* the client was told so */
     unsigned                    bye:1;
+    unsigned                    over:1;        /* nobody waits for it */
     unsigned                    leaving:1;     /* the store is being told */
     unsigned                    away:1;        /* that it is away */
     unsigned                    unsure:1;      /* an answer was lost */
@@ -124,12 +128,23 @@ void ngx_http_rs_session_replay(ngx_http_rs_part_t *p,
 void ngx_http_rs_session_fill(ngx_http_rs_part_t *p);
 /* the same, soon: the store is away */
 void ngx_http_rs_session_fill_later(ngx_http_rs_part_t *p);
+/* of a participant's socket: the store has it away, and it is here */
+void ngx_http_rs_session_back(ngx_http_rs_conn_t *rc);
+/* the log's epoch by a reply of the store: a new one asks for `resync` */
+void ngx_http_rs_session_epoch(ngx_http_rs_part_t *p, int64_t epoch);
 /* tells p that its session is over and closes it */
 void ngx_http_rs_session_ended(ngx_http_rs_part_t *p, const char *reason);
 
 
-/* ngx_http_rs_session.c */
+/* ngx_http_rs_session_leave.c */
 
+/* the socket is gone */
+void ngx_http_rs_session_closed(ngx_http_rs_conn_t *rc, rs_err_e code);
+/* the store is told that p leaves, until it knows */
+void ngx_http_rs_session_leave(ngx_http_rs_part_t *p);
+/* of p->timer and p->expire */
+void ngx_http_rs_session_timer(ngx_event_t *ev);
+void ngx_http_rs_session_expired(ngx_event_t *ev);
 void ngx_http_rs_session_unref(ngx_http_rs_part_t *p);
 
 

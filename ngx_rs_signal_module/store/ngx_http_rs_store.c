@@ -3,9 +3,9 @@
  * Copyright (C) rs-gateway contributors
  *
  * The store: the command link, the check of the library behind it, operations,
- * and the verbs of sockets and presence; those of REST are in
- * ngx_http_rs_store_rest.c, what all of them are made of in
- * ngx_http_rs_store_call.c.
+ * and the verbs of sockets; those of REST are in ngx_http_rs_store_rest.c,
+ * those of presence and duties in ngx_http_rs_store_duties.c, what all of them
+ * are made of in ngx_http_rs_store_call.c.
  *
  * Usable means more than connected: each time the link comes up, and whenever
  * Redis says that it does not know a function, the version of the library is
@@ -80,6 +80,7 @@ ngx_http_rs_store_create(ngx_http_rs_main_conf_t *rmcf, ngx_log_t *log,
     }
 
     store->log = log;
+    store->worker = &rmcf->self_text;
     store->state = state;
     store->data = data;
     store->publish_max = rmcf->redis.inflight / 2;
@@ -512,11 +513,13 @@ ngx_http_rs_store_join(ngx_http_rs_store_op_t *op, ngx_str_t *ticket_hash,
 
     ngx_http_rs_store_key(&call, &m->tenant, "tkt", ticket_hash);
     ngx_http_rs_store_member_keys(&call, m);
+    ngx_http_rs_store_own_key(&call, &m->tenant);
 
     ngx_http_rs_store_arg(&call, &m->address);
     ngx_http_rs_store_arg_replid(&call);
     ngx_http_rs_store_arg(&call, resume_hash);
     ngx_http_rs_store_arg_number(&call, m->log_size);
+    ngx_http_rs_store_arg_number(&call, m->grace);
 
     return ngx_http_rs_store_send(&call);
 }
@@ -531,6 +534,7 @@ ngx_http_rs_store_resume(ngx_http_rs_store_op_t *op, ngx_http_rs_member_t *m,
     ngx_http_rs_store_begin(&call, op, "rs_resume", 0);
 
     ngx_http_rs_store_member_keys(&call, m);
+    ngx_http_rs_store_own_key(&call, &m->tenant);
 
     ngx_http_rs_store_arg(&call, &m->participant_id);
     ngx_http_rs_store_arg(&call, old_hash);
@@ -539,6 +543,29 @@ ngx_http_rs_store_resume(ngx_http_rs_store_op_t *op, ngx_http_rs_member_t *m,
     ngx_http_rs_store_arg(&call, &m->address);
     ngx_http_rs_store_arg_replid(&call);
     ngx_http_rs_store_arg_number(&call, m->log_size);
+    ngx_http_rs_store_arg_number(&call, m->grace);
+
+    return ngx_http_rs_store_send(&call);
+}
+
+
+ngx_int_t
+ngx_http_rs_store_sync(ngx_http_rs_store_op_t *op, ngx_http_rs_member_t *m,
+    ngx_str_t *position, ngx_uint_t count)
+{
+    ngx_http_rs_store_call_t  call;
+
+    ngx_http_rs_store_begin(&call, op, "rs_sync", 0);
+
+    ngx_http_rs_store_member_keys(&call, m);
+    ngx_http_rs_store_own_key(&call, &m->tenant);
+
+    ngx_http_rs_store_arg(&call, &m->participant_id);
+    ngx_http_rs_store_arg(&call, &m->address);
+    ngx_http_rs_store_arg(&call, position);
+    ngx_http_rs_store_arg_replid(&call);
+    ngx_http_rs_store_arg_number(&call, m->grace);
+    ngx_http_rs_store_arg_number(&call, count);
 
     return ngx_http_rs_store_send(&call);
 }
@@ -601,12 +628,14 @@ ngx_http_rs_store_leave(ngx_http_rs_store_op_t *op, ngx_http_rs_member_t *m,
     ngx_http_rs_store_begin(&call, op, "rs_leave", 0);
 
     ngx_http_rs_store_member_keys(&call, m);
+    ngx_http_rs_store_own_key(&call, &m->tenant);
 
     ngx_http_rs_store_arg(&call, &m->participant_id);
     ngx_http_rs_store_arg(&call, &m->address);
     ngx_http_rs_store_arg_text(&call, mode);
     ngx_http_rs_store_arg_replid(&call);
     ngx_http_rs_store_arg_number(&call, m->log_size);
+    ngx_http_rs_store_arg_number(&call, m->grace);
 
     return ngx_http_rs_store_send(&call);
 }
@@ -665,6 +694,8 @@ ngx_http_rs_store_device_online(ngx_http_rs_store_op_t *op,
 
     ngx_http_rs_store_key(&call, tenant, "dev", device_id);
     ngx_http_rs_store_key(&call, tenant, "dses", device_id);
+    ngx_http_rs_store_own_key(&call, tenant);
+    ngx_http_rs_store_index(&call, tenant, "audit");
 
     ngx_http_rs_store_arg(&call, address);
     ngx_http_rs_store_arg(&call, agent);
@@ -689,8 +720,10 @@ ngx_http_rs_store_device_offline(ngx_http_rs_store_op_t *op,
     ngx_http_rs_store_begin(&call, op, "rs_device_offline", 0);
 
     ngx_http_rs_store_key(&call, tenant, "dev", device_id);
+    ngx_http_rs_store_own_key(&call, tenant);
 
     ngx_http_rs_store_arg(&call, address);
+    ngx_http_rs_store_arg_text(&call, "");
 
     return ngx_http_rs_store_send(&call);
 }
@@ -707,49 +740,13 @@ ngx_http_rs_store_invite(ngx_http_rs_store_op_t *op, ngx_str_t *tenant,
 
     ngx_http_rs_store_key(&call, tenant, "ses", session_id);
     ngx_http_rs_store_key(&call, tenant, "par", session_id);
+    ngx_http_rs_store_key(&call, tenant, "mem", session_id);
     ngx_http_rs_store_key(&call, tenant, "dses", device_id);
     ngx_http_rs_store_key(&call, tenant, "tkt", ticket_hash);
 
     ngx_http_rs_store_arg(&call, address);
     ngx_http_rs_store_arg(&call, device_id);
     ngx_http_rs_store_arg_number(&call, ticket_ttl);
-
-    return ngx_http_rs_store_send(&call);
-}
-
-
-/* presence; leases are of the fleet, under the tag {w} instead of a tenant */
-
-ngx_int_t
-ngx_http_rs_store_lease(ngx_http_rs_store_op_t *op, ngx_str_t *worker,
-    ngx_msec_t ttl, uint64_t beacon)
-{
-    ngx_str_t                 tag = ngx_string("w");
-    ngx_http_rs_store_call_t  call;
-
-    ngx_http_rs_store_begin(&call, op, "rs_lease", 0);
-
-    ngx_http_rs_store_index(&call, &tag, "lease");
-
-    ngx_http_rs_store_arg(&call, worker);
-    ngx_http_rs_store_arg_number(&call, ttl);
-    ngx_http_rs_store_arg_number(&call, beacon);
-
-    return ngx_http_rs_store_send(&call);
-}
-
-
-ngx_int_t
-ngx_http_rs_store_lease_drop(ngx_http_rs_store_op_t *op, ngx_str_t *worker)
-{
-    ngx_str_t                 tag = ngx_string("w");
-    ngx_http_rs_store_call_t  call;
-
-    ngx_http_rs_store_begin(&call, op, "rs_lease_drop", 0);
-
-    ngx_http_rs_store_index(&call, &tag, "lease");
-
-    ngx_http_rs_store_arg(&call, worker);
 
     return ngx_http_rs_store_send(&call);
 }

@@ -16,7 +16,7 @@
 
 
 /* the version of redis-schema/lib/rs.lua this code was written against */
-#define NGX_HTTP_RS_STORE_LIBRARY  "1"
+#define NGX_HTTP_RS_STORE_LIBRARY  "2"
 
 
 typedef struct ngx_http_rs_store_s     ngx_http_rs_store_t;
@@ -92,7 +92,28 @@ typedef struct {
     ngx_str_t                   participant_id;
     ngx_str_t                   address;       /* of its socket */
     size_t                      log_size;
+    ngx_msec_t                  grace;         /* to resume in */
 } ngx_http_rs_member_t;
+
+
+/* what a worker says of itself in each lease call */
+
+typedef struct {
+    ngx_str_t                   worker;        /* node.worker.incarnation */
+    ngx_str_t                   node;
+    ngx_str_t                   identity;      /* of the node: 64 hex */
+    ngx_msec_t                  ttl;
+} ngx_http_rs_lease_t;
+
+
+/* something a worker has to see to: a device, or else a participant */
+
+typedef struct {
+    ngx_str_t                   tenant;
+    ngx_str_t                   device_id;     /* empty: a participant */
+    ngx_str_t                   session_id;
+    ngx_str_t                   participant_id;
+} ngx_http_rs_duty_t;
 
 
 /*
@@ -196,7 +217,11 @@ ngx_int_t ngx_http_rs_store_append(ngx_http_rs_store_op_t *op,
     ngx_http_rs_member_t *m, uint64_t id, ngx_str_t *to, ngx_str_t *body);
 ngx_int_t ngx_http_rs_store_state(ngx_http_rs_store_op_t *op,
     ngx_http_rs_member_t *m, ngx_str_t *path);
-/* mode: "away", "bye", "lost"; on "ended" unlinks the device by itself */
+/* rs_range for a link that was down, or a worker that was called dead */
+ngx_int_t ngx_http_rs_store_sync(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_member_t *m, ngx_str_t *position, ngx_uint_t count);
+/* mode: "away", "bye", "lost"; on "ended" unlinks the device by itself;
+   m->participant_id may be empty: who is at the address */
 ngx_int_t ngx_http_rs_store_leave(ngx_http_rs_store_op_t *op,
     ngx_http_rs_member_t *m, const char *mode);
 ngx_int_t ngx_http_rs_store_range(ngx_http_rs_store_op_t *op,
@@ -217,10 +242,31 @@ ngx_int_t ngx_http_rs_store_invite(ngx_http_rs_store_op_t *op,
 
 /* presence */
 
+/* walked: the dead worker being walked; empty: one may be given; "-": none */
 ngx_int_t ngx_http_rs_store_lease(ngx_http_rs_store_op_t *op,
-    ngx_str_t *worker, ngx_msec_t ttl, uint64_t beacon);
+    ngx_http_rs_lease_t *lease, uint64_t beacon, ngx_str_t *walked);
 ngx_int_t ngx_http_rs_store_lease_drop(ngx_http_rs_store_op_t *op,
-    ngx_str_t *worker);
+    ngx_http_rs_lease_t *lease);
+
+/* duties; at most 100 tenants a call */
+
+ngx_int_t ngx_http_rs_store_tenants(ngx_http_rs_store_op_t *op,
+    ngx_str_t *worker, ngx_uint_t n, ngx_str_t **tenants);
+ngx_int_t ngx_http_rs_store_reap_tenant(ngx_http_rs_store_op_t *op,
+    ngx_str_t *dead, ngx_str_t *done);
+/* due: only those, else all */
+ngx_int_t ngx_http_rs_store_duties(ngx_http_rs_store_op_t *op,
+    ngx_str_t *tenant, ngx_str_t *worker, ngx_uint_t due, ngx_uint_t count);
+ngx_int_t ngx_http_rs_store_own_keep(ngx_http_rs_store_op_t *op,
+    ngx_str_t *tenant, ngx_str_t *worker);
+/* since: when the worker died, ms of the store's clock */
+ngx_int_t ngx_http_rs_store_adopt(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_duty_t *duty, ngx_str_t *dead, uint64_t since);
+ngx_int_t ngx_http_rs_store_device_reap(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_duty_t *duty, ngx_str_t *dead, uint64_t since);
+/* on "ended" unlinks the device by itself */
+ngx_int_t ngx_http_rs_store_lost(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_duty_t *duty);
 
 /*
  * One envelope to a worker's channel, copied, sent now or never: NGX_OK, or

@@ -117,6 +117,13 @@ ngx_http_rs_store_index(ngx_http_rs_store_call_t *call, ngx_str_t *tenant,
 
 
 void
+ngx_http_rs_store_own_key(ngx_http_rs_store_call_t *call, ngx_str_t *tenant)
+{
+    ngx_http_rs_store_key(call, tenant, "own", call->op->store->worker);
+}
+
+
+void
 ngx_http_rs_store_auth_key(ngx_http_rs_store_call_t *call,
     ngx_http_rs_caller_t *caller)
 {

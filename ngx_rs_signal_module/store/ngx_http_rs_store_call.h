@@ -38,6 +38,7 @@ struct ngx_http_rs_store_s {
     ngx_http_rs_durable_t          *durable;     /* NULL: nothing is waited
                                                     for */
     ngx_log_t                      *log;
+    ngx_str_t                      *worker;      /* this one's name */
 
     ngx_rs_redis_state_pt           state;
     void                           *data;
@@ -107,6 +108,9 @@ void ngx_http_rs_store_key(ngx_http_rs_store_call_t *call, ngx_str_t *tenant,
 /* rs:{tenant}:kind */
 void ngx_http_rs_store_index(ngx_http_rs_store_call_t *call,
     ngx_str_t *tenant, const char *kind);
+/* rs:{tenant}:own: and this worker's name */
+void ngx_http_rs_store_own_key(ngx_http_rs_store_call_t *call,
+    ngx_str_t *tenant);
 /* the key named auth, and the first argument that belongs to it */
 void ngx_http_rs_store_auth_key(ngx_http_rs_store_call_t *call,
     ngx_http_rs_caller_t *caller);

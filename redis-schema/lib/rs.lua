@@ -25,10 +25,13 @@
 -- "members" is the number of members of the session (at most max_par),
 -- "participants" those it ever had (at most 4 x max_par).
 
-local VERSION = 1
+local VERSION = 2
 
 local IDEM_TTL = 86400          -- s, how long an Idempotency-Key is kept
-local LEASE_KEEP = 60000        -- ms, a dead lease stays visible for removal
+local DEAD_STEP = 100           -- leases one call finds to have run out
+local CLAIM = 30000             -- ms, for which a dead worker is claimed
+local OWN_TTL = 691200          -- s, lists of duties outlive their last write
+local DUTIES_MAX = 100          -- duties of one step
 local LEASES_MAX = 10000        -- live workers returned by one call
 local KEYS_MAX = 1000           -- API keys of one tenant
 local DSES_MAX = 64             -- live sessions of one device
@@ -43,6 +46,10 @@ local LOG_ENTRY = 64            -- bytes counted for an entry besides its fields
 local TRIM_FIRST, TRIM_LAST = 4, 512    -- entries looked at in one round
 local REPLIDS = 4 * 41          -- bytes of replication ids kept
 local PAR_TOTAL = 4             -- times max_par: participants ever
+local FLAP_MAX = 6              -- takeovers of a device, more: quarantine
+local FLAP_WINDOW = 60          -- s, in which they are counted
+local QUARANTINE = 300          -- s
+local AUDIT_MAX = 10000         -- entries of a tenant's audit, about
 
 local SES = {
     'kind', 'state', 'device_id', 'host_par', 'policy', 'external_id',
@@ -224,9 +231,10 @@ end
 
 -- Can the log be read on from this position?  It must be one that was given
 -- out, and nothing after it may be trimmed.  A position of an earlier epoch
--- may be newer than what this server kept of that epoch.
+-- may be newer than what this server kept of that epoch.  One that is ahead
+-- is none of a client's; of a worker it is one that a lost server gave out.
 
-local function readable(s, pos, exists)
+local function readable(s, pos, exists, ahead)
     local e = position(pos)
 
     if not e then
@@ -234,14 +242,14 @@ local function readable(s, pos, exists)
     end
 
     if s.pos == '' then
-        return pos == '0-0'
+        return pos == '0-0' or ahead
     end
 
     if not exists or (s.trimmed ~= '' and older(pos, s.trimmed)) then
         return false
     end
 
-    return e < tonumber(s.epoch) or not older(s.pos, pos)
+    return ahead or e < tonumber(s.epoch) or not older(s.pos, pos)
 end
 
 
@@ -498,6 +506,50 @@ local function workers_written(text)
 end
 
 
+-- Duties: what a worker has to see to in one tenant, kept where others find
+-- it when the worker dies.  A sorted set of "d.<device>" and
+-- "p.<session>.<participant>"; the score is the instant (ms) when somebody who
+-- is away is lost, or, while he is here, not above 0: minus his grace in ms.
+
+local function duty_device(dev)
+    return 'd.' .. id_of(dev)
+end
+
+
+local function duty_participant(ses, par)
+    return 'p.' .. id_of(ses) .. '.' .. par
+end
+
+
+local function duty_put(own, duty, score)
+    call('ZADD', own, score, duty)
+    call('EXPIRE', own, int(OWN_TTL))
+end
+
+
+-- The list must be the one of the worker that speaks.
+
+local function duty_check(own, address)
+    if id_of(own) ~= worker_of(address) then
+        error('rs: "' .. own .. '" is not the list of "' .. address .. '"')
+    end
+end
+
+
+-- Which worker has to see to a member: the one it is at, else the one that
+-- knows when it is lost.
+
+local function holder(m, id)
+    local at = m['a:' .. id]
+
+    if at and at ~= '' then
+        return worker_of(at)
+    end
+
+    return at and m['o:' .. id]
+end
+
+
 -- Participants: JSON objects of strings, "path" being JSON inside a string
 
 local function participant_put(par, p)
@@ -706,37 +758,222 @@ end
 
 
 -- rs_lease
--- KEYS: lease.  ARGV: worker, ttl_ms, beacon.
--- ok: now_ms, {live worker...}; publishes bcn to the worker's own channel.
--- O(workers)
+-- KEYS: lease, dead, fleet, node, ten.
+-- ARGV: worker, ttl_ms, beacon, identity, walked.
+-- ok: now_ms, {live worker...}, held|taken|node_taken, dead worker or empty,
+--     since_ms; publishes bcn to the worker's own channel.  O(workers)
+--
+-- node_taken: another node of this name is live; nothing is done.  taken: the
+-- lease is new or had run out long enough to be called dead.
+--
+-- Leases that have run out make their workers dead.  One of the dead is given
+-- to the caller, who walks its duties and says so in "walked" from then on
+-- ("-": it wants none); a claim that is not renewed is another's.  When nobody
+-- called for half a lease, the server was away or the whole fleet was: all
+-- have one more lease before any of them is called dead.
+
+local function lease_bury(lease, dead, now)
+    local found = call('ZRANGE', lease, '-inf', int(now), 'BYSCORE', 'LIMIT',
+                       '0', int(DEAD_STEP), 'WITHSCORES')
+
+    for i = 1, #found, 2 do
+        call('ZADD', dead, found[i + 1], found[i])
+        call('ZREM', lease, found[i])
+    end
+end
+
+
+local function lease_claim(dead, now, walked)
+    local found, worker, since
+
+    if walked == '' then
+        found = call('ZRANGE', dead, '-inf', int(now), 'BYSCORE', 'LIMIT',
+                     '0', '1', 'WITHSCORES')
+        worker, since = found[1], found[2]
+
+    elseif walked ~= '-' and call('ZSCORE', dead, walked) then
+        worker, since = walked, '0'
+    end
+
+    if not worker then
+        return '', '0'
+    end
+
+    call('ZADD', dead, int(now + CLAIM), worker)
+
+    return worker, since
+end
+
 
 local function rs_lease(keys, args)
-    local now, live
+    local lease, dead, fleet, node, ten = unpack(keys)
+    local worker, ttl = args[1], number(args[2] or '')
+    local now, id, held, f, wait, claimed, since, live
 
-    check(keys, 1, args, 3)
+    check(keys, 5, args, 5)
 
     now = now_ms()
+    id = call('HGET', node, 'id')
 
-    call('ZADD', keys[1], int(now + number(args[2])), args[1])
-    call('ZREMRANGEBYSCORE', keys[1], '-inf', int(now - LEASE_KEEP))
-    live = call('ZRANGE', keys[1], '(' .. int(now), '+inf', 'BYSCORE',
+    if id and id ~= args[4] then
+        return { 'ok', int(now), {}, 'node_taken', '', '0' }
+    end
+
+    call('HSET', node, 'id', args[4])
+    call('PEXPIRE', node, int(ttl))
+
+    held = call('ZSCORE', lease, worker) and 'held' or 'taken'
+
+    call('ZADD', lease, int(now + ttl), worker)
+    call('ZREM', dead, worker)
+    call('EXPIRE', ten, int(OWN_TTL))
+
+    f = call('HMGET', fleet, 'seen', 'wait')
+    wait = tonumber(f[2] or '0')
+
+    if not f[1] or now - tonumber(f[1]) > ttl / 2 then
+        wait = now + ttl
+    end
+
+    call('HSET', fleet, 'seen', int(now), 'wait', int(wait))
+
+    if now >= wait then
+        lease_bury(lease, dead, now)
+    end
+
+    claimed, since = lease_claim(dead, now, args[5])
+
+    live = call('ZRANGE', lease, '(' .. int(now), '+inf', 'BYSCORE',
                 'LIMIT', '0', int(LEASES_MAX))
 
-    call('PUBLISH', 'rs:w:' .. args[1],
+    call('PUBLISH', 'rs:w:' .. worker,
          envelope('bcn', '-', '-', '-', '-', '-', args[3], ''))
 
-    return { 'ok', int(now), live }
+    return { 'ok', int(now), live, held, claimed, since }
 end
 
 
 -- rs_lease_drop
--- KEYS: lease.  ARGV: worker.
--- ok.  O(log workers)
+-- KEYS: lease, dead, node, ten.  ARGV: worker, identity.
+-- ok.  The worker is dead at once; the last one of a node gives back its name.
+-- O(workers)
 
 local function rs_lease_drop(keys, args)
-    check(keys, 1, args, 1)
+    local lease, dead, node, ten = unpack(keys)
+    local worker = args[1]
+    local now, name
 
-    call('ZREM', keys[1], args[1])
+    check(keys, 4, args, 2)
+
+    now = now_ms()
+    call('ZREM', lease, worker)
+
+    if call('EXISTS', ten) == 1 then
+        call('ZADD', dead, int(now), worker)
+    end
+
+    name = id_of(node) .. '.'
+
+    for _, live in ipairs(call('ZRANGE', lease, '(' .. int(now), '+inf',
+                               'BYSCORE', 'LIMIT', '0', int(LEASES_MAX)))
+    do
+        if string.sub(live, 1, #name) == name then
+            return { 'ok' }
+        end
+    end
+
+    if call('HGET', node, 'id') == args[2] then
+        call('DEL', node)
+    end
+
+    return { 'ok' }
+end
+
+
+-- rs_tenant
+-- KEYS: ten.  ARGV: tenant...
+-- ok.  Before the worker has its first duty in a tenant.  O(log tenants)
+
+local function rs_tenant(keys, args)
+    check(keys, 1, args, math.max(#args, 1))
+
+    for _, tenant in ipairs(args) do
+        call('ZADD', keys[1], '0', tenant)
+    end
+
+    call('EXPIRE', keys[1], int(OWN_TTL))
+
+    return { 'ok' }
+end
+
+
+-- rs_reap_tenant
+-- KEYS: ten, dead.  ARGV: dead worker, tenant that is done or empty.
+-- ok: next, tenant; or none: the worker is no longer among the dead; or back:
+--     it has come back.  O(log tenants)
+
+local function rs_reap_tenant(keys, args)
+    local found
+
+    check(keys, 2, args, 2)
+
+    if not call('ZSCORE', keys[2], args[1]) then
+        return { 'ok', 'back', '' }
+    end
+
+    if args[2] ~= '' then
+        call('ZREM', keys[1], args[2])
+    end
+
+    found = call('ZRANGE', keys[1], '0', '0')
+
+    if found[1] then
+        return { 'ok', 'next', found[1] }
+    end
+
+    call('ZREM', keys[2], args[1])
+
+    return { 'ok', 'none', '' }
+end
+
+
+-- rs_duties
+-- KEYS: own.  ARGV: which (all or due), count.
+-- ok: now_ms, {duty...} at most count and 100, the instant (ms) when the next
+--     one is due or empty.  O(log duties + count)
+
+local function rs_duties(keys, args)
+    local count = number(args[2] or '')
+    local now, found, first
+
+    check(keys, 1, args, 2)
+
+    now = now_ms()
+    count = math.max(1, math.min(count, DUTIES_MAX))
+
+    if args[1] == 'all' then
+        found = call('ZRANGE', keys[1], '0', int(count - 1))
+
+    else
+        found = call('ZRANGE', keys[1], '(0', int(now), 'BYSCORE', 'LIMIT',
+                     '0', int(count))
+    end
+
+    first = call('ZRANGE', keys[1], '(' .. int(now), '+inf', 'BYSCORE',
+                 'LIMIT', '0', '1', 'WITHSCORES')
+
+    return { 'ok', int(now), found, first[2] or '' }
+end
+
+
+-- rs_own_keep
+-- KEYS: own.  ARGV: none.
+-- ok.  The worker lives: so does its list, though nothing is written.  O(1)
+
+local function rs_own_keep(keys, args)
+    check(keys, 1, args, 0)
+
+    call('EXPIRE', keys[1], int(OWN_TTL))
 
     return { 'ok' }
 end
@@ -1281,8 +1518,8 @@ end
 
 
 -- rs_join
--- KEYS: tkt, ses, par, mem, log.
--- ARGV: address, replid, resume hash, log_size.
+-- KEYS: tkt, ses, par, mem, log, own.
+-- ARGV: address, replid, resume hash, log_size, grace_ms.
 -- ok: now_s, par id, position, session obj, {participant obj...}.  Appends
 --     joined, and state when the host's coming changes it; publishes fen to
 --     the address the participant had, if any.
@@ -1295,12 +1532,20 @@ local function welcome(now, s, id, par)
 end
 
 
+-- Until its socket has spoken, a participant may not have got the welcome.
+-- One that resumed has its token of before then; one that joined has none,
+-- which this says in its place: no hash is like it.
+
+local NEVER = '-'
+
+
 local function rs_join(keys, args)
     local tkt = call('HMGET', keys[1], 'ses', 'par')
-    local limit = number(args[4])
+    local limit, grace = number(args[4] or ''), number(args[5] or '')
     local now, s, p, m, old, workers
 
-    check(keys, 5, args, 4)
+    check(keys, 6, args, 5)
+    duty_check(keys[6], args[1])
 
     if not tkt[1] or tkt[1] ~= id_of(keys[2]) then
         return { 'unauthenticated' }
@@ -1336,9 +1581,10 @@ local function rs_join(keys, args)
 
     m['a:' .. p.id] = args[1]
     call('HSET', keys[4], 'a:' .. p.id, args[1], 'i:' .. p.id, '0',
-         'r:' .. p.id, args[3])
-    call('HDEL', keys[4], 'q:' .. p.id)
+         'r:' .. p.id, args[3], 'q:' .. p.id, NEVER)
+    call('HDEL', keys[4], 'o:' .. p.id)
     call('EXPIREAT', keys[4], session_dies(s))
+    duty_put(keys[6], duty_participant(keys[2], p.id), '-' .. int(grace))
 
     epoch(s, args[2])
     workers = workers_of(keys[4], m)
@@ -1361,11 +1607,11 @@ end
 
 
 -- rs_resume
--- KEYS: ses, par, mem, log.
+-- KEYS: ses, par, mem, log, own.
 -- ARGV: par id, old resume hash, new resume hash, position, address,
---       replid, log_size.
--- ok: as rs_join, then {entry...} after the position; publishes fen to the
---     old address when it had one.
+--       replid, log_size, grace_ms.
+-- ok: as rs_join, then {entry...} after the position, the epoch; publishes fen
+--     to the old address when it had one.
 -- Errors: unauthenticated, session_ended, resume_too_old.
 -- O(participants + entries)
 
@@ -1387,10 +1633,12 @@ end
 
 local function rs_resume(keys, args)
     local id, pos, address = args[1], args[4], args[5]
+    local grace = number(args[8] or '')
     local now = now_s()
     local s, m, old, p, reply
 
-    check(keys, 4, args, 7)
+    check(keys, 5, args, 8)
+    duty_check(keys[5], address)
 
     s = session(keys[1], now)
     m = members(keys[3])
@@ -1421,13 +1669,29 @@ local function rs_resume(keys, args)
     m['a:' .. id] = address
     call('HSET', keys[3], 'a:' .. id, address, 'r:' .. id, args[3],
          'q:' .. id, args[2])
+    call('HDEL', keys[3], 'o:' .. id)
     workers_of(keys[3], m)
+    duty_put(keys[5], duty_participant(keys[1], id), '-' .. int(grace))
     save(s)
 
     reply = welcome(now, s, id, keys[2])
     reply[#reply + 1] = entries(keys[4], pos)
+    reply[#reply + 1] = s.epoch
 
     return reply
+end
+
+
+-- Who says something from an address that is not the member's?  It may be
+-- away from that very address: its worker was called dead, and is not.
+
+local function not_here(mem, id, at, address)
+    if at == '' and address ~= '' and call('HGET', mem, 'l:' .. id) == address
+    then
+        return { 'unavailable' }
+    end
+
+    return { 'replaced' }
 end
 
 
@@ -1435,7 +1699,8 @@ end
 -- KEYS: ses, mem, log.
 -- ARGV: par id, address, id, to (empty: all), body, replid, log_size.
 -- ok: position, or dup.
--- Errors: session_ended, replaced, unknown_peer.  O(workers)
+-- Errors: session_ended, replaced, unknown_peer, unavailable (its worker was
+--         called dead: rs_sync brings it back).  O(workers)
 
 local function rs_append(keys, args)
     local par, to = args[1], args[4]
@@ -1456,7 +1721,7 @@ local function rs_append(keys, args)
              'q:' .. par)
 
     if args[2] == '' or m[2] ~= args[2] then
-        return { 'replaced' }
+        return not_here(keys[2], par, m[2], args[2])
     end
 
     welcomed(keys[2], par, m[5])
@@ -1488,7 +1753,7 @@ end
 -- KEYS: ses, par, mem, log.
 -- ARGV: par id, address, path JSON, replid, log_size.
 -- ok: position.  Appends state; connecting becomes active.
--- Errors: session_ended, replaced.  O(members)
+-- Errors: session_ended, replaced, unavailable.  O(members)
 
 local function rs_state(keys, args)
     local id, path = args[1], args[3]
@@ -1507,7 +1772,7 @@ local function rs_state(keys, args)
     p = participant(keys[2], id)
 
     if not p or args[2] == '' or m[1] ~= args[2] then
-        return { 'replaced' }
+        return not_here(keys[3], id, m[1], args[2])
     end
 
     welcomed(keys[3], id, m[3])
@@ -1529,38 +1794,96 @@ end
 
 
 -- rs_leave
--- KEYS: ses, par, mem, log.
--- ARGV: par id, address, mode (away, bye, lost), replid, log_size.
+-- KEYS: ses, par, mem, log, own.
+-- ARGV: par id (empty: who is at the address), address, mode (away, bye,
+--       lost), replid, log_size, grace_ms.
 -- ok: away|left|ended|stale, device id.  Appends left, and end when the host
 --     or the last other participant is gone.  O(members)
 
-local function leave_away(s, keys, m, p, address)
+local function leave_away(s, keys, m, p, address, due)
     m['a:' .. p.id] = ''
-    call('HSET', keys[3], 'a:' .. p.id, '', 'l:' .. p.id, address)
-    workers_of(keys[3], m)
+    call('HSET', keys.mem, 'a:' .. p.id, '', 'l:' .. p.id, address,
+         'o:' .. p.id, id_of(keys.own))
+    workers_of(keys.mem, m)
+    duty_put(keys.own, duty_participant(s.key, p.id), int(due))
 
     p.state = 'away'
-    participant_put(keys[2], p)
+    participant_put(keys.par, p)
 
     return { 'ok', 'away', s.device_id }
 end
 
 
+local function leave_gone(s, keys, m, p, mode, now, limit)
+    local host, workers
+
+    for _, f in ipairs({ 'a:', 'i:', 'r:', 'q:', 'l:', 'o:' }) do
+        m[f .. p.id] = nil
+        call('HDEL', keys.mem, f .. p.id)
+    end
+
+    call('ZREM', keys.own, duty_participant(s.key, p.id))
+
+    p.state, p.left_at = 'left', int(now)
+    participant_put(keys.par, p)
+
+    workers = workers_of(keys.mem, m)
+    append(s, keys.log, workers, 'evt', p.id, '', '', left_body(p.id, mode),
+           limit)
+
+    if p.role ~= 'host' and others(m, s.host_par) > 0 then
+        save(s)
+        return { 'ok', 'left', s.device_id }
+    end
+
+    host = participant(keys.par, s.host_par)
+
+    finish(s, workers, keys, host and host.state ~= 'invited', now,
+           p.role == 'host' and mode == 'lost' and 'host_lost' or 'left', '',
+           limit)
+
+    return { 'ok', 'ended', s.device_id }
+end
+
+
+local function member_at(m, address)
+    for field, at in pairs(m) do
+        if at == address and string.sub(field, 1, 2) == 'a:' then
+            return string.sub(field, 3)
+        end
+    end
+
+    return ''
+end
+
+
+local function member_keys(keys)
+    return { par = keys[2], mem = keys[3], log = keys[4], own = keys[5] }
+end
+
+
 local function rs_leave(keys, args)
     local id, address, mode = args[1], args[2], args[3]
-    local limit = number(args[5])
-    local now = now_s()
-    local s, m, p, at, host, workers
+    local limit, grace = number(args[5] or ''), number(args[6] or '')
+    local ms = now_ms()
+    local now = math.floor(ms / 1000)
+    local s, m, p, at
 
-    check(keys, 4, args, 5)
+    check(keys, 5, args, 6)
 
     s = session(keys[1], now)
 
     if not s or s.state == 'ended' then
+        call('ZREM', keys[5], duty_participant(keys[1], id))
         return { 'ok', 'stale', s and s.device_id or '' }
     end
 
     m = members(keys[3])
+
+    if id == '' and address ~= '' then
+        id = member_at(m, address)
+    end
+
     p = participant(keys[2], id)
     at = m['a:' .. id]
 
@@ -1571,44 +1894,201 @@ local function rs_leave(keys, args)
     end
 
     if not p or address == '' or at ~= address then
+
+        if holder(m, id) ~= id_of(keys[5]) then
+            call('ZREM', keys[5], duty_participant(keys[1], id))
+        end
+
         return { 'ok', 'stale', s.device_id }
     end
 
+    duty_check(keys[5], address)
+
     if mode == 'away' then
-        return leave_away(s, keys, m, p, address)
+        return leave_away(s, member_keys(keys), m, p, address, ms + grace)
     end
-
-    for _, f in ipairs({ 'a:', 'i:', 'r:', 'q:', 'l:' }) do
-        m[f .. id] = nil
-        call('HDEL', keys[3], f .. id)
-    end
-
-    p.state, p.left_at = 'left', int(now)
-    participant_put(keys[2], p)
 
     epoch(s, args[4])
-    workers = workers_of(keys[3], m)
-    append(s, keys[4], workers, 'evt', id, '', '', left_body(id, mode), limit)
 
-    if p.role ~= 'host' and others(m, s.host_par) > 0 then
-        save(s)
-        return { 'ok', 'left', s.device_id }
+    return leave_gone(s, member_keys(keys), m, p, mode, now, limit)
+end
+
+
+-- rs_adopt
+-- KEYS: ses, par, mem, own of a dead worker, own of the caller.
+-- ARGV: par id, since_ms.
+-- ok: adopted, due_ms; or stale.  Who was at the dead worker is away since
+--     then, and the caller has to see to it; who is elsewhere is left alone.
+--     Publishes fen away, should the worker live, and inv when the host was
+--     killed before its welcome.  O(members)
+
+local function rs_adopt(keys, args)
+    local id = args[1]
+    local since = number(args[2] or '')
+    local worker = id_of(keys[4])
+    local duty = duty_participant(keys[1], id)
+    local s, m, p, at, score, due
+
+    check(keys, 5, args, 2)
+
+    score = tonumber(call('ZSCORE', keys[4], duty) or '0')
+    call('ZREM', keys[4], duty)
+
+    s = session(keys[1], now_s())
+    m = members(keys[3])
+    p = participant(keys[2], id)
+
+    if not s or s.state == 'ended' or not p or holder(m, id) ~= worker then
+        return { 'ok', 'stale', '' }
     end
 
-    host = participant(keys[2], s.host_par)
+    at = m['a:' .. id]
 
-    finish(s, workers, { par = keys[2], mem = keys[3], log = keys[4] },
-           host and host.state ~= 'invited', now,
-           p.role == 'host' and mode == 'lost' and 'host_lost' or 'left', '',
-           limit)
+    if at == '' then
+        due = score
+        call('HSET', keys[3], 'o:' .. id, id_of(keys[5]))
+        duty_put(keys[5], duty, int(due))
 
-    return { 'ok', 'ended', s.device_id }
+    else
+        due = since - math.min(score, 0)
+        leave_away(s, { par = keys[2], mem = keys[3], own = keys[5] }, m, p,
+                   at, due)
+        tell(at, 'fen', keys[1], '-', 'away')
+    end
+
+    if p.role == 'host' and m['q:' .. id] == NEVER and s.invited ~= '' then
+        tell(s.invited, 'inv', keys[1], s.id, '')
+    end
+
+    return { 'ok', 'adopted', int(due) }
+end
+
+
+-- rs_lost
+-- KEYS: ses, par, mem, log, own.  ARGV: par id, replid.
+-- ok: left|ended|stale, device id.  For a duty that is due: as rs_leave, if
+--     the participant has not come back.  O(members)
+
+local function rs_lost(keys, args)
+    local id = args[1]
+    local ms = now_ms()
+    local now = math.floor(ms / 1000)
+    local s, m, p, score
+
+    check(keys, 5, args, 2)
+
+    score = tonumber(call('ZSCORE', keys[5], duty_participant(keys[1], id))
+                     or '0')
+
+    if score <= 0 or score > ms then
+        return { 'ok', 'stale', '' }
+    end
+
+    s = session(keys[1], now)
+    m = members(keys[3])
+    p = participant(keys[2], id)
+
+    if not s or s.state == 'ended' or not p or m['a:' .. id] ~= ''
+       or holder(m, id) ~= id_of(keys[5])
+    then
+        call('ZREM', keys[5], duty_participant(keys[1], id))
+        return { 'ok', 'stale', s and s.device_id or '' }
+    end
+
+    epoch(s, args[2])
+
+    return leave_gone(s, member_keys(keys), m, p, 'lost', now)
+end
+
+
+-- rs_sync
+-- KEYS: ses, par, mem, log, own.
+-- ARGV: par id, address, position, replid, grace_ms, count.
+-- ok: epoch, {entry...} after the position, at most count.  For a live socket
+--     when its worker's link was down or the worker was called dead: it is a
+--     member again if it was away from this address, its duty is written
+--     again, and another server starts a new epoch, as does a position that
+--     this server has not given out.
+-- Errors: session_ended, replaced, unauthenticated (this server does not know
+--         the member), resume_too_old.  O(members + entries)
+
+local function sync_member(s, keys, m, id, address)
+    local p
+
+    if m['a:' .. id] == address then
+        return nil
+    end
+
+    p = participant(keys[2], id)
+
+    if not p or not m['a:' .. id] then
+        return { 'unauthenticated' }
+    end
+
+    if m['a:' .. id] ~= '' or m['l:' .. id] ~= address then
+        return { 'replaced' }
+    end
+
+    m['a:' .. id] = address
+    call('HSET', keys[3], 'a:' .. id, address)
+    call('HDEL', keys[3], 'o:' .. id)
+    workers_of(keys[3], m)
+
+    p.state = 'joined'
+    participant_put(keys[2], p)
+
+    return nil
+end
+
+
+local function rs_sync(keys, args)
+    local id, address, pos = args[1], args[2], args[3]
+    local grace, count = number(args[5] or ''), number(args[6] or '')
+    local s, no, e
+
+    check(keys, 5, args, 6)
+    duty_check(keys[5], address)
+
+    s = session(keys[1], now_s())
+    e = position(pos)
+
+    if not s then
+        return { 'session_ended' }
+    end
+
+    if not e then
+        return { 'resume_too_old' }
+    end
+
+    if s.state ~= 'ended' then
+        no = sync_member(s, keys, members(keys[3]), id, address)
+        if no then
+            return no
+        end
+
+        duty_put(keys[5], duty_participant(keys[1], id), '-' .. int(grace))
+        epoch(s, args[4])
+
+        if s.pos ~= '' and e >= tonumber(s.epoch) and older(s.pos, pos) then
+            s.epoch = int(e + 1)
+            s.new_epoch = true
+        end
+
+        save(s)
+    end
+
+    if not readable(s, pos, call('EXISTS', keys[4]) == 1, true) then
+        return { 'resume_too_old' }
+    end
+
+    return { 'ok', s.epoch, entries(keys[4], pos, math.max(count, 1)) }
 end
 
 
 -- rs_range
 -- KEYS: ses, log.  ARGV: position, count.
--- ok: {entry...} after the position, at most count.
+-- ok: {entry...} after the position, at most count; none when this server has
+--     not come so far.
 -- Errors: session_ended (it is gone), resume_too_old.  O(entries)
 
 local function rs_range(keys, args)
@@ -1623,7 +2103,7 @@ local function rs_range(keys, args)
         return { 'session_ended' }
     end
 
-    if not readable(s, args[1], call('EXISTS', keys[2]) == 1) then
+    if not readable(s, args[1], call('EXISTS', keys[2]) == 1, true) then
         return { 'resume_too_old' }
     end
 
@@ -1997,36 +2477,109 @@ end
 
 
 -- rs_device_online
--- KEYS: dev, dses.  ARGV: address, agent JSON, epoch.
+-- KEYS: dev, dses, own, audit.  ARGV: address, agent JSON, epoch.
 -- ok: epoch, {session id...} still live; publishes fen replaced to the
---     address it had.  Errors: not_found, replaced.  O(1)
+--     address it had.  Errors: not_found, replaced, device_quarantined (for
+--     how many s more, and new or still, follow).  O(1)
 --
 -- A socket that was online and is announced again gives the epoch it had; a
 -- new one gives none.  A newer socket is not replaced by an announcement.
+--
+-- Two machines with one key replace each other for ever.  What counts is that
+-- a socket takes the place of one that is not known to be closed, of another
+-- process as far as "instance" in the agent's JSON tells: one machine on a bad
+-- network is one process, and its sockets are mostly closed before.  More than
+-- a few in a minute: the key is refused for a while, and the audit says so.
+
+local function instance_of(agent)
+    local ok, o = pcall(cjson.decode, agent)
+
+    if ok and type(o) == 'table' and type(o.instance) == 'string' then
+        return o.instance
+    end
+
+    return ''
+end
+
+
+local function flaps(keys, d, address, agent, now)
+    local was, is = instance_of(d.agent), instance_of(agent)
+    local h, n
+
+    if d.owner == '' or d.owner == address or (was ~= '' and was == is) then
+        return nil
+    end
+
+    h = call('HMGET', keys[1], 'flaps', 'flaps_at')
+    n = 1
+
+    if h[2] and now - tonumber(h[2]) < FLAP_WINDOW then
+        n = tonumber(h[1]) + 1
+
+    else
+        call('HSET', keys[1], 'flaps_at', int(now))
+    end
+
+    call('HSET', keys[1], 'flaps', int(n))
+
+    if n <= FLAP_MAX then
+        return nil
+    end
+
+    call('HSET', keys[1], 'owner', '', 'last_seen_at', int(now),
+         'quarantine', int(now + QUARANTINE))
+    call('HDEL', keys[1], 'flaps', 'flaps_at')
+    call('XADD', keys[4], 'MAXLEN', '~', int(AUDIT_MAX), '*',
+         'kind', 'device_quarantined', 'object', id_of(keys[1]),
+         'detail', d.owner .. ' ' .. address)
+    tell(d.owner, 'fen', keys[1], '-', 'device_quarantined')
+
+    return { 'device_quarantined', int(QUARANTINE), 'new' }
+end
+
 
 local function rs_device_online(keys, args)
-    local now, d, e
+    local address = args[1]
+    local now, d, e, no, held
 
-    check(keys, 2, args, 3)
+    check(keys, 4, args, 3)
+    duty_check(keys[3], address)
 
     d = device(keys[1])
     if not d then
         return { 'not_found' }
     end
 
-    if args[3] ~= '' and d.owner ~= '' and d.owner ~= args[1]
-       and tonumber(d.epoch) >= number(args[3])
-    then
-        return { 'replaced' }
+    now = now_s()
+    held = tonumber(call('HGET', keys[1], 'quarantine') or '0')
+
+    if held > now then
+        return { 'device_quarantined', int(held - now), 'still' }
     end
 
-    if d.owner ~= '' and d.owner ~= args[1] then
+    if args[3] ~= '' then
+
+        if d.owner ~= '' and d.owner ~= address
+           and tonumber(d.epoch) >= number(args[3])
+        then
+            return { 'replaced' }
+        end
+
+    else
+        no = flaps(keys, d, address, args[2], now)
+        if no then
+            return no
+        end
+    end
+
+    if d.owner ~= '' and d.owner ~= address then
         tell(d.owner, 'fen', keys[1], '-', 'replaced')
     end
 
-    now = now_s()
+    duty_put(keys[3], duty_device(keys[1]), '0')
+
     e = call('HINCRBY', keys[1], 'epoch', '1')
-    call('HSET', keys[1], 'owner', args[1], 'connected_at', int(now),
+    call('HSET', keys[1], 'owner', address, 'connected_at', int(now),
          'last_seen_at', int(now), 'agent', args[2])
 
     return { 'ok', int(e), live_sessions(keys[2], now) }
@@ -2034,54 +2587,76 @@ end
 
 
 -- rs_device_offline
--- KEYS: dev.  ARGV: address.
--- ok: gone|stale.  O(1)
+-- KEYS: dev, own.  ARGV: address (of a worker: wherever it is there), the
+--       instant it was there last in s or empty for now.
+-- ok: gone|stale.  By the name of a worker it publishes fen away, should that
+--     one live.  O(1)
 
 local function rs_device_offline(keys, args)
-    check(keys, 1, args, 1)
+    local address = args[1]
+    local owner, duty
 
-    if args[1] == '' or call('HGET', keys[1], 'owner') ~= args[1] then
+    check(keys, 2, args, 2)
+
+    owner = call('HGET', keys[1], 'owner') or ''
+    duty = duty_device(keys[1])
+
+    if address == '' or owner == ''
+       or (owner ~= address and worker_of(owner) ~= address)
+    then
+        if owner == '' or worker_of(owner) ~= id_of(keys[2]) then
+            call('ZREM', keys[2], duty)
+        end
+
         return { 'ok', 'stale' }
     end
 
-    call('HSET', keys[1], 'owner', '', 'last_seen_at', int(now_s()))
+    call('ZREM', keys[2], duty)
+    call('HSET', keys[1], 'owner', '', 'last_seen_at',
+         int(args[2] == '' and now_s() or number(args[2])))
+
+    if owner ~= address then
+        tell(owner, 'fen', keys[1], '-', 'away')
+    end
 
     return { 'ok', 'gone' }
 end
 
 
 -- rs_invite
--- KEYS: ses, par, dses, tkt.  ARGV: address, device id, ticket ttl_s.
+-- KEYS: ses, par, mem, dses, tkt.  ARGV: address, device id, ticket ttl_s.
 -- ok: session obj, host participant obj, key id, key name.
 -- Errors: session_ended and not_found (the id leaves dses), conflict (the
---         host has joined).  O(1)
+--         host has joined, and was heard since).  O(1)
 
 local function rs_invite(keys, args)
     local now = now_s()
     local s, p
 
-    check(keys, 4, args, 3)
+    check(keys, 5, args, 3)
 
     s = session(keys[1], now)
 
     if not s or s.device_id ~= args[2] then
-        call('ZREM', keys[3], id_of(keys[1]))
+        call('ZREM', keys[4], id_of(keys[1]))
         return { 'not_found' }
     end
 
     if s.state == 'ended' then
-        call('ZREM', keys[3], s.id)
+        call('ZREM', keys[4], s.id)
         return { 'session_ended' }
     end
 
     p = participant(keys[2], s.host_par)
 
-    if not p or p.state ~= 'invited' then
+    if not p or (p.state ~= 'invited'
+                 and call('HGET', keys[3], 'q:' .. p.id) ~= NEVER)
+    then
         return { 'conflict' }
     end
 
     call('HSET', keys[1], 'invited', args[1])
-    ticket_put(keys[4], s.id, p.id, args[3])
+    ticket_put(keys[5], s.id, p.id, args[3])
 
     return { 'ok', session_obj(s), participant_obj(s, p), s.key_id,
              s.key_name }
@@ -2107,6 +2682,10 @@ end
 register('rs_version', rs_version, READ)
 register('rs_lease', rs_lease, ALWAYS)
 register('rs_lease_drop', rs_lease_drop, ALWAYS)
+register('rs_tenant', rs_tenant, ALWAYS)
+register('rs_reap_tenant', rs_reap_tenant, ALWAYS)
+register('rs_duties', rs_duties, READ)
+register('rs_own_keep', rs_own_keep, ALWAYS)
 register('rs_auth', rs_auth, READ)
 register('rs_key_put', rs_key_put, WRITE)
 register('rs_key_delete', rs_key_delete, ALWAYS)
@@ -2125,6 +2704,9 @@ register('rs_resume', rs_resume, WRITE)
 register('rs_append', rs_append, WRITE)
 register('rs_state', rs_state, WRITE)
 register('rs_leave', rs_leave, ALWAYS)
+register('rs_adopt', rs_adopt, ALWAYS)
+register('rs_lost', rs_lost, ALWAYS)
+register('rs_sync', rs_sync, ALWAYS)
 register('rs_range', rs_range, READ)
 register('rs_route', rs_route, READ)
 register('rs_turn_session', rs_turn_session, WRITE)

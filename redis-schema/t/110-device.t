@@ -201,15 +201,15 @@ is($s->redis()->call('HGET', $s->key("dev:$dev"), 'owner'), "$w2.7",
    'which stays');
 
 sub offline {
-    return $s->fcall('rs_device_offline', ["dev:$dev"], @_);
+    return $s->offline($dev, @_);
 }
 
 is_deeply(offline("$w1.1"), ['ok', 'stale'], 'the fenced one does not count');
 is_deeply(offline(''), ['ok', 'stale'], 'nor nobody');
 is_deeply(offline("$w2.7"), ['ok', 'gone'], 'off line');
 is_deeply(offline("$w2.7"), ['ok', 'stale'], 'off line again');
-is_deeply($s->fcall('rs_device_offline', ["dev:" . random_id('dev_')],
-                    "$w2.7"), ['ok', 'stale'], 'an unknown device');
+is_deeply($s->offline(random_id('dev_'), "$w2.7"), ['ok', 'stale'],
+          'an unknown device');
 is_deeply($s->online(random_id('dev_'), "$w1.2"), ['not_found'],
           'an unknown device is not on line');
 

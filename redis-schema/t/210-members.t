@@ -64,7 +64,8 @@ is_deeply([$r->[0], RS::Schema::obj($r->[1]), RS::Schema::obj($r->[2]),
 is($host->{name}, $name, 'the host has the device\'s name');
 cmp_ok(abs($s->ttl("tkt:$tkt") - 59), '<=', 2, 'its ticket');
 is_deeply($s->fcall('rs_invite', ["ses:$x->{id}", "par:$x->{id}",
-                                  "dses:$dev", 'tkt:' . RS::Schema::hash()],
+                                  "mem:$x->{id}", "dses:$dev",
+                                  'tkt:' . RS::Schema::hash()],
                     "$w1.1", random_id('dev_'), 60), ['not_found'],
           'another device is not invited');
 
@@ -132,8 +133,12 @@ is_deeply([map { "$_->{version} $_->{kind} $_->{tenant} $_->{session} "
            "rs1 evt default $x->{id} 1-2 $x->{host} - -"], 'two envelopes');
 is(scalar(heard($sub1)), 2, 'the other worker has them too, once');
 is_deeply(states($x), [qw(connecting joined joined invited)], 'connecting');
+is($s->invite($x, RS::Schema::hash())->[0], 'ok',
+   'a host that may not have got its welcome is invited again');
+$s->append($x, $x->{host}, "$w1.20", 1);
 is_deeply($s->invite($x, RS::Schema::hash()), ['conflict'],
-          'a host that is in is not invited');
+          'one that was heard is not');
+heard($_) for $sub1, $sub2;
 
 my $anon = $s->session($dev, name => '');
 
@@ -208,7 +213,7 @@ is_deeply($s->state($x, $ctl, "$w2.10", $path), ['replaced'],
           'not from another socket');
 is_deeply($s->state($x, random_id('par_'), "$w1.21", $path), ['replaced'],
           'nor from nobody');
-is_deeply($s->state($x, $ctl, "$w1.21", $path), ['ok', '1-5'], 'a path');
+is_deeply($s->state($x, $ctl, "$w1.21", $path), ['ok', '1-6'], 'a path');
 @env = $sub1->got();
 is($env[0]{body}, qq({"type":"state","session_state":"active","peer":"$ctl",)
                   . qq("path":$path}), 'as it was given; the session is active');
@@ -216,7 +221,7 @@ is(scalar @env, 1, 'one envelope for two members of one worker');
 ($ses, @par) = $s->get($x);
 is_deeply([$ses->{state}, $ses->{path}, map { $_->{path} } @par],
           ['active', $path, '', $path, ''], 'kept');
-is_deeply($s->state($x, $x->{host}, "$w1.20", ''), ['ok', '1-6'], 'no path');
+is_deeply($s->state($x, $x->{host}, "$w1.20", ''), ['ok', '1-7'], 'no path');
 is(($sub1->got())[0]{body},
    qq({"type":"state","session_state":"active","peer":"$x->{host}"}),
    'is left out');
@@ -235,8 +240,10 @@ is_deeply(states($x), [qw(active joined away invited)], 'is away');
 is_deeply(mem($x, "a:$ctl", "l:$ctl"), ['', "$w1.21"], 'a member, elsewhere');
 is_deeply($s->leave($x, $ctl, "$w1.21", 'away'), ['ok', 'stale', $dev],
           'away twice');
-is($s->append($x, $ctl, "$w1.21", 8)->[0], 'replaced',
+is($s->append($x, $ctl, "$w1.21", 8)->[0], 'unavailable',
    'who is away sends nothing');
+is($s->append($x, $ctl, "$w1.20", 8)->[0], 'replaced', 'nor from elsewhere');
+is($s->state($x, $ctl, "$w1.21", '{}')->[0], 'unavailable', 'nor a path');
 is($s->append($x, $ctl, '', 8)->[0], 'replaced', 'with no address neither');
 is($s->append($x, $x->{host}, "$w1.20", 1, to => $ctl)->[0], 'ok',
    'but may receive');

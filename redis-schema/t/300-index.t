@@ -24,34 +24,26 @@ my $lease = 'rs:{w}:lease';
 
 # leases
 
-sub lease {
-    my ($worker, $ttl, $beacon) = @_;
-
-    return $s->fcall('rs_lease', ['lease'], $worker, $ttl, $beacon // 1);
-}
-
-my $r = lease($w1, 15000, 41);
+my $r = $s->lease($w1, beacon => 41);
 
 cmp_ok(abs($r->[1] / 1000 - time()), '<', 60, 'now, in ms');
-is_deeply([@$r[0, 2]], ['ok', [$w1]], 'one worker lives');
+is_deeply([@$r[0, 2 .. 5]], ['ok', [$w1], 'taken', '', '0'],
+          'one worker lives');
 is_deeply([$sub1->got()],
           [{ version => 'rs1', kind => 'bcn', tenant => '-', session => '-',
              position => '-', from => '-', to => '-', id => 41, body => '',
              fields => 8 }], 'its beacon');
-is_deeply(lease($w2, 15000)->[2], [$w1, $w2], 'two live');
+is_deeply([@{ $s->lease($w2) }[2, 3]], [[$w1, $w2], 'taken'], 'two live');
 is_deeply([$sub1->got()], [], 'a beacon is for its own worker');
-is($s->redis()->call('ZSCORE', $lease, $w1), $r->[1] + 15000,
-   'the lease ends then');
+cmp_ok(abs($s->redis()->call('ZSCORE', $lease, $w1) - $r->[1] - 15000), '<=',
+       5, 'the lease ends then');
+is($s->lease($w1)->[3], 'held', 'it is renewed');
 
 $s->redis()->call('ZADD', $lease, $r->[1] - 1000, $w1);
-is_deeply(lease($w2, 15000)->[2], [$w2], 'one is dead');
-is($s->redis()->call('ZCARD', $lease), 2, 'but not forgotten');
-$s->redis()->call('ZADD', $lease, $r->[1] - 61000, $w1);
-lease($w2, 15000);
-is($s->redis()->call('ZCARD', $lease), 1, 'until a minute later');
-is_deeply($s->fcall('rs_lease_drop', ['lease'], $w2), ['ok'], 'dropped');
-is($s->redis()->call('ZCARD', $lease), 0, 'at once');
-is_deeply($s->fcall('rs_lease_drop', ['lease'], $w2), ['ok'], 'again');
+is_deeply($s->lease($w2)->[2], [$w2], 'one has run out');
+is_deeply($s->lease_drop($w2), ['ok'], 'dropped');
+is($s->redis()->call('ZSCORE', $lease, $w2), undef, 'at once');
+is_deeply($s->lease_drop($w2), ['ok'], 'again');
 
 
 # lists

@@ -116,7 +116,7 @@ my @at = ('--socket', $sock, '--password-file', "$dir/pw/rs-deploy");
 
 no_run('rs-key: library not loaded', 1, qr/run redis-schema\/load first/,
        $rs_key, 'list', @at);
-is((ok_run('load', $load, @at))[0], "rs: version 1 is loaded\n", 'loaded');
+is((ok_run('load', $load, @at))[0], "rs: version 2 is loaded\n", 'loaded');
 ok_run('load again', $load, @at);
 no_run('load: not allowed', 1, qr/rs-deploy .* may/, $load, '--socket', $sock,
        '--user', 'rs-gateway', '--password-file', "$dir/pw/rs-gateway");
@@ -128,13 +128,13 @@ no_run('load: bad library', 1, qr/Redis: .*compiling/, $load, @at,
 ok_run('the good one is there still', $rs_key, 'list', @at);
 ok_run('load: help', $load, '--help');
 
-my $v2 = read_file(top('redis-schema', 'lib', 'rs.lua'));
+my $next = read_file(top('redis-schema', 'lib', 'rs.lua'));
 
-$v2 =~ s/^local VERSION = 1$/local VERSION = 2/m or die;
-write_file("$dir/v2.lua", $v2);
-no_run('load: another version', 1, qr/is version 2, this tool goes with 1/,
-       $load, @at, '--library', "$dir/v2.lua");
-no_run('rs-key: another version', 1, qr/is version 2/, $rs_key, 'list', @at);
+$next =~ s/^local VERSION = 2$/local VERSION = 3/m or die;
+write_file("$dir/next.lua", $next);
+no_run('load: another version', 1, qr/is version 3, this tool goes with 2/,
+       $load, @at, '--library', "$dir/next.lua");
+no_run('rs-key: another version', 1, qr/is version 3/, $rs_key, 'list', @at);
 ok_run('load', $load, @at);
 
 

@@ -33,7 +33,7 @@ my %form = (
     tenant => '[a-z0-9-]{1,32}', session => 'ses_[a-z2-7]{26}',
     participant => 'par_[a-z2-7]{26}', device => 'dev_[a-z2-7]{26}',
     enrollment => 'enr_[a-z2-7]{26}', key => 'key_[a-z2-7]{26}',
-    hash => '[0-9a-f]{64}', worker => '[a-z0-9-]{1,32}\.\d+\.[0-9a-f]{16}',
+    hash => '[0-9a-f]{64}', node => '[a-z0-9-]{1,32}', worker => '[a-z0-9-]{1,32}\.\d+\.[0-9a-f]{16}',
 );
 
 # command -> r or w, and what of its arguments are fields
@@ -41,8 +41,8 @@ my %form = (
 my %commands = (
     (map { $_ => 'r' } qw(exists hexists hget hgetall hlen hmget xrange zcard
                           zcount zrange zrevrank zscore)),
-    (map { $_ => 'w' } qw(del expire expireat hdel hincrby hset xadd xtrim
-                          zadd zrem zremrangebyscore)),
+    (map { $_ => 'w' } qw(del expire expireat hdel hincrby hset pexpire xadd
+                          xtrim zadd zrem zremrangebyscore)),
 );
 
 
@@ -113,6 +113,8 @@ sub parse {
 
 sub fields_of {
     my ($command, @argv) = @_;
+
+    splice @argv, 0, 3 if $command eq 'xadd' && $argv[0] eq 'MAXLEN';
 
     return map { $argv[2 * $_] } 0 .. $#argv / 2 if $command eq 'hset';
     return @argv if $command eq 'hdel';

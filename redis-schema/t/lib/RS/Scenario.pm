@@ -44,6 +44,7 @@ sub run {
     create($s, $dev);
     talk($s, $dev);
     ends($s, $dev);
+    dead($s, $dev);
     rest($s, $dev);
 
     return $dev;
@@ -54,9 +55,9 @@ sub leases {
     my ($s) = @_;
 
     step('version', $s->fcall_ro('rs_version', []), 'ok');
-    step('lease', $s->fcall('rs_lease', ['lease'], $W1, 15000, 1), 'ok');
-    step('lease', $s->fcall('rs_lease', ['lease'], $W2, 15000, 1), 'ok');
-    step('drop', $s->fcall('rs_lease_drop', ['lease'], $W2), 'ok');
+    step('lease', $s->lease($W1), 'ok');
+    step('lease', $s->lease($W2), 'ok');
+    step('drop', $s->lease_drop($W2), 'ok');
     step('auth', $s->fcall_ro('rs_auth', [$s->{key}], 'ice'), 'ok',
          $s->{key_id});
 
@@ -88,8 +89,7 @@ sub devices {
 
     step('online', $s->online($dev, "$W1.1"), 'ok', 1);
     step('again', $s->online($dev, "$W1.2"), 'ok', 2);
-    step('offline', $s->fcall('rs_device_offline', ["dev:$dev"], "$W1.2"),
-         'ok', 'gone');
+    step('offline', $s->offline($dev, "$W1.2"), 'ok', 'gone');
     step('online', $s->online($dev, "$W1.3"), 'ok', 3);
     step('read', $s->fcall_ro('rs_device_get', [$s->{key}, "dev:$dev"],
                               'devices:read'), 'ok');
@@ -132,6 +132,8 @@ sub create {
     my $host = $s->host_join($x);
 
     step('joins', $s->join($x, $x->{tickets}[0], "$W1.20"), 'ok');
+    step('not heard yet', $s->invite($x, RS::Schema::hash()), 'ok');
+    step('is heard', $s->append($x, $x->{host}, $host, 1), 'ok');
     step('too late', $s->invite($x, RS::Schema::hash()), 'conflict');
     step('deleted', $s->end($x), 'ok', 'ended', $dev);
     step('again', $s->end($x), 'ok', 'already', $dev);
@@ -193,6 +195,60 @@ sub ends {
 }
 
 
+# A worker dies: another walks what it had.
+
+sub dead {
+    my ($s, $dev) = @_;
+    my $w3 = 'n3.0.00000000000000cc';
+    my $x = $s->session($dev, roles => ['controller', 'viewer']);
+    my @p = @{ $x->{pars} };
+    my $host = $s->host_join($x, "$W1.40");
+
+    $s->guest_join($x, 0, "$w3.41");
+    $s->guest_join($x, 1, "$w3.42");
+
+    step('its tenant', $s->fcall('rs_tenant', ["ten:$w3"], $s->{tenant}),
+         'ok');
+    step('kept', $s->fcall('rs_own_keep', ["own:$w3"]), 'ok');
+    step('lease', $s->lease($w3), 'ok');
+    step('dies', $s->lease_drop($w3), 'ok');
+    step('walked by', $s->lease($W1)->[4] eq $w3 ? ['ok'] : ['nobody'], 'ok');
+
+    my @reap = ('rs_reap_tenant', ["ten:$w3", 'dead'], $w3);
+
+    step('tenant', $s->fcall(@reap, ''), 'ok', 'next', $s->{tenant});
+    step('duties', [scalar @{ $s->duties($w3)->[2] }], 2);
+    step('adopted', $s->adopt($x, $p[0], $w3, $W1, 1), 'ok', 'adopted');
+    step('adopted', $s->adopt($x, $p[1], $w3, $W1, 1), 'ok', 'adopted');
+    step('lives', $s->sync($x, $p[1], "$w3.42", '1-0'), 'ok', 1);
+    step('tenant done', $s->fcall(@reap, $s->{tenant}), 'ok', 'none');
+    step('due', [scalar @{ $s->duties($W1, 'due')->[2] }], 2);
+    step('lost', $s->lost($x, $p[0], $W1), 'ok', 'left', $dev);
+    step('not lost', $s->lost($x, $p[1], $W1), 'ok', 'stale', $dev);
+    step('another server', $s->sync($x, $p[1], "$w3.42", '1-0',
+                                    replid => 'c' x 40), 'ok', 2);
+    step('over', $s->leave($x, $p[1], "$w3.42", 'bye'), 'ok', 'ended', $dev);
+    $s->fcall('rs_device_unlink', ["dses:$dev"], $x->{id});
+
+    return;
+}
+
+
+# Two machines with one key.
+
+sub flaps {
+    my ($s, $dev) = @_;
+
+    for my $i (1 .. 8) {
+        my $r = $s->online($dev, ($i % 2 ? $W1 : $W2) . ".9$i");
+
+        step("socket $i", $r, $i == 8 ? 'device_quarantined' : 'ok');
+    }
+
+    return;
+}
+
+
 sub rest {
     my ($s, $dev) = @_;
     my $id = random_id('ses_');
@@ -204,6 +260,8 @@ sub rest {
                                       "dses:$dev"],
                                      'devices:write', $dev, ''),
          'ok', "$W1.3");
+
+    flaps($s, $s->device());
 
     return;
 }

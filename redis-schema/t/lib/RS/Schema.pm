@@ -42,7 +42,9 @@ use lib "$FindBin::Bin/../../t/lib";
 use RS::Catalogue;
 use RS::Redis;
 use RS::Util qw(random_id now);
+use Time::HiRes ();
 
+use constant GRACE => 120000;
 use constant LOG_SIZE => 1048576;
 use constant REPLID => 'a' x 40;
 
@@ -120,7 +122,8 @@ sub api_key {
 sub key {
     my ($self, $name) = @_;
 
-    return $name eq 'lease' ? 'rs:{w}:lease' : "rs:{$self->{tenant}}:$name";
+    return $name =~ /^(?:lease|dead|fleet|node:.*|ten:.*)$/
+           ? "rs:{w}:$name" : "rs:{$self->{tenant}}:$name";
 }
 
 
@@ -175,6 +178,81 @@ sub ses_keys {
 }
 
 
+# The list of duties of the worker of this address.
+
+sub own {
+    my ($address) = @_;
+    my ($worker) = $address =~ /^([^.]*\.[^.]*\.[^.]*)/;
+
+    return 'own:' . ($worker // 'n1.0.00000000000000aa');
+}
+
+
+# A lease call; opt: ttl, beacon, identity, walked.
+
+sub lease {
+    my ($self, $worker, %opt) = @_;
+    my ($node) = $worker =~ /^([^.]*)/;
+
+    return $self->fcall('rs_lease', ['lease', 'dead', 'fleet', "node:$node",
+                                     "ten:$worker"],
+                        $worker, $opt{ttl} // 15000, $opt{beacon} // 1,
+                        $opt{identity} // "id of $node",
+                        $opt{walked} // '');
+}
+
+
+sub lease_drop {
+    my ($self, $worker, $identity) = @_;
+    my ($node) = $worker =~ /^([^.]*)/;
+
+    return $self->fcall('rs_lease_drop', ['lease', 'dead', "node:$node",
+                                          "ten:$worker"],
+                        $worker, $identity // "id of $node");
+}
+
+
+sub duties {
+    my ($self, $worker, $which) = @_;
+
+    return $self->fcall_ro('rs_duties', ["own:$worker"], $which // 'all', 100);
+}
+
+
+sub adopt {
+    my ($self, $x, $par, $from, $to, $since) = @_;
+
+    return $self->fcall('rs_adopt', ["ses:$x->{id}", "par:$x->{id}",
+                                     "mem:$x->{id}", "own:$from", "own:$to"],
+                        $par, $since // int(1000 * Time::HiRes::time()));
+}
+
+
+sub lost {
+    my ($self, $x, $par, $worker, %opt) = @_;
+
+    return $self->fcall('rs_lost', [ses_keys($x->{id}), "own:$worker"], $par,
+                        $opt{replid} // REPLID);
+}
+
+
+sub sync {
+    my ($self, $x, $par, $address, $position, %opt) = @_;
+
+    return $self->fcall('rs_sync', [ses_keys($x->{id}), own($address)],
+                        $par, $address, $position, $opt{replid} // REPLID,
+                        $opt{grace} // GRACE, $opt{count} // 1000);
+}
+
+
+sub offline {
+    my ($self, $dev, $address, $at) = @_;
+
+    return $self->fcall('rs_device_offline', ["dev:$dev", own($address)],
+                        $address, $at // '');
+}
+
+
 # An enrolment; returns its id and the hash of its secret.
 
 sub enrollment {
@@ -215,10 +293,12 @@ sub device {
 
 
 sub online {
-    my ($self, $dev, $address, $epoch) = @_;
+    my ($self, $dev, $address, $epoch, $agent) = @_;
 
-    return $self->fcall('rs_device_online', ["dev:$dev", "dses:$dev"],
-                        $address, '{"version":"0.1.0"}', $epoch // '');
+    return $self->fcall('rs_device_online', ["dev:$dev", "dses:$dev",
+                                             own($address), 'audit'],
+                        $address, $agent // '{"version":"0.1.0"}',
+                        $epoch // '');
 }
 
 
@@ -285,9 +365,9 @@ sub join_call {
 
     $x->{resume}{$address} = hash();
 
-    return ('rs_join', ["tkt:$ticket", ses_keys($x->{id})], $address,
-            $opt{replid} // REPLID, $x->{resume}{$address},
-            $opt{log_size} // LOG_SIZE);
+    return ('rs_join', ["tkt:$ticket", ses_keys($x->{id}), own($address)],
+            $address, $opt{replid} // REPLID, $x->{resume}{$address},
+            $opt{log_size} // LOG_SIZE, $opt{grace} // GRACE);
 }
 
 
@@ -336,7 +416,8 @@ sub invite {
     my ($self, $x, $ticket, $address) = @_;
 
     return $self->fcall('rs_invite', ["ses:$x->{id}", "par:$x->{id}",
-                                      "dses:$x->{dev}", "tkt:$ticket"],
+                                      "mem:$x->{id}", "dses:$x->{dev}",
+                                      "tkt:$ticket"],
                         $address // 'n1.0.00000000000000aa.1', $x->{dev}, 60);
 }
 
@@ -355,9 +436,10 @@ sub append {
 sub resume {
     my ($self, $x, $par, $old, $position, $address, %opt) = @_;
     my $new = hash();
-    my $r = $self->fcall('rs_resume', [ses_keys($x->{id})], $par, $old, $new,
-                         $position, $address, $opt{replid} // REPLID,
-                         $opt{log_size} // LOG_SIZE);
+    my $r = $self->fcall('rs_resume', [ses_keys($x->{id}), own($address)],
+                         $par, $old, $new, $position, $address,
+                         $opt{replid} // REPLID, $opt{log_size} // LOG_SIZE,
+                         $opt{grace} // GRACE);
 
     $x->{resume}{$address} = $new if $r->[0] eq 'ok';
 
@@ -377,9 +459,9 @@ sub state {
 sub leave {
     my ($self, $x, $par, $address, $mode, %opt) = @_;
 
-    return $self->fcall('rs_leave', [ses_keys($x->{id})], $par, $address,
-                        $mode, $opt{replid} // REPLID,
-                        $opt{log_size} // LOG_SIZE);
+    return $self->fcall('rs_leave', [ses_keys($x->{id}), own($address)],
+                        $par, $address, $mode, $opt{replid} // REPLID,
+                        $opt{log_size} // LOG_SIZE, $opt{grace} // GRACE);
 }
 
 
