@@ -25,7 +25,7 @@ my $replica = RS::Redis->new();
 $replica->replicate($primary);
 
 my $gw = RS::Gateway->new(redis => $primary, workers => 2,
-                          http => 'rs_redis_wait 1;');
+                          http => 'rs_redis_wait 1 400ms;');
 my $rest = $gw->rest(key => $primary->api_key);
 my $device = RS::Device->enroll($rest, name => 'desk');
 
@@ -146,7 +146,7 @@ subtest 'no replica confirms' => sub {
     is($guest->expect_close(), 4410, 'its session has ended');
     is($rest->get("/sessions/$last")->json->{end_reason}, 'device_removed',
        'for that reason');
-    like($gw->error_log, qr/0 replicas have confirmed within 200 ms/,
+    like($gw->error_log, qr/0 replicas have confirmed within 400 ms/,
          'the log says so');
 
     # the call is repeated, the other worker may get it

@@ -25,7 +25,7 @@ $second->replicate($first);
 
 my $proxy = RS::Proxy->new(to => $first->socket);
 my $gw = RS::Gateway->new(redis_conf => 'redis://127.0.0.1:' . $proxy->port,
-                          workers => 2, http => 'rs_redis_wait 1 200ms;');
+                          workers => 2, http => 'rs_redis_wait 1 400ms;');
 my $rest = $gw->rest(key => $first->api_key);
 my $device = RS::Device->enroll($rest, name => 'desk');
 my %old;

@@ -374,8 +374,10 @@ sub replicate {
         $self->call('INFO', 'replication') =~ /^master_link_status:up/m
     } 20, 'a replica in step';
 
-    # its first acknowledgement comes within a second
+    # what is written is sent to it after its first acknowledgement only,
+    # which comes within a second
 
+    $primary->call($_, 'replicate', $_ eq 'SET' ? 1 : ()) for qw(SET DEL);
     wait_until { $primary->call('WAIT', 1, 100) } 10, 'a replica that acks';
 
     return;
