@@ -123,6 +123,13 @@ static ngx_command_t  ngx_http_rs_commands[] = {
       offsetof(ngx_http_rs_main_conf_t, redis.connect_timeout),
       &ngx_http_rs_positive },
 
+    { ngx_string("rs_redis_slow"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_rs_main_conf_t, redis.slow),
+      &ngx_http_rs_positive },
+
     { ngx_string("rs_redis_inflight"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_num_slot,
@@ -631,6 +638,7 @@ ngx_http_rs_create_main_conf(ngx_conf_t *cf)
 
     rmcf->redis.timeout = NGX_CONF_UNSET_MSEC;
     rmcf->redis.connect_timeout = NGX_CONF_UNSET_MSEC;
+    rmcf->redis.slow = NGX_CONF_UNSET_MSEC;
     rmcf->redis.inflight = NGX_CONF_UNSET_UINT;
     rmcf->redis.noeviction = NGX_CONF_UNSET;
     rmcf->redis.wait_replicas = NGX_CONF_UNSET_UINT;
@@ -654,6 +662,8 @@ ngx_http_rs_init_main_conf(ngx_conf_t *cf, void *conf)
 
     ngx_conf_init_msec_value(rmcf->redis.timeout, 800);
     ngx_conf_init_msec_value(rmcf->redis.connect_timeout, 500);
+    ngx_conf_init_msec_value(rmcf->redis.slow,
+                             ngx_max(rmcf->redis.timeout / 2, 1));
     ngx_conf_init_uint_value(rmcf->redis.inflight, 4096);
     ngx_conf_init_value(rmcf->redis.noeviction, 1);
     ngx_conf_init_uint_value(rmcf->redis.wait_replicas,
@@ -663,6 +673,14 @@ ngx_http_rs_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_conf_init_msec_value(rmcf->lease_ttl, 15000);
     ngx_conf_init_value(rmcf->ipc_on, 1);
     ngx_conf_init_msec_value(rmcf->drain_time, 30000);
+
+    if (rmcf->redis.slow > rmcf->redis.timeout) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"rs_redis_slow\" must not be above "
+                           "\"rs_redis_timeout\", %M ms",
+                           rmcf->redis.timeout);
+        return NGX_CONF_ERROR;
+    }
 
     if (rmcf->lease_ttl < 3000) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,

@@ -41,6 +41,8 @@ typedef struct {
 static void ngx_http_rs_store_link_state(void *data, ngx_uint_t up);
 static void ngx_http_rs_store_check_handler(ngx_event_t *ev);
 static void ngx_http_rs_store_check_reply(void *data, ngx_rs_reply_t *reply);
+static void ngx_http_rs_store_probe(void *data);
+static void ngx_http_rs_store_probe_reply(void *data, ngx_rs_reply_t *reply);
 static void ngx_http_rs_store_not_ready(ngx_http_rs_store_t *store);
 static const ngx_http_rs_store_error_t *ngx_http_rs_store_error(
     ngx_str_t *text);
@@ -101,6 +103,8 @@ ngx_http_rs_store_create(ngx_http_rs_main_conf_t *rmcf, ngx_log_t *log,
         return NULL;
     }
 
+    ngx_rs_redis_breaker(store->redis, ngx_http_rs_store_probe);
+
     if (rmcf->redis.wait_replicas) {
         store->durable = ngx_http_rs_durable_create(store, &rmcf->redis);
 
@@ -145,6 +149,7 @@ ngx_uint_t
 ngx_http_rs_store_admits(ngx_http_rs_store_t *store)
 {
     return store->ready
+           && !ngx_rs_redis_refusing(store->redis)
            && (store->durable == NULL
                || ngx_http_rs_durable_up(store->durable));
 }
@@ -219,8 +224,7 @@ ngx_http_rs_store_check_reply(void *data, ngx_rs_reply_t *reply)
            == 0)
     {
         store->told = 0;
-        store->ready = 1;
-        store->state(store->data, 1);
+        ngx_http_rs_store_probe(store);
         return;
     }
 
@@ -251,6 +255,49 @@ ngx_http_rs_store_check_reply(void *data, ngx_rs_reply_t *reply)
     }
 
     ngx_add_timer(&store->check, NGX_HTTP_RS_STORE_CHECK);
+}
+
+
+/*
+ * A server whose writes are held up (CLIENT PAUSE, a failover that Redis
+ * coordinates) reads and answers INFO all the same.  PUBLISH is held up like
+ * a write and changes nothing; nobody listens to that channel.
+ */
+
+static void
+ngx_http_rs_store_probe(void *data)
+{
+    ngx_http_rs_store_t *store = data;
+
+    static ngx_str_t  words[] = {
+        ngx_string("PUBLISH"),
+        ngx_string(NGX_HTTP_RS_STORE_CHANNEL "probe"),
+        ngx_string("")
+    };
+
+    if (ngx_rs_redis_urgent(store->redis, 3, words,
+                            ngx_http_rs_store_probe_reply, store)
+        != NGX_OK
+        && !store->ready)
+    {
+        ngx_add_timer(&store->check, NGX_HTTP_RS_STORE_CHECK);
+    }
+}
+
+
+static void
+ngx_http_rs_store_probe_reply(void *data, ngx_rs_reply_t *reply)
+{
+    ngx_http_rs_store_t *store = data;
+
+    /* an error is an answer too: each call will get its own */
+
+    if (reply == NULL || store->closing || store->ready) {
+        return;
+    }
+
+    store->ready = 1;
+    store->state(store->data, 1);
 }
 
 

@@ -22,6 +22,7 @@ ngx_http_rs_store_begin(ngx_http_rs_store_call_t *call,
 {
     call->op = op;
     call->durable = 0;
+    call->urgent = (ngx_strncmp(function, "rs_lease", 8) == 0);
     call->nkeys = 0;
     call->nwords = 0;
     call->overflow = 0;
@@ -201,7 +202,9 @@ ngx_http_rs_store_send(ngx_http_rs_store_call_t *call)
     op = call->op;
     store = op->store;
 
-    if (!store->ready || (op->rest && store->nrest >= store->rest_max)) {
+    if (!store->ready || (op->rest && store->nrest >= store->rest_max)
+        || (ngx_rs_redis_refusing(store->redis) && !call->urgent))
+    {
         return ngx_http_rs_store_refuse(op);
     }
 
@@ -219,6 +222,10 @@ ngx_http_rs_store_send(ngx_http_rs_store_call_t *call)
     if (call->durable) {
         rc = ngx_http_rs_durable_send(store->durable, op, call->nwords,
                                       call->words);
+
+    } else if (call->urgent) {
+        rc = ngx_rs_redis_urgent(store->redis, call->nwords, call->words,
+                                 ngx_http_rs_store_reply, op);
 
     } else {
         rc = ngx_rs_redis_command(store->redis, call->nwords, call->words,

@@ -86,6 +86,8 @@ typedef struct {
     ngx_uint_t                  nwords;
     ngx_uint_t                  overflow;      /* did not fit */
     ngx_uint_t                  durable;
+    ngx_uint_t                  urgent;        /* also while Redis is slow:
+                                                  leases must not run out */
     u_char                     *last;          /* free part of text */
     ngx_str_t                   words[NGX_HTTP_RS_STORE_WORDS];
     u_char                      text[NGX_HTTP_RS_STORE_TEXT];

@@ -26,14 +26,11 @@
 
 #include "ngx_rs_redis_link.h"
 
-#include <time.h>
-
 
 #define NGX_RS_REDIS_BACKOFF_MIN   100     /* ms, half of it is jitter */
 #define NGX_RS_REDIS_BACKOFF_MAX   2000    /* ms */
 #define NGX_RS_REDIS_BACKOFF_SOON  400     /* ms, where Sentinel is asked */
 #define NGX_RS_REDIS_STABLE        5000    /* ms up that clear the backoff */
-#define NGX_RS_REDIS_AVERAGE       8       /* replies that move the average */
 
 
 typedef struct {
@@ -42,6 +39,7 @@ typedef struct {
     void                        *data;
     ngx_msec_t                   deadline;
     uint64_t                     sent;         /* us */
+    ngx_uint_t                   urgent;
 } ngx_rs_redis_pending_t;
 
 
@@ -70,7 +68,9 @@ static void ngx_rs_redis_ready(ngx_rs_redis_t *rd);
 static void ngx_rs_redis_down(ngx_rs_redis_t *rd, ngx_rs_redis_error_e kind);
 static void ngx_rs_redis_drain(ngx_rs_redis_t *rd);
 static void ngx_rs_redis_drop(ngx_rs_redis_t *rd);
-static uint64_t ngx_rs_redis_now(void);
+static ngx_int_t ngx_rs_redis_send(ngx_rs_redis_t *rd, ngx_uint_t argc,
+    ngx_str_t *argv, ngx_rs_redis_reply_pt handler, void *data,
+    ngx_uint_t urgent);
 
 static const ngx_rs_redis_wire_handlers_t  ngx_rs_redis_handlers = {
     ngx_rs_redis_wire_connected,
@@ -189,6 +189,7 @@ ngx_rs_redis_destroy(ngx_rs_redis_t *rd)
     ngx_rs_redis_wire_flush(&rd->wire);
     ngx_rs_redis_wire_close(&rd->wire);
     ngx_rs_redis_place_forget(rd);
+    ngx_rs_redis_breaker_reset(rd);
 
     rd->state = NGX_RS_REDIS_DOWN;
 
@@ -309,6 +310,27 @@ ngx_int_t
 ngx_rs_redis_command(ngx_rs_redis_t *rd, ngx_uint_t argc, ngx_str_t *argv,
     ngx_rs_redis_reply_pt handler, void *data)
 {
+    if (rd->open) {
+        rd->stat.refused++;
+        return NGX_BUSY;
+    }
+
+    return ngx_rs_redis_send(rd, argc, argv, handler, data, 0);
+}
+
+
+ngx_int_t
+ngx_rs_redis_urgent(ngx_rs_redis_t *rd, ngx_uint_t argc, ngx_str_t *argv,
+    ngx_rs_redis_reply_pt handler, void *data)
+{
+    return ngx_rs_redis_send(rd, argc, argv, handler, data, 1);
+}
+
+
+static ngx_int_t
+ngx_rs_redis_send(ngx_rs_redis_t *rd, ngx_uint_t argc, ngx_str_t *argv,
+    ngx_rs_redis_reply_pt handler, void *data, ngx_uint_t urgent)
+{
     ngx_queue_t             *q;
     ngx_rs_redis_pending_t  *pending;
 
@@ -341,6 +363,7 @@ ngx_rs_redis_command(ngx_rs_redis_t *rd, ngx_uint_t argc, ngx_str_t *argv,
     pending->data = data;
     pending->deadline = ngx_current_msec + rd->conf->timeout;
     pending->sent = ngx_rs_redis_now();
+    pending->urgent = urgent;
 
     ngx_queue_insert_tail(&rd->pending, q);
     rd->npending++;
@@ -592,7 +615,6 @@ static void
 ngx_rs_redis_command_reply(ngx_rs_redis_t *rd, ngx_rs_reply_t *reply)
 {
     void                    *data;
-    uint64_t                 latency;
     ngx_queue_t             *q;
     ngx_rs_redis_reply_pt    handler;
     ngx_rs_redis_pending_t  *pending;
@@ -612,13 +634,8 @@ ngx_rs_redis_command_reply(ngx_rs_redis_t *rd, ngx_rs_reply_t *reply)
     handler = pending->handler;
     data = pending->data;
 
-    latency = ngx_rs_redis_now() - pending->sent;
-
-    rd->stat.replies++;
-    rd->stat.latency_last = latency;
-    rd->stat.latency_sum += latency;
-    rd->stat.latency_avg += latency / NGX_RS_REDIS_AVERAGE;
-    rd->stat.latency_avg -= rd->stat.latency_avg / NGX_RS_REDIS_AVERAGE;
+    ngx_rs_redis_breaker_reply(rd, ngx_rs_redis_now() - pending->sent,
+                               pending->urgent);
 
     ngx_queue_insert_head(&rd->free, q);
 
@@ -691,6 +708,7 @@ ngx_rs_redis_down(ngx_rs_redis_t *rd, ngx_rs_redis_error_e kind)
     was_up = (rd->state == NGX_RS_REDIS_UP);
 
     ngx_rs_redis_place_forget(rd);
+    ngx_rs_redis_breaker_reset(rd);
     rd->state = NGX_RS_REDIS_DOWN;
     rd->stat.downs += was_up;
 
@@ -806,21 +824,12 @@ ngx_rs_redis_stat(ngx_rs_redis_conf_t *conf, ngx_uint_t i,
     *stat = rd->stat;
     stat->name = rd->name;
     stat->pending = rd->npending;
-    stat->state = (rd->state == NGX_RS_REDIS_UP) ? NGX_RS_REDIS_STAT_UP
-                                                 : NGX_RS_REDIS_STAT_DOWN;
+    stat->state = NGX_RS_REDIS_STAT_DOWN;
+
+    if (rd->state == NGX_RS_REDIS_UP) {
+        stat->state = rd->open ? NGX_RS_REDIS_STAT_REFUSING
+                               : NGX_RS_REDIS_STAT_UP;
+    }
 
     return NGX_OK;
-}
-
-
-/* us; the event loop's own clock stands still while a round lasts */
-
-static uint64_t
-ngx_rs_redis_now(void)
-{
-    struct timespec  ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-
-    return (uint64_t) ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }

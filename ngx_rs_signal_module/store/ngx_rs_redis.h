@@ -48,6 +48,7 @@ typedef struct {
     ngx_str_t                    sentinel_password;
     ngx_msec_t                   timeout;
     ngx_msec_t                   connect_timeout;
+    ngx_msec_t                   slow;             /* average latency */
     ngx_uint_t                   inflight;
     ngx_flag_t                   noeviction;
     ngx_resolver_t              *resolver;         /* NULL: none */
@@ -72,6 +73,9 @@ typedef void (*ngx_rs_redis_reply_pt)(void *data, ngx_rs_reply_t *reply);
 
 /* up = 1: authenticated, checked, usable; up = 0: lost (once per up) */
 typedef void (*ngx_rs_redis_state_pt)(void *data, ngx_uint_t up);
+
+/* send something now, with ngx_rs_redis_urgent */
+typedef void (*ngx_rs_redis_probe_pt)(void *data);
 
 /* a message of a subscribed channel */
 typedef void (*ngx_rs_redis_message_pt)(void *data, ngx_str_t *channel,
@@ -126,11 +130,23 @@ ngx_uint_t ngx_rs_redis_pending(ngx_rs_redis_t *rd);
 
 /*
  * argv is copied.  NGX_OK: handler will run exactly once, never inside this
- * call, at latest conf->timeout later.  NGX_BUSY: link down or in-flight cap
- * reached, handler will not run.
+ * call, at latest conf->timeout later.  NGX_BUSY: link down or slow, or
+ * in-flight cap reached, handler will not run.
  */
 ngx_int_t ngx_rs_redis_command(ngx_rs_redis_t *rd, ngx_uint_t argc,
     ngx_str_t *argv, ngx_rs_redis_reply_pt handler, void *data);
+/* the same, taken from a slow link too */
+ngx_int_t ngx_rs_redis_urgent(ngx_rs_redis_t *rd, ngx_uint_t argc,
+    ngx_str_t *argv, ngx_rs_redis_reply_pt handler, void *data);
+
+/*
+ * The link refuses commands while its answers take longer than conf->slow on
+ * average.  Each half second probe is called, with the link's data: it sends
+ * something urgent that a paused server would not answer.
+ */
+void ngx_rs_redis_breaker(ngx_rs_redis_t *rd, ngx_rs_redis_probe_pt probe);
+/* up, but slow */
+ngx_uint_t ngx_rs_redis_refusing(ngx_rs_redis_t *rd);
 
 /*
  * A link that listens to one channel: subscribed anew after every connect,
@@ -149,7 +165,8 @@ ngx_rs_redis_t *ngx_rs_redis_subscribe(ngx_rs_redis_conf_t *conf,
 
 typedef enum {
     NGX_RS_REDIS_STAT_DOWN = 0,
-    NGX_RS_REDIS_STAT_UP
+    NGX_RS_REDIS_STAT_UP,
+    NGX_RS_REDIS_STAT_REFUSING                     /* up, but slow */
 } ngx_rs_redis_stat_e;
 
 typedef struct {
@@ -165,6 +182,7 @@ typedef struct {
     uint64_t                     ups;              /* times it came up */
     uint64_t                     downs;            /* times it was lost */
     uint64_t                     attempts;         /* to connect */
+    uint64_t                     opened;           /* times it was slow */
 } ngx_rs_redis_stat_t;
 
 /*

@@ -5,6 +5,7 @@
  * What the files of a link know of each other; private to ngx_rs_redis*.c.
  *
  *     ngx_rs_redis.c           the life of a link
+ *     ngx_rs_redis_breaker.c   whether its server is too slow
  *     ngx_rs_redis_steps.c     what is said before it is up
  *     ngx_rs_redis_place.c     where its server is
  *     ngx_rs_redis_sentinel.c  what Sentinel says about that
@@ -56,6 +57,7 @@ struct ngx_rs_redis_s {
 
     ngx_rs_redis_state_pt        state_handler;
     ngx_rs_redis_message_pt      message_handler;
+    ngx_rs_redis_probe_pt        probe;        /* NULL: no breaker */
     void                        *data;
 
     ngx_rs_redis_state_e         state;
@@ -72,6 +74,7 @@ struct ngx_rs_redis_s {
     ngx_event_t                  deadline;     /* of the oldest pending */
     ngx_event_t                  retry;        /* in DOWN: connect again */
     ngx_event_t                  connect;      /* until UP: give up */
+    ngx_event_t                  pause;        /* while open: probe */
 
     ngx_uint_t                   attempts;     /* since it was stably up */
     ngx_msec_t                   up_at;
@@ -84,6 +87,7 @@ struct ngx_rs_redis_s {
     u_char                       replid_text[NGX_RS_REDIS_REPLID_LEN];
     u_char                       reason[NGX_RS_REDIS_REASON];
 
+    unsigned                     open:1;       /* the breaker: refuses */
     unsigned                     destroyed:1;
 };
 
@@ -116,6 +120,13 @@ void ngx_rs_redis_found(ngx_rs_redis_t *rd, struct sockaddr *sockaddr,
 void ngx_rs_redis_not_found(ngx_rs_redis_t *rd);
 /* its server is another now: drops what leads or is about to lead there */
 void ngx_rs_redis_moved(ngx_rs_redis_t *rd, const char *reason);
+
+
+/* numbers of a reply, and what follows from them */
+void ngx_rs_redis_breaker_reply(ngx_rs_redis_t *rd, uint64_t latency,
+    ngx_uint_t urgent);
+void ngx_rs_redis_breaker_reset(ngx_rs_redis_t *rd);
+uint64_t ngx_rs_redis_now(void);
 
 
 /*

@@ -4,7 +4,7 @@ package RS::Proxy;
 
 =head1 NAME
 
-RS::Proxy - a TCP port that leads to a Redis socket, and can go deaf
+RS::Proxy - a TCP port that leads to a Redis socket, can go deaf or slow
 
 =head1 SYNOPSIS
 
@@ -12,6 +12,7 @@ RS::Proxy - a TCP port that leads to a Redis socket, and can go deaf
     my $conf  = 'redis://127.0.0.1:' . $proxy->port;
 
     $proxy->mute;        # subscribers that stand now hear nothing any more
+    $proxy->slow(500);   # each answer comes so many ms late; 0: at once
     $proxy->lead($path); # connections made from now on lead there
 
 What C<mute> does is what a network does that forgets a connection: neither
@@ -26,7 +27,8 @@ use FindBin qw($Bin);
 use IO::Select ();
 use IO::Socket::INET ();
 use IO::Socket::UNIX ();
-use RS::Util qw(free_port wait_until spawn tempdir read_file);
+use RS::Util qw(free_port wait_until spawn tempdir read_file write_file
+                now);
 use Socket qw(SOCK_STREAM);
 
 
@@ -39,7 +41,8 @@ sub new {
     symlink($opt{to}, "$dir/to") or die "$dir/to: $!";
 
     my $proc = spawn('proxy', [$^X, "-I$Bin/lib", '-MRS::Proxy', '-e',
-                               'RS::Proxy::run(@ARGV)', $port, "$dir/to"],
+                               'RS::Proxy::run(@ARGV)', $port, "$dir/to",
+                               "$dir/delay"],
                      log => $log);
 
     wait_until {
@@ -76,22 +79,51 @@ sub lead {
 }
 
 
+sub slow {
+    my ($self, $ms) = @_;
+
+    write_file("$self->{dir}/delay", $ms);
+    $self->{proc}->signal('USR2');
+    $self->{slows}++;
+
+    wait_until {
+        my $n = () = read_file($self->{log}) =~ /slow/g;
+        $n >= $self->{slows}
+    } 5, 'the slow proxy';
+
+    return;
+}
+
+
 # the process: %peer of each socket, by file number
 
 sub run {
-    my ($port, $to) = @_;
+    my ($port, $to, $file) = @_;
     my $listen = IO::Socket::INET->new(Listen => 16, LocalPort => $port,
                                        LocalAddr => '127.0.0.1',
                                        ReuseAddr => 1)
         or die "port $port: $!";
     my $select = IO::Select->new($listen);
-    my (%peer, %subscriber, %mute, $asked);
+    my (%peer, %subscriber, %mute, %server, $asked, $changed, @late);
+    my $delay = 0;
 
     $| = 1;
     local $SIG{USR1} = sub { $asked = 1 };
+    local $SIG{USR2} = sub { $changed = 1 };
 
     while (1) {
-        my @ready = $select->can_read(0.1);
+        my @ready = $select->can_read(@late ? 0.01 : 0.1);
+
+        while (@late && $late[0][0] <= now()) {
+            my (undef, $socket, $data) = @{ shift @late };
+            syswrite($socket, $data) if defined $socket->fileno;
+        }
+
+        if ($changed) {
+            $changed = 0;
+            $delay = read_file($file) / 1000;
+            print "slow $delay\n";
+        }
 
         if ($asked) {
             $asked = 0;
@@ -105,6 +137,7 @@ sub run {
                 my $server = IO::Socket::UNIX->new(Type => SOCK_STREAM,
                                                    Peer => $to) or next;
                 @peer{ $client->fileno, $server->fileno } = ($server, $client);
+                $server{ $server->fileno } = 1;
                 $select->add($client, $server);
                 next;
             }
@@ -118,7 +151,8 @@ sub run {
                 $select->remove($s, $other);
 
                 for my $no ($s->fileno, $other->fileno) {
-                    delete $_->{$no} for \%peer, \%subscriber, \%mute;
+                    delete $_->{$no}
+                        for \%peer, \%subscriber, \%mute, \%server;
                 }
 
                 $s->close();
@@ -129,6 +163,12 @@ sub run {
             next if $mute{ $s->fileno };
 
             $subscriber{ $other->fileno } = 1 if $data =~ /SUBSCRIBE/;
+
+            if ($server{ $s->fileno } && ($delay || @late)) {
+                push @late, [now() + $delay, $other, $data];
+                next;
+            }
+
             syswrite($other, $data);
         }
     }

@@ -1,0 +1,150 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ *
+ * Latencies of a link, and its breaker.  A server that answers, but slowly,
+ * would have every request wait, and more and more of them be under way: when
+ * the moving average is above rs_redis_slow the link refuses commands.  After
+ * a pause its owner is asked for a probe; one that is answered in half of
+ * rs_redis_slow lets commands through again, all at once but with nothing
+ * queued up: those refused meanwhile were told so.
+ *
+ * A server that does not answer at all needs no breaker: the first deadline
+ * takes the link down, and down it stays until a new connection has got its
+ * answers.
+ */
+
+
+#include "ngx_rs_redis_link.h"
+
+#include <time.h>
+
+
+#define NGX_RS_REDIS_PAUSE    500      /* ms, half of it is jitter */
+#define NGX_RS_REDIS_AVERAGE  8        /* replies that move the average */
+
+
+static void ngx_rs_redis_breaker_open(ngx_rs_redis_t *rd);
+static void ngx_rs_redis_breaker_handler(ngx_event_t *ev);
+
+
+void
+ngx_rs_redis_breaker(ngx_rs_redis_t *rd, ngx_rs_redis_probe_pt probe)
+{
+    rd->probe = probe;
+
+    rd->pause.handler = ngx_rs_redis_breaker_handler;
+    rd->pause.data = rd;
+    rd->pause.log = rd->log;
+    rd->pause.cancelable = 1;
+}
+
+
+ngx_uint_t
+ngx_rs_redis_refusing(ngx_rs_redis_t *rd)
+{
+    return rd->open;
+}
+
+
+void
+ngx_rs_redis_breaker_reset(ngx_rs_redis_t *rd)
+{
+    rd->open = 0;
+    rd->stat.latency_avg = 0;
+
+    if (rd->pause.timer_set) {
+        ngx_del_timer(&rd->pause);
+    }
+}
+
+
+void
+ngx_rs_redis_breaker_reply(ngx_rs_redis_t *rd, uint64_t latency,
+    ngx_uint_t urgent)
+{
+    uint64_t              slow;
+    ngx_rs_redis_stat_t  *stat;
+
+    stat = &rd->stat;
+
+    stat->replies++;
+    stat->latency_last = latency;
+    stat->latency_sum += latency;
+
+    slow = (uint64_t) rd->conf->slow * 1000;
+
+    if (rd->open) {
+
+        /* commands from before it opened do not count */
+
+        if (!urgent) {
+            return;
+        }
+
+        if (latency > slow / 2) {
+            return;                  /* the pause goes on */
+        }
+
+        ngx_rs_redis_breaker_reset(rd);
+
+        ngx_log_error(NGX_LOG_NOTICE, rd->log, 0,
+                      "rs redis: \"%V\" answers in time again, commands are "
+                      "taken", &rd->conf->text);
+    }
+
+    stat->latency_avg -= stat->latency_avg / NGX_RS_REDIS_AVERAGE;
+    stat->latency_avg += latency / NGX_RS_REDIS_AVERAGE;
+
+    if (rd->probe && stat->latency_avg > slow) {
+        ngx_rs_redis_breaker_open(rd);
+    }
+}
+
+
+static void
+ngx_rs_redis_breaker_open(ngx_rs_redis_t *rd)
+{
+    rd->open = 1;
+    rd->stat.opened++;
+
+    ngx_log_error(NGX_LOG_ERR, rd->log, 0,
+                  "rs redis: \"%V\" is slow, commands are refused: answers "
+                  "take %uL ms on average, \"rs_redis_slow\" is %M ms",
+                  &rd->conf->text, rd->stat.latency_avg / 1000,
+                  rd->conf->slow);
+
+    ngx_add_timer(&rd->pause, NGX_RS_REDIS_PAUSE / 2
+                              + ngx_random() % (NGX_RS_REDIS_PAUSE / 2));
+}
+
+
+static void
+ngx_rs_redis_breaker_handler(ngx_event_t *ev)
+{
+    ngx_rs_redis_t  *rd;
+
+    rd = ev->data;
+
+    ngx_add_timer(ev, NGX_RS_REDIS_PAUSE / 2
+                      + ngx_random() % (NGX_RS_REDIS_PAUSE / 2));
+
+    /* one at a time: nothing is sent while anything is under way */
+
+    if (rd->npending == 0) {
+        rd->probe(rd->data);
+    }
+}
+
+
+/* us; the event loop's own clock stands still while a round lasts */
+
+uint64_t
+ngx_rs_redis_now(void)
+{
+    struct timespec  ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+
+    return (uint64_t) ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
