@@ -72,6 +72,7 @@ struct ngx_http_rs_main_conf_s {
     ngx_msec_t                  lease_ttl;
     ngx_msec_t                  drain_time;
     ngx_flag_t                  enabled;       /* some rs_gateway exists */
+    ngx_flag_t                  metrics;       /* some rs_metrics does */
     ngx_shm_zone_t             *zone;
     ngx_flag_t                  ipc_on;
     ngx_str_t                   ipc_dir;       /* NUL after it */
@@ -99,6 +100,7 @@ struct ngx_http_rs_main_conf_s {
 
 struct ngx_http_rs_loc_conf_s {
     ngx_flag_t                  gateway;
+    ngx_flag_t                  metrics;
 
     ngx_array_t                *origins;       /* of rs_str_t; NULL: same */
     ngx_flag_t                  origin_any;

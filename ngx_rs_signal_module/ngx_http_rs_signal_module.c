@@ -13,6 +13,7 @@
 
 #include "ngx_http_rs.h"
 #include "http/ngx_http_rs_hold.h"
+#include "http/ngx_http_rs_metrics.h"
 #include "http/ngx_http_rs_variables.h"
 #include "rs_turn_cred.h"
 #include "rs_ws_handshake.h"
@@ -98,6 +99,13 @@ static ngx_command_t  ngx_http_rs_commands[] = {
     { ngx_string("rs_gateway"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
       ngx_http_rs_gateway,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("rs_metrics"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_rs_metrics,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -399,7 +407,9 @@ ngx_module_t  ngx_http_rs_signal_module = {
 static ngx_int_t
 ngx_http_rs_handler(ngx_http_request_t *r)
 {
-    ngx_str_t  path;
+    ngx_int_t                 rc;
+    ngx_str_t                 path;
+    ngx_http_rs_main_conf_t  *rmcf;
 
     /* a subrequest has the client's header, but not its connection */
 
@@ -419,16 +429,23 @@ ngx_http_rs_handler(ngx_http_request_t *r)
     if (path.len == sizeof("/signal") - 1
         && ngx_memcmp(path.data, "/signal", path.len) == 0)
     {
-        return ngx_http_rs_upgrade_signal(r);
-    }
+        rc = ngx_http_rs_upgrade_signal(r);
 
-    if (path.len == sizeof("/agent") - 1
-        && ngx_memcmp(path.data, "/agent", path.len) == 0)
+    } else if (path.len == sizeof("/agent") - 1
+               && ngx_memcmp(path.data, "/agent", path.len) == 0)
     {
-        return ngx_http_rs_upgrade_agent(r);
+        rc = ngx_http_rs_upgrade_agent(r);
+
+    } else {
+        return ngx_http_rs_api_handler(r, &path);
     }
 
-    return ngx_http_rs_api_handler(r, &path);
+    if (rc != NGX_DONE) {
+        rmcf = ngx_http_get_module_main_conf(r, ngx_http_rs_signal_module);
+        ngx_http_rs_count(rmcf, NGX_HTTP_RS_STAT_UPGRADE_REFUSED);
+    }
+
+    return rc;
 }
 
 
@@ -702,7 +719,7 @@ ngx_http_rs_init_main_conf(ngx_conf_t *cf, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    if (rmcf->enabled && rmcf->zone == NULL) {
+    if ((rmcf->enabled || rmcf->metrics) && rmcf->zone == NULL) {
         ngx_str_set(&name, NGX_HTTP_RS_ZONE_NAME);
 
         rmcf->zone = ngx_http_rs_zone_add(cf, &name, NGX_HTTP_RS_ZONE_SIZE);
@@ -899,6 +916,10 @@ ngx_http_rs_gateway(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (rlcf->gateway) {
         return "is duplicate";
+    }
+
+    if (rlcf->metrics) {
+        return "needs a location of its own, without \"rs_metrics\"";
     }
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);

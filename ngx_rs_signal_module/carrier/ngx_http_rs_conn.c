@@ -824,6 +824,8 @@ ngx_http_rs_conn_release(ngx_http_rs_ws_t *ws)
         ngx_delete_posted_event(&ws->flush);
     }
 
+    ngx_http_rs_gauge(ws->head.rmcf, NGX_HTTP_RS_GAUGE_QUEUED,
+                      -(ngx_int_t) ws->out.size);
     ngx_http_rs_queue_sent(&ws->out, &ws->conns->chunks, NULL);
 
     if (ws->in) {

@@ -135,6 +135,7 @@ ngx_http_rs_conn_input(ngx_http_rs_ws_t *ws, size_t *bytes)
     if (n > 0) {
         ws->heard = ngx_current_msec;
         *bytes += n;
+        ngx_http_rs_add(ws->head.rmcf, NGX_HTTP_RS_STAT_BYTES_IN, n);
 
         b->pos = b->start;
         b->last = b->start + n;
@@ -334,6 +335,7 @@ ngx_http_rs_conn_slim(ngx_http_rs_ws_t *ws)
 static ngx_int_t
 ngx_http_rs_conn_write_out(ngx_http_rs_ws_t *ws)
 {
+    size_t               size;
     ngx_chain_t         *cl;
     ngx_connection_t    *c;
     ngx_http_request_t  *r;
@@ -363,7 +365,14 @@ ngx_http_rs_conn_write_out(ngx_http_rs_ws_t *ws)
         return NGX_ERROR;
     }
 
+    size = ws->out.size;
+
     ngx_http_rs_queue_sent(&ws->out, &ws->conns->chunks, cl);
+
+    size -= ws->out.size;
+
+    ngx_http_rs_add(ws->head.rmcf, NGX_HTTP_RS_STAT_BYTES_OUT, size);
+    ngx_http_rs_gauge(ws->head.rmcf, NGX_HTTP_RS_GAUGE_QUEUED, -size);
 
     return (ws->out.first || c->buffered) ? NGX_AGAIN : NGX_OK;
 }
@@ -375,13 +384,14 @@ ngx_int_t
 ngx_http_rs_conn_queue(ngx_http_rs_ws_t *ws, ngx_uint_t opcode, u_char *data,
     size_t len)
 {
-    size_t                 n;
+    size_t                 n, size;
     u_char                 header[RS_WS_HEADER_MAX];
     ngx_http_rs_chunks_t  *chunks;
 
     n = rs_ws_header(header, opcode, len);
 
     chunks = &ws->conns->chunks;
+    size = ws->out.size;
 
     if (ngx_http_rs_queue_append(&ws->out, chunks, header, n) != NGX_OK
         || ngx_http_rs_queue_append(&ws->out, chunks, data, len) != NGX_OK)
@@ -389,6 +399,9 @@ ngx_http_rs_conn_queue(ngx_http_rs_ws_t *ws, ngx_uint_t opcode, u_char *data,
         ngx_http_rs_conn_finish(ws, RS_E_INTERNAL);
         return NGX_ERROR;
     }
+
+    ngx_http_rs_gauge(ws->head.rmcf, NGX_HTTP_RS_GAUGE_QUEUED,
+                      ws->out.size - size);
 
     ngx_post_event(&ws->flush, &ngx_posted_events);
 

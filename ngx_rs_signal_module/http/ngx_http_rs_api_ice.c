@@ -158,6 +158,10 @@ ngx_http_rs_api_ice_made(ngx_http_rs_api_t *api, void *data, rs_err_e code,
         return NGX_ERROR;
     }
 
+    if (api->rlcf->turn) {
+        ngx_http_rs_count(api->rmcf, NGX_HTTP_RS_STAT_ICE);
+    }
+
     return ngx_http_rs_api_answer_text(api, &json);
 }
 
@@ -183,6 +187,8 @@ ngx_http_rs_api_turn_made(ngx_http_rs_api_t *api, void *data, rs_err_e code,
     {
         return NGX_ERROR;
     }
+
+    ngx_http_rs_count(api->rmcf, NGX_HTTP_RS_STAT_ICE);
 
     list = json_array();
 

@@ -157,15 +157,19 @@ ngx_int_t
 ngx_http_rs_api_problem(ngx_http_request_t *r, rs_err_e code,
     const char *detail, const char *pointer)
 {
-    json_t             *json;
-    ngx_int_t           rc;
-    ngx_str_t           text;
-    ngx_http_rs_ctx_t  *ctx;
+    json_t                   *json;
+    ngx_int_t                 rc;
+    ngx_str_t                 text;
+    ngx_http_rs_ctx_t        *ctx;
+    ngx_http_rs_main_conf_t  *rmcf;
 
     ctx = ngx_http_rs_ctx(r);
     if (ctx == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+
+    rmcf = ngx_http_get_module_main_conf(r, ngx_http_rs_signal_module);
+    ngx_http_rs_count(rmcf, NGX_HTTP_RS_STAT_PROBLEM + code);
 
     ctx->error.data = (u_char *) rs_err_code(code);
     ctx->error.len = ngx_strlen(ctx->error.data);

@@ -403,6 +403,8 @@ ngx_http_rs_api_session_created(ngx_http_rs_api_t *api, void *data,
 
     if (rs_str_eq(ngx_http_rs_slice(&what), RS_STR("created"))) {
 
+        ngx_http_rs_count(api->rmcf, NGX_HTTP_RS_STAT_SESSION_CREATED);
+
         owner = ngx_rs_reply_str(reply, 3);
 
         if (!ngx_http_rs_presence_live(api->rmcf->presence, &owner)) {

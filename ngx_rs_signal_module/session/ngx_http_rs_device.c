@@ -184,6 +184,10 @@ ngx_http_rs_device_start(ngx_http_request_t *r)
     ngx_queue_insert_tail(&dev->devices->all, &dev->all);
     ngx_queue_insert_tail(&dev->devices->live, &dev->queue);
 
+    ngx_http_rs_count(rc->rmcf, NGX_HTTP_RS_STAT_CONN_AGENT);
+    ngx_http_rs_gauge(rc->rmcf, NGX_HTTP_RS_GAUGE_AGENTS, 1);
+    ngx_http_rs_gauge(rc->rmcf, NGX_HTTP_RS_GAUGE_PENDING, 1);
+
     if (rc->closing) {
         /* the worker ends */
         return NGX_DONE;
@@ -243,6 +247,8 @@ ngx_http_rs_device_message(ngx_http_rs_conn_t *rc, u_char *data, size_t len)
     code = rs_msg_parse(&msg, RS_CHANNEL_AGENT, data, len);
 
     if (code != RS_OK) {
+        ngx_http_rs_count(rc->rmcf, NGX_HTTP_RS_STAT_MESSAGE_BAD);
+
         ngx_log_error(NGX_LOG_INFO, rc->log, 0,
                       "rs device message of %V is refused: %s, %s",
                       &dev->id, rs_err_code(code), msg.error.text);
@@ -261,6 +267,8 @@ ngx_http_rs_device_message(ngx_http_rs_conn_t *rc, u_char *data, size_t len)
 
         return;
     }
+
+    ngx_http_rs_count(rc->rmcf, NGX_HTTP_RS_STAT_MESSAGE + msg.type);
 
     ngx_http_rs_device_act(dev, &msg);
 
@@ -447,6 +455,10 @@ ngx_http_rs_device_admitted(void *data, rs_err_e code)
 static void
 ngx_http_rs_device_refuse(ngx_http_rs_dev_t *dev, rs_err_e code)
 {
+    if (code != RS_E_UNAVAILABLE) {
+        ngx_http_rs_count(dev->rc->rmcf, NGX_HTTP_RS_STAT_DEVICE_REFUSED);
+    }
+
     switch (code) {
 
     case RS_E_NOT_FOUND:
@@ -607,6 +619,9 @@ ngx_http_rs_device_welcome(ngx_http_rs_dev_t *dev)
 {
     dev->state = NGX_HTTP_RS_DEVICE_LIVE;
 
+    ngx_http_rs_gauge(dev->rc->rmcf, NGX_HTTP_RS_GAUGE_PENDING, -1);
+    ngx_http_rs_count(dev->rc->rmcf, NGX_HTTP_RS_STAT_DEVICE_ONLINE);
+
     ngx_http_rs_conn_deadline(dev->rc, 0);
     ngx_http_rs_conn_detach(dev->rc);
 
@@ -634,6 +649,13 @@ ngx_http_rs_device_closed(ngx_http_rs_conn_t *rc, rs_err_e code)
                       "rs device %V of %V is gone: %s", &dev->id,
                       &dev->tenant,
                       code == RS_OK ? "closed" : rs_err_code(code));
+    }
+
+    ngx_http_rs_count_closed(rc->rmcf, code);
+    ngx_http_rs_gauge(rc->rmcf, NGX_HTTP_RS_GAUGE_AGENTS, -1);
+
+    if (dev->state != NGX_HTTP_RS_DEVICE_LIVE) {
+        ngx_http_rs_gauge(rc->rmcf, NGX_HTTP_RS_GAUGE_PENDING, -1);
     }
 
     dev->rc = NULL;

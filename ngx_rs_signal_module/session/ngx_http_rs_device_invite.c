@@ -188,6 +188,8 @@ ngx_http_rs_device_send_invite(ngx_http_rs_dev_t *dev,
 
     OPENSSL_cleanse(ticket, sizeof(ticket));
 
+    ngx_http_rs_count(dev->rc->rmcf, NGX_HTTP_RS_STAT_INVITE);
+
     (void) ngx_http_rs_conn_send_json(dev->rc, invite);
 }
 

@@ -117,6 +117,8 @@ ngx_http_rs_input_deliver(ngx_http_rs_part_t *p, rs_str_t from,
         return;
     }
 
+    ngx_http_rs_count(p->rc->rmcf, NGX_HTTP_RS_STAT_DELIVERED);
+
     (void) ngx_http_rs_conn_send(p->rc, b.data, b.len);
 }
 

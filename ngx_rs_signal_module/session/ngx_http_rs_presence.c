@@ -54,6 +54,8 @@ struct ngx_http_rs_presence_s {
     ngx_event_t                 renew;
     ngx_uint_t                  pending;       /* a call is under way */
 
+    ngx_msec_t                  renewed;       /* 0: never */
+
     uint64_t                    call;          /* number of the last call */
     uint64_t                    answered;      /* that brought the table */
     uint64_t                    wanted;        /* that settles all names */
@@ -308,6 +310,15 @@ ngx_http_rs_presence_reply(void *data, rs_err_e rc, ngx_rs_reply_t *reply)
     }
 
     pr->answered = pr->call;
+
+    if (pr->renewed
+        && ngx_current_msec - pr->renewed > pr->rmcf->lease_ttl)
+    {
+        ngx_http_rs_count(pr->rmcf, NGX_HTTP_RS_STAT_LEASE_LOST);
+    }
+
+    pr->renewed = ngx_current_msec;
+    ngx_http_rs_gauge_set(pr->rmcf, NGX_HTTP_RS_GAUGE_LEASE, pr->renewed);
 
     if (pr->wanted > pr->answered) {
         delay = NGX_HTTP_RS_PRESENCE_SOON;

@@ -155,6 +155,8 @@ ngx_http_rs_reap_claim(ngx_http_rs_reap_t *reap, ngx_str_t *dead,
     walk->adopted = 0;
     walk->lost = 0;
 
+    ngx_http_rs_count(reap->rmcf, NGX_HTTP_RS_STAT_REAPED);
+
     ngx_log_error(NGX_LOG_INFO, reap->log, 0,
                   "rs reap: worker %V is dead, its duties are walked", dead);
 

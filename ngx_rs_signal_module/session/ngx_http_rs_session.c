@@ -59,6 +59,8 @@ static void ngx_http_rs_session_admitted(void *data, rs_err_e code);
 static ngx_int_t ngx_http_rs_session_ask(ngx_http_rs_part_t *p);
 static void ngx_http_rs_session_joined(void *data, rs_err_e code,
     ngx_rs_reply_t *reply);
+static void ngx_http_rs_session_refused(ngx_http_rs_part_t *p,
+    rs_err_e code);
 static ngx_int_t ngx_http_rs_session_take(ngx_http_rs_part_t *p,
     ngx_rs_reply_t *reply);
 
@@ -166,6 +168,10 @@ ngx_http_rs_session_start(ngx_http_request_t *r, ngx_uint_t resume,
 
     ngx_queue_insert_tail(&p->sessions->all, &p->all);
 
+    ngx_http_rs_count(rc->rmcf, NGX_HTTP_RS_STAT_CONN_PARTICIPANT);
+    ngx_http_rs_gauge(rc->rmcf, NGX_HTTP_RS_GAUGE_PARTICIPANTS, 1);
+    ngx_http_rs_gauge(rc->rmcf, NGX_HTTP_RS_GAUGE_PENDING, 1);
+
     if (rc->closing) {
         /* the worker ends: the credential is good for another one */
         return NGX_DONE;
@@ -176,6 +182,7 @@ ngx_http_rs_session_start(ngx_http_request_t *r, ngx_uint_t resume,
     if (cred == NULL) {
         ngx_log_error(NGX_LOG_INFO, rc->log, 0,
                       "rs session credential is missing or malformed");
+        ngx_http_rs_count(rc->rmcf, NGX_HTTP_RS_STAT_JOIN_REFUSED);
         ngx_http_rs_conn_close(rc, RS_E_UNAUTHENTICATED, NULL);
         return NGX_DONE;
     }
@@ -393,6 +400,7 @@ ngx_http_rs_session_joined(void *data, rs_err_e code, ngx_rs_reply_t *reply)
                       "rs session %V of %V is not joined: %s",
                       &p->m.session_id, &p->m.tenant, rs_err_code(code));
 
+        ngx_http_rs_session_refused(p, code);
         ngx_http_rs_conn_close(p->rc, code, NULL);
         goto done;
     }
@@ -402,6 +410,10 @@ ngx_http_rs_session_joined(void *data, rs_err_e code, ngx_rs_reply_t *reply)
     }
 
     p->live = 1;
+
+    ngx_http_rs_gauge(p->rc->rmcf, NGX_HTTP_RS_GAUGE_PENDING, -1);
+    ngx_http_rs_count(p->rc->rmcf, p->resume ? NGX_HTTP_RS_STAT_RESUMED
+                                             : NGX_HTTP_RS_STAT_JOINED);
 
     ngx_http_rs_conn_deadline(p->rc, 0);
     ngx_add_timer(&p->expire, ngx_max(p->expires - ngx_time(), 0) * 1000
@@ -428,6 +440,20 @@ done:
     OPENSSL_cleanse(p->secret, sizeof(p->secret));
 
     ngx_http_rs_session_unref(p);
+}
+
+
+static void
+ngx_http_rs_session_refused(ngx_http_rs_part_t *p, rs_err_e code)
+{
+    if (code == RS_E_RESUME_TOO_OLD) {
+        ngx_http_rs_count(p->rc->rmcf, NGX_HTTP_RS_STAT_RESUME_TOO_OLD);
+
+    } else if (code != RS_E_UNAVAILABLE) {
+        ngx_http_rs_count(p->rc->rmcf, p->resume
+                                       ? NGX_HTTP_RS_STAT_RESUME_REFUSED
+                                       : NGX_HTTP_RS_STAT_JOIN_REFUSED);
+    }
 }
 
 
@@ -517,6 +543,10 @@ ngx_http_rs_session_message(ngx_http_rs_conn_t *rc, u_char *data, size_t len)
     }
 
     code = rs_msg_parse(&msg, RS_CHANNEL_SIGNAL, data, len);
+
+    ngx_http_rs_count(rc->rmcf, code == RS_OK
+                                ? NGX_HTTP_RS_STAT_MESSAGE + msg.type
+                                : NGX_HTTP_RS_STAT_MESSAGE_BAD);
 
     if (code == RS_OK && msg.type == RS_MSG_INPUT) {
         /* it has a rate of its own */
@@ -696,6 +726,7 @@ ngx_http_rs_session_appended(void *data, rs_err_e code, ngx_rs_reply_t *reply)
     u_char               text[RS_ID_LEN + sizeof(NGX_HTTP_RS_NO_PEER)];
     u_char               buf[RS_MSG_WRITE_MAX];
     rs_buf_t             b;
+    ngx_str_t            answer;
     ngx_http_rs_part_t  *p;
 
     p = a->p;
@@ -711,6 +742,14 @@ ngx_http_rs_session_appended(void *data, rs_err_e code, ngx_rs_reply_t *reply)
     switch (code) {
 
     case RS_OK:
+        ngx_http_rs_count(p->rc->rmcf, NGX_HTTP_RS_STAT_ACK);
+
+        answer = ngx_rs_reply_str(reply, 1);
+
+        if (rs_str_eq(ngx_http_rs_slice(&answer), RS_STR("dup"))) {
+            ngx_http_rs_count(p->rc->rmcf, NGX_HTTP_RS_STAT_DUPLICATE);
+        }
+
         rs_buf_init(&b, buf, sizeof(buf));
         rs_msg_write_ack(&b, a->id);
         (void) ngx_http_rs_conn_send(p->rc, b.data, b.len);
@@ -746,6 +785,8 @@ done:
 static void
 ngx_http_rs_session_unsent(ngx_http_rs_part_t *p, uint64_t id)
 {
+    ngx_http_rs_count(p->rc->rmcf, NGX_HTTP_RS_STAT_UNSENT);
+
     if (p->failed && id > p->failed) {
         ngx_http_rs_conn_error(p->rc, RS_E_UNAVAILABLE,
                                "an earlier message was not taken; send that "

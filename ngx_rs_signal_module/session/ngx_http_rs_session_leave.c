@@ -34,6 +34,13 @@ ngx_http_rs_session_closed(ngx_http_rs_conn_t *rc, rs_err_e code)
                       code == RS_OK ? "closed" : rs_err_code(code));
     }
 
+    ngx_http_rs_count_closed(rc->rmcf, code);
+    ngx_http_rs_gauge(rc->rmcf, NGX_HTTP_RS_GAUGE_PARTICIPANTS, -1);
+
+    if (!p->live) {
+        ngx_http_rs_gauge(rc->rmcf, NGX_HTTP_RS_GAUGE_PENDING, -1);
+    }
+
     p->rc = NULL;
     p->gone_at = ngx_current_msec;
 
@@ -219,6 +226,7 @@ ngx_http_rs_session_leave_later(ngx_http_rs_part_t *p, ngx_msec_t ms)
     if (!p->counted) {
         p->counted = 1;
         p->sessions->nleaving++;
+        ngx_http_rs_gauge(p->sessions->rmcf, NGX_HTTP_RS_GAUGE_LEAVING, 1);
     }
 
     p->timer.cancelable = 1;
@@ -263,6 +271,7 @@ ngx_http_rs_session_unref(ngx_http_rs_part_t *p)
 
     if (p->counted) {
         p->sessions->nleaving--;
+        ngx_http_rs_gauge(p->sessions->rmcf, NGX_HTTP_RS_GAUGE_LEAVING, -1);
     }
 
     ngx_queue_remove(&p->all);

@@ -189,6 +189,8 @@ ngx_http_rs_session_arrive(ngx_http_rs_part_t *p, rs_env_t *e)
         return;
     }
 
+    ngx_http_rs_count(p->rc->rmcf, NGX_HTTP_RS_STAT_GAP);
+
     ngx_http_rs_session_fill(p);
 }
 
@@ -371,6 +373,8 @@ ngx_http_rs_session_filled(void *data, rs_err_e code, ngx_rs_reply_t *reply)
 
     entries = ngx_rs_reply_at(reply, syncing ? 2 : 1);
     n = ngx_rs_reply_count(entries);
+
+    ngx_http_rs_add(p->rc->rmcf, NGX_HTTP_RS_STAT_GAP_FILLED, n);
 
     ngx_http_rs_session_replay(p, entries);
 
@@ -590,6 +594,8 @@ ngx_http_rs_session_send(ngx_http_rs_part_t *p, rs_env_t *e)
         return RS_E_INVALID_VALUE;
     }
 
+    ngx_http_rs_count(p->rc->rmcf, NGX_HTTP_RS_STAT_DELIVERED);
+
     (void) ngx_http_rs_conn_send(p->rc, b.data, b.len);
 
     return RS_OK;
@@ -606,6 +612,8 @@ ngx_http_rs_session_resync(ngx_http_rs_part_t *p)
                   "rs session %V of %V: %V is to send again, epoch %uL",
                   &p->m.session_id, &p->m.tenant, &p->m.participant_id,
                   p->epoch);
+
+    ngx_http_rs_count(p->rc->rmcf, NGX_HTTP_RS_STAT_RESYNC);
 
     rs_buf_init(&b, buf, sizeof(buf));
     rs_msg_write_resync(&b, &p->cursor);

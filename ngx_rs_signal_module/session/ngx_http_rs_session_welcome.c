@@ -159,6 +159,10 @@ ngx_http_rs_session_ice(ngx_http_rs_part_t *p)
 
     ice = NULL;
 
+    if (p->ice.rlcf->turn) {
+        ngx_http_rs_count(p->rc->rmcf, NGX_HTTP_RS_STAT_ICE);
+    }
+
     if (ngx_http_rs_ice_json(pool, &p->ice, &text) == NGX_OK) {
         ice = json_loadb((char *) text.data, text.len, 0, NULL);
     }

@@ -48,6 +48,8 @@ static const ngx_http_rs_store_error_t *ngx_http_rs_store_error(
     ngx_str_t *text);
 static void ngx_http_rs_store_unlink(ngx_http_rs_store_op_t *op,
     ngx_rs_reply_t *reply);
+static void ngx_http_rs_store_measure(ngx_http_rs_store_op_t *op,
+    rs_err_e rc);
 static void ngx_http_rs_store_free(ngx_http_rs_store_op_t *op);
 static void ngx_http_rs_store_member_keys(ngx_http_rs_store_call_t *call,
     ngx_http_rs_member_t *m);
@@ -81,6 +83,7 @@ ngx_http_rs_store_create(ngx_http_rs_main_conf_t *rmcf, ngx_log_t *log,
         return NULL;
     }
 
+    store->rmcf = rmcf;
     store->log = log;
     store->worker = &rmcf->self_text;
     store->state = state;
@@ -179,6 +182,7 @@ ngx_http_rs_store_not_ready(ngx_http_rs_store_t *store)
 {
     if (store->ready) {
         store->ready = 0;
+        ngx_http_rs_gauge_set(store->rmcf, NGX_HTTP_RS_GAUGE_REDIS, 0);
         store->state(store->data, 0);
     }
 }
@@ -297,6 +301,8 @@ ngx_http_rs_store_probe_reply(void *data, ngx_rs_reply_t *reply)
     }
 
     store->ready = 1;
+    ngx_http_rs_gauge_set(store->rmcf, NGX_HTTP_RS_GAUGE_REDIS, 1);
+    ngx_http_rs_count(store->rmcf, NGX_HTTP_RS_STAT_REDIS_CONNECT);
     store->state(store->data, 1);
 }
 
@@ -349,6 +355,8 @@ ngx_http_rs_store_free(ngx_http_rs_store_op_t *op)
 ngx_int_t
 ngx_http_rs_store_refuse(ngx_http_rs_store_op_t *op)
 {
+    ngx_http_rs_count(op->store->rmcf, NGX_HTTP_RS_STAT_REDIS_REFUSED);
+
     ngx_http_rs_store_free(op);
 
     return NGX_BUSY;
@@ -387,6 +395,8 @@ ngx_http_rs_store_tell(ngx_http_rs_store_op_t *op, rs_err_e rc,
         ngx_http_rs_store_free(op);
         return;
     }
+
+    ngx_http_rs_store_measure(op, rc);
 
     if (op->tenant.len && (rc == RS_OK || rc == RS_E_UNCERTAIN)) {
         ngx_http_rs_store_unlink(op, reply);
@@ -479,6 +489,38 @@ ngx_http_rs_store_error(ngx_str_t *text)
 }
 
 
+static void
+ngx_http_rs_store_measure(ngx_http_rs_store_op_t *op, rs_err_e rc)
+{
+    ngx_msec_t                ms;
+    ngx_uint_t                i;
+    ngx_http_rs_main_conf_t  *rmcf;
+
+    static const ngx_uint_t  bounds[] = NGX_HTTP_RS_REDIS_BOUNDS;
+
+    rmcf = op->store->rmcf;
+    ms = ngx_current_msec - op->sent;
+
+    ngx_http_rs_gauge(rmcf, NGX_HTTP_RS_GAUGE_INFLIGHT, -1);
+
+    if (rc == RS_E_UNAVAILABLE) {
+        ngx_http_rs_count(rmcf, NGX_HTTP_RS_STAT_REDIS_LOST);
+        return;
+    }
+
+    if (rc == RS_E_UNCERTAIN) {
+        ngx_http_rs_count(rmcf, NGX_HTTP_RS_STAT_REDIS_UNCERTAIN);
+    }
+
+    for (i = 0; i < NGX_HTTP_RS_REDIS_NBOUNDS && ms > bounds[i]; i++) {
+        /* void */
+    }
+
+    ngx_http_rs_count(rmcf, NGX_HTTP_RS_STAT_REDIS_TIME + i);
+    ngx_http_rs_add(rmcf, NGX_HTTP_RS_STAT_REDIS_MS, ms);
+}
+
+
 /* the session ended: it leaves the list of its device */
 
 static void
@@ -491,9 +533,13 @@ ngx_http_rs_store_unlink(ngx_http_rs_store_op_t *op, ngx_rs_reply_t *reply)
     word = ngx_rs_reply_str(reply, 1);
     device_id = ngx_rs_reply_str(reply, 2);
 
-    if (word.len != 5 || ngx_memcmp(word.data, "ended", 5) != 0
-        || device_id.len == 0)
-    {
+    if (word.len != 5 || ngx_memcmp(word.data, "ended", 5) != 0) {
+        return;
+    }
+
+    ngx_http_rs_count(op->store->rmcf, NGX_HTTP_RS_STAT_SESSION_ENDED);
+
+    if (device_id.len == 0) {
         return;
     }
 

@@ -241,5 +241,10 @@ ngx_http_rs_store_send(ngx_http_rs_store_call_t *call)
         store->nrest++;
     }
 
+    op->sent = ngx_current_msec;
+
+    ngx_http_rs_count(store->rmcf, NGX_HTTP_RS_STAT_REDIS_COMMAND);
+    ngx_http_rs_gauge(store->rmcf, NGX_HTTP_RS_GAUGE_INFLIGHT, 1);
+
     return NGX_OK;
 }

@@ -35,6 +35,7 @@ typedef struct ngx_http_rs_durable_s  ngx_http_rs_durable_t;
 
 struct ngx_http_rs_store_s {
     ngx_rs_redis_t                 *redis;
+    ngx_http_rs_main_conf_t        *rmcf;
     ngx_http_rs_durable_t          *durable;     /* NULL: nothing is waited
                                                     for */
     ngx_log_t                      *log;
@@ -60,6 +61,8 @@ struct ngx_http_rs_store_op_s {
     ngx_http_rs_store_t            *store;
     ngx_http_rs_store_handler_pt    handler;     /* NULL: detached */
     void                           *data;
+
+    ngx_msec_t                      sent;
 
     ngx_str_t                       tenant;      /* for unlinking, or empty */
     ngx_str_t                       session_id;

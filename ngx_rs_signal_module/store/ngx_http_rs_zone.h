@@ -147,6 +147,13 @@ typedef struct {
         }                                                                    \
     } while (0)
 
+/* rc: why a socket closed; an error without a close code closed by 1011 */
+
+#define ngx_http_rs_count_closed(rmcf, rc)                                   \
+    ngx_http_rs_count(rmcf, NGX_HTTP_RS_STAT_CLOSED                          \
+                            + ((rc) == RS_OK || rs_err_ws_close(rc)          \
+                               ? (rc) : RS_E_INTERNAL))
+
 /* n may be negative */
 
 #define ngx_http_rs_gauge(rmcf, g, n)                                        \
