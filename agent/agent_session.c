@@ -34,6 +34,7 @@
 #define AGENT_SESSION_BASE_MS    250
 #define AGENT_SESSION_CAP_MS     10000
 #define AGENT_SESSION_ICE_S      5      /* waiting for fresh servers */
+#define AGENT_SESSION_BEFORE_S   60     /* a failover may forget a resume */
 #define AGENT_SESSION_PEERS      64
 
 
@@ -43,6 +44,8 @@ struct agent_session_s {
     char            *ticket;        /* not used yet, or NULL; secret */
     gint64           ticket_us;     /* until when it may be good */
     char            *resume;        /* secret */
+    char            *before;        /* the one it replaced, or NULL; secret */
+    gint64           before_us;     /* until when it may be good */
     char             position[AGENT_MSG_POSITION];
 
     agent_socket_t  *socket;
@@ -73,6 +76,7 @@ static void agent_session_text(void *data, const char *text, gsize len);
 static void agent_session_closed(void *data, guint code, guint retry_s,
     const char *why);
 static gboolean agent_session_hopeless(agent_session_t *session, guint code);
+static gboolean agent_session_forgotten(agent_session_t *session, guint code);
 static gboolean agent_session_anew(agent_session_t *session, guint code);
 static guint agent_session_delay(agent_session_t *session, guint retry_s);
 static gboolean agent_session_known(agent_session_t *session,
@@ -177,6 +181,7 @@ agent_session_free(agent_session_t *session)
 
     g_free(session->ticket);
     g_free(session->resume);
+    g_free(session->before);
     g_free(session->id);
     g_free(session);
 }
@@ -272,6 +277,29 @@ agent_session_hopeless(agent_session_t *session, guint code)
 
 
 /*
+ * A failover of the store can forget the newest resume: then it knows the
+ * socket and the token before it, and this one is a stranger.  They are tried
+ * once.
+ */
+
+static gboolean
+agent_session_forgotten(agent_session_t *session, guint code)
+{
+    if (session->over || session->leaving || session->before == NULL
+        || g_get_monotonic_time() > session->before_us
+        || !(session->refused || code == 4401 || code == 4409))
+    {
+        return FALSE;
+    }
+
+    g_free(session->resume);
+    session->resume = g_steal_pointer(&session->before);
+
+    return TRUE;
+}
+
+
+/*
  * The gateway does not know this participant any more, but has invited the
  * device once more, for it never saw the host come: joins with that ticket.
  */
@@ -334,6 +362,7 @@ agent_session_closed(void *data, guint code, guint retry_s, const char *why)
     }
 
     if (agent_session_hopeless(session, code)
+        && !agent_session_forgotten(session, code)
         && !agent_session_anew(session, code))
     {
         agent_session_end(session, why);
@@ -499,7 +528,10 @@ agent_session_welcome(agent_session_t *session, agent_msg_t *msg)
         agent_session_absent(session, msg->peers);
     }
 
-    g_free(session->resume);
+    g_free(session->before);
+    session->before = session->resume;
+    session->before_us = g_get_monotonic_time()
+                         + AGENT_SESSION_BEFORE_S * G_USEC_PER_SEC;
     session->resume = g_strdup(msg->resume);
     g_clear_pointer(&session->ticket, g_free);
 

@@ -44,6 +44,7 @@ const PONG_TIMEOUT_MS = 10000;
 const BACKOFF_BASE_MS = 500;
 const BACKOFF_CAP_MS = 10000;
 const RESYNC_WINDOW_MS = 30000;
+const BEFORE_MS = 60000;            /* a failover may forget a resume */
 const OUTBOX_MAX = 2048;
 const SEND_BURST = 60;              /* below rs_message_rate 50 burst=100 */
 const SEND_RATE = 40;               /* a second */
@@ -140,6 +141,8 @@ export class RsSession extends EventTarget {
     #goawayAt = 0;          /* when the gateway asked to come back */
 
     #resume = null;
+    #before = null;         /* {token, until}: the one that #resume replaced */
+    #verdict = null;        /* what was said before it is tried */
     #position = null;
     #nextId = 1;
     #outbox = [];           /* {id, frame, at, sent, acked}, by id; sent: on
@@ -412,13 +415,35 @@ export class RsSession extends EventTarget {
             this.dispatchEvent(new RsEvent("ended", this.#ended));
         }
 
-        if (FINAL_CODES.has(code)) {
-            this.#finish(code, this.#lastError
-                               ?? new RsError(FINAL_CODES.get(code)));
+        if (FINAL_CODES.has(code) && !this.#forgotten(code)) {
+            const error = this.#lastError ?? new RsError(FINAL_CODES.get(code));
+
+            this.#finish(code, this.#verdict ?? error);
             return;
         }
 
         this.#comeBack(code);
+    }
+
+    /*
+     * A failover of the store can forget the newest resume: then it knows the
+     * socket and the token before it, and this one is a stranger.  They are
+     * tried once.
+     */
+    #forgotten(code) {
+        const before = this.#before;
+
+        if (before === null || (code !== 4401 && code !== 4409)
+            || this.#clock.now() > before.until)
+        {
+            return false;
+        }
+
+        this.#verdict = this.#lastError ?? new RsError(FINAL_CODES.get(code));
+        this.#resume = before.token;
+        this.#before = null;
+
+        return true;
     }
 
     #comeBack(code) {
@@ -670,6 +695,10 @@ export class RsSession extends EventTarget {
         this.self = m.self;
         this.role = m.role;
         this.session = m.session ?? {};
+        this.#before = resumed ? {token: this.#resume,
+                                  until: this.#clock.now() + BEFORE_MS}
+                               : null;
+        this.#verdict = null;
         this.#resume = m.resume;
         this.#pingMs = (m.ping_s ?? 25) * 1000;
         this.#attempt = 0;

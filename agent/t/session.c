@@ -548,6 +548,36 @@ test_invited_again(fixture_t *f)
 
 
 static void
+test_forgotten(fixture_t *f)
+{
+    guint    i;
+    conn_t  *c;
+
+    static const gushort  codes[] = { 4409, 4401 };
+
+    for (i = 0; i < G_N_ELEMENTS(codes); i++) {
+        agent_session_start(&f->agent, "ses_a", "default.ticket");
+        c = conn(f, 0);
+        welcome(c, "ses_a", "default.one", "1-1");
+        say(c, "{\"type\":\"ping\"}");
+        WAIT(c->heard->len == 1);
+        cut(c);
+        c = conn(f, 1);
+        welcome(c, "ses_a", "default.two", "1-1");
+        soup_websocket_connection_close(c->ws, codes[i], NULL);
+        c = conn(f, 2);
+        is_str(c->credential, "rs.resume.default.one.1-1",
+               "a resume that a failover forgot: the token before it");
+
+        soup_websocket_connection_close(c->ws, 4401, NULL);
+        WAIT(!here(f, "ses_a"));
+        ok(!here(f, "ses_a"), "once");
+        forget(f);
+    }
+}
+
+
+static void
 test_silence(fixture_t *f)
 {
     gint64   at_us;
@@ -659,6 +689,7 @@ main(void)
     test_goaway(&f);
     test_ends(&f);
     test_invited_again(&f);
+    test_forgotten(&f);
     test_control(&f);
     test_silence(&f);
 

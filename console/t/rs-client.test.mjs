@@ -230,6 +230,54 @@ test("final close codes end it at once, with their reason", () => {
 });
 
 
+test("a resume that a failover forgot: the token before it, once", () => {
+    for (const [code, name] of [[4409, "replaced"], [4401, "unauthenticated"]])
+    {
+        const a = open();
+        const first = ["rs.v1", `rs.resume.${welcome.resume}.1-1`];
+
+        a.WebSocket.last.end(1006);
+        a.clock.pass(500);
+        a.WebSocket.last.say({...welcome, resume: "t2"});
+        a.WebSocket.last.end(code);
+        assert.equal(a.session.state, "waiting", String(code));
+        a.clock.pass(500);
+        assert.deepEqual(a.WebSocket.last.protocols, first);
+
+        /* it is taken: all is as it was */
+        a.WebSocket.last.say({...welcome, resume: "t3"});
+        assert.equal(a.session.state, "open");
+
+        /* or not: the first reason stands */
+        const b = open();
+
+        b.WebSocket.last.end(1006);
+        b.clock.pass(500);
+        b.WebSocket.last.say({...welcome, resume: "t2"});
+        b.WebSocket.last.end(code);
+        b.clock.pass(500);
+        b.WebSocket.last.end(4401);
+        assert.equal(b.of("closed")[0].error.code, name);
+        assert.equal(b.WebSocket.all.length, 3);
+
+        /* later it is no failover any more */
+        const c = open();
+
+        c.WebSocket.last.end(1006);
+        c.clock.pass(500);
+        c.WebSocket.last.say({...welcome, resume: "t2"});
+
+        for (let i = 0; i < 7; i++) {
+            c.clock.pass(10000);
+            c.WebSocket.last.say({type: "ping"});
+        }
+
+        c.WebSocket.last.end(code);
+        assert.equal(c.session.state, "closed");
+    }
+});
+
+
 test("every other close code of the table is come back from", () => {
     const final = new Set([1002, 1003, 1007, 1009, 4401, 4403, 4404, 4409,
                            4410]);
