@@ -52,6 +52,7 @@ typedef struct {
 #include "store/ngx_http_rs_store.h"
 #include "carrier/ngx_http_rs_bus.h"
 #include "carrier/ngx_http_rs_conn.h"
+#include "carrier/ngx_http_rs_stale.h"
 #include "carrier/ngx_http_rs_ipc.h"
 #include "carrier/ngx_http_rs_drain.h"
 #include "session/ngx_http_rs_ice.h"
@@ -71,6 +72,7 @@ struct ngx_http_rs_main_conf_s {
     ngx_str_t                   node;          /* [a-z0-9-]{1,32} */
     ngx_msec_t                  lease_ttl;
     ngx_msec_t                  drain_time;
+    ngx_msec_t                  stale_limit;
     ngx_flag_t                  enabled;       /* some rs_gateway exists */
     ngx_flag_t                  metrics;       /* some rs_metrics does */
     ngx_shm_zone_t             *zone;
@@ -89,6 +91,7 @@ struct ngx_http_rs_main_conf_s {
 
     ngx_http_rs_store_t        *store;
     ngx_http_rs_bus_t          *bus;
+    ngx_http_rs_stale_t        *stale;
     ngx_http_rs_ipc_t          *ipc;           /* NULL: only by Redis */
     ngx_http_rs_conns_t        *conns;
     ngx_http_rs_presence_t     *presence;

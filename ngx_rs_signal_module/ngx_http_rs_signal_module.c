@@ -31,6 +31,7 @@
 static ngx_int_t ngx_http_rs_handler(ngx_http_request_t *r);
 
 static void ngx_http_rs_store_up(void *data, ngx_uint_t up);
+static void ngx_http_rs_bus_up(ngx_http_rs_main_conf_t *rmcf, ngx_uint_t up);
 static void ngx_http_rs_bus_env(ngx_http_rs_main_conf_t *rmcf,
     rs_env_t *env);
 static ngx_int_t ngx_http_rs_init_module(ngx_cycle_t *cycle);
@@ -192,6 +193,13 @@ static ngx_command_t  ngx_http_rs_commands[] = {
       ngx_conf_set_msec_slot,
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_http_rs_main_conf_t, lease_ttl),
+      &ngx_http_rs_positive },
+
+    { ngx_string("rs_stale_limit"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_rs_main_conf_t, stale_limit),
       &ngx_http_rs_positive },
 
     { ngx_string("rs_drain_time"),
@@ -454,10 +462,23 @@ ngx_http_rs_store_up(void *data, ngx_uint_t up)
 {
     ngx_http_rs_main_conf_t *rmcf = data;
 
+    ngx_http_rs_stale_check(rmcf->stale);
+
     if (up) {
         ngx_http_rs_presence_up(rmcf->presence);
         ngx_http_rs_reap_up(rmcf->reap);
         ngx_http_rs_device_announce(rmcf);
+        ngx_http_rs_session_catch_up(rmcf);
+    }
+}
+
+
+static void
+ngx_http_rs_bus_up(ngx_http_rs_main_conf_t *rmcf, ngx_uint_t up)
+{
+    ngx_http_rs_stale_check(rmcf->stale);
+
+    if (up) {
         ngx_http_rs_session_catch_up(rmcf);
     }
 }
@@ -542,8 +563,10 @@ ngx_http_rs_init_process(ngx_cycle_t *cycle)
     rmcf->reap = ngx_http_rs_reap_create(rmcf, log);
     rmcf->sessions = ngx_http_rs_sessions_create(rmcf, log);
     rmcf->devices = ngx_http_rs_devices_create(rmcf, log);
+    rmcf->stale = ngx_http_rs_stale_create(rmcf, log);
 
-    if (rmcf->conns == NULL || rmcf->presence == NULL || rmcf->reap == NULL
+    if (rmcf->stale == NULL
+        || rmcf->conns == NULL || rmcf->presence == NULL || rmcf->reap == NULL
         || rmcf->sessions == NULL || rmcf->devices == NULL)
     {
         return NGX_ERROR;
@@ -556,7 +579,7 @@ ngx_http_rs_init_process(ngx_cycle_t *cycle)
     rmcf->store = ngx_http_rs_store_create(rmcf, log,
                                            ngx_http_rs_store_up, rmcf);
     rmcf->bus = ngx_http_rs_bus_create(rmcf, log, ngx_http_rs_bus_env,
-                                       ngx_http_rs_session_catch_up);
+                                       ngx_http_rs_bus_up);
 
     if (rmcf->store == NULL || rmcf->bus == NULL) {
         return NGX_ERROR;
@@ -624,6 +647,7 @@ ngx_http_rs_exit_process(ngx_cycle_t *cycle)
         rmcf->ipc = NULL;
     }
 
+    ngx_http_rs_stale_destroy(rmcf->stale);
     ngx_http_rs_presence_drop(rmcf->presence);
     ngx_http_rs_reap_destroy(rmcf->reap);
     ngx_http_rs_bus_destroy(rmcf->bus);
@@ -663,6 +687,7 @@ ngx_http_rs_create_main_conf(ngx_conf_t *cf)
     rmcf->lease_ttl = NGX_CONF_UNSET_MSEC;
     rmcf->ipc_on = NGX_CONF_UNSET;
     rmcf->drain_time = NGX_CONF_UNSET_MSEC;
+    rmcf->stale_limit = NGX_CONF_UNSET_MSEC;
 
     return rmcf;
 }
@@ -690,6 +715,7 @@ ngx_http_rs_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_conf_init_msec_value(rmcf->lease_ttl, 15000);
     ngx_conf_init_value(rmcf->ipc_on, 1);
     ngx_conf_init_msec_value(rmcf->drain_time, 30000);
+    ngx_conf_init_msec_value(rmcf->stale_limit, 3600000);
 
     if (rmcf->redis.slow > rmcf->redis.timeout) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,

@@ -137,9 +137,7 @@ ngx_http_rs_bus_state(void *data, ngx_uint_t up)
 
     ngx_http_rs_bus_forget(bus);
 
-    if (up) {
-        bus->on_up(bus->rmcf);
-    }
+    bus->on_up(bus->rmcf, up);
 }
 
 

@@ -20,10 +20,11 @@ typedef void (*ngx_http_rs_bus_env_pt)(ngx_http_rs_main_conf_t *rmcf,
     rs_env_t *env);
 
 /*
- * The subscription stands, the first time too: what came before was missed.
- * Never called inside create.
+ * up = 1: the subscription stands, the first time too: what came before was
+ * missed; up = 0: lost.  Never called inside create.
  */
-typedef void (*ngx_http_rs_bus_up_pt)(ngx_http_rs_main_conf_t *rmcf);
+typedef void (*ngx_http_rs_bus_up_pt)(ngx_http_rs_main_conf_t *rmcf,
+    ngx_uint_t up);
 
 
 /* NULL: no memory */
