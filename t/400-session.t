@@ -334,9 +334,9 @@ subtest 'a device away' => sub {
 subtest 'a session that expires' => sub {
     $device->connect($gw, worker => 1);
 
-    my ($s, $host, $ws) = both(ttl_s => 2);
+    my ($s, $host, $ws) = both(ttl_s => 4);
 
-    is($ws->expect('ended', 6)->{reason}, 'expired', 'expired');
+    is($ws->expect('ended', 10)->{reason}, 'expired', 'expired');
     is($ws->expect_close(), 4410, 'closed');
     is($host->expect_close(), 4410, 'the host too');
 };

@@ -117,9 +117,13 @@ subtest 'confirmed, then the primary dies' => sub {
         public_key => $device->public_key }), 403, 'enrollment_invalid');
 
     is(owner($second), $now, 'the device has the socket it had');
-    is_deeply($second->call('FCALL', 'rs_device_online', 2,
+
+    my ($worker) = $old{address} =~ /^(.*)\./;
+
+    is_deeply($second->call('FCALL', 'rs_device_online', 4,
                             map({ "rs:{default}:$_:" . $device->id }
                                 'dev', 'dses'),
+                            "rs:{default}:own:$worker", 'rs:{default}:audit',
                             $old{address}, '{}', $old{epoch}),
               ['replaced'], 'the one before stays fenced');
 

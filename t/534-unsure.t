@@ -1,0 +1,123 @@
+# Copyright (C) rs-gateway contributors
+
+# A join is carried out and nobody learns of it: its answer is lost, or the
+# worker is killed before the welcome.  No ghost stays in the session, and a
+# host is asked in again.
+
+use strict;
+use warnings;
+
+use FindBin qw($Bin);
+use lib "$Bin/lib";
+
+use Test::More;
+
+use RS::Device;
+use RS::Gateway;
+use RS::Redis;
+use RS::Util qw(wait_until);
+
+my $redis = RS::Redis->new();
+
+
+# Worker 0 has had a device of the tenant, so that it asks for nothing before a
+# join; worker 1 has the one that is a host.
+
+sub gateway {
+    my (%opt) = @_;
+    my $gw = RS::Gateway->new(redis => $redis, workers => 2,
+                              http => "rs_lease_ttl 3s; $opt{http}",
+                              location => 'rs_resume_grace 4s;');
+    my $rest = $gw->rest(key => $redis->api_key);
+    my @device = map { RS::Device->enroll($rest, name => "desk $_") } 0, 1;
+
+    $device[$_]->connect($gw, worker => $_) for 0, 1;
+
+    return ($gw, $rest, $device[1]);
+}
+
+
+sub session {
+    my ($rest, $device) = @_;
+    my $s = $rest->post('/sessions', {
+        host => { type => 'device', device_id => $device->id },
+        participants => [{ role => 'controller' }, { role => 'viewer' }] })
+        ->json;
+
+    return ($s, map { $_->{ticket} // () } @{ $s->{participants} });
+}
+
+
+subtest 'the answer is lost' => sub {
+    my ($gw, $rest, $device) = gateway(http => 'rs_redis_timeout 800ms;');
+    my ($s, @tickets) = session($rest, $device);
+    my $host = $device->join($gw, $device->expect('invite'), worker => 1);
+    my $other = $gw->signal("rs.ticket.$tickets[1]", worker => 1);
+
+    $host->expect('joined');
+    $redis->freeze();
+
+    my $ws = $gw->signal("rs.ticket.$tickets[0]", worker => 0);
+
+    is($ws->expect_close(5), 1013, 'nobody knows whether it joined');
+    $redis->thaw();
+
+    my $peer = $host->expect('joined', 10)->{peer}{id};
+    my $left = $host->expect('left', 10);
+
+    is_deeply([@$left{qw(peer reason)}], [$peer, 'lost'],
+              'it had joined, and is gone');
+    is_deeply([grep { /^a:\Q$peer\E/ }
+               @{ $redis->call('HKEYS', "rs:{default}:mem:$s->{id}") }], [],
+              'no ghost is left');
+    $rest->delete("/sessions/$s->{id}");
+    $gw->quit();
+    $gw->check_log();
+};
+
+
+subtest 'the host\'s worker is killed before the welcome' => sub {
+    my ($gw, $rest, $device) = gateway(http => 'rs_redis_timeout 20s;');
+    my ($s, @tickets) = session($rest, $device);
+    my $invite = $device->expect('invite');
+    my $ctl = $gw->signal("rs.ticket.$tickets[0]", worker => 1);
+
+    $ctl->expect('welcome');
+    $redis->freeze();
+
+    my $lost = $gw->signal("rs.ticket.$invite->{ticket}", worker => 0);
+
+    # its request is on its way when the worker has answered another one
+
+    $rest->request('GET', '/health/live', socket => $gw->socket(worker => 0));
+    $gw->kill_worker(0);
+    $redis->thaw();
+    is($ctl->expect('joined', 10)->{peer}{role}, 'host', 'the host has joined');
+    is(eval { $lost->expect_close(5); 1 }, undef, 'and was not welcome');
+
+    my $again = $device->expect('invite', 15);
+
+    is($again->{session}{id}, $s->{id}, 'it is asked in again');
+
+    my $host = $device->join($gw, $again, worker => 1);
+
+    is($device->welcome->{self}, $invite->{participant}, 'as the same one');
+    $ctl->send_json({ type => 'signal', id => 1, data => 'offer' });
+    is($host->expect('signal')->{data}, 'offer', 'and hears');
+    $host->send_json({ type => 'signal', id => 1, data => 'answer' });
+    is($ctl->expect('signal')->{data}, 'answer', 'and is heard');
+
+    # nobody waits for the first one any more
+
+    wait_until {
+        !grep { @{ $redis->call('ZRANGE', $_, 1, '+inf', 'BYSCORE') } }
+              $redis->keys('rs:{default}:own:*')
+    } 10, 'no duty that is due';
+    is($rest->get("/sessions/$s->{id}")->json->{state}, 'connecting',
+       'the session goes on');
+    is(scalar(grep { $_->{type} eq 'left' } $ctl->seen), 0, 'nobody has left');
+    $gw->stop();
+    $gw->check_log(allow => qr/exited on signal 9/);
+};
+
+done_testing();
