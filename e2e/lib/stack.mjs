@@ -138,6 +138,17 @@ export class Stack {
         }
     }
 
+    /** Of a stack with Sentinels: the Redis that is primary now. */
+    async primary() {
+        const {sentinels, servers} = this.state.redis;
+        const {stdout} = await run("redis-cli", [
+            "-p", String(sentinels[0].port), "--raw",
+            "SENTINEL", "get-master-addr-by-name", "rs"]);
+        const port = Number(stdout.trim().split("\n")[1]);
+
+        return servers.find((s) => s.port === port);
+    }
+
     /** Ends Redis as an operator does, with what it holds on disk. */
     async stopRedis() {
         const {socket, pid, admin_password_file} = this.state.redis;
