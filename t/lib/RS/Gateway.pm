@@ -31,7 +31,8 @@ Starts nginx and waits until it answers ready. C<redis>: an C<RS::Redis>
 (or C<redis_conf>, what stands behind C<rs_redis>). C<workers>, 1. C<node>,
 the name, default one of its own. C<ipc>: C<on> or C<off>. C<main>, C<http>, C<server>, C<location>:
 more lines of configuration for that place. C<drain>: C<rs_drain_time>, 0. C<tls>: true for TLS, made with a
-CA of its own. C<ready>: 0 to wait for the port only.
+CA of its own. C<ready>: 0 to wait for the port only. C<daemon>: 1 for a
+master in the background, which C<upgrade> needs.
 
 =item port, base, ca, dir, pid, rest(%opt), conf
 
@@ -62,6 +63,14 @@ Index in C<workers> of the one that holds this connection.
 HUP; returns when new workers serve. With arguments the configuration is
 written anew first.
 
+=item upgrade
+
+USR2: a new master, with workers of its own, beside the old one, whose pid is
+returned. From then on C<pid> and C<workers> are the new ones. The tests end
+the old one with C<signal_pid($pid, 'QUIT')>, or the new one.
+
+=item signal_pid($pid, $name), old_pid
+
 =item quit, stop, kill, kill_worker($i), error_log, wait_log($regex, $seconds)
 
 =item check_log(allow => $regex)
@@ -89,6 +98,36 @@ use RS::Util qw(top tempdir free_port wait_until spawn read_file write_file
                 random_id);
 use RS::WS ();
 use Test::More ();
+
+
+# USR2 is for a master in the background only: this process is there in its
+# place, ends its masters when it is told to, and ends with the last of them
+
+my $keeper = <<'END';
+    my ($file, @argv) = @ARGV;
+    my $stop = 0;
+
+    $SIG{TERM} = sub { $stop = 1 };
+    system(@argv) == 0 or exit 1;
+
+    for (1 .. 200) {
+        last if -s $file;
+        select undef, undef, undef, 0.05;
+    }
+
+    while (1) {
+        my @pids;
+
+        for my $name ($file, "$file.oldbin") {
+            open(my $f, '<', $name) or next;
+            push @pids, grep { -e "/proc/$_" } <$f> =~ /^(\d+)/;
+        }
+
+        exit 0 if !@pids;
+        kill 'TERM', @pids if $stop;
+        select undef, undef, undef, 0.05;
+    }
+END
 
 
 sub new {
@@ -158,7 +197,7 @@ $user
 worker_processes $self->{workers};
 pid $dir/nginx.pid;
 error_log $dir/logs/error.log @{[ $self->{level} // 'info' ]};
-daemon off;
+daemon @{[ $self->{daemon} ? 'on' : 'off' ]};
 $more{main}
 
 events {
@@ -200,10 +239,15 @@ END
 sub start {
     my ($self) = @_;
 
-    $self->{proc} = spawn('nginx', [
-        _binary(), '-p', "$self->{dir}/", '-c', "$self->{dir}/nginx.conf",
-        '-e', "$self->{dir}/logs/error.log",
-    ], log => "$self->{dir}/logs/stderr.log");
+    my @argv = (_binary(), '-p', "$self->{dir}/",
+                '-c', "$self->{dir}/nginx.conf",
+                '-e', "$self->{dir}/logs/error.log");
+
+    unshift @argv, $^X, '-e', $keeper, "$self->{dir}/nginx.pid"
+        if $self->{daemon};
+
+    $self->{proc} = spawn('nginx', \@argv,
+                          log => "$self->{dir}/logs/stderr.log");
 
     my $path = ($self->{ready} // 1) ? 'ready' : 'live';
 
@@ -221,8 +265,26 @@ sub start {
 sub port { return $_[0]{port} }
 sub dir  { return $_[0]{dir} }
 sub node { return $_[0]{node} }
-sub pid  { return $_[0]{proc}->pid }
 sub ca   { return "$_[0]{dir}/tls/ca.pem" }
+
+
+sub _read_pid {
+    my ($self, $name) = @_;
+    my $text = eval { read_file("$self->{dir}/$name") } // '';
+
+    return $text =~ /^(\d+)/ ? $1 : undef;
+}
+
+
+sub pid {
+    my ($self) = @_;
+
+    return $self->{daemon} ? $self->_read_pid('nginx.pid') // 0
+                           : $self->{proc}->pid;
+}
+
+
+sub old_pid { return $_[0]->_read_pid('nginx.pid.oldbin') }
 
 
 sub base {
@@ -388,7 +450,7 @@ sub reload {
         write_file("$self->{dir}/nginx.conf", $self->_conf());
     }
 
-    $self->{proc}->signal('HUP');
+    CORE::kill('HUP', $self->pid);
 
     wait_until {
         my @new = grep { !$old{$_} } $self->workers();
@@ -400,6 +462,31 @@ sub reload {
     } 15, 'readiness after a reload' if $self->{ready} // 1;
 
     return;
+}
+
+
+sub signal_pid {
+    my ($self, $pid, $name) = @_;
+
+    CORE::kill($name, $pid) or die "kill $name $pid: $!";
+
+    return;
+}
+
+
+sub upgrade {
+    my ($self) = @_;
+    my $old = $self->pid;
+
+    $self->signal_pid($old, 'USR2');
+
+    wait_until {
+        my $new = $self->pid;
+        $new && $new != $old && ($self->old_pid // 0) == $old
+            && $self->workers() == $self->{workers}
+    } 15, 'a new master';
+
+    return $old;
 }
 
 
@@ -425,7 +512,7 @@ sub alive    { return $_[0]{proc}->alive() }
 sub quit {
     my ($self) = @_;
 
-    $self->{proc}->signal('QUIT');
+    CORE::kill('QUIT', $self->pid);
     $self->{proc}->wait(15);
 
     return;
