@@ -514,7 +514,10 @@ ngx_http_rs_conn_deadline_handler(ngx_event_t *ev)
         ngx_log_debug0(NGX_LOG_DEBUG_HTTP, ws->head.log, 0,
                        "rs conn close handshake timed out");
 
-        ngx_http_rs_conn_finish(ws, ws->code);
+        /* who does not answer "come back" is not about to */
+
+        ngx_http_rs_conn_finish(ws, ws->code == RS_E_GOING_AWAY
+                                    ? RS_E_PEER_TIMEOUT : ws->code);
         return;
     }
 

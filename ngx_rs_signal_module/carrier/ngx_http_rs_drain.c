@@ -27,7 +27,7 @@
 
 /* told to the client: its own share of the spread */
 #define NGX_HTTP_RS_DRAIN_JITTER   500    /* ms, when drained slice by slice */
-#define NGX_HTTP_RS_BURST_JITTER   3000   /* ms, when all are told at once */
+#define NGX_HTTP_RS_BURST_JITTER   2000   /* ms, when all are told at once */
 
 
 static void ngx_http_rs_drain_start(ngx_http_rs_conns_t *conns,

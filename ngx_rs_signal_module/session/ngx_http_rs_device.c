@@ -37,6 +37,8 @@
 
 #define NGX_HTTP_RS_DEVICES_OWED      16384 /* gone, the store not told */
 
+#define NGX_HTTP_RS_DEVICE_BACK       2500  /* ms, to come back after goaway */
+
 #define NGX_HTTP_RS_DEVICE_REFUSED                                           \
     "the device is not known here or the signature does not match its key"
 
@@ -63,6 +65,8 @@ static void ngx_http_rs_device_online(void *data, rs_err_e code,
 static void ngx_http_rs_device_quarantined(ngx_http_rs_dev_t *dev,
     ngx_rs_reply_t *reply);
 static ngx_int_t ngx_http_rs_device_welcome(ngx_http_rs_dev_t *dev);
+static void ngx_http_rs_device_expect(ngx_http_rs_dev_t *dev);
+static void ngx_http_rs_device_missed(ngx_event_t *ev);
 static void ngx_http_rs_device_go_offline(ngx_http_rs_dev_t *dev);
 static void ngx_http_rs_device_offline(void *data, rs_err_e code,
     ngx_rs_reply_t *reply);
@@ -107,6 +111,12 @@ ngx_http_rs_devices_create(ngx_http_rs_main_conf_t *rmcf, ngx_log_t *log)
     devices->tick.data = devices;
     devices->tick.log = log;
     devices->tick.cancelable = 1;
+
+    ngx_queue_init(&devices->away);
+
+    devices->missed.handler = ngx_http_rs_device_missed;
+    devices->missed.data = devices;
+    devices->missed.log = log;
 
     return devices;
 }
@@ -662,10 +672,76 @@ ngx_http_rs_device_closed(ngx_http_rs_conn_t *rc, rs_err_e code)
     ngx_queue_remove(&dev->queue);
 
     if (dev->known && !dev->entering) {
+
+        if (code == RS_E_GOING_AWAY && !rc->connection->error) {
+            ngx_http_rs_device_expect(dev);
+            return;
+        }
+
         ngx_http_rs_device_go_offline(dev);
     }
 
     ngx_http_rs_device_unref(dev);
+}
+
+
+/*
+ * It was told to come back, and is about to: till then the store keeps the
+ * address of its old socket, so that a session with it can be made, for which
+ * it is invited when it comes.  The timer keeps an exiting worker, and so the
+ * lease behind that address, for as long.  dev keeps its socket's reference.
+ */
+
+static void
+ngx_http_rs_device_expect(ngx_http_rs_dev_t *dev)
+{
+    ngx_http_rs_devices_t  *devices;
+
+    devices = dev->devices;
+
+    dev->gone_at = ngx_current_msec;
+    ngx_queue_insert_tail(&devices->away, &dev->queue);
+
+    if (!devices->missed.timer_set) {
+        ngx_add_timer(&devices->missed, NGX_HTTP_RS_DEVICE_BACK);
+    }
+}
+
+
+/* for who has come back meanwhile the store answers "stale" */
+
+static void
+ngx_http_rs_device_missed(ngx_event_t *ev)
+{
+    ngx_http_rs_devices_t *devices = ev->data;
+
+    ngx_uint_t          n;
+    ngx_msec_t          passed;
+    ngx_queue_t        *q;
+    ngx_http_rs_dev_t  *dev;
+
+    for (n = 0; !ngx_queue_empty(&devices->away); n++) {
+
+        q = ngx_queue_head(&devices->away);
+        dev = ngx_queue_data(q, ngx_http_rs_dev_t, queue);
+
+        passed = ngx_current_msec - dev->gone_at;
+
+        if (passed < NGX_HTTP_RS_DEVICE_BACK) {
+            ngx_add_timer(ev, NGX_HTTP_RS_DEVICE_BACK - passed);
+            return;
+        }
+
+        if (n == NGX_HTTP_RS_ANNOUNCE_BATCH) {
+            ngx_add_timer(ev, NGX_HTTP_RS_ANNOUNCE_TICK);
+            return;
+        }
+
+        ngx_queue_remove(q);
+
+        ngx_http_rs_device_go_offline(dev);
+        ngx_http_rs_device_unref(dev);
+    }
 }
 
 

@@ -33,6 +33,10 @@ struct ngx_http_rs_devices_s {
     ngx_queue_t                  announce;    /* the store is to be told */
     ngx_uint_t                   nowed;       /* in both, without a socket */
     ngx_event_t                  tick;
+
+    ngx_queue_t                  away;        /* told to come back, oldest
+                                                 first, without a socket */
+    ngx_event_t                  missed;
 };
 
 
@@ -51,7 +55,7 @@ typedef struct {
     ngx_uint_t                   refs;
 
     ngx_queue_t                  all;         /* in devices->all */
-    ngx_queue_t                  queue;       /* in live or announce */
+    ngx_queue_t                  queue;       /* in live, announce or away */
     ngx_http_rs_device_state_e   state;
 
     ngx_str_t                    host;
@@ -62,6 +66,7 @@ typedef struct {
     ngx_str_t                    agent;       /* JSON */
     time_t                       ticket_ttl;
     int64_t                      epoch;       /* of its hello; 0: none yet */
+    ngx_msec_t                   gone_at;     /* in away: since when */
 
     rs_bucket_t                  messages;
     ngx_uint_t                   invites;     /* under way */
