@@ -7,24 +7,24 @@
  * when enough replicas have confirmed them, or with RS_E_UNCERTAIN.
  *
  * WAIT blocks the connection it is sent on, hence a link of its own, and
- * what comes meanwhile is gathered: calls are sent in batches,
+ * what comes meanwhile is gathered: calls go in batches,
  *
- *     FCALL ... FCALL ... FCALL ... WAIT <replicas> <timeout>
+ *     FCALL ... FCALL ... FCALL, and when all are answered: WAIT
  *
- * and while a batch is under way the next one is queued.  So the number of
- * WAITs is bounded by how fast replicas answer, not by how many calls there
- * are.  A refusal has changed nothing and is told before the WAIT.
+ * A refusal has changed nothing: it is told at once, and when there is nothing
+ * else no WAIT is sent, so that wrong tickets keep nobody waiting.  What comes
+ * before the WAIT joins the batch, what comes after is queued for the next
+ * one.  So the number of WAITs is bounded by how fast replicas answer, not by
+ * how many calls there are.
  *
  * Deadlines: of the time that "rs_redis_timeout" leaves beside the WAIT, one
- * half is for waiting in the queue (what is older is not sent), the other for
- * the batch itself.  Together a call ends within "rs_redis_timeout", like all
- * others.
+ * half is for waiting in the queue (what is older is not sent), the rest for
+ * the batch.  Together a call ends within "rs_redis_timeout", like all others.
  *
  * Invariants
- *   - owed is the number of replies to come for the batch that was sent, its
- *     WAIT's included; nothing is sent while it is not zero, and the queue is
- *     empty when it is.
- *   - WAIT's reply is the last one, and so is its NULL when the link is lost:
+ *   - ncalls is not zero from the first call of a batch until its end; what is
+ *     queued then is either more than a batch, or came after the WAIT.
+ *   - owed is the number of replies to come.  A lost link gives them, too:
  *     what was answered by then has happened, and is uncertain.
  */
 
@@ -43,12 +43,16 @@ struct ngx_http_rs_durable_s {
 
     ngx_uint_t                  max;           /* calls in the queue */
     ngx_msec_t                  patience;      /* of a call there */
+    ngx_msec_t                  limit;         /* of a batch */
 
     ngx_queue_t                 queued;
     ngx_uint_t                  nqueued;
 
     ngx_queue_t                 batch;         /* sent, not refused */
+    ngx_uint_t                  ncalls;        /* sent, of this batch */
     ngx_uint_t                  owed;
+    ngx_msec_t                  started;
+    ngx_uint_t                  waiting;       /* its WAIT was sent */
 
     time_t                      logged;        /* last one at WARN */
 };
@@ -60,7 +64,9 @@ static ngx_int_t ngx_http_rs_durable_queue(ngx_http_rs_durable_t *d,
 static ngx_int_t ngx_http_rs_durable_call(ngx_http_rs_durable_t *d,
     ngx_http_rs_store_op_t *op, ngx_uint_t argc, ngx_str_t *argv);
 static void ngx_http_rs_durable_reply(void *data, ngx_rs_reply_t *reply);
-static void ngx_http_rs_durable_wait(ngx_http_rs_durable_t *d);
+static void ngx_http_rs_durable_commit(ngx_http_rs_durable_t *d);
+static ngx_int_t ngx_http_rs_durable_wait(ngx_http_rs_durable_t *d);
+static ngx_msec_t ngx_http_rs_durable_left(ngx_http_rs_durable_t *d);
 static void ngx_http_rs_durable_waited(void *data, ngx_rs_reply_t *reply);
 static void ngx_http_rs_durable_done(ngx_http_rs_durable_t *d,
     ngx_uint_t confirmed);
@@ -83,11 +89,11 @@ ngx_http_rs_durable_create(ngx_http_rs_store_t *store,
     d->store = store;
     d->max = conf->inflight;
     d->patience = (conf->timeout - conf->wait_timeout) / 2;
+    d->limit = conf->timeout - d->patience;
 
     d->conf = *conf;
     d->conf.name = "confirmed commands";
-    d->conf.timeout = conf->timeout - d->patience;
-    d->conf.inflight = NGX_HTTP_RS_DURABLE_BATCH + 1;
+    d->conf.inflight = NGX_HTTP_RS_DURABLE_BATCH;
 
     ngx_queue_init(&d->queued);
     ngx_queue_init(&d->batch);
@@ -144,17 +150,11 @@ ngx_http_rs_durable_send(ngx_http_rs_durable_t *d,
         return NGX_BUSY;
     }
 
-    if (d->owed) {
+    if (d->waiting || d->ncalls == NGX_HTTP_RS_DURABLE_BATCH) {
         return ngx_http_rs_durable_queue(d, op, argc, argv);
     }
 
-    if (ngx_http_rs_durable_call(d, op, argc, argv) != NGX_OK) {
-        return NGX_BUSY;
-    }
-
-    ngx_http_rs_durable_wait(d);
-
-    return NGX_OK;
+    return ngx_http_rs_durable_call(d, op, argc, argv);
 }
 
 
@@ -206,6 +206,14 @@ static ngx_int_t
 ngx_http_rs_durable_call(ngx_http_rs_durable_t *d, ngx_http_rs_store_op_t *op,
     ngx_uint_t argc, ngx_str_t *argv)
 {
+    if (d->ncalls == 0) {
+        d->started = ngx_current_msec;
+    }
+
+    /* the link has the conf to look at, and this is its deadline */
+
+    d->conf.timeout = ngx_http_rs_durable_left(d);
+
     if (ngx_rs_redis_command(d->redis, argc, argv, ngx_http_rs_durable_reply,
                              op)
         != NGX_OK)
@@ -214,6 +222,7 @@ ngx_http_rs_durable_call(ngx_http_rs_durable_t *d, ngx_http_rs_store_op_t *op,
     }
 
     ngx_queue_insert_tail(&d->batch, &op->queue);
+    d->ncalls++;
     d->owed++;
 
     return NGX_OK;
@@ -225,14 +234,14 @@ ngx_http_rs_durable_reply(void *data, ngx_rs_reply_t *reply)
 {
     ngx_http_rs_store_op_t *op = data;
 
-    ngx_uint_t              flags, last;
+    ngx_uint_t              flags;
     ngx_http_rs_store_t    *store;
     ngx_http_rs_durable_t  *d;
 
     store = op->store;
     d = store->durable;
 
-    last = (--d->owed == 0);
+    d->owed--;
 
     op->rc = ngx_http_rs_store_status(store, reply, &flags);
 
@@ -249,20 +258,38 @@ ngx_http_rs_durable_reply(void *data, ngx_rs_reply_t *reply)
         ngx_http_rs_store_tell(op, op->rc, reply);
     }
 
-    if (last) {
-        /* there was no memory for the WAIT */
-        ngx_http_rs_durable_done(d, 0);
+    if (d->owed == 0) {
+        ngx_http_rs_durable_commit(d);
     }
 
     ngx_http_rs_store_act(store, d->redis, flags);
 }
 
 
+/* all calls of the batch are answered */
+
 static void
+ngx_http_rs_durable_commit(ngx_http_rs_durable_t *d)
+{
+    if (ngx_queue_empty(&d->batch)
+        || ngx_http_rs_durable_wait(d) != NGX_OK)
+    {
+        ngx_http_rs_durable_done(d, 0);
+    }
+}
+
+
+static ngx_int_t
 ngx_http_rs_durable_wait(ngx_http_rs_durable_t *d)
 {
-    u_char     replicas[NGX_INT_T_LEN], timeout[NGX_INT_T_LEN];
-    ngx_str_t  argv[3];
+    u_char      replicas[NGX_INT_T_LEN], timeout[NGX_INT_T_LEN];
+    ngx_str_t   argv[3];
+    ngx_msec_t  left;
+
+    /* its answer comes before its deadline, and 0 would be for ever */
+
+    left = ngx_http_rs_durable_left(d);
+    left = ngx_max(left - left / 4, 1);
 
     ngx_str_set(&argv[0], "WAIT");
 
@@ -271,13 +298,33 @@ ngx_http_rs_durable_wait(ngx_http_rs_durable_t *d)
                   - replicas;
 
     argv[2].data = timeout;
-    argv[2].len = ngx_sprintf(timeout, "%M", d->conf.wait_timeout) - timeout;
+    argv[2].len = ngx_sprintf(timeout, "%M",
+                              ngx_min(d->conf.wait_timeout, left))
+                  - timeout;
+
+    d->conf.timeout = ngx_http_rs_durable_left(d);
 
     if (ngx_rs_redis_command(d->redis, 3, argv, ngx_http_rs_durable_waited, d)
-        == NGX_OK)
+        != NGX_OK)
     {
-        d->owed++;
+        return NGX_BUSY;
     }
+
+    d->waiting = 1;
+    d->owed++;
+
+    return NGX_OK;
+}
+
+
+static ngx_msec_t
+ngx_http_rs_durable_left(ngx_http_rs_durable_t *d)
+{
+    ngx_msec_t  passed;
+
+    passed = ngx_current_msec - d->started;
+
+    return passed < d->limit ? d->limit - passed : 1;
 }
 
 
@@ -309,6 +356,7 @@ ngx_http_rs_durable_waited(void *data, ngx_rs_reply_t *reply)
     }
 
     d->owed--;
+    d->waiting = 0;
 
     ngx_http_rs_durable_done(d, n >= wanted);
 }
@@ -323,6 +371,8 @@ ngx_http_rs_durable_done(ngx_http_rs_durable_t *d, ngx_uint_t confirmed)
     ngx_http_rs_store_op_t  *op;
 
     ngx_http_rs_durable_move(&batch, &d->batch);
+
+    d->ncalls = 0;
     ngx_http_rs_durable_next(d);
 
     while (!ngx_queue_empty(&batch)) {
@@ -343,7 +393,7 @@ ngx_http_rs_durable_next(ngx_http_rs_durable_t *d)
 
     ngx_queue_init(&unsent);
 
-    while (d->nqueued && d->owed < NGX_HTTP_RS_DURABLE_BATCH) {
+    while (d->nqueued && d->ncalls < NGX_HTTP_RS_DURABLE_BATCH) {
         q = ngx_queue_head(&d->queued);
         ngx_queue_remove(q);
         d->nqueued--;
@@ -358,10 +408,6 @@ ngx_http_rs_durable_next(ngx_http_rs_durable_t *d)
 
         ngx_free(op->argv);
         op->argv = NULL;
-    }
-
-    if (d->owed) {
-        ngx_http_rs_durable_wait(d);
     }
 
     while (!ngx_queue_empty(&unsent)) {
