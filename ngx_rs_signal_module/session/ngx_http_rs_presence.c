@@ -239,7 +239,8 @@ ngx_http_rs_presence_drop(ngx_http_rs_presence_t *pr)
     if (op) {
         /* refused: the lease runs out by itself */
 
-        (void) ngx_http_rs_store_lease_drop(op, &pr->lease);
+        (void) ngx_http_rs_store_lease_drop(op, &pr->lease,
+                                   ngx_http_rs_reap_walked(pr->rmcf->reap));
     }
 
     while (pr->nnames) {

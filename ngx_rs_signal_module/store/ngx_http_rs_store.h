@@ -246,7 +246,7 @@ ngx_int_t ngx_http_rs_store_invite(ngx_http_rs_store_op_t *op,
 ngx_int_t ngx_http_rs_store_lease(ngx_http_rs_store_op_t *op,
     ngx_http_rs_lease_t *lease, uint64_t beacon, ngx_str_t *walked);
 ngx_int_t ngx_http_rs_store_lease_drop(ngx_http_rs_store_op_t *op,
-    ngx_http_rs_lease_t *lease);
+    ngx_http_rs_lease_t *lease, ngx_str_t *walked);
 
 /* duties; at most 100 tenants a call */
 

@@ -49,7 +49,7 @@ ngx_http_rs_store_lease(ngx_http_rs_store_op_t *op,
 
 ngx_int_t
 ngx_http_rs_store_lease_drop(ngx_http_rs_store_op_t *op,
-    ngx_http_rs_lease_t *lease)
+    ngx_http_rs_lease_t *lease, ngx_str_t *walked)
 {
     ngx_str_t                *tag;
     ngx_http_rs_store_call_t  call;
@@ -65,6 +65,7 @@ ngx_http_rs_store_lease_drop(ngx_http_rs_store_op_t *op,
 
     ngx_http_rs_store_arg(&call, &lease->worker);
     ngx_http_rs_store_arg(&call, &lease->identity);
+    ngx_http_rs_store_arg(&call, walked);
 
     return ngx_http_rs_store_send(&call);
 }

@@ -854,19 +854,23 @@ end
 
 
 -- rs_lease_drop
--- KEYS: lease, dead, node, ten.  ARGV: worker, identity.
--- ok.  The worker is dead at once; the last one of a node gives back its name.
--- O(workers)
+-- KEYS: lease, dead, node, ten.  ARGV: worker, identity, walked.
+-- ok.  The worker is dead at once, and whom it walks is another's; the last
+--     one of a node gives back its name.  O(workers)
 
 local function rs_lease_drop(keys, args)
     local lease, dead, node, ten = unpack(keys)
     local worker = args[1]
     local now, name
 
-    check(keys, 4, args, 2)
+    check(keys, 4, args, 3)
 
     now = now_ms()
     call('ZREM', lease, worker)
+
+    if call('ZSCORE', dead, args[3]) then
+        call('ZADD', dead, int(now), args[3])
+    end
 
     if call('EXISTS', ten) == 1 then
         call('ZADD', dead, int(now), worker)

@@ -100,6 +100,11 @@ subtest 'who is dead' => sub {
     claim_ends($w2);
     is($s->lease($w3, walked => '-')->[4], '', 'a free one for who wants none');
     is($s->lease($w3)->[4], $w2, 'a claim that ran out is another\'s');
+    $s->lease_drop($w3, undef, $w2);
+    is($s->lease($w1)->[4], $w2, 'one of a worker that ends is at once');
+    $s->lease_drop($w1, undef, $w2);
+    is($s->lease($w3)->[4], $w2, 'and again');
+    $s->lease($w1);
     is($s->lease($w2)->[3], 'taken', 'it comes back');
     is_deeply([@{ $s->lease($w3, walked => $w2) }[4, 5]], ['', '0'],
               'who walks it is told');

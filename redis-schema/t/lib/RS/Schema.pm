@@ -203,12 +203,12 @@ sub lease {
 
 
 sub lease_drop {
-    my ($self, $worker, $identity) = @_;
+    my ($self, $worker, $identity, $walked) = @_;
     my ($node) = $worker =~ /^([^.]*)/;
 
     return $self->fcall('rs_lease_drop', ['lease', 'dead', "node:$node",
                                           "ten:$worker"],
-                        $worker, $identity // "id of $node");
+                        $worker, $identity // "id of $node", $walked // '');
 }
 
 
