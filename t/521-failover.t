@@ -137,7 +137,9 @@ subtest 'confirmed, then the primary dies' => sub {
 
 
 subtest 'uncertain, then forgotten' => sub {
-    my ($s, $t) = map { session() } 1 .. 2;
+    my ($s, $t, $u) = map { session() } 1 .. 3;
+    my $member = $gw->signal("rs.ticket.$u->{ticket}");
+    my $old = $member->expect('welcome');
 
     # all of it reaches the replica; then the two are cut off
 
@@ -148,6 +150,17 @@ subtest 'uncertain, then forgotten' => sub {
     is_tried($s->{ticket}, 'unauthenticated', 'here, its ticket is used up');
     $rest->problem($rest->delete("/sessions/$t->{id}"), 503, 'uncertain');
     is(state($t), 'ended', 'here, the session has ended');
+
+    # a resume is not waited for
+
+    my $resume = sub {
+        return $gw->signal("rs.resume.$_[0]{resume}.$old->{position}");
+    };
+
+    $member->socket->close;
+    $member = $resume->($old);
+
+    my $new = $member->expect('welcome');
 
     my $fourth = RS::Redis->new();
 
@@ -162,6 +175,12 @@ subtest 'uncertain, then forgotten' => sub {
     is(state($t), 'ended', 'it ends');
     is_tried($s->{ticket}, 'welcome', 'the ticket works');
     is_tried($s->{ticket}, 'unauthenticated', 'once');
+
+    $member->send_json({ type => 'signal', id => 1, data => 'x' });
+    is($member->expect_close(), 4409, 'a resume was forgotten');
+    is($resume->($new)->expect_close(), 4401, 'its token is not known');
+    is($resume->($old)->expect('welcome')->{self}, $old->{self},
+       'the one before is: the same participant');
 };
 
 $gw->quit;
