@@ -48,6 +48,7 @@ typedef struct {
 
 
 #include "store/ngx_http_rs_zone.h"
+#include "store/ngx_http_rs_limit.h"
 #include "store/ngx_rs_redis.h"
 #include "store/ngx_http_rs_store.h"
 #include "carrier/ngx_http_rs_bus.h"
@@ -73,6 +74,9 @@ struct ngx_http_rs_main_conf_s {
     ngx_msec_t                  lease_ttl;
     ngx_msec_t                  drain_time;
     ngx_msec_t                  stale_limit;
+    rs_rate_t                   address_rate;  /* burst 0: off */
+    rs_rate_t                   tenant_rate;
+    ngx_uint_t                  max_connections;   /* of a worker */
     ngx_flag_t                  enabled;       /* some rs_gateway exists */
     ngx_flag_t                  metrics;       /* some rs_metrics does */
     ngx_shm_zone_t             *zone;

@@ -188,6 +188,27 @@ static ngx_command_t  ngx_http_rs_commands[] = {
       0,
       NULL },
 
+    { ngx_string("rs_address_rate"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
+      ngx_http_rs_limit_directive,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_rs_main_conf_t, address_rate),
+      NULL },
+
+    { ngx_string("rs_tenant_rate"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
+      ngx_http_rs_limit_directive,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_rs_main_conf_t, tenant_rate),
+      NULL },
+
+    { ngx_string("rs_max_connections"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_rs_main_conf_t, max_connections),
+      &ngx_http_rs_inflight_bounds },
+
     { ngx_string("rs_lease_ttl"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_msec_slot,
@@ -558,6 +579,11 @@ ngx_http_rs_init_process(ngx_cycle_t *cycle)
 
     rmcf->slot = ngx_http_rs_zone_enter(rmcf->zone, log);
 
+    if (rmcf->max_connections == NGX_CONF_UNSET_UINT) {
+        rmcf->max_connections = cycle->connection_n
+                                - cycle->connection_n / 10;
+    }
+
     rmcf->conns = ngx_http_rs_conns_create(rmcf, log);
     rmcf->presence = ngx_http_rs_presence_create(rmcf, log);
     rmcf->reap = ngx_http_rs_reap_create(rmcf, log);
@@ -685,6 +711,7 @@ ngx_http_rs_create_main_conf(ngx_conf_t *cf)
     rmcf->redis.wait_replicas = NGX_CONF_UNSET_UINT;
     rmcf->redis.wait_timeout = NGX_CONF_UNSET_MSEC;
     rmcf->lease_ttl = NGX_CONF_UNSET_MSEC;
+    rmcf->max_connections = NGX_CONF_UNSET_UINT;
     rmcf->ipc_on = NGX_CONF_UNSET;
     rmcf->drain_time = NGX_CONF_UNSET_MSEC;
     rmcf->stale_limit = NGX_CONF_UNSET_MSEC;

@@ -148,6 +148,9 @@ subtest 'values' => sub {
                           . 'password_file=rs/redis.password;'],
         ['node', http => 'rs_node a-1;'],
         ['zone', http => 'rs_zone rs 4m;'],
+        ['rates', http => 'rs_address_rate 10r/s burst=1000; '
+                          . 'rs_tenant_rate 30r/m;'],
+        ['connections', http => 'rs_max_connections 500;'],
         ['origins', location => 'rs_origin https://a.test '
                                 . 'https://b.test:8443;'],
         ['any origin', location => 'rs_origin any;'],
@@ -187,6 +190,12 @@ subtest 'refusals' => sub {
         [http => 'rs_node ' . 'a' x 33 . ';', qr{"a{33}"}],
         [http => 'rs_node "";', qr{""}],
         [http => 'rs_zone rs 512k;', qr{"512k"}],
+        [http => 'rs_address_rate 10;', qr{"10"}],
+        [http => 'rs_address_rate 0r/s;', qr{"0r/s"}],
+        [http => 'rs_tenant_rate 1r/h;', qr{"1r/h"}],
+        [http => 'rs_tenant_rate 1r/s burst=0;', qr{"burst=0"}],
+        [http => 'rs_tenant_rate off burst=1;', qr{"off"}],
+        [http => 'rs_max_connections 0;', qr{"rs_max_connections"|value}],
         [http => 'rs_zone rs big;', qr{"big"}],
         [location => 'rs_origin a.test;', qr{"a\.test"}],
         [location => 'rs_origin https://a.test/;', qr{"https://a\.test/"}],

@@ -259,6 +259,19 @@ $api->call($rest, 400, 'GET', '/turn', undef, query => '?service=stun');
 $api->call($bare->rest(key => $rest->{key}), 404, 'GET', '/turn', undef,
            query => '?service=turn');
 
+my $limited = RS::Gateway->new(redis => $redis,
+                               http => 'rs_address_rate 1r/m;');
+
+$limited->agent;
+
+for my $o ($api->operations) {
+    my ($method, $path, $operation) = @$o;
+
+    $api->call($limited->rest(key => $rest->{key}), 429, $method, $path,
+               none_of($path))
+        if $operation->{responses}{429};
+}
+
 $redis->stop();
 wait_until { $rest->get('/health/ready')->status == 503 } 5, '503';
 
@@ -272,5 +285,5 @@ for my $o ($api->operations) {
 $api->check;
 $api->check_complete;
 
-$_->check_log for $gw, $bare;
+$_->check_log for $gw, $bare, $limited;
 done_testing();

@@ -160,6 +160,7 @@ subtest 'reload' => sub {
     my $before = metrics($gw)->value('rs_acks_total');
 
     $gw->reload;
+    is($_->expect_close, 1012, 'sent away') for $ws, $host, $device->ws;
 
     my $m = grown('reload');
 

@@ -71,6 +71,7 @@ ngx_http_rs_conns_create(ngx_http_rs_main_conf_t *rmcf, ngx_log_t *log)
     ngx_http_rs_drain_init(conns, log);
 
     ngx_rbtree_init(&conns->tree, &conns->sentinel, ngx_rbtree_insert_value);
+    ngx_queue_init(&conns->pending);
 
     return conns;
 }
@@ -154,6 +155,10 @@ ngx_http_rs_conn_create(ngx_http_request_t *r,
     ngx_rbtree_insert(&ws->conns->tree, &ws->node);
     ws->conns->count++;
 
+    ws->pending = 1;
+    ngx_queue_insert_tail(&ws->conns->pending, &ws->queue);
+    ngx_http_rs_gauge(rmcf, NGX_HTTP_RS_GAUGE_PENDING, 1);
+
     ws->ping.handler = ngx_http_rs_conn_ping_handler;
     ws->deadline.handler = ngx_http_rs_conn_deadline_handler;
     ws->flush.handler = ngx_http_rs_conn_posted_handler;
@@ -194,6 +199,59 @@ ngx_http_rs_conn_create(ngx_http_request_t *r,
     }
 
     return &ws->head;
+}
+
+
+/*
+ * No closing handshake, which would keep it for another 2 s: it said nothing,
+ * so what is written arrives.  It goes before the next round of events.
+ */
+
+ngx_int_t
+ngx_http_rs_conn_room(ngx_http_rs_main_conf_t *rmcf)
+{
+    ngx_http_rs_ws_t     *ws;
+    ngx_http_rs_conns_t  *conns;
+
+    conns = rmcf->conns;
+
+    if (conns->count < rmcf->max_connections) {
+        return NGX_OK;
+    }
+
+    if (ngx_queue_empty(&conns->pending)) {
+        ngx_http_rs_count(rmcf, NGX_HTTP_RS_STAT_FULL);
+        return NGX_BUSY;
+    }
+
+    ws = ngx_queue_data(ngx_queue_head(&conns->pending), ngx_http_rs_ws_t,
+                        queue);
+
+    ngx_log_error(NGX_LOG_INFO, ws->head.log, 0,
+                  "rs conn makes room, there are %ui", conns->count);
+
+    ngx_http_rs_count(rmcf, NGX_HTTP_RS_STAT_SHED);
+
+    ngx_http_rs_conn_admit(&ws->head);
+    ngx_http_rs_conn_close(&ws->head, RS_E_OVERLOADED,
+                           "there is no room for those not let in yet");
+    ngx_http_rs_conn_write(ws);
+    ngx_http_rs_conn_finish(ws, ws->code);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_rs_conn_admit(ngx_http_rs_conn_t *rc)
+{
+    ngx_http_rs_ws_t *ws = (ngx_http_rs_ws_t *) rc;
+
+    if (ws->pending) {
+        ws->pending = 0;
+        ngx_queue_remove(&ws->queue);
+        ngx_http_rs_gauge(rc->rmcf, NGX_HTTP_RS_GAUGE_PENDING, -1);
+    }
 }
 
 
@@ -810,6 +868,8 @@ ngx_http_rs_conn_release(ngx_http_rs_ws_t *ws)
     ws->head.handlers->close(&ws->head, ws->code);
 
     ngx_rbtree_delete(&ws->conns->tree, &ws->node);
+
+    ngx_http_rs_conn_admit(&ws->head);
 
     if (--ws->conns->count == 0) {
         ngx_http_rs_drain_stop(ws->conns);

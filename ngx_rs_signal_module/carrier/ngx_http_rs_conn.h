@@ -111,6 +111,14 @@ void ngx_http_rs_conn_end(ngx_http_rs_conn_t *rc, rs_err_e code);
  */
 void ngx_http_rs_conn_detach(ngx_http_rs_conn_t *rc);
 
+/*
+ * Room for one more, made by closing the one that waits longest to be let in.
+ * NGX_BUSY: there are rs_max_connections, and all of them were let in.
+ */
+ngx_int_t ngx_http_rs_conn_room(ngx_http_rs_main_conf_t *rmcf);
+/* who it is is known now: it is not closed to make room for others */
+void ngx_http_rs_conn_admit(ngx_http_rs_conn_t *rc);
+
 /* back-pressure: 1 takes no further message until 0 */
 void ngx_http_rs_conn_pause(ngx_http_rs_conn_t *rc, ngx_uint_t on);
 

@@ -37,6 +37,7 @@ struct ngx_http_rs_conns_s {
     ngx_rbtree_t              tree;       /* by id */
     ngx_rbtree_node_t         sentinel;
     ngx_uint_t                count;
+    ngx_queue_t               pending;    /* not let in yet, oldest first */
     uint64_t                  last_id;
 
     ngx_http_rs_drain_t       drain;
@@ -50,6 +51,7 @@ typedef struct {
 
     ngx_http_rs_conns_t      *conns;
     ngx_rbtree_node_t         node;
+    ngx_queue_t               queue;      /* in conns->pending */
 
     ngx_event_handler_pt      request_handler;
 
@@ -73,6 +75,7 @@ typedef struct {
 
     unsigned                  detach:1;   /* the request is to be freed */
     unsigned                  slim:1;     /* has no buffers for TLS */
+    unsigned                  pending:1;
     unsigned                  pong_due:1;
     unsigned                  paused:1;
     unsigned                  broken:1;   /* cannot find frames any more */

@@ -34,6 +34,7 @@ static ngx_http_rs_api_t *ngx_http_rs_api_create(ngx_http_request_t *r,
 static void ngx_http_rs_api_cleanup(void *data);
 static void ngx_http_rs_api_detach(ngx_http_rs_api_t *api);
 static ngx_int_t ngx_http_rs_api_credential(ngx_http_rs_api_t *api);
+static ngx_int_t ngx_http_rs_api_rates(ngx_http_rs_api_t *api);
 static ngx_int_t ngx_http_rs_api_check_body(ngx_http_rs_api_t *api);
 static void ngx_http_rs_api_body_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_rs_api_unreadable(ngx_http_rs_api_t *api,
@@ -210,6 +211,7 @@ ngx_http_rs_api_handler(ngx_http_request_t *r, ngx_str_t *path)
     api->id = id;
 
     if (ngx_http_rs_api_credential(api) != NGX_OK
+        || ngx_http_rs_api_rates(api) != NGX_OK
         || ngx_http_rs_api_check_body(api) != NGX_OK)
     {
         return ngx_http_rs_api_send(api);
@@ -472,6 +474,51 @@ malformed:
 
     ngx_http_rs_api_fail(api, RS_E_UNAUTHENTICATED,
                          "this is not an API key of this gateway", NULL);
+    return NGX_DECLINED;
+}
+
+
+/*
+ * A stranger's call costs his address a token, a wrong credential another one
+ * (ngx_http_rs_api_problem() takes it).  What a tenant's key may is known when
+ * the store has answered: ngx_http_rs_api_send() takes that token, for anybody
+ * can name a tenant.  NGX_DECLINED: the answer is set.
+ */
+
+static ngx_int_t
+ngx_http_rs_api_rates(ngx_http_rs_api_t *api)
+{
+    time_t            wait;
+    rs_rate_e         what;
+    const char       *detail;
+    struct sockaddr  *sa;
+
+    if (api->route->scope == NULL
+        && api->route->body == NGX_HTTP_RS_API_NO_BODY)
+    {
+        return NGX_OK;
+    }
+
+    what = api->route->scope ? RS_RATE_LOOK : RS_RATE_TAKE;
+    sa = api->request->connection->sockaddr;
+
+    if (ngx_http_rs_limit_address(api->rmcf, sa, what, &wait) != NGX_OK) {
+        detail = "too much from this address";
+
+    } else if (api->route->method == NGX_HTTP_POST && api->route->scope
+               && ngx_http_rs_limit_tenant(api->rmcf, &api->caller.tenant,
+                                           RS_RATE_LOOK, &wait)
+                  != NGX_OK)
+    {
+        detail = "too much of this tenant";
+
+    } else {
+        return NGX_OK;
+    }
+
+    api->ctx->retry_after = wait;
+    ngx_http_rs_api_fail(api, RS_E_RATE_LIMITED, detail, NULL);
+
     return NGX_DECLINED;
 }
 

@@ -10,7 +10,7 @@
 #include "ngx_http_rs_api_internal.h"
 
 
-#define NGX_HTTP_RS_API_RETRY_AFTER  "1"         /* s */
+#define NGX_HTTP_RS_API_RETRY_AFTER  1           /* s, at least */
 #define NGX_HTTP_RS_API_CORS_AGE     "600"       /* s */
 
 
@@ -125,6 +125,11 @@ ngx_http_rs_api_send(ngx_http_rs_api_t *api)
                                        api->pointer);
     }
 
+    if (api->route->method == NGX_HTTP_POST && api->route->scope) {
+        (void) ngx_http_rs_limit_tenant(api->rmcf, &api->caller.tenant,
+                                        RS_RATE_CHARGE, NULL);
+    }
+
     if (api->location.len
         && ngx_http_rs_api_header_str(r, "Location", &api->location)
            != NGX_OK)
@@ -157,6 +162,8 @@ ngx_int_t
 ngx_http_rs_api_problem(ngx_http_request_t *r, rs_err_e code,
     const char *detail, const char *pointer)
 {
+    size_t                    len;
+    u_char                    retry[NGX_TIME_T_LEN];
     json_t                   *json;
     ngx_int_t                 rc;
     ngx_str_t                 text;
@@ -170,6 +177,11 @@ ngx_http_rs_api_problem(ngx_http_request_t *r, rs_err_e code,
 
     rmcf = ngx_http_get_module_main_conf(r, ngx_http_rs_signal_module);
     ngx_http_rs_count(rmcf, NGX_HTTP_RS_STAT_PROBLEM + code);
+
+    if (code == RS_E_UNAUTHENTICATED || code == RS_E_ENROLLMENT_INVALID) {
+        (void) ngx_http_rs_limit_address(rmcf, r->connection->sockaddr,
+                                         RS_RATE_CHARGE, NULL);
+    }
 
     ctx->error.data = (u_char *) rs_err_code(code);
     ctx->error.len = ngx_strlen(ctx->error.data);
@@ -191,10 +203,12 @@ ngx_http_rs_api_problem(ngx_http_request_t *r, rs_err_e code,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    len = ngx_sprintf(retry, "%T",
+                      ngx_max(ctx->retry_after, NGX_HTTP_RS_API_RETRY_AFTER))
+          - retry;
+
     if (rs_err_retry_after(code)
-        && ngx_http_rs_api_header(r, "Retry-After",
-                                  NGX_HTTP_RS_API_RETRY_AFTER,
-                                  sizeof(NGX_HTTP_RS_API_RETRY_AFTER) - 1)
+        && ngx_http_rs_api_header(r, "Retry-After", (char *) retry, len)
            != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

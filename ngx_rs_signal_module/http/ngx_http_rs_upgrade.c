@@ -46,6 +46,7 @@ static ngx_int_t ngx_http_rs_upgrade_check(ngx_http_request_t *r,
     ngx_http_rs_handshake_t *h);
 static ngx_int_t ngx_http_rs_upgrade_required(ngx_http_request_t *r);
 static ngx_int_t ngx_http_rs_upgrade_ready(ngx_http_request_t *r);
+static ngx_int_t ngx_http_rs_upgrade_rate(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_rs_upgrade_host(ngx_http_request_t *r);
 static ngx_int_t ngx_http_rs_upgrade_accept(ngx_http_request_t *r,
     ngx_http_rs_handshake_t *h);
@@ -240,7 +241,7 @@ ngx_http_rs_upgrade_check(ngx_http_request_t *r, ngx_http_rs_handshake_t *h)
         return ngx_http_rs_api_problem(r, RS_E_ORIGIN_FORBIDDEN, NULL, NULL);
     }
 
-    return NGX_DECLINED;
+    return ngx_http_rs_upgrade_rate(r);
 }
 
 
@@ -282,10 +283,51 @@ ngx_http_rs_upgrade_ready(ngx_http_request_t *r)
         && ngx_http_rs_presence_ready(rmcf->presence)
         && ngx_http_rs_bus_ready(rmcf->bus))
     {
-        return NGX_DECLINED;
+        if (ngx_http_rs_conn_room(rmcf) == NGX_OK) {
+            return NGX_DECLINED;
+        }
+
+        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                      "rs upgrade refused: all of \"rs_max_connections\" "
+                      "%ui are in use", rmcf->max_connections);
+
+        return ngx_http_rs_api_problem(r, RS_E_OVERLOADED,
+                                       "this worker has no room", NULL);
     }
 
     return ngx_http_rs_api_problem(r, RS_E_UNAVAILABLE, NULL, NULL);
+}
+
+
+/* NGX_DECLINED: the address may; else what a content handler returns */
+
+static ngx_int_t
+ngx_http_rs_upgrade_rate(ngx_http_request_t *r)
+{
+    time_t                    wait;
+    ngx_http_rs_ctx_t        *ctx;
+    ngx_http_rs_main_conf_t  *rmcf;
+
+    rmcf = ngx_http_get_module_main_conf(r, ngx_http_rs_signal_module);
+
+    if (ngx_http_rs_limit_address(rmcf, r->connection->sockaddr,
+                                  RS_RATE_TAKE, &wait)
+        == NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    ngx_http_rs_count(rmcf, NGX_HTTP_RS_STAT_LIMIT_ADDRESS);
+
+    ctx = ngx_http_rs_ctx(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->retry_after = wait;
+
+    return ngx_http_rs_api_problem(r, RS_E_RATE_LIMITED,
+                                   "too much from this address", NULL);
 }
 
 

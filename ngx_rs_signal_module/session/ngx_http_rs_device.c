@@ -196,7 +196,6 @@ ngx_http_rs_device_start(ngx_http_request_t *r)
 
     ngx_http_rs_count(rc->rmcf, NGX_HTTP_RS_STAT_CONN_AGENT);
     ngx_http_rs_gauge(rc->rmcf, NGX_HTTP_RS_GAUGE_AGENTS, 1);
-    ngx_http_rs_gauge(rc->rmcf, NGX_HTTP_RS_GAUGE_PENDING, 1);
 
     if (rc->closing) {
         /* the worker ends */
@@ -473,6 +472,10 @@ ngx_http_rs_device_refuse(ngx_http_rs_dev_t *dev, rs_err_e code)
 
     case RS_E_NOT_FOUND:
     case RS_E_UNAUTHENTICATED:
+        (void) ngx_http_rs_limit_address(dev->rc->rmcf,
+                                         dev->rc->connection->sockaddr,
+                                         RS_RATE_CHARGE, NULL);
+
         ngx_log_error(NGX_LOG_INFO, dev->rc->log, 0,
                       "rs device %V of %V is refused", &dev->id,
                       &dev->tenant);
@@ -629,7 +632,7 @@ ngx_http_rs_device_welcome(ngx_http_rs_dev_t *dev)
 {
     dev->state = NGX_HTTP_RS_DEVICE_LIVE;
 
-    ngx_http_rs_gauge(dev->rc->rmcf, NGX_HTTP_RS_GAUGE_PENDING, -1);
+    ngx_http_rs_conn_admit(dev->rc);
     ngx_http_rs_count(dev->rc->rmcf, NGX_HTTP_RS_STAT_DEVICE_ONLINE);
 
     ngx_http_rs_conn_deadline(dev->rc, 0);
@@ -663,10 +666,6 @@ ngx_http_rs_device_closed(ngx_http_rs_conn_t *rc, rs_err_e code)
 
     ngx_http_rs_count_closed(rc->rmcf, code);
     ngx_http_rs_gauge(rc->rmcf, NGX_HTTP_RS_GAUGE_AGENTS, -1);
-
-    if (dev->state != NGX_HTTP_RS_DEVICE_LIVE) {
-        ngx_http_rs_gauge(rc->rmcf, NGX_HTTP_RS_GAUGE_PENDING, -1);
-    }
 
     dev->rc = NULL;
     ngx_queue_remove(&dev->queue);

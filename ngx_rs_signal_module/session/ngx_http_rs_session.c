@@ -170,7 +170,6 @@ ngx_http_rs_session_start(ngx_http_request_t *r, ngx_uint_t resume,
 
     ngx_http_rs_count(rc->rmcf, NGX_HTTP_RS_STAT_CONN_PARTICIPANT);
     ngx_http_rs_gauge(rc->rmcf, NGX_HTTP_RS_GAUGE_PARTICIPANTS, 1);
-    ngx_http_rs_gauge(rc->rmcf, NGX_HTTP_RS_GAUGE_PENDING, 1);
 
     if (rc->closing) {
         /* the worker ends: the credential is good for another one */
@@ -182,7 +181,7 @@ ngx_http_rs_session_start(ngx_http_request_t *r, ngx_uint_t resume,
     if (cred == NULL) {
         ngx_log_error(NGX_LOG_INFO, rc->log, 0,
                       "rs session credential is missing or malformed");
-        ngx_http_rs_count(rc->rmcf, NGX_HTTP_RS_STAT_JOIN_REFUSED);
+        ngx_http_rs_session_refused(p, RS_E_UNAUTHENTICATED);
         ngx_http_rs_conn_close(rc, RS_E_UNAUTHENTICATED, NULL);
         return NGX_DONE;
     }
@@ -411,7 +410,7 @@ ngx_http_rs_session_joined(void *data, rs_err_e code, ngx_rs_reply_t *reply)
 
     p->live = 1;
 
-    ngx_http_rs_gauge(p->rc->rmcf, NGX_HTTP_RS_GAUGE_PENDING, -1);
+    ngx_http_rs_conn_admit(p->rc);
     ngx_http_rs_count(p->rc->rmcf, p->resume ? NGX_HTTP_RS_STAT_RESUMED
                                              : NGX_HTTP_RS_STAT_JOINED);
 
@@ -453,6 +452,12 @@ ngx_http_rs_session_refused(ngx_http_rs_part_t *p, rs_err_e code)
         ngx_http_rs_count(p->rc->rmcf, p->resume
                                        ? NGX_HTTP_RS_STAT_RESUME_REFUSED
                                        : NGX_HTTP_RS_STAT_JOIN_REFUSED);
+    }
+
+    if (code == RS_E_UNAUTHENTICATED) {
+        (void) ngx_http_rs_limit_address(p->rc->rmcf,
+                                         p->rc->connection->sockaddr,
+                                         RS_RATE_CHARGE, NULL);
     }
 }
 
@@ -560,6 +565,22 @@ ngx_http_rs_session_message(ngx_http_rs_conn_t *rc, u_char *data, size_t len)
                       "rs session participant %V sends too many messages",
                       &p->m.participant_id);
         ngx_http_rs_conn_close(rc, RS_E_RATE_LIMITED, NULL);
+
+        if (code == RS_OK) {
+            rs_msg_free(&msg);
+        }
+
+        return;
+    }
+
+    if (ngx_http_rs_limit_tenant(rc->rmcf, &p->m.tenant, RS_RATE_TAKE, NULL)
+        != NGX_OK)
+    {
+        ngx_log_error(NGX_LOG_INFO, rc->log, 0,
+                      "rs session tenant %V sends too many messages",
+                      &p->m.tenant);
+        ngx_http_rs_conn_close(rc, RS_E_RATE_LIMITED,
+                               "all of this tenant together send too much");
 
         if (code == RS_OK) {
             rs_msg_free(&msg);

@@ -37,10 +37,6 @@ ngx_http_rs_session_closed(ngx_http_rs_conn_t *rc, rs_err_e code)
     ngx_http_rs_count_closed(rc->rmcf, code);
     ngx_http_rs_gauge(rc->rmcf, NGX_HTTP_RS_GAUGE_PARTICIPANTS, -1);
 
-    if (!p->live) {
-        ngx_http_rs_gauge(rc->rmcf, NGX_HTTP_RS_GAUGE_PENDING, -1);
-    }
-
     p->rc = NULL;
     p->gone_at = ngx_current_msec;
 

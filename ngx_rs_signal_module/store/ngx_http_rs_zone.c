@@ -10,6 +10,8 @@
 
 #include "ngx_http_rs.h"
 
+#include <openssl/rand.h>
+
 
 #define NGX_HTTP_RS_ZONE_LINE  64        /* bytes of a cache line */
 
@@ -22,6 +24,7 @@
 
 typedef struct {
     u_char                     *slots;
+    ngx_http_rs_limits_t        limits;
     ngx_http_rs_zone_node_t     node;
 } ngx_http_rs_zone_sh_t;
 
@@ -51,6 +54,7 @@ ngx_http_rs_zone_add(ngx_conf_t *cf, ngx_str_t *name, size_t size)
 static ngx_int_t
 ngx_http_rs_zone_init(ngx_shm_zone_t *zone, void *data)
 {
+    size_t                  size;
     u_char                 *p;
     ngx_slab_pool_t        *pool;
     ngx_http_rs_zone_sh_t  *sh;
@@ -76,6 +80,19 @@ ngx_http_rs_zone_init(ngx_shm_zone_t *zone, void *data)
     }
 
     sh->slots = p;
+
+    /* half of the zone is rates */
+
+    size = NGX_HTTP_RS_LIMIT_WAYS * sizeof(ngx_http_rs_limit_place_t);
+
+    sh->limits.nsets = zone->shm.size / 2 / size;
+    sh->limits.places = ngx_slab_calloc(pool, sh->limits.nsets * size);
+
+    if (sh->limits.places == NULL
+        || RAND_bytes(sh->limits.seed, NGX_HTTP_RS_LIMIT_SEED) != 1)
+    {
+        return NGX_ERROR;
+    }
 
     pool->data = sh;
     zone->data = sh;
@@ -144,6 +161,17 @@ ngx_http_rs_zone_node(ngx_shm_zone_t *zone)
     sh = zone->data;
 
     return &sh->node;
+}
+
+
+ngx_http_rs_limits_t *
+ngx_http_rs_zone_limits(ngx_shm_zone_t *zone)
+{
+    ngx_http_rs_zone_sh_t  *sh;
+
+    sh = zone->data;
+
+    return &sh->limits;
 }
 
 

@@ -2,9 +2,9 @@
 /*
  * Copyright (C) rs-gateway contributors
  *
- * What the workers of a node share: counters, one slot for each process, and
- * the word that says the node is being drained.  Only what may be lost is
- * here; nothing points from one process into another.
+ * What the workers of a node share: counters, one slot for each process, rates
+ * of addresses and tenants, and the word that says the node is being drained.
+ * Only what may be lost is here; nothing points from one process into another.
  *
  * A slot has one writer, so counting is a plain addition.  Its counters are
  * never reset: who takes a slot over goes on counting, and the sum over all
@@ -22,6 +22,11 @@
 
 #include "rs_err.h"
 #include "rs_msg.h"
+
+
+#if (NGX_PTR_SIZE < 8)
+#error "rs-gateway needs a platform of 64 bits"
+#endif
 
 
 #define NGX_HTTP_RS_ZONE_NAME     "rs"
@@ -128,6 +133,23 @@ typedef struct {
 } ngx_http_rs_slot_t;
 
 
+/* rates, by the hash of whom they are of: ngx_http_rs_limit.c */
+
+#define NGX_HTTP_RS_LIMIT_WAYS    8        /* places of a set */
+#define NGX_HTTP_RS_LIMIT_SEED    16
+
+typedef struct {
+    ngx_atomic_t                hash;      /* 0: empty */
+    ngx_atomic_t                state;     /* of rs_rate */
+} ngx_http_rs_limit_place_t;
+
+typedef struct {
+    u_char                      seed[NGX_HTTP_RS_LIMIT_SEED];
+    ngx_uint_t                  nsets;
+    ngx_http_rs_limit_place_t  *places;
+} ngx_http_rs_limits_t;
+
+
 /* of the node, until it is told otherwise: survives a reload */
 
 typedef struct {
@@ -191,6 +213,7 @@ ngx_http_rs_slot_t *ngx_http_rs_zone_enter(ngx_shm_zone_t *zone,
 void ngx_http_rs_zone_leave(ngx_http_rs_slot_t *slot);
 
 ngx_http_rs_zone_node_t *ngx_http_rs_zone_node(ngx_shm_zone_t *zone);
+ngx_http_rs_limits_t *ngx_http_rs_zone_limits(ngx_shm_zone_t *zone);
 void ngx_http_rs_zone_sum(ngx_shm_zone_t *zone, ngx_http_rs_sums_t *sums);
 
 

@@ -1,0 +1,34 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ *
+ * Rates that all workers of a node share: of a client address and of a
+ * tenant.  Kept in the zone; what is forgotten there was far from its limit.
+ */
+
+
+#ifndef _NGX_HTTP_RS_LIMIT_H_INCLUDED_
+#define _NGX_HTTP_RS_LIMIT_H_INCLUDED_
+
+
+#include "rs_rate.h"
+
+
+/*
+ * NGX_OK or NGX_BUSY, then *wait (NULL: of no interest) is the time in
+ * seconds until there is room.  Nothing is limited without its directive, or
+ * for a client on a unix socket.
+ *
+ * An IPv6 address stands for its /64.
+ */
+ngx_int_t ngx_http_rs_limit_address(ngx_http_rs_main_conf_t *rmcf,
+    struct sockaddr *sa, rs_rate_e what, time_t *wait);
+ngx_int_t ngx_http_rs_limit_tenant(ngx_http_rs_main_conf_t *rmcf,
+    ngx_str_t *tenant, rs_rate_e what, time_t *wait);
+
+/* directives: "rate [burst=number]" or "off", at cmd->offset */
+char *ngx_http_rs_limit_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+
+#endif /* _NGX_HTTP_RS_LIMIT_H_INCLUDED_ */
