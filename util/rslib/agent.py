@@ -44,13 +44,14 @@ def start(stack):
     folder = stack.folder("agent")
     conf, env = _conf(stack, folder), _env(stack)
     node = state["nodes"][0]
+    where = ((stack.http_ip, state["balancer"]["port"])
+             if "balancer" in state else (node["ip"], node["https_port"]))
     key = files.read(state["api_key_file"]).strip()
     os.makedirs(os.path.join(folder, "state"), mode=0o700, exist_ok=True)
 
     def api(method, path, body=None):
         status, answer = rest.call(method, state["base"] + path, body, key,
-                                   state["ca"],
-                                   (stack.http_ip, node["https_port"]))
+                                   state["ca"], where)
 
         if status not in (200, 201):
             raise StackError(f"{method} {path}: {status} {answer}; read "
