@@ -163,11 +163,21 @@ class Fleet:
         kept = os.environ.get("RS_FAULTS_KEEP")
 
         if kept:
-            shutil.copytree(self.dir, os.path.join(
-                kept, os.path.basename(self.dir)), symlinks=True,
-                ignore=shutil.ignore_patterns("*.sock", "secrets"))
+            self._keep(os.path.join(kept, os.path.basename(self.dir)))
 
         shutil.rmtree(self.dir, ignore_errors=True)
+
+    def _keep(self, target):
+        """Logs and configurations, not secrets."""
+
+        for folder, _, names in os.walk(self.dir):
+            for name in names:
+                if name.endswith((".log", ".conf", ".cfg")) \
+                        and "redis" not in os.path.basename(folder):
+                    to = os.path.join(target,
+                                      os.path.relpath(folder, self.dir))
+                    os.makedirs(to, exist_ok=True)
+                    shutil.copy(os.path.join(folder, name), to)
 
     def tool(self, command, *args):
         r = subprocess.run([TOOL, command, "--dir", self.dir, *args],
