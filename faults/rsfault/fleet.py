@@ -210,12 +210,17 @@ class Fleet:
     def key(self):
         return files.read(self.state["api_key_file"]).strip()
 
+    @property
+    def admin(self):
+        """Who may do everything in Redis: the password."""
+
+        return files.read(self.state["redis"]["admin_password_file"]).strip()
+
     def redis(self, server=None):
         """An administrator's connection to Redis."""
 
-        r = self.state["redis"]
-        client = redis.Client((server or r)["socket"])
-        client.call("AUTH", files.read(r["admin_password_file"]).strip())
+        client = redis.Client((server or self.state["redis"])["socket"])
+        client.call("AUTH", self.admin)
 
         return client
 

@@ -91,7 +91,13 @@ class Load:
         """Until the next progress that says so."""
 
         self.progress = None
-        until(self.all_up, deadline_s, what)
+
+        try:
+            until(self.all_up, deadline_s, what)
+
+        except TimeoutError as e:
+            raise TimeoutError(f"{e}; rs-load says {self.progress} "
+                               + "\n".join(self.said)) from None
 
     def stop(self):
         """Ends the load; its result."""
