@@ -508,9 +508,6 @@ ngx_http_rs_conn_ping_handler(ngx_event_t *ev)
 {
     ngx_http_rs_ws_t *ws = ev->data;
 
-    rs_buf_t  b;
-    u_char    buf[RS_MSG_WRITE_MAX];
-
     if (ngx_current_msec - ws->heard >= ws->head.rlcf->peer_timeout) {
         ngx_log_error(NGX_LOG_INFO, ws->head.log, 0,
                       "rs conn heard nothing for %Mms",
@@ -523,10 +520,7 @@ ngx_http_rs_conn_ping_handler(ngx_event_t *ev)
     if ((ngx_msec_int_t) (ws->next_ping - ngx_current_msec) <= 0) {
         ws->next_ping = 0;
 
-        rs_buf_init(&b, buf, sizeof(buf));
-        rs_msg_write_ping(&b);
-
-        if (ngx_http_rs_conn_send(&ws->head, b.data, b.len) != NGX_OK) {
+        if (ngx_http_rs_conn_ping(&ws->head) != NGX_OK) {
             return;
         }
     }
@@ -614,6 +608,23 @@ ngx_http_rs_conn_pause(ngx_http_rs_conn_t *rc, ngx_uint_t on)
     if (!on) {
         ngx_post_event(rc->connection->read, &ngx_posted_events);
     }
+}
+
+
+ngx_int_t
+ngx_http_rs_conn_ping(ngx_http_rs_conn_t *rc)
+{
+    rs_buf_t  b;
+    u_char    buf[RS_MSG_WRITE_MAX];
+
+    if (rc->pings < 255) {
+        rc->pings++;
+    }
+
+    rs_buf_init(&b, buf, sizeof(buf));
+    rs_msg_write_ping(&b);
+
+    return ngx_http_rs_conn_send(rc, b.data, b.len);
 }
 
 

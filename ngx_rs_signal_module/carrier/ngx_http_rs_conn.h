@@ -50,6 +50,7 @@ struct ngx_http_rs_conn_s {
     uint64_t                            id;        /* conn of its address */
     ngx_str_t                           address;   /* node.worker.inc.conn */
     unsigned                            closing:1; /* no more sends */
+    unsigned                            pings:8;   /* not answered yet */
 };
 
 
@@ -121,6 +122,12 @@ void ngx_http_rs_conn_admit(ngx_http_rs_conn_t *rc);
 
 /* back-pressure: 1 takes no further message until 0 */
 void ngx_http_rs_conn_pause(ngx_http_rs_conn_t *rc, ngx_uint_t on);
+
+/*
+ * Sends `ping` now.  Answers come in order, so when the upper layer, which
+ * counts rc->pings down, finds none left, the peer has read all before it.
+ */
+ngx_int_t ngx_http_rs_conn_ping(ngx_http_rs_conn_t *rc);
 
 /* rs_ping_interval as clients are told it, in seconds */
 int ngx_http_rs_conn_ping_s(ngx_http_rs_conn_t *rc);

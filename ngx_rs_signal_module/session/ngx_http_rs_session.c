@@ -647,7 +647,12 @@ ngx_http_rs_session_act(ngx_http_rs_part_t *p, rs_msg_t *msg)
         ngx_http_rs_session_leave(p);
         break;
 
-    default: /* pong: it was heard, that is all */
+    default: /* pong */
+
+        if (p->rc->pings && --p->rc->pings == 0 && !p->resync) {
+            p->renewed = 0;
+        }
+
         break;
     }
 }
@@ -675,6 +680,10 @@ ngx_http_rs_session_logged(ngx_http_rs_part_t *p, size_t len)
  * that it could not take the later ones have to wait for it: else the first
  * one, sent again, would be acked as a repetition and be lost.  When the
  * store is back, `resync` asks for all of them.
+ *
+ * A new epoch may have lost what was acked, so there a message that was not
+ * sent before has to wait too, until the client begins to repeat, or until
+ * its pong shows that it has nothing to.
  */
 
 static void
@@ -692,6 +701,17 @@ ngx_http_rs_session_append(ngx_http_rs_part_t *p, rs_msg_t *msg)
         ngx_http_rs_session_unsent(p, msg->id);
         return;
     }
+
+    if (p->renewed) {
+        p->renewed = 0;
+
+        if (msg->id > p->top) {
+            ngx_http_rs_session_unsent(p, msg->id);
+            return;
+        }
+    }
+
+    p->top = ngx_max(p->top, msg->id);
 
     a = p->free;
 
@@ -718,7 +738,7 @@ ngx_http_rs_session_append(ngx_http_rs_part_t *p, rs_msg_t *msg)
                               ngx_http_rs_session_appended, a);
 
     if (op == NULL
-        || ngx_http_rs_store_append(op, &p->m, msg->id, &to, &body)
+        || ngx_http_rs_store_append(op, &p->m, msg->id, p->epoch, &to, &body)
            != NGX_OK)
     {
         a->next = p->free;
@@ -763,9 +783,16 @@ ngx_http_rs_session_appended(void *data, rs_err_e code, ngx_rs_reply_t *reply)
     switch (code) {
 
     case RS_OK:
-        ngx_http_rs_count(p->rc->rmcf, NGX_HTTP_RS_STAT_ACK);
-
         answer = ngx_rs_reply_str(reply, 1);
+
+        if (rs_str_eq(ngx_http_rs_slice(&answer), RS_STR("new"))) {
+            ngx_http_rs_session_epoch(p, ngx_rs_reply_int(reply, 2));
+            ngx_http_rs_session_unsent(p, a->id);
+            ngx_http_rs_session_fill(p);
+            break;
+        }
+
+        ngx_http_rs_count(p->rc->rmcf, NGX_HTTP_RS_STAT_ACK);
 
         if (rs_str_eq(ngx_http_rs_slice(&answer), RS_STR("dup"))) {
             ngx_http_rs_count(p->rc->rmcf, NGX_HTTP_RS_STAT_DUPLICATE);

@@ -520,6 +520,7 @@ ngx_http_rs_session_deliver(ngx_http_rs_part_t *p, rs_env_t *e)
 
     } else if (epoch) {
         p->epoch = e->position.epoch;
+        p->renewed = 1;
         ngx_http_rs_session_resync(p);
     }
 }
@@ -532,6 +533,7 @@ ngx_http_rs_session_epoch(ngx_http_rs_part_t *p, int64_t epoch)
 {
     if (epoch > 0 && (uint64_t) epoch > p->epoch) {
         p->epoch = epoch;
+        p->renewed = 1;
         p->resync = 1;
     }
 }
@@ -618,7 +620,9 @@ ngx_http_rs_session_resync(ngx_http_rs_part_t *p)
     rs_buf_init(&b, buf, sizeof(buf));
     rs_msg_write_resync(&b, &p->cursor);
 
-    (void) ngx_http_rs_conn_send(p->rc, b.data, b.len);
+    if (ngx_http_rs_conn_send(p->rc, b.data, b.len) == NGX_OK && p->renewed) {
+        (void) ngx_http_rs_conn_ping(p->rc);
+    }
 }
 
 

@@ -81,6 +81,7 @@ struct ngx_http_rs_part_s {
     ngx_uint_t                  appends;       /* under way */
     ngx_http_rs_append_t       *free;          /* and those that were */
     uint64_t                    failed;        /* id to be sent again first */
+    uint64_t                    top;           /* greatest id it has sent */
 
     ngx_msec_t                  gone_at;       /* when the socket was lost */
 
@@ -99,6 +100,7 @@ struct ngx_http_rs_part_s {
     unsigned                    behind:1;      /* it has to be read again */
     unsigned                    full:1;        /* when the socket has room */
     unsigned                    resync:1;      /* `resync` has to be sent */
+    unsigned                    renewed:1;     /* or was not acted on yet */
     unsigned                    ending:1;      /* the store says it ended */
     unsigned                    ended:1;       /* the client was told so */
     unsigned                    bye:1;

@@ -666,7 +666,7 @@ ngx_http_rs_store_sync(ngx_http_rs_store_op_t *op, ngx_http_rs_member_t *m,
 
 ngx_int_t
 ngx_http_rs_store_append(ngx_http_rs_store_op_t *op, ngx_http_rs_member_t *m,
-    uint64_t id, ngx_str_t *to, ngx_str_t *body)
+    uint64_t id, uint64_t epoch, ngx_str_t *to, ngx_str_t *body)
 {
     ngx_http_rs_store_call_t  call;
 
@@ -683,6 +683,7 @@ ngx_http_rs_store_append(ngx_http_rs_store_op_t *op, ngx_http_rs_member_t *m,
     ngx_http_rs_store_arg(&call, body);
     ngx_http_rs_store_arg_replid(&call);
     ngx_http_rs_store_arg_number(&call, m->log_size);
+    ngx_http_rs_store_arg_number(&call, epoch);
 
     return ngx_http_rs_store_send(&call);
 }

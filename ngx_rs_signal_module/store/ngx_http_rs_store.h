@@ -213,8 +213,10 @@ ngx_int_t ngx_http_rs_store_join(ngx_http_rs_store_op_t *op,
 ngx_int_t ngx_http_rs_store_resume(ngx_http_rs_store_op_t *op,
     ngx_http_rs_member_t *m, ngx_str_t *old_hash, ngx_str_t *new_hash,
     ngx_str_t *position);
+/* epoch: the one the sender knows of */
 ngx_int_t ngx_http_rs_store_append(ngx_http_rs_store_op_t *op,
-    ngx_http_rs_member_t *m, uint64_t id, ngx_str_t *to, ngx_str_t *body);
+    ngx_http_rs_member_t *m, uint64_t id, uint64_t epoch, ngx_str_t *to,
+    ngx_str_t *body);
 ngx_int_t ngx_http_rs_store_state(ngx_http_rs_store_op_t *op,
     ngx_http_rs_member_t *m, ngx_str_t *path);
 /* rs_range for a link that was down, or a worker that was called dead */

@@ -1701,8 +1701,10 @@ end
 
 -- rs_append, the hot path
 -- KEYS: ses, mem, log.
--- ARGV: par id, address, id, to (empty: all), body, replid, log_size.
--- ok: position, or dup.
+-- ARGV: par id, address, id, to (empty: all), body, replid, log_size,
+--       the epoch the sender knows of.
+-- ok: position, or dup, or new and the epoch there is now: nothing was
+--     appended, the sender has to send again what it said last.
 -- Errors: session_ended, replaced, unknown_peer, unavailable (its worker was
 --         called dead: rs_sync brings it back).  O(workers)
 
@@ -1712,7 +1714,7 @@ local function rs_append(keys, args)
     local limit = number(args[7])
     local h, m, s
 
-    check(keys, 3, args, 7)
+    check(keys, 3, args, 8)
 
     h = call('HMGET', keys[1], 'state', 'expires_at', 'epoch', 'replid',
              'log_bytes')
@@ -1744,6 +1746,15 @@ local function rs_append(keys, args)
     s.tenant, s.id = names_of(keys[1])
 
     epoch(s, args[6])
+
+    -- the epoch before may have lost what the sender said last: that comes
+    -- first, else it would be a repetition of an id below this one
+
+    if tonumber(s.epoch) > number(args[8]) then
+        save(s)
+        return { 'ok', 'new', s.epoch }
+    end
+
     append(s, keys[3], workers_written(m[1]), 'sig', par, to, args[3],
            args[5], limit)
     save(s)

@@ -75,7 +75,7 @@ $s->redis()->call('CONFIG', 'SET', 'maxmemory', 1);
 
 $s->dies_like(qr/OOM/, 'no memory: no append', 'rs_append',
               ["ses:$x->{id}", "mem:$x->{id}", "log:$x->{id}"],
-              $x->{host}, $host, 1, '', '{}', '', 1000);
+              $x->{host}, $host, 1, '', '{}', '', 1000, 1);
 is($s->lease('n.0.00000000000000aa', ttl => 1000)->[0], 'ok',
    'no memory: leases go on');
 is($s->get($x) && 'read', 'read', 'no memory: reading works');

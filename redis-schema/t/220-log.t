@@ -203,8 +203,11 @@ is_deeply($s->resume($x, $vwr, $token, '1-13', "$w2.79"),
 # failover: another replication id is another epoch
 
 ($x, $ctl, $vwr) = three();
-is_deeply($s->append($x, $ctl, $x->{c}, 1, replid => $B), ['ok', '2-0'],
-          'another server: a new epoch');
+is_deeply($s->append($x, $ctl, $x->{c}, 1, replid => $B, epoch => 1),
+          ['ok', 'new', 2], 'another server: what was lost comes first');
+is($s->range($x, '1-3')->[1][0], undef, 'nothing was appended');
+is_deeply($s->append($x, $ctl, $x->{c}, 1, replid => $B, epoch => 2),
+          ['ok', '2-0'], 'another server: a new epoch');
 is_deeply([map { $_->{position} } $sub{$w1}->got()], ['2-0'], 'is told so');
 is_deeply($s->append($x, $ctl, $x->{c}, 2, replid => $B), ['ok', '2-1'],
           'goes on in it');

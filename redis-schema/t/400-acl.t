@@ -93,7 +93,7 @@ denied('rs-gateway', @$_) for
     ['FCALL', 'rs_key_put', 1, $key, 'key_x', 'x', '*'],
     ['FCALL', 'rs_key_delete', 1, $key],
     ['FCALL_RO', 'rs_key_list', 1, $s->key('keys')],
-    ['FCALL', 'rs_append', 3, 'a', 'b', 'c', '', '', '1', '', '', '', '1'],
+    ['FCALL', 'rs_append', 3, 'a', 'b', 'c', '', '', '1', '', '', '', '1', '1'],
     ['FCALL', 'foreign', 1, $ses], ['FCALL_RO', 'foreign', 1, $ses],
     ['HSET', $key, 'scopes', '*'], ['HDEL', $key, 'id'], ['DEL', $key],
     ['EXPIRE', $key, '1'], ['HGETALL', $s->key('keys')],

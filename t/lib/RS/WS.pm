@@ -54,6 +54,12 @@ form of the length; C<length> makes the header lie.
 
 =item send_frame(...), send_text($text), send_json($data), send_ping($data), send_close($code, $reason)
 
+=item say($id, $data)
+
+A message of a participant, sent again as long as it is answered by C<error>
+(in a new epoch of the log it may have to wait), until its C<ack>; what came
+before that is in C<seen>. Its id.
+
 =item send_fragments($text, @sizes)
 
 The text as frames of these sizes, the rest in the last one.
@@ -296,6 +302,25 @@ sub send_json {
     my ($self, $data) = @_;
 
     return $self->send_frame(opcode => 1, payload => $json->encode($data));
+}
+
+
+sub say {
+    my ($self, $id, $data) = @_;
+    my $type = 'error';
+
+    while ($type ne 'ack') {
+        $self->send_json({ type => 'signal', id => $id, data => $data })
+            if $type eq 'error';
+
+        my $m = $self->recv() // die "message $id was not answered\n";
+
+        die "message $id: the socket ended\n" if !$m->{json};
+        $type = $m->{json}{type};
+        push @{ $self->{seen} }, $m->{json} if $type ne 'ack';
+    }
+
+    return $id;
 }
 
 

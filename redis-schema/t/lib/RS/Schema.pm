@@ -429,7 +429,7 @@ sub append {
                                       "log:$x->{id}"],
                         $par, $address, $id, $opt{to} // '',
                         $opt{body} // '{"kind":"x"}', $opt{replid} // REPLID,
-                        $opt{log_size} // LOG_SIZE);
+                        $opt{log_size} // LOG_SIZE, $opt{epoch} // 99);
 }
 
 
