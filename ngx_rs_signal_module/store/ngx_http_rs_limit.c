@@ -116,17 +116,18 @@ ngx_http_rs_limit(ngx_http_rs_main_conf_t *rmcf, rs_rate_t *rate,
                                    ngx_http_rs_limit_hash(limits, kind, name,
                                                           len));
 
-    for (i = 0; i < NGX_HTTP_RS_LIMIT_TRIES; i++) {
+    i = 0;
 
+    do {
         state = place->state;
         there = rs_rate(rate, what, state, now, &next, &us);
 
-        if ((!there && what == RS_RATE_TAKE) || what == RS_RATE_LOOK
-            || ngx_atomic_cmp_set(&place->state, state, next))
-        {
+        if ((!there && what == RS_RATE_TAKE) || what == RS_RATE_LOOK) {
             break;
         }
-    }
+
+    } while (!ngx_atomic_cmp_set(&place->state, state, next)
+             && ++i < NGX_HTTP_RS_LIMIT_TRIES);
 
     if (there) {
         return NGX_OK;
