@@ -76,6 +76,50 @@ subtest 'the answer is lost' => sub {
 };
 
 
+subtest 'the answer for the host is lost' => sub {
+    my ($gw, $rest, $device) = gateway(http => 'rs_redis_timeout 800ms;');
+    my ($s, @tickets) = session($rest, $device);
+    my $invite = $device->expect('invite');
+    my $ctl = $gw->signal("rs.ticket.$tickets[0]", worker => 1);
+
+    $ctl->expect('welcome');
+    $redis->freeze();
+    is($gw->signal("rs.ticket.$invite->{ticket}", worker => 0)
+       ->expect_close(5), 1013, 'nobody knows whether the host joined');
+    $redis->thaw();
+    is($ctl->expect('joined', 10)->{peer}{role}, 'host', 'it had');
+
+    # until the worker has said so there is an invitation for each line
+
+    my $host;
+
+    wait_until {
+        my $again = $device->expect('invite', 10);
+
+        $host = eval { $device->join($gw, $again, worker => 1) };
+    } 10, 'the host being asked in again';
+
+    $host->send_json({ type => 'signal', id => 1, data => 'here' });
+    is($ctl->expect('signal')->{data}, 'here', 'it is asked in again');
+    is($rest->delete("/sessions/$s->{id}")->status, 204, 'and no end before');
+    is(scalar(grep { $_->{type} eq 'left' } $ctl->seen), 0, 'nobody has left');
+
+    # one that does not come
+
+    ($s, @tickets) = session($rest, $device);
+    $invite = $device->expect('invite');
+    $ctl = $gw->signal("rs.ticket.$tickets[0]", worker => 1);
+    $ctl->expect('welcome');
+    $redis->freeze();
+    $gw->signal("rs.ticket.$invite->{ticket}", worker => 0)->expect_close(5);
+    $redis->thaw();
+    is($ctl->expect('ended', 15)->{reason}, 'host_lost',
+       'one that does not come is lost after the grace');
+    $gw->quit();
+    $gw->check_log();
+};
+
+
 subtest 'the host\'s worker is killed before the welcome' => sub {
     my ($gw, $rest, $device) = gateway(http => 'rs_redis_timeout 20s;');
     my ($s, @tickets) = session($rest, $device);

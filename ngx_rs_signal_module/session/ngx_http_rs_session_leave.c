@@ -163,6 +163,15 @@ ngx_http_rs_session_gone(void *data, rs_err_e code, ngx_rs_reply_t *reply)
 
     p->left = 1;
 
+    if (code == RS_OK
+        && rs_str_eq(ngx_http_rs_slice(&status), RS_STR("away")))
+    {
+        /* a host that may have got no welcome was asked in again */
+
+        ngx_http_rs_reap_due(p->sessions->rmcf->reap, &p->m.tenant,
+                             p->m.grace + 1);
+    }
+
     ngx_log_error(NGX_LOG_INFO, p->log, 0,
                   "rs session %V of %V: %V has left: %s", &p->m.session_id,
                   &p->m.tenant, &p->m.participant_id,

@@ -1814,6 +1814,9 @@ end
 --       lost), replid, log_size, grace_ms.
 -- ok: away|left|ended|stale, device id.  Appends left, and end when the host
 --     or the last other participant is gone.  O(members)
+--
+-- A host that was here, is lost and was never heard may not have got its
+-- welcome: it is away instead, and asked in again.
 
 local function leave_away(s, keys, m, p, address, due)
     m['a:' .. p.id] = ''
@@ -1858,6 +1861,11 @@ local function leave_gone(s, keys, m, p, mode, now, limit)
            limit)
 
     return { 'ok', 'ended', s.device_id }
+end
+
+
+local function unwelcome(s, m, p)
+    return p.role == 'host' and m['q:' .. p.id] == NEVER and s.invited ~= ''
 end
 
 
@@ -1919,6 +1927,11 @@ local function rs_leave(keys, args)
 
     duty_check(keys[5], address)
 
+    if mode == 'lost' and m['a:' .. id] == address and unwelcome(s, m, p) then
+        tell(s.invited, 'inv', keys[1], s.id, '')
+        mode = 'away'
+    end
+
     if mode == 'away' then
         return leave_away(s, member_keys(keys), m, p, address, ms + grace)
     end
@@ -1971,7 +1984,7 @@ local function rs_adopt(keys, args)
         tell(at, 'fen', keys[1], '-', 'away')
     end
 
-    if p.role == 'host' and m['q:' .. id] == NEVER and s.invited ~= '' then
+    if unwelcome(s, m, p) then
         tell(s.invited, 'inv', keys[1], s.id, '')
     end
 

@@ -295,6 +295,7 @@ for my $case (['bye', 'left'], ['lost', 'host_lost']) {
     my $y = $s->session($dev);
 
     $s->host_join($y, "$w1.50");
+    $s->append($y, $y->{host}, "$w1.50", 1);
     $s->guest_join($y, 0, "$w2.51");
     heard($_) for $sub1, $sub2;
 

@@ -354,10 +354,33 @@ subtest 'a host that got no welcome' => sub {
     $redis->call('ZADD', $s->key("own:$w3"), 1, "p.$x->{id}.$x->{host}");
     is_deeply($s->lost($x, $x->{host}, $w3), ['ok', 'stale', $dev],
               'for nothing');
+
+    # or its socket went, or the answer: the same
+
+    heard($w1);
+    is_deeply($s->leave($x, '', "$w1.61", 'lost'), ['ok', 'away', $dev],
+              'lost before it was heard: away');
+    is_deeply([heard($w1)], ["inv $w1.1 "], 'and asked again');
+    cmp_ok(abs(own($w1)->{"p.$x->{id}.$x->{host}"} - ms() - $grace), '<', 1000,
+           'for a grace');
+    $t = RS::Schema::hash();
+    $s->invite($x, $t, "$w1.1");
+    $s->join($x, $t, "$w1.62");
+    $s->leave($x, $x->{host}, "$w1.62", 'away');
+    $t = RS::Schema::hash();
+    $s->invite($x, $t, "$w1.1");
+    $s->join($x, $t, "$w1.61");
     $s->state($x, $x->{host}, "$w1.61", '{}');
     is($s->invite($x, RS::Schema::hash())->[0], 'conflict',
        'it was heard: no more');
-    $s->end($x);
+    is($s->leave($x, $x->{host}, "$w1.61", 'lost')->[1], 'ended',
+       'lost is lost then');
+
+    $x = $s->session($dev);
+    $s->host_join($x, "$w1.63");
+    $s->leave($x, $x->{host}, "$w1.63", 'away');
+    is($s->leave($x, $x->{host}, "$w1.63", 'lost')->[1], 'ended',
+       'or after a grace');
 };
 
 
