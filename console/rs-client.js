@@ -611,7 +611,8 @@ export class RsSession extends EventTarget {
             return;
         }
 
-        if (this.#welcomed) {
+        /* a worker that ends may say so instead of a welcome */
+        if (this.#welcomed || type === "goaway") {
             this.#dispatch(type, message);
         }
     }

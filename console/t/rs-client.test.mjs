@@ -367,6 +367,17 @@ test("goaway: comes back when told to, not before and not by backoff", () => {
     n.clock.pass(2600);
     assert.equal(n.WebSocket.all.length, 2);
 
+    /* instead of a welcome: the ticket is still good */
+    const w = open({welcome: false});
+
+    w.WebSocket.last.say({type: "goaway", after_ms: 1000, jitter_ms: 3000});
+    w.WebSocket.last.end(1012);
+    w.clock.pass(2400);
+    assert.equal(w.WebSocket.all.length, 1);
+    w.clock.pass(200);
+    assert.deepEqual(w.WebSocket.last.protocols,
+                     ["rs.v1", "rs.ticket.default.ttt"]);
+
     /* closed by the gateway first: the jitter still holds */
     const b = open();
 
