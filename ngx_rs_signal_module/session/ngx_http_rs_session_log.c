@@ -299,7 +299,8 @@ ngx_http_rs_session_fill(ngx_http_rs_part_t *p)
         rv = NGX_BUSY;
 
     } else if (p->sync) {
-        rv = ngx_http_rs_store_sync(op, &p->m, &position, NGX_HTTP_RS_RANGE);
+        rv = ngx_http_rs_store_sync(op, &p->m, &position, NGX_HTTP_RS_RANGE,
+                                    p->epoch);
 
     } else {
         rv = ngx_http_rs_store_range(op, &p->m, &position, NGX_HTTP_RS_RANGE);

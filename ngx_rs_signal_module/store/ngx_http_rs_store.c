@@ -644,7 +644,7 @@ ngx_http_rs_store_resume(ngx_http_rs_store_op_t *op, ngx_http_rs_member_t *m,
 
 ngx_int_t
 ngx_http_rs_store_sync(ngx_http_rs_store_op_t *op, ngx_http_rs_member_t *m,
-    ngx_str_t *position, ngx_uint_t count)
+    ngx_str_t *position, ngx_uint_t count, uint64_t epoch)
 {
     ngx_http_rs_store_call_t  call;
 
@@ -659,6 +659,7 @@ ngx_http_rs_store_sync(ngx_http_rs_store_op_t *op, ngx_http_rs_member_t *m,
     ngx_http_rs_store_arg_replid(&call);
     ngx_http_rs_store_arg_number(&call, m->grace);
     ngx_http_rs_store_arg_number(&call, count);
+    ngx_http_rs_store_arg_number(&call, epoch);
 
     return ngx_http_rs_store_send(&call);
 }

@@ -2031,12 +2031,14 @@ end
 
 -- rs_sync
 -- KEYS: ses, par, mem, log, own.
--- ARGV: par id, address, position, replid, grace_ms, count.
+-- ARGV: par id, address, position, replid, grace_ms, count, epoch the socket
+--       knows of.
 -- ok: epoch, {entry...} after the position, at most count.  For a live socket
 --     when its worker's link was down or the worker was called dead: it is a
 --     member again if it was away from this address, its duty is written
 --     again, and another server starts a new epoch, as does a position that
---     this server has not given out.
+--     this server has not given out.  An epoch that the server before began,
+--     and this one never saw, is not begun a second time.
 -- Errors: session_ended, replaced, unauthenticated (this server does not know
 --         the member), resume_too_old.  O(members + entries)
 
@@ -2072,9 +2074,10 @@ end
 local function rs_sync(keys, args)
     local id, address, pos = args[1], args[2], args[3]
     local grace, count = number(args[5] or ''), number(args[6] or '')
+    local known = number(args[7] or '')
     local s, no, e
 
-    check(keys, 5, args, 6)
+    check(keys, 5, args, 7)
     duty_check(keys[5], address)
 
     s = session(keys[1], now_s())
@@ -2098,7 +2101,14 @@ local function rs_sync(keys, args)
         epoch(s, args[4])
 
         if s.pos ~= '' and e >= tonumber(s.epoch) and older(s.pos, pos) then
-            s.epoch = int(e + 1)
+            known = math.max(known, e)
+            s.new_epoch = true
+        end
+
+        if known > tonumber(s.epoch)
+           or (s.new_epoch and known == tonumber(s.epoch))
+        then
+            s.epoch = int(known + 1)
             s.new_epoch = true
         end
 

@@ -425,8 +425,15 @@ subtest 'a worker that was called dead and lives' => sub {
               ['ok', 3, []], 'a second failover');
     is_deeply($s->sync($x, $c, "$w2.71", '5-1', replid => 'c' x 40),
               ['ok', 6, []], 'that lost an epoch');
+    is_deeply($s->sync($x, $c, "$w2.71", '2-0', replid => 'c' x 40,
+                       epoch => 6)->[1], 6, 'no new one for who knows it');
+    is_deeply($s->sync($x, $c, "$w2.71", '2-0', replid => 'd' x 40,
+                       epoch => 7)->[1], 8,
+              'nor for who knows one that was lost: it is another');
+    is_deeply($s->sync($x, $c, "$w2.71", '2-0', replid => 'd' x 40,
+                       epoch => 9)->[1], 10, 'whoever saw this server first');
     is_deeply($s->resume($x, $c, $x->{resume}{"$w2.71"}, '1-9', "$w3.72",
-                         replid => 'd' x 40)->[7], 7,
+                         replid => 'e' x 40)->[7], 11,
               'who resumes learns the epoch');
     $s->end($x);
     is_deeply($s->sync($x, $c, "$w2.71", '2-0')->[2][-1][1], 'end',

@@ -241,7 +241,8 @@ sub sync {
 
     return $self->fcall('rs_sync', [ses_keys($x->{id}), own($address)],
                         $par, $address, $position, $opt{replid} // REPLID,
-                        $opt{grace} // GRACE, $opt{count} // 1000);
+                        $opt{grace} // GRACE, $opt{count} // 1000,
+                        $opt{epoch} // 1);
 }
 
 
