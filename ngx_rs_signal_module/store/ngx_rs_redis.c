@@ -417,6 +417,10 @@ ngx_rs_redis_found(ngx_rs_redis_t *rd, struct sockaddr *sockaddr,
     rd->state = NGX_RS_REDIS_CONNECTING;
     rd->generation = rd->conf->place->generation;
 
+    rd->wire.tls = rd->conf->tls;
+    rd->wire.tls_name = rd->conf->server_name.len
+                        ? rd->conf->server_name : rd->conf->place->host;
+
     addr.sockaddr = sockaddr;
     addr.socklen = socklen;
     ngx_str_null(&addr.name);
@@ -458,7 +462,8 @@ ngx_rs_redis_connect_handler(ngx_event_t *ev)
         break;
 
     default: /* NGX_RS_REDIS_CONNECTING */
-        ngx_rs_redis_reason(rd, "no answer to connect() within %M ms",
+        ngx_rs_redis_reason(rd, "no answer to %s within %M ms",
+                            rd->wire.connected ? "TLS" : "connect()",
                             rd->conf->connect_timeout);
         break;
     }

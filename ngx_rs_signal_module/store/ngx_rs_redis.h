@@ -46,6 +46,11 @@ typedef struct {
     ngx_str_t                    password;         /* never logged */
     ngx_str_t                    sentinel_user;
     ngx_str_t                    sentinel_password;
+    ngx_ssl_t                   *tls;              /* NULL: none */
+    ngx_str_t                    ca_file;
+    ngx_str_t                    server_name;      /* empty: the host */
+    ngx_str_t                    certificate;
+    ngx_str_t                    certificate_key;
     ngx_msec_t                   timeout;
     ngx_msec_t                   connect_timeout;
     ngx_msec_t                   slow;             /* average latency */

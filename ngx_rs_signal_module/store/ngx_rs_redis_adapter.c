@@ -19,6 +19,7 @@
 #define NGX_RS_REDIS_READ_SIZE   16384
 #define NGX_RS_REDIS_READ_ROUND  32       /* reads before others get a turn */
 #define NGX_RS_REDIS_OUT_FIRST   4096
+#define NGX_RS_REDIS_TLS_REASON  256
 #define NGX_RS_REDIS_OUT_KEEP    65536    /* a larger buffer is given back */
 
 
@@ -30,10 +31,15 @@ static void ngx_rs_redis_wire_write_handler(ngx_event_t *wev);
 static ngx_int_t ngx_rs_redis_wire_parse(ngx_rs_redis_wire_t *wire,
     u_char *data, size_t len);
 static ngx_int_t ngx_rs_redis_wire_connected(ngx_rs_redis_wire_t *wire);
+static ngx_int_t ngx_rs_redis_wire_secure(ngx_rs_redis_wire_t *wire);
+static void ngx_rs_redis_wire_secure_handler(ngx_connection_t *c);
+static ngx_int_t ngx_rs_redis_wire_ready(ngx_rs_redis_wire_t *wire);
 static ngx_int_t ngx_rs_redis_wire_send(ngx_rs_redis_wire_t *wire);
 static ngx_int_t ngx_rs_redis_wire_reserve(ngx_rs_redis_wire_t *wire,
     size_t size);
 static void ngx_rs_redis_wire_lost(ngx_rs_redis_wire_t *wire,
+    const char *reason, ngx_err_t err);
+static void ngx_rs_redis_wire_broken(ngx_rs_redis_wire_t *wire,
     const char *reason, ngx_err_t err);
 static void *ngx_rs_redis_wire_array(const redisReadTask *task,
     ngx_rs_redis_elements_t elements);
@@ -80,6 +86,7 @@ ngx_rs_redis_wire_open(ngx_rs_redis_wire_t *wire, ngx_addr_t *addr,
 
     wire->connection = c;
     wire->connected = 0;
+    wire->heard = 0;
     wire->received = 0;
 
     if (ngx_nonblocking(s) == -1) {
@@ -183,9 +190,19 @@ ngx_rs_redis_wire_add_events(ngx_connection_t *c)
 void
 ngx_rs_redis_wire_close(ngx_rs_redis_wire_t *wire)
 {
+    ngx_pool_t  *pool;
+
     if (wire->connection) {
+        ngx_rs_redis_tls_close(wire->connection);
+
+        pool = wire->connection->pool;
+
         ngx_close_connection(wire->connection);
         wire->connection = NULL;
+
+        if (pool) {
+            ngx_destroy_pool(pool);
+        }
     }
 
     if (wire->reader) {
@@ -211,6 +228,22 @@ ngx_rs_redis_wire_lost(ngx_rs_redis_wire_t *wire, const char *reason,
     ngx_rs_redis_wire_close(wire);
 
     wire->handlers->lost(wire->data, reason, err);
+}
+
+
+/* with TLS 1.3 a server looks at our certificate when we are done with its */
+
+static void
+ngx_rs_redis_wire_broken(ngx_rs_redis_wire_t *wire, const char *reason,
+    ngx_err_t err)
+{
+    if (wire->tls && !wire->heard) {
+        reason = "TLS ended before the first reply: does it want another "
+                 "\"certificate=\"?";
+        err = 0;
+    }
+
+    ngx_rs_redis_wire_lost(wire, reason, err);
 }
 
 
@@ -252,7 +285,7 @@ ngx_rs_redis_wire_read_handler(ngx_event_t *rev)
         }
 
         if (n == NGX_ERROR) {
-            ngx_rs_redis_wire_lost(wire, "recv() failed", ngx_socket_errno);
+            ngx_rs_redis_wire_broken(wire, "recv() failed", ngx_socket_errno);
             goto done;
         }
 
@@ -303,6 +336,7 @@ ngx_rs_redis_wire_parse(ngx_rs_redis_wire_t *wire, u_char *data, size_t len)
         }
 
         wire->received = rest;
+        wire->heard = 1;
 
         wire->handlers->reply(wire->data, reply);
 
@@ -342,7 +376,7 @@ ngx_rs_redis_wire_write_handler(ngx_event_t *wev)
     }
 
     if (ngx_rs_redis_wire_send(wire) != NGX_OK) {
-        ngx_rs_redis_wire_lost(wire, "send() failed", ngx_socket_errno);
+        ngx_rs_redis_wire_broken(wire, "send() failed", ngx_socket_errno);
         goto done;
     }
 
@@ -381,6 +415,77 @@ ngx_rs_redis_wire_connected(ngx_rs_redis_wire_t *wire)
     }
 
     wire->connected = 1;
+
+    return wire->tls ? ngx_rs_redis_wire_secure(wire)
+                     : ngx_rs_redis_wire_ready(wire);
+}
+
+
+/* until its end the connection's events are those of the handshake */
+
+static ngx_int_t
+ngx_rs_redis_wire_secure(ngx_rs_redis_wire_t *wire)
+{
+    ngx_int_t  rc;
+    u_char     reason[NGX_RS_REDIS_TLS_REASON];
+
+    rc = ngx_rs_redis_tls_start(wire, ngx_rs_redis_wire_secure_handler);
+
+    if (rc == NGX_AGAIN) {
+        return NGX_DONE;
+    }
+
+    if (rc != NGX_OK) {
+        ngx_rs_redis_wire_lost(wire, "TLS cannot be started", 0);
+        return NGX_DONE;
+    }
+
+    if (ngx_rs_redis_tls_verify(wire, reason, sizeof(reason)) != NGX_OK) {
+        ngx_rs_redis_wire_lost(wire, (char *) reason, 0);
+        return NGX_DONE;
+    }
+
+    return ngx_rs_redis_wire_ready(wire);
+}
+
+
+static void
+ngx_rs_redis_wire_secure_handler(ngx_connection_t *c)
+{
+    u_char                reason[NGX_RS_REDIS_TLS_REASON];
+    ngx_rs_redis_wire_t  *wire;
+
+    wire = c->data;
+
+    wire->busy++;
+
+    c->read->handler = ngx_rs_redis_wire_read_handler;
+    c->write->handler = ngx_rs_redis_wire_write_handler;
+
+    if (ngx_rs_redis_tls_verify(wire, reason, sizeof(reason)) != NGX_OK) {
+        ngx_rs_redis_wire_lost(wire, (char *) reason, 0);
+
+    } else if (ngx_rs_redis_wire_ready(wire) == NGX_OK) {
+
+        /* session tickets came with it, maybe */
+
+        ngx_post_event(c->read, &ngx_posted_events);
+    }
+
+    wire->busy--;
+    wire->handlers->leave(wire->data);
+}
+
+
+/* NGX_DONE: the wire was closed by the callback */
+
+static ngx_int_t
+ngx_rs_redis_wire_ready(ngx_rs_redis_wire_t *wire)
+{
+    ngx_connection_t  *c;
+
+    c = wire->connection;
+
     wire->handlers->connected(wire->data);
 
     return wire->connection == c ? NGX_OK : NGX_DONE;

@@ -64,6 +64,9 @@ typedef struct {
     void                                *data;
     ngx_log_t                           *log;
 
+    ngx_ssl_t                           *tls;          /* NULL: plain */
+    ngx_str_t                            tls_name;     /* who it must be */
+
     redisReader                         *reader;
     redisReplyObjectFunctions            functions;
     void                              *(*array)(const redisReadTask *task,
@@ -77,12 +80,14 @@ typedef struct {
 
     ngx_uint_t                           busy;         /* events on stack */
     unsigned                             connected:1;
+    unsigned                             heard:1;      /* some reply */
 } ngx_rs_redis_wire_t;
 
 
 /*
- * Starts connecting.  handlers, data and log are set by the caller, all else
- * is zero or as close left it.  NGX_ERROR: *reason and *err say why.
+ * Starts connecting.  handlers, data, log and those of TLS are set by the
+ * caller, all else is zero or as close left it.  NGX_ERROR: *reason and *err
+ * say why.
  */
 ngx_int_t ngx_rs_redis_wire_open(ngx_rs_redis_wire_t *wire, ngx_addr_t *addr,
     const char **reason, ngx_err_t *err);
@@ -95,6 +100,20 @@ ngx_int_t ngx_rs_redis_wire_push(ngx_rs_redis_wire_t *wire, ngx_uint_t argc,
 void ngx_rs_redis_wire_flush(ngx_rs_redis_wire_t *wire);
 
 void ngx_rs_redis_wire_close(ngx_rs_redis_wire_t *wire);
+
+
+/* ngx_rs_redis_tls.c */
+
+/* for rs_redis: NGX_CONF_OK and conf->tls is set */
+char *ngx_rs_redis_tls_init(ngx_conf_t *cf, ngx_rs_redis_conf_t *conf);
+/* on a connected socket; NGX_AGAIN: handler is called at the end of it */
+ngx_int_t ngx_rs_redis_tls_start(ngx_rs_redis_wire_t *wire,
+    ngx_connection_handler_pt handler);
+/* the handshake has ended; NGX_ERROR: reason says why nothing may be sent */
+ngx_int_t ngx_rs_redis_tls_verify(ngx_rs_redis_wire_t *wire, u_char *reason,
+    size_t size);
+/* gives back what TLS has, without waiting for the server */
+void ngx_rs_redis_tls_close(ngx_connection_t *c);
 
 
 #endif /* _NGX_RS_REDIS_ADAPTER_H_INCLUDED_ */

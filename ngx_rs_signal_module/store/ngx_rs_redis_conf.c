@@ -7,7 +7,7 @@
  */
 
 
-#include "ngx_rs_redis.h"
+#include "ngx_rs_redis_adapter.h"
 
 
 #define NGX_RS_REDIS_PORT          6379
@@ -22,6 +22,7 @@
 typedef struct {
     ngx_str_t                    name;
     ngx_uint_t                   sentinel;
+    ngx_uint_t                   tls;
 } ngx_rs_redis_scheme_t;
 
 
@@ -43,13 +44,16 @@ static char *ngx_rs_redis_conf_server(ngx_conf_t *cf,
     ngx_rs_redis_conf_t *conf, ngx_str_t *text, in_port_t port);
 static char *ngx_rs_redis_conf_param(ngx_conf_t *cf,
     ngx_rs_redis_conf_t *conf, ngx_str_t *value);
-static char *ngx_rs_redis_conf_check(ngx_rs_redis_conf_t *conf);
+static char *ngx_rs_redis_conf_check(ngx_rs_redis_conf_t *conf,
+    ngx_uint_t tls);
 
 
 static const ngx_rs_redis_scheme_t  ngx_rs_redis_schemes[] = {
-    { ngx_string("redis://"), 0 },
-    { ngx_string("sentinel://"), 1 },
-    { ngx_null_string, 0 }
+    { ngx_string("redis://"), 0, 0 },
+    { ngx_string("rediss://"), 0, 1 },
+    { ngx_string("sentinel://"), 1, 0 },
+    { ngx_string("sentinel+tls://"), 1, 1 },
+    { ngx_null_string, 0, 0 }
 };
 
 
@@ -61,6 +65,13 @@ static const ngx_rs_redis_param_t  ngx_rs_redis_params[] = {
       offsetof(ngx_rs_redis_conf_t, sentinel_user), 0 },
     { ngx_string("sentinel_password_file="),
       offsetof(ngx_rs_redis_conf_t, sentinel_password), 1 },
+    { ngx_string("ca_file="), offsetof(ngx_rs_redis_conf_t, ca_file), 0 },
+    { ngx_string("server_name="),
+      offsetof(ngx_rs_redis_conf_t, server_name), 0 },
+    { ngx_string("certificate="),
+      offsetof(ngx_rs_redis_conf_t, certificate), 0 },
+    { ngx_string("certificate_key="),
+      offsetof(ngx_rs_redis_conf_t, certificate_key), 0 },
     { ngx_null_string, 0, 0 }
 };
 
@@ -70,10 +81,11 @@ ngx_rs_redis_conf_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     char *p = conf;
 
-    char                 *rv;
-    ngx_str_t            *value;
-    ngx_uint_t            i;
-    ngx_rs_redis_conf_t  *rc;
+    char                         *rv;
+    ngx_str_t                    *value;
+    ngx_uint_t                    i, tls;
+    ngx_rs_redis_conf_t          *rc;
+    const ngx_rs_redis_scheme_t  *scheme;
 
     rc = (ngx_rs_redis_conf_t *) (p + cmd->offset);
 
@@ -102,7 +114,16 @@ ngx_rs_redis_conf_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
     }
 
-    return ngx_rs_redis_conf_check(rc);
+    scheme = ngx_rs_redis_conf_scheme(&value[1]);
+    tls = scheme ? scheme->tls : 0;
+
+    rv = ngx_rs_redis_conf_check(rc, tls);
+
+    if (rv != NGX_CONF_OK || !tls) {
+        return rv;
+    }
+
+    return ngx_rs_redis_tls_init(cf, rc);
 }
 
 
@@ -132,7 +153,8 @@ ngx_rs_redis_conf_url(ngx_conf_t *cf, ngx_rs_redis_conf_t *conf,
 
     if (scheme == NULL) {
         return "must be redis://host[:port][/db], "
-               "sentinel://host[:port][,...]/name[/db] or unix:/path";
+               "sentinel://host[:port][,...]/name[/db], the same with "
+               "rediss:// or sentinel+tls://, or unix:/path";
     }
 
     p = url->data + scheme->name.len;
@@ -356,7 +378,7 @@ ngx_rs_redis_conf_param(ngx_conf_t *cf, ngx_rs_redis_conf_t *conf,
 /* do the parameters fit together? */
 
 static char *
-ngx_rs_redis_conf_check(ngx_rs_redis_conf_t *conf)
+ngx_rs_redis_conf_check(ngx_rs_redis_conf_t *conf, ngx_uint_t tls)
 {
     if (conf->user.len && conf->password.len == 0) {
         return "with \"user=\" needs \"password_file=\"";
@@ -368,6 +390,17 @@ ngx_rs_redis_conf_check(ngx_rs_redis_conf_t *conf)
 
     if (conf->sentinel_password.len && conf->master.len == 0) {
         return "has \"sentinel_password_file=\", but no \"sentinel://\"";
+    }
+
+    if (!tls && (conf->ca_file.len || conf->server_name.len
+                 || conf->certificate.len || conf->certificate_key.len))
+    {
+        return "has parameters of TLS, but neither \"rediss://\" nor "
+               "\"sentinel+tls://\"";
+    }
+
+    if (!conf->certificate.len != !conf->certificate_key.len) {
+        return "needs \"certificate=\" and \"certificate_key=\" together";
     }
 
     return NGX_CONF_OK;

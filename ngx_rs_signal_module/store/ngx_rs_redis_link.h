@@ -10,6 +10,7 @@
  *     ngx_rs_redis_place.c     where its server is
  *     ngx_rs_redis_sentinel.c  what Sentinel says about that
  *     ngx_rs_redis_adapter.c   bytes
+ *     ngx_rs_redis_tls.c       which nobody else can read
  */
 
 
