@@ -23,11 +23,8 @@ my $replica = RS::Redis->new();
 
 $replica->replicate($primary);
 
-my $gw = RS::Gateway->new(redis => $primary, http => <<'END');
-    rs_redis_timeout 4s;
-    rs_redis_wait 1 2s;
-    rs_redis_inflight 8;
-END
+my $conf = 'rs_redis_timeout 4s; rs_redis_wait 1 2s;';
+my $gw = RS::Gateway->new(redis => $primary, http => $conf);
 my $rest = $gw->rest(key => $primary->api_key);
 my $token = $rest->post('/enrollments', { max_uses => 100 })->json->{token};
 
@@ -73,8 +70,8 @@ sub used {
 # the handshake is sent, nothing is read
 
 sub enter {
-    my ($ticket) = @_;
-    my $ws = RS::WS->connect(port => $gw->port);
+    my ($ticket, $node) = @_;
+    my $ws = RS::WS->connect(port => ($node // $gw)->port);
 
     $ws->raw($ws->request(path => '/rs/v1/signal',
                           protocols => ['rs.v1', "rs.ticket.$ticket"]));
@@ -86,8 +83,8 @@ sub enter {
 # a join that is done, and waits for the replica
 
 sub waiting {
-    my ($ticket) = @_;
-    my $ws = enter($ticket);
+    my ($ticket, $node) = @_;
+    my $ws = enter($ticket, $node);
 
     wait_until { used($ticket) } 5, 'the join being done';
 
@@ -149,6 +146,17 @@ sub answered {
 }
 
 
+# nobody waits before
+
+sub freeze {
+    wait_until {
+        $primary->call('INFO', 'clients') =~ /^blocked_clients:0\b/m
+    } 5, 'the end of all WAITs';
+
+    return $replica->freeze;
+}
+
+
 sub thaw {
     $replica->thaw;
     wait_until { $primary->call('WAIT', 1, 100) } 10, 'the replica';
@@ -163,7 +171,7 @@ sub state { return $rest->get("/sessions/$_[0]")->json->{state} }
 subtest 'an invitation comes' => sub {
     my $dev = device('invited');
 
-    $replica->freeze;
+    freeze();
     helloing($dev);
 
     my ($id) = session($dev);
@@ -182,7 +190,7 @@ subtest 'the client goes' => sub {
     my ($end) = session($device);
     my $revoked = $rest->post('/enrollments', {})->json->{id};
 
-    $replica->freeze;
+    freeze();
 
     my $ws = waiting($ticket);
 
@@ -203,14 +211,19 @@ subtest 'the client goes' => sub {
     } 5, 'the part to leave';
     pass('who was joined has left');
 
-    $replica->freeze;
+    wait_until {
+        state($end) eq 'ended'
+            && $rest->get("/enrollments/$revoked")->status == 404
+    } 5, 'what was asked behind it';
+
+    freeze();
     helloing($dev);
     $dev->ws->socket->close;
     thaw();
     wait_until { !owner($dev) } 5, 'the device to be off line';
     pass('the device is off line');
 
-    $replica->freeze;
+    freeze();
 
     my $call = call('DELETE', "/sessions/$id");
 
@@ -223,12 +236,14 @@ subtest 'the client goes' => sub {
 
 subtest 'others come' => sub {
     my ($id, @tickets) = session($device, 12);
+    my $node = RS::Gateway->new(redis => $primary,
+                                http => "$conf rs_redis_inflight 8;");
 
-    $replica->freeze;
+    freeze();
 
     my $start = now();
-    my $first = waiting(shift @tickets);
-    my @queued = map { enter($_) } @tickets;
+    my $first = waiting(shift @tickets, $node);
+    my @queued = map { enter($_, $node) } @tickets;
     my %count;
 
     # 8 are queued, the others are refused; when the WAIT is over, those in
@@ -242,6 +257,8 @@ subtest 'others come' => sub {
 
     is(scalar(grep { used($_) } @tickets), 0, 'those not sent did nothing');
     is(answer(enter($tickets[0])), 'welcome', 'and can come again');
+    $node->quit;
+    $node->check_log;
 };
 
 
@@ -250,7 +267,7 @@ subtest 'Redis goes' => sub {
     my ($id, $ticket, $behind) = session($device, 2);
     my ($end) = session($device);
 
-    $replica->freeze;
+    freeze();
 
     my $ws = waiting($ticket);
     my $queued = enter($behind);
@@ -269,7 +286,7 @@ subtest 'Redis goes' => sub {
 
     # the same for a device and REST
 
-    $replica->freeze;
+    freeze();
     helloing($dev);
 
     my $call = call('DELETE', "/sessions/$end");
@@ -296,7 +313,7 @@ subtest 'nginx reloads' => sub {
     my ($id, $ticket, $behind) = session($device, 2);
     my ($old) = $gw->workers();
 
-    $replica->freeze;
+    freeze();
     helloing($dev);
 
     my $ws = enter($ticket);

@@ -26,6 +26,8 @@
  *     queued then is either more than a batch, or came after the WAIT.
  *   - owed is the number of replies to come.  A lost link gives them, too:
  *     what was answered by then has happened, and is uncertain.
+ *   - A batch is told in turns, for its handlers are many and other sockets
+ *     wait; an exiting worker waits for these turns.
  */
 
 
@@ -34,6 +36,7 @@
 
 
 #define NGX_HTTP_RS_DURABLE_BATCH  128
+#define NGX_HTTP_RS_DURABLE_TURN   32      /* handlers run at once */
 
 
 struct ngx_http_rs_durable_s {
@@ -54,6 +57,9 @@ struct ngx_http_rs_durable_s {
     ngx_msec_t                  started;
     ngx_uint_t                  waiting;       /* its WAIT was sent */
 
+    ngx_queue_t                 told;          /* to be told, oldest first */
+    ngx_event_t                 turn;
+
     time_t                      logged;        /* last one at WARN */
 };
 
@@ -71,8 +77,8 @@ static void ngx_http_rs_durable_waited(void *data, ngx_rs_reply_t *reply);
 static void ngx_http_rs_durable_done(ngx_http_rs_durable_t *d,
     ngx_uint_t confirmed);
 static void ngx_http_rs_durable_next(ngx_http_rs_durable_t *d);
-static void ngx_http_rs_durable_tell(ngx_http_rs_store_op_t *op, rs_err_e rc);
-static void ngx_http_rs_durable_move(ngx_queue_t *to, ngx_queue_t *from);
+static void ngx_http_rs_durable_turn(ngx_event_t *ev);
+static void ngx_http_rs_durable_tell(ngx_http_rs_durable_t *d, ngx_uint_t n);
 
 
 ngx_http_rs_durable_t *
@@ -97,6 +103,11 @@ ngx_http_rs_durable_create(ngx_http_rs_store_t *store,
 
     ngx_queue_init(&d->queued);
     ngx_queue_init(&d->batch);
+    ngx_queue_init(&d->told);
+
+    d->turn.handler = ngx_http_rs_durable_turn;
+    d->turn.data = d;
+    d->turn.log = store->log;
 
     d->redis = ngx_rs_redis_create(&d->conf, store->log,
                                    ngx_http_rs_durable_state, d);
@@ -115,6 +126,14 @@ ngx_http_rs_durable_destroy(ngx_http_rs_durable_t *d)
     /* ends what is under way, and by that what is queued */
 
     ngx_rs_redis_destroy(d->redis);
+
+    while (!ngx_queue_empty(&d->told)) {
+        ngx_http_rs_durable_tell(d, NGX_HTTP_RS_DURABLE_TURN);
+    }
+
+    if (d->turn.timer_set) {
+        ngx_del_timer(&d->turn);
+    }
 
     ngx_free(d);
 }
@@ -253,7 +272,7 @@ ngx_http_rs_durable_reply(void *data, ngx_rs_reply_t *reply)
             op->rc = RS_E_UNCERTAIN;
         }
 
-    } else {
+    } else if (reply) {
         ngx_queue_remove(&op->queue);
         ngx_http_rs_store_tell(op, op->rc, reply);
     }
@@ -367,20 +386,28 @@ ngx_http_rs_durable_waited(void *data, ngx_rs_reply_t *reply)
 static void
 ngx_http_rs_durable_done(ngx_http_rs_durable_t *d, ngx_uint_t confirmed)
 {
-    ngx_queue_t             *q, batch;
+    ngx_queue_t             *q;
     ngx_http_rs_store_op_t  *op;
 
-    ngx_http_rs_durable_move(&batch, &d->batch);
-
-    d->ncalls = 0;
-    ngx_http_rs_durable_next(d);
-
-    while (!ngx_queue_empty(&batch)) {
-        q = ngx_queue_head(&batch);
+    while (!ngx_queue_empty(&d->batch)) {
+        q = ngx_queue_head(&d->batch);
         ngx_queue_remove(q);
 
         op = ngx_queue_data(q, ngx_http_rs_store_op_t, queue);
-        ngx_http_rs_durable_tell(op, confirmed ? op->rc : RS_E_UNCERTAIN);
+
+        if (!confirmed && op->rc != RS_E_UNAVAILABLE) {
+            op->rc = RS_E_UNCERTAIN;
+        }
+
+        ngx_queue_insert_tail(&d->told, q);
+    }
+
+    d->ncalls = 0;
+
+    ngx_http_rs_durable_next(d);
+
+    if (!d->turn.timer_set) {
+        ngx_http_rs_durable_turn(&d->turn);
     }
 }
 
@@ -388,10 +415,8 @@ ngx_http_rs_durable_done(ngx_http_rs_durable_t *d, ngx_uint_t confirmed)
 static void
 ngx_http_rs_durable_next(ngx_http_rs_durable_t *d)
 {
-    ngx_queue_t             *q, unsent;
+    ngx_queue_t             *q;
     ngx_http_rs_store_op_t  *op;
-
-    ngx_queue_init(&unsent);
 
     while (d->nqueued && d->ncalls < NGX_HTTP_RS_DURABLE_BATCH) {
         q = ngx_queue_head(&d->queued);
@@ -403,45 +428,47 @@ ngx_http_rs_durable_next(ngx_http_rs_durable_t *d)
         if (ngx_current_msec - op->since > d->patience
             || ngx_http_rs_durable_call(d, op, op->argc, op->argv) != NGX_OK)
         {
-            ngx_queue_insert_tail(&unsent, q);
+            op->rc = RS_E_UNAVAILABLE;
+            ngx_queue_insert_tail(&d->told, q);
         }
 
         ngx_free(op->argv);
         op->argv = NULL;
     }
+}
 
-    while (!ngx_queue_empty(&unsent)) {
-        q = ngx_queue_head(&unsent);
+
+static void
+ngx_http_rs_durable_turn(ngx_event_t *ev)
+{
+    ngx_http_rs_durable_t *d = ev->data;
+
+    ngx_http_rs_durable_tell(d, NGX_HTTP_RS_DURABLE_TURN);
+
+    if (!ngx_queue_empty(&d->told) && !ev->timer_set) {
+        ngx_add_timer(ev, 1);
+    }
+}
+
+
+static void
+ngx_http_rs_durable_tell(ngx_http_rs_durable_t *d, ngx_uint_t n)
+{
+    ngx_queue_t             *q;
+    ngx_rs_reply_t          *reply;
+    ngx_http_rs_store_op_t  *op;
+
+    while (n-- && !ngx_queue_empty(&d->told)) {
+        q = ngx_queue_head(&d->told);
         ngx_queue_remove(q);
 
         op = ngx_queue_data(q, ngx_http_rs_store_op_t, queue);
-        ngx_http_rs_durable_tell(op, RS_E_UNAVAILABLE);
-    }
-}
+        reply = op->reply;
 
+        ngx_http_rs_store_tell(op, op->rc, reply);
 
-static void
-ngx_http_rs_durable_tell(ngx_http_rs_store_op_t *op, rs_err_e rc)
-{
-    ngx_rs_reply_t  *reply;
-
-    reply = op->reply;
-
-    ngx_http_rs_store_tell(op, rc, reply);
-
-    if (reply) {
-        ngx_free(reply);
-    }
-}
-
-
-static void
-ngx_http_rs_durable_move(ngx_queue_t *to, ngx_queue_t *from)
-{
-    ngx_queue_init(to);
-
-    if (!ngx_queue_empty(from)) {
-        ngx_queue_add(to, from);
-        ngx_queue_init(from);
+        if (reply) {
+            ngx_free(reply);
+        }
     }
 }
