@@ -30,6 +30,8 @@
 #define NGX_HTTP_RS_ERROR_MAX      (RS_MSG_WRITE_MAX + 6 * RS_JSON_TEXT_MAX)
 
 
+static void ngx_http_rs_conn_handle(ngx_connection_t *c,
+    ngx_event_handler_pt read, ngx_event_handler_pt write);
 static void ngx_http_rs_conn_read_handler(ngx_event_t *rev);
 static void ngx_http_rs_conn_write_handler(ngx_event_t *wev);
 static void ngx_http_rs_conn_own_read_handler(ngx_event_t *rev);
@@ -171,8 +173,8 @@ ngx_http_rs_conn_create(ngx_http_request_t *r,
     ws->ping.log = ws->deadline.log = ws->flush.log = c->log;
 
     ws->request_handler = c->read->handler;
-    c->read->handler = ngx_http_rs_conn_read_handler;
-    c->write->handler = ngx_http_rs_conn_write_handler;
+    ngx_http_rs_conn_handle(c, ngx_http_rs_conn_read_handler,
+                            ngx_http_rs_conn_write_handler);
 
     r->main->count++;
     r->keepalive = 0;
@@ -288,6 +290,37 @@ ngx_http_rs_conn_lookup(ngx_http_rs_conns_t *conns, uint64_t id)
     ws = ngx_rbtree_data(node, ngx_http_rs_ws_t, node);
 
     return ws->head.id == id ? ws : NULL;
+}
+
+
+/*
+ * While TLS has to write before it can read, or the other way round, nginx'
+ * own handlers are there, and those they came in place of are kept aside.
+ */
+
+static void
+ngx_http_rs_conn_handle(ngx_connection_t *c, ngx_event_handler_pt read,
+    ngx_event_handler_pt write)
+{
+    ngx_event_handler_pt  *rh, *wh;
+
+    rh = &c->read->handler;
+    wh = &c->write->handler;
+
+#if (NGX_HTTP_SSL)
+
+    if (c->ssl && c->ssl->saved_read_handler) {
+        rh = &c->ssl->saved_read_handler;
+    }
+
+    if (c->ssl && c->ssl->saved_write_handler) {
+        wh = &c->ssl->saved_write_handler;
+    }
+
+#endif
+
+    *rh = read;
+    *wh = write;
 }
 
 
@@ -461,8 +494,8 @@ ngx_http_rs_conn_free_request(ngx_http_rs_ws_t *ws)
 
     c->destroyed = 0;
     c->data = ws;
-    c->read->handler = ngx_http_rs_conn_own_read_handler;
-    c->write->handler = ngx_http_rs_conn_own_write_handler;
+    ngx_http_rs_conn_handle(c, ngx_http_rs_conn_own_read_handler,
+                            ngx_http_rs_conn_own_write_handler);
 
     ctx = c->log->data;
     ctx->current_request = NULL;
@@ -914,8 +947,7 @@ ngx_http_rs_conn_release(ngx_http_rs_ws_t *ws)
     c->idle = 0;
 
     if (ws->head.request) {
-        c->read->handler = ws->request_handler;
-        c->write->handler = ws->request_handler;
+        ngx_http_rs_conn_handle(c, ws->request_handler, ws->request_handler);
     }
 
     ws->head.connection = NULL;
