@@ -66,6 +66,8 @@ const ERRORS = {
     resume_too_old: ["Away for too long", "The session could not be taken up again. Connect anew."],
     overloaded: ["The gateway is too busy", "Wait a moment and try again."],
     going_away: ["The gateway is being restarted", "Try again in a moment."],
+    draining: ["This gateway takes a break", "Try again in a moment: another one takes over."],
+    wrong_node: ["Another gateway answered", "Call the node itself, without a balancer in between."],
 
     /* the console's own */
     network: ["The gateway cannot be reached", "Check the network connection of this computer."],

@@ -186,6 +186,14 @@ static const rs_err_entry_t  rs_err_table[RS_E_MAX] = {
     [RS_E_GOING_AWAY] = {
         "going_away", 503, 1012, 1,
         "This worker is leaving; come back"
+    },
+    [RS_E_DRAINING] = {
+        "draining", 503, 0, 1,
+        "This node is being drained; another one serves"
+    },
+    [RS_E_WRONG_NODE] = {
+        "wrong_node", 421, 0, 0,
+        "Another node answers than the one that is named"
     }
 };
 

@@ -61,6 +61,8 @@ typedef enum {
     RS_E_RESUME_TOO_OLD,
     RS_E_OVERLOADED,
     RS_E_GOING_AWAY,
+    RS_E_DRAINING,
+    RS_E_WRONG_NODE,
 
     RS_E_MAX                      /* one past the last */
 } rs_err_e;

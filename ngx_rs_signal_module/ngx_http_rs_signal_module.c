@@ -598,6 +598,8 @@ ngx_http_rs_init_process(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
+    ngx_http_rs_drain_watch(rmcf);
+
     rmcf->started = ngx_current_msec;
 
     /* last, for they call up into the above */

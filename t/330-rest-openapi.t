@@ -28,7 +28,7 @@ my $gw = RS::Gateway->new(redis => $redis, location => "
     rs_turn_secret_file $file;
 ");
 my $bare = RS::Gateway->new(redis => $redis);
-my $rest = $gw->rest(key => $redis->api_key);
+my $rest = $gw->rest(key => $redis->api_key(scopes => '* node:drain'));
 my $unknown = $gw->rest(key => 'rsk_default_' . 'a' x 52);
 my $weak = $gw->rest(key => $redis->api_key(scopes => 'none'));
 my $page = $rest->with(headers => { Origin => 'https://evil.example' });
@@ -270,6 +270,12 @@ for my $o ($api->operations) {
     $api->call($limited->rest(key => $rest->{key}), 429, $method, $path,
                none_of($path))
         if $operation->{responses}{429};
+}
+
+for my $method (qw(POST GET DELETE)) {
+    $api->call($rest, 200, $method, '/drain', undef,
+               query => '?node=' . $gw->node);
+    $api->call($rest, 421, $method, '/drain', undef, query => '?node=other');
 }
 
 $redis->stop();

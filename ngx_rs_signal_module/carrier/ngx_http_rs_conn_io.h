@@ -21,6 +21,7 @@
 
 
 typedef struct {
+    ngx_event_t               watch;      /* is the node being drained? */
     ngx_event_t               tick;
     ngx_msec_t                started;
     ngx_msec_t                window;     /* over which all are told */
@@ -30,6 +31,7 @@ typedef struct {
     ngx_uint_t                next;       /* those before it were told */
 
     unsigned                  on:1;
+    unsigned                  exiting:1;  /* cannot be called off */
 } ngx_http_rs_drain_t;
 
 

@@ -10,6 +10,9 @@
  * round of the event loop.  Who went by itself is skipped.  When the list is
  * done whoever is left in the tree follows.
  *
+ * A node that is drained by REST says so in its zone; its workers look there
+ * once a second.  They take no new sockets from the moment it is said.
+ *
  * A worker that ends is kept alive by this timer alone, the only one of the
  * module that is not cancelable besides the last seconds of a socket; it goes
  * with the last socket.
@@ -19,6 +22,7 @@
 #include "ngx_http_rs_conn_io.h"
 
 
+#define NGX_HTTP_RS_DRAIN_WATCH    1000   /* ms */
 #define NGX_HTTP_RS_DRAIN_TICK     100    /* ms */
 #define NGX_HTTP_RS_DRAIN_BATCH    64     /* sockets in one round */
 
@@ -30,6 +34,8 @@
 #define NGX_HTTP_RS_BURST_JITTER   2000   /* ms, when all are told at once */
 
 
+static void ngx_http_rs_drain_look(ngx_event_t *ev);
+static void ngx_http_rs_drain_follow(ngx_http_rs_main_conf_t *rmcf);
 static void ngx_http_rs_drain_start(ngx_http_rs_conns_t *conns,
     ngx_msec_t window);
 static ngx_msec_t ngx_http_rs_drain_window(ngx_http_rs_main_conf_t *rmcf);
@@ -49,23 +55,104 @@ ngx_http_rs_drain_init(ngx_http_rs_conns_t *conns, ngx_log_t *log)
 
 
 void
-ngx_http_rs_drain_exit(ngx_http_rs_main_conf_t *rmcf)
+ngx_http_rs_drain_watch(ngx_http_rs_main_conf_t *rmcf)
 {
-    ngx_msec_t            window;
-    ngx_http_rs_conns_t  *conns;
+    ngx_event_t  *ev;
 
-    conns = rmcf->conns;
+    ev = &rmcf->conns->drain.watch;
 
-    if (conns->drain.on) {
+    ev->handler = ngx_http_rs_drain_look;
+    ev->data = rmcf;
+    ev->log = rmcf->conns->drain.tick.log;
+    ev->cancelable = 1;
+
+    ngx_add_timer(ev, NGX_HTTP_RS_DRAIN_WATCH);
+}
+
+
+static void
+ngx_http_rs_drain_look(ngx_event_t *ev)
+{
+    ngx_http_rs_drain_follow(ev->data);
+
+    ngx_add_timer(ev, NGX_HTTP_RS_DRAIN_WATCH);
+}
+
+
+void
+ngx_http_rs_drain_node(ngx_http_rs_main_conf_t *rmcf, ngx_uint_t on)
+{
+    ngx_http_rs_zone_node_t  *node;
+
+    node = ngx_http_rs_zone_node(rmcf->zone);
+
+    if (on && !node->draining) {
+        node->draining_at = ngx_time();
+    }
+
+    node->draining = on;
+
+    ngx_http_rs_drain_follow(rmcf);
+}
+
+
+ngx_uint_t
+ngx_http_rs_draining(ngx_http_rs_main_conf_t *rmcf)
+{
+    return ngx_http_rs_zone_node(rmcf->zone)->draining;
+}
+
+
+static void
+ngx_http_rs_drain_follow(ngx_http_rs_main_conf_t *rmcf)
+{
+    ngx_uint_t            draining;
+    ngx_http_rs_drain_t  *drain;
+
+    drain = &rmcf->conns->drain;
+    draining = ngx_http_rs_draining(rmcf);
+
+    if (drain->exiting || draining == drain->on) {
         return;
     }
 
+    if (draining) {
+        ngx_http_rs_drain_start(rmcf->conns, rmcf->drain_time);
+        return;
+    }
+
+    drain->on = 0;
+    ngx_http_rs_drain_stop(rmcf->conns);
+
+    ngx_log_error(NGX_LOG_NOTICE, drain->tick.log, 0, "rs drain called off");
+}
+
+
+void
+ngx_http_rs_drain_exit(ngx_http_rs_main_conf_t *rmcf)
+{
+    ngx_msec_t            window, passed;
+    ngx_http_rs_drain_t  *drain;
+
+    drain = &rmcf->conns->drain;
+
+    if (drain->exiting) {
+        return;
+    }
+
+    drain->exiting = 1;
     window = ngx_http_rs_drain_window(rmcf);
 
-    ngx_http_rs_drain_start(conns, window);
+    if (drain->on) {
+        /* the node was being drained already */
 
-    ngx_log_error(NGX_LOG_NOTICE, conns->drain.tick.log, 0,
-                  "rs drain of %ui sockets over %Mms", conns->count, window);
+        passed = ngx_current_msec - drain->started;
+        drain->window = ngx_min(drain->window, passed + window);
+
+        return;
+    }
+
+    ngx_http_rs_drain_start(rmcf->conns, window);
 }
 
 
@@ -106,6 +193,9 @@ ngx_http_rs_drain_start(ngx_http_rs_conns_t *conns, ngx_msec_t window)
     ngx_http_rs_drain_collect(conns);
 
     ngx_add_timer(&drain->tick, 1);
+
+    ngx_log_error(NGX_LOG_NOTICE, drain->tick.log, 0,
+                  "rs drain of %ui sockets over %Mms", conns->count, window);
 }
 
 

@@ -114,6 +114,15 @@ static const ngx_http_rs_api_route_t  ngx_http_rs_api_routes[] = {
     { NGX_HTTP_GET, "/turn", NULL, "ice",
       NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_turn },
 
+    { NGX_HTTP_GET, "/drain", NULL, "node:drain",
+      NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_drain_get },
+
+    { NGX_HTTP_POST, "/drain", NULL, "node:drain",
+      NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_drain_start },
+
+    { NGX_HTTP_DELETE, "/drain", NULL, "node:drain",
+      NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_drain_end },
+
     { 0, NULL, NULL, NULL, NGX_HTTP_RS_API_NO_BODY, NULL }
 };
 

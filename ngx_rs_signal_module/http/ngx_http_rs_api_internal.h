@@ -269,6 +269,10 @@ ngx_int_t ngx_http_rs_api_device_delete(ngx_http_rs_api_t *api);
 ngx_int_t ngx_http_rs_api_ice(ngx_http_rs_api_t *api);
 ngx_int_t ngx_http_rs_api_turn(ngx_http_rs_api_t *api);
 
+ngx_int_t ngx_http_rs_api_drain_get(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_drain_start(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_drain_end(ngx_http_rs_api_t *api);
+
 
 extern ngx_str_t  ngx_http_rs_openapi;
 

@@ -33,6 +33,10 @@ ngx_http_rs_api_live(ngx_http_rs_api_t *api)
 ngx_int_t
 ngx_http_rs_api_ready(ngx_http_rs_api_t *api)
 {
+    if (ngx_http_rs_draining(api->rmcf)) {
+        return ngx_http_rs_api_fail(api, RS_E_DRAINING, NULL, NULL);
+    }
+
     if (!ngx_http_rs_store_admits(api->rmcf->store)
         || !ngx_http_rs_presence_ready(api->rmcf->presence)
         || !ngx_http_rs_bus_ready(api->rmcf->bus))

@@ -279,6 +279,10 @@ ngx_http_rs_upgrade_ready(ngx_http_request_t *r)
 
     rmcf = ngx_http_get_module_main_conf(r, ngx_http_rs_signal_module);
 
+    if (ngx_http_rs_draining(rmcf)) {
+        return ngx_http_rs_api_problem(r, RS_E_DRAINING, NULL, NULL);
+    }
+
     if (ngx_http_rs_store_admits(rmcf->store)
         && ngx_http_rs_presence_ready(rmcf->presence)
         && ngx_http_rs_bus_ready(rmcf->bus))

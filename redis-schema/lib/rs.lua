@@ -138,7 +138,8 @@ local function check(keys, nkeys, args, nargs)
 end
 
 
--- Is the caller allowed?  nil: yes, with the key's id and name.
+-- Is the caller allowed?  nil: yes, with the key's id and name.  "*" is all of
+-- a tenant: what concerns a node, and so all tenants, has to be held by name.
 
 local function auth(key, scope)
     local h
@@ -154,7 +155,9 @@ local function auth(key, scope)
     end
 
     for held in string.gmatch(h[3] or '', '%S+') do
-        if held == '*' or held == scope then
+        if held == scope
+           or held == '*' and string.sub(scope, 1, 5) ~= 'node:'
+        then
             return nil, h[1], h[2] or ''
         end
     end
