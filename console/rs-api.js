@@ -175,6 +175,11 @@ export class RsApi {
             } catch (e) {
                 const wait = this.#wait(e, attempt);
 
+                if (method === "DELETE" && attempt > 0 && e.status === 404) {
+                    /* the one before did it: "uncertain", or not heard of */
+                    return {status: 204, data: null, etag: null};
+                }
+
                 if (e.code === "network" && !lost) {
                     lost = true;
                     continue;

@@ -795,6 +795,15 @@ test("busy: a POST waits as long as Retry-After says, 10 s at most", async () =>
         assert.equal(b.calls.length, 1);
     }
 
+    /* what was ended by an attempt before is ended */
+    const ended = api([busy("uncertain", "1"),
+                       json(404, {code: "not_found"})], {clock});
+
+    assert.equal(await waitFor(ended.api.endSession("ses_a"), clock, 9000),
+                 null);
+    await assert.rejects(api([json(404, {code: "not_found"})])
+                         .api.endSession("ses_a"), {code: "not_found"});
+
     /* and not for ever */
     const always = () => Array.from({length: 50},
                                     () => busy("overloaded", "1"));
