@@ -60,6 +60,8 @@ struct agent_session_s {
     guint            after_ms;
     guint            jitter_ms;
 
+    char            *path;          /* a report that may be lost, or NULL */
+    gint64           path_us;       /* when it was sent, 0: it was not */
     agent_outbox_t  *outbox;
     guint            outbox_timer;
 
@@ -95,6 +97,8 @@ static void agent_session_moved(agent_session_t *session,
     const char *position);
 
 static void agent_session_say(agent_session_t *session, char *text);
+static void agent_session_report(agent_session_t *session);
+static void agent_session_reported(agent_session_t *session, gint64 now_us);
 static void agent_session_post(agent_session_t *session, gint64 id,
     char *text);
 static void agent_session_send(void *data, const char *text);
@@ -182,6 +186,7 @@ agent_session_free(agent_session_t *session)
     g_free(session->ticket);
     g_free(session->resume);
     g_free(session->before);
+    g_free(session->path);
     g_free(session->id);
     g_free(session);
 }
@@ -354,6 +359,8 @@ agent_session_closed(void *data, guint code, guint retry_s, const char *why)
     g_clear_handle_id(&session->outbox_timer, g_source_remove);
     now_us = g_get_monotonic_time();
 
+    agent_session_reported(session, now_us);
+
     if (session->live) {
         session->live = FALSE;
         session->attempt = 0;
@@ -492,6 +499,7 @@ agent_session_dispatch(agent_session_t *session, agent_msg_t *msg)
     case AGENT_MSG_RESYNC:
         agent_outbox_resync(session->outbox, g_get_monotonic_time());
         agent_session_flush(session);
+        agent_session_report(session);
         return TRUE;
 
     case AGENT_MSG_ERROR:
@@ -546,6 +554,7 @@ agent_session_welcome(agent_session_t *session, agent_msg_t *msg)
     agent_session_peers(session, msg->peers);
     agent_outbox_restart(session->outbox, g_get_monotonic_time());
     agent_session_flush(session);
+    agent_session_report(session);
     agent_session_serve(session);
 
     return TRUE;
@@ -591,6 +600,10 @@ agent_session_error(agent_session_t *session, agent_msg_t *msg)
 
     if (msg->id != 0 && !agent_session_passing(msg->code)) {
         agent_outbox_ack(session->outbox, msg->id, g_get_monotonic_time());
+    }
+
+    if (msg->id == 0 && strcmp(msg->code, "unavailable") == 0) {
+        session->path_us = 0;
     }
 
     if (strcmp(msg->code, "session_ended") == 0) {
@@ -864,5 +877,33 @@ agent_session_on_path(void *data, const agent_path_t *path)
 {
     agent_session_t  *session = data;
 
-    agent_session_say(session, agent_msg_state(path));
+    g_free(session->path);
+    session->path = agent_msg_state(path);
+    agent_session_report(session);
+}
+
+
+/* a report is not acknowledged: the newest one is said again when in doubt */
+
+static void
+agent_session_report(agent_session_t *session)
+{
+    if (session->live && session->path != NULL) {
+        agent_socket_send(session->socket, session->path);
+        session->path_us = g_get_monotonic_time();
+    }
+}
+
+
+/* what was sent long before the socket broke has arrived */
+
+static void
+agent_session_reported(agent_session_t *session, gint64 now_us)
+{
+    if (session->path_us != 0
+        && now_us - session->path_us > AGENT_OUTBOX_KEEP_US)
+    {
+        g_clear_pointer(&session->path, g_free);
+        session->path_us = 0;
+    }
 }

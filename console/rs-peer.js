@@ -180,6 +180,7 @@ export class RsPeer extends EventTarget {
         this.#on("peers", () => this.#onPeers());
         this.#on("refused", (ev) => this.#onRefused(ev.detail));
         this.#on("welcome", () => this.#onBack());
+        this.#on("notice", (ev) => this.#onNotice(ev.detail));
         this.#on("ended", () => this.close());
         this.#on("closed", () => this.close());
 
@@ -646,6 +647,13 @@ export class RsPeer extends EventTarget {
 
         this.#session.sendInput({type: "ping", n: ++line.pings}, line.host);
         this.#later(line, HEARTBEAT_MS, () => this.#beat(line));
+    }
+
+    /* the store was away: a report may be lost, the next one tells */
+    #onNotice(error) {
+        if (error.code === "unavailable") {
+            this.#reported = null;
+        }
     }
 
     /* a key let go while the gateway was away would stay down */

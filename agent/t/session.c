@@ -7,10 +7,13 @@
  * A session's socket and the control channel against a gateway played by the
  * test: how they come back, with which credential, what they say again, and
  * when they give up.  There is no desktop: each offer is answered with
- * "failed", which is a message like any other.
+ * "failed", which is a message like any other.  webrtcbin is played too, where
+ * a path is told.
  */
 
 #include "agent.h"
+#include "agent_input.h"
+#include "agent_webrtc.h"
 #include "tap.h"
 
 #include <string.h>
@@ -52,6 +55,60 @@ typedef struct {
     agent_config_t config;
 } fixture_t;
 
+
+/* ---- a webrtcbin that does nothing by itself */
+
+struct agent_webrtc_s {
+    const agent_webrtc_events_t  *events;
+    void                         *data;
+};
+
+
+static agent_webrtc_t  *newest;
+
+
+agent_webrtc_t *
+agent_webrtc_new(const agent_webrtc_params_t *params,
+    const agent_webrtc_events_t *events, void *data, const char **code,
+    const char **message)
+{
+    (void) params;
+    (void) code;
+    (void) message;
+
+    newest = g_new0(agent_webrtc_t, 1);
+    newest->events = events;
+    newest->data = data;
+
+    return newest;
+}
+
+
+void
+agent_webrtc_free(agent_webrtc_t *w)
+{
+    g_free(w);
+}
+
+
+void
+agent_webrtc_candidate(agent_webrtc_t *w, const char *candidate, guint mline)
+{
+    (void) w;
+    (void) candidate;
+    (void) mline;
+}
+
+
+void
+agent_webrtc_send(agent_webrtc_t *w, const char *text)
+{
+    (void) w;
+    (void) text;
+}
+
+
+/* ---- */
 
 static gboolean
 tick(gpointer data)
@@ -577,6 +634,68 @@ test_forgotten(fixture_t *f)
 }
 
 
+static gboolean
+has_path(const conn_t *c, guint n, const char *protocol)
+{
+    return n < c->heard->len
+           && strstr(g_ptr_array_index(c->heard, n), "\"state\"") != NULL
+           && strstr(g_ptr_array_index(c->heard, n), protocol) != NULL;
+}
+
+
+static void
+test_path(fixture_t *f)
+{
+    conn_t            *c;
+    agent_path_t       path;
+    agent_platform_t   platform;
+
+    static const agent_platform_ops_t  ops;
+
+    memset(&platform, 0, sizeof(platform));
+    platform.ops = &ops;
+    f->agent.platform = &platform;
+    f->agent.seat = agent_seat_new(&platform);
+    newest = NULL;
+
+    agent_session_start(&f->agent, "ses_a", "default.ticket");
+    c = conn(f, 0);
+    welcome(c, "ses_a", "default.one", "1-1");
+    offer(c, 1, 1, "1-2");
+    WAIT(newest != NULL);
+
+    agent_path_set(&path, "relay", "host", AGENT_PROTO_TCP, 1);
+    newest->events->path(newest->data, newest, &path);
+    agent_path_set(&path, "host", "host", AGENT_PROTO_UDP, 1);
+    newest->events->path(newest->data, newest, &path);
+    WAIT(c->heard->len == 2);
+    ok(has_path(c, 0, "tcp") && has_path(c, 1, "udp"), "paths are told");
+
+    cut(c);
+    c = conn(f, 1);
+    welcome(c, "ses_a", "default.two", "1-2");
+    WAIT(c->heard->len == 1);
+    ok(has_path(c, 0, "udp"),
+       "what was told shortly before the socket broke is told again");
+
+    /* found while the socket was away */
+
+    cut(c);
+    c = conn(f, 2);
+    agent_path_set(&path, "relay", "relay", AGENT_PROTO_TLS, 1);
+    newest->events->path(newest->data, newest, &path);
+    welcome(c, "ses_a", "default.three", "1-2");
+    WAIT(c->heard->len == 1);
+    ok(has_path(c, 0, "tls"), "so is what was found meanwhile");
+
+    g_hash_table_remove_all(f->agent.sessions);
+    agent_seat_free(f->agent.seat);
+    f->agent.seat = NULL;
+    f->agent.platform = NULL;
+    forget(f);
+}
+
+
 static void
 test_silence(fixture_t *f)
 {
@@ -690,6 +809,7 @@ main(void)
     test_ends(&f);
     test_invited_again(&f);
     test_forgotten(&f);
+    test_path(&f);
     test_control(&f);
     test_silence(&f);
 

@@ -469,6 +469,33 @@ test("the path is shown each second, reported when it changes", async () => {
 });
 
 
+test("a path report that the store could not take is repeated", async () => {
+    const it = await start();
+    const pc = await connect(it);
+
+    pc.stats = new Map([
+        ["T", {id: "T", type: "transport", selectedCandidatePairId: "P"}],
+        ["P", {id: "P", type: "candidate-pair", localCandidateId: "L",
+               remoteCandidateId: "R", currentRoundTripTime: 0.01}],
+        ["L", {id: "L", candidateType: "host", protocol: "udp"}],
+        ["R", {id: "R", candidateType: "host", protocol: "udp"}],
+    ]);
+
+    const second = async () => {
+        it.clock.pass(1000);
+        await settle();
+    };
+
+    await second();
+    await second();
+    assert.equal(it.session.paths.length, 1);
+    it.session.dispatchEvent(new RsEvent("notice", {code: "unavailable"}));
+    await second();
+    await second();
+    assert.equal(it.session.paths.length, 2);
+});
+
+
 test("no data channel: input goes by the gateway until there is one", async () => {
     const it = await start();
     const pc = await connect(it, {channel: false});
