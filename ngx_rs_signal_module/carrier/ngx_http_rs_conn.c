@@ -688,8 +688,21 @@ ngx_http_rs_conn_send(ngx_http_rs_conn_t *rc, u_char *data, size_t len)
         return NGX_BUSY;
     }
 
+    rc->messages_out++;
+
     return ngx_http_rs_conn_queue(ws, RS_WS_TEXT, data, len) == NGX_OK
            ? NGX_OK : NGX_BUSY;
+}
+
+
+ngx_uint_t
+ngx_http_rs_conn_ended(ngx_http_rs_conn_t *rc, rs_err_e *code)
+{
+    ngx_http_rs_ws_t *ws = (ngx_http_rs_ws_t *) rc;
+
+    *code = ws->code;
+
+    return ws->finished;
 }
 
 

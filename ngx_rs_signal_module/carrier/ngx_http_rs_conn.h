@@ -51,6 +51,15 @@ struct ngx_http_rs_conn_s {
     ngx_str_t                           address;   /* node.worker.inc.conn */
     unsigned                            closing:1; /* no more sends */
     unsigned                            pings:8;   /* not answered yet */
+
+    /* for the access log; of messages, and of all bytes but those of TLS */
+
+    uint64_t                            messages_in;
+    uint64_t                            messages_out;
+    uint64_t                            bytes_in;
+    uint64_t                            bytes_out;
+    ngx_str_t                           tenant;    /* of the request's pool */
+    ngx_str_t                           device_id; /* the same */
 };
 
 
@@ -119,6 +128,9 @@ void ngx_http_rs_conn_detach(ngx_http_rs_conn_t *rc);
 ngx_int_t ngx_http_rs_conn_room(ngx_http_rs_main_conf_t *rmcf);
 /* who it is is known now: it is not closed to make room for others */
 void ngx_http_rs_conn_admit(ngx_http_rs_conn_t *rc);
+
+/* 1: it has ended, *code says why as the close handler was told */
+ngx_uint_t ngx_http_rs_conn_ended(ngx_http_rs_conn_t *rc, rs_err_e *code);
 
 /* back-pressure: 1 takes no further message until 0 */
 void ngx_http_rs_conn_pause(ngx_http_rs_conn_t *rc, ngx_uint_t on);

@@ -135,6 +135,7 @@ ngx_http_rs_conn_input(ngx_http_rs_ws_t *ws, size_t *bytes)
     if (n > 0) {
         ws->heard = ngx_current_msec;
         *bytes += n;
+        ws->head.bytes_in += n;
         ngx_http_rs_add(ws->head.rmcf, NGX_HTTP_RS_STAT_BYTES_IN, n);
 
         b->pos = b->start;
@@ -179,6 +180,7 @@ ngx_http_rs_conn_frame(ngx_http_rs_ws_t *ws, rs_ws_event_t *ev)
     case RS_WS_TEXT:
 
         if (!ws->head.closing) {
+            ws->head.messages_in++;
             ws->head.handlers->message(&ws->head, ev->data, ev->len);
         }
 
@@ -371,6 +373,7 @@ ngx_http_rs_conn_write_out(ngx_http_rs_ws_t *ws)
 
     size -= ws->out.size;
 
+    ws->head.bytes_out += size;
     ngx_http_rs_add(ws->head.rmcf, NGX_HTTP_RS_STAT_BYTES_OUT, size);
     ngx_http_rs_gauge(ws->head.rmcf, NGX_HTTP_RS_GAUGE_QUEUED, -size);
 

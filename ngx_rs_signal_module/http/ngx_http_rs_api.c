@@ -847,6 +847,10 @@ ngx_http_rs_api_op(ngx_http_rs_api_t *api, ngx_http_rs_api_done_pt done,
         return NULL;
     }
 
+    if (!api->ctx->asked) {
+        api->ctx->asked = ngx_current_msec;
+    }
+
     ngx_http_rs_store_rest(aop->op);
 
     ngx_queue_insert_tail(&api->ops, &aop->queue);
@@ -883,6 +887,9 @@ ngx_http_rs_api_op_handler(void *data, rs_err_e code, ngx_rs_reply_t *reply)
     r = api->request;
 
     ngx_queue_remove(&aop->queue);
+
+    api->ctx->redis = 1;
+    api->ctx->redis_time = ngx_current_msec - api->ctx->asked;
 
     rc = aop->done(api, aop->data, code, reply);
 

@@ -118,14 +118,16 @@ ngx_http_rs_upgrade_signal(ngx_http_request_t *r)
         break;
     }
 
+    ctx = ngx_http_rs_ctx(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    /* for the access log */
+
+    ctx->resumed = resume ? "1" : "0";
+
     if (code == RS_OK) {
-
-        ctx = ngx_http_rs_ctx(r);
-        if (ctx == NULL) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        /* for the access log */
 
         ctx->session_id.data = ngx_pnalloc(r->pool, RS_ID_LEN);
         if (ctx->session_id.data == NULL) {
@@ -142,7 +144,8 @@ ngx_http_rs_upgrade_signal(ngx_http_request_t *r)
         return rc;
     }
 
-    return ngx_http_rs_session_start(r, resume, code == RS_OK ? &cred : NULL);
+    return ngx_http_rs_session_start(r, resume, code == RS_OK ? &cred : NULL,
+                                     &ctx->conn);
 }
 
 
@@ -150,6 +153,7 @@ ngx_int_t
 ngx_http_rs_upgrade_agent(ngx_http_request_t *r)
 {
     ngx_int_t                rc;
+    ngx_http_rs_ctx_t       *ctx;
     ngx_http_rs_handshake_t  h;
 
     rc = ngx_http_rs_upgrade_check(r, &h);
@@ -177,7 +181,12 @@ ngx_http_rs_upgrade_agent(ngx_http_request_t *r)
         return rc;
     }
 
-    return ngx_http_rs_device_start(r);
+    ctx = ngx_http_rs_ctx(r);
+    if (ctx == NULL) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_rs_device_start(r, &ctx->conn);
 }
 
 

@@ -15,11 +15,25 @@
 #define NGX_HTTP_RS_REQUEST_ID_MAX  64
 #define NGX_HTTP_RS_REQUEST_ID_NEW  16         /* bytes, twice in hex */
 
+#define NGX_HTTP_RS_VARIABLE_MAX    64
+
 
 static ngx_int_t ngx_http_rs_variable_process(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_rs_variable_ctx(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_rs_variable_error(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_rs_variable_close_code(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_rs_variable_conn(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_rs_variable_resumed(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_rs_variable_redis_time(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_rs_variable_set(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, const char *fmt, ...);
 static ngx_uint_t ngx_http_rs_request_id_good(ngx_str_t *id);
 static ngx_int_t ngx_http_rs_request_id_new(ngx_pool_t *pool, ngx_str_t *id);
 
@@ -44,8 +58,31 @@ static ngx_http_variable_t  ngx_http_rs_variables[] = {
     { ngx_string("rs_device_id"), NULL, ngx_http_rs_variable_ctx,
       offsetof(ngx_http_rs_ctx_t, device_id), NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
-    { ngx_string("rs_error"), NULL, ngx_http_rs_variable_ctx,
-      offsetof(ngx_http_rs_ctx_t, error), NGX_HTTP_VAR_NOCACHEABLE, 0 },
+    { ngx_string("rs_error"), NULL, ngx_http_rs_variable_error,
+      0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("rs_close_code"), NULL, ngx_http_rs_variable_close_code,
+      0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("rs_messages_in"), NULL, ngx_http_rs_variable_conn,
+      offsetof(ngx_http_rs_conn_t, messages_in), NGX_HTTP_VAR_NOCACHEABLE,
+      0 },
+
+    { ngx_string("rs_messages_out"), NULL, ngx_http_rs_variable_conn,
+      offsetof(ngx_http_rs_conn_t, messages_out), NGX_HTTP_VAR_NOCACHEABLE,
+      0 },
+
+    { ngx_string("rs_bytes_in"), NULL, ngx_http_rs_variable_conn,
+      offsetof(ngx_http_rs_conn_t, bytes_in), NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("rs_bytes_out"), NULL, ngx_http_rs_variable_conn,
+      offsetof(ngx_http_rs_conn_t, bytes_out), NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("rs_resumed"), NULL, ngx_http_rs_variable_resumed,
+      0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("rs_redis_time"), NULL, ngx_http_rs_variable_redis_time,
+      0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
       ngx_http_null_variable
 };
@@ -200,11 +237,157 @@ ngx_http_rs_variable_ctx(ngx_http_request_t *r,
 
     s = (ngx_str_t *) ((u_char *) ctx + data);
 
+    /* a device has said over its socket who it is */
+
+    if (s->len == 0 && ctx->conn) {
+
+        if (s == &ctx->tenant) {
+            s = &ctx->conn->tenant;
+
+        } else if (s == &ctx->device_id) {
+            s = &ctx->conn->device_id;
+        }
+    }
+
     v->len = s->len;
     v->data = s->data;
     v->valid = 1;
     v->no_cacheable = 0;
     v->not_found = (s->len == 0);
+
+    return NGX_OK;
+}
+
+
+/* of the problem that was answered, else what ended the socket */
+
+static ngx_int_t
+ngx_http_rs_variable_error(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    rs_err_e            code;
+    ngx_http_rs_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_rs_signal_module);
+
+    if (ctx && ctx->conn && ngx_http_rs_conn_ended(ctx->conn, &code)
+        && code != RS_OK)
+    {
+        return ngx_http_rs_variable_set(r, v, "%s", rs_err_code(code));
+    }
+
+    return ngx_http_rs_variable_ctx(r, v,
+                                    offsetof(ngx_http_rs_ctx_t, error));
+}
+
+
+static ngx_int_t
+ngx_http_rs_variable_close_code(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    rs_err_e            code;
+    unsigned            status;
+    ngx_http_rs_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_rs_signal_module);
+
+    if (ctx == NULL || ctx->conn == NULL
+        || !ngx_http_rs_conn_ended(ctx->conn, &code))
+    {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    status = (code == RS_OK) ? 1000 : rs_err_ws_close(code);
+
+    if (status == 0) {
+        status = rs_err_ws_close(RS_E_INTERNAL);
+    }
+
+    return ngx_http_rs_variable_set(r, v, "%ud", status);
+}
+
+
+/* data: offset of a number of the socket */
+
+static ngx_int_t
+ngx_http_rs_variable_conn(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_http_rs_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_rs_signal_module);
+
+    if (ctx == NULL || ctx->conn == NULL) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    return ngx_http_rs_variable_set(r, v, "%uL",
+                                    *(uint64_t *) ((u_char *) ctx->conn
+                                                   + data));
+}
+
+
+static ngx_int_t
+ngx_http_rs_variable_resumed(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_http_rs_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_rs_signal_module);
+
+    if (ctx == NULL || ctx->resumed == NULL) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    return ngx_http_rs_variable_set(r, v, "%s", ctx->resumed);
+}
+
+
+static ngx_int_t
+ngx_http_rs_variable_redis_time(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_http_rs_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_rs_signal_module);
+
+    if (ctx == NULL || !ctx->redis) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    return ngx_http_rs_variable_set(r, v, "%M.%03M",
+                                    ctx->redis_time / 1000,
+                                    ctx->redis_time % 1000);
+}
+
+
+static ngx_int_t
+ngx_http_rs_variable_set(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, const char *fmt, ...)
+{
+    u_char   *last, text[NGX_HTTP_RS_VARIABLE_MAX];
+    va_list   args;
+
+    va_start(args, fmt);
+    last = ngx_vslprintf(text, text + sizeof(text), fmt, args);
+    va_end(args);
+
+    v->len = last - text;
+
+    v->data = ngx_pnalloc(r->pool, v->len);
+    if (v->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(v->data, text, v->len);
+
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = 0;
 
     return NGX_OK;
 }

@@ -3,8 +3,7 @@
  * Copyright (C) rs-gateway contributors
  *
  * What the HTTP layer knows of one request, and the variables that show it
- * to access_log: $rs_worker, $rs_node, $rs_request_id, $rs_tenant,
- * $rs_session_id, $rs_device_id, $rs_error.  None holds a credential.
+ * to access_log.  None holds a credential.
  */
 
 
@@ -22,6 +21,13 @@ typedef struct {
     ngx_str_t                   error;         /* code of the problem sent */
     time_t                      retry_after;   /* s; 0: as always */
     void                       *api;           /* the REST call, if it is one */
+
+    ngx_http_rs_conn_t         *conn;          /* the socket, if it is one */
+    const char                 *resumed;       /* "1", "0"; NULL: no ticket */
+
+    ngx_msec_t                  asked;         /* the store, first */
+    ngx_msec_t                  redis_time;    /* from then to the last reply */
+    unsigned                    redis:1;       /* there is such a time */
 } ngx_http_rs_ctx_t;
 
 

@@ -143,7 +143,7 @@ ngx_http_rs_devices_cleanup(void *data)
 
 
 ngx_int_t
-ngx_http_rs_device_start(ngx_http_request_t *r)
+ngx_http_rs_device_start(ngx_http_request_t *r, ngx_http_rs_conn_t **rcp)
 {
     ngx_pool_t               *pool;
     ngx_http_rs_dev_t        *dev;
@@ -188,6 +188,8 @@ ngx_http_rs_device_start(ngx_http_request_t *r)
     }
 
     /* from here on the close handler ends dev */
+
+    *rcp = rc;
 
     dev->rc = rc;
     dev->refs = 1;
@@ -350,6 +352,18 @@ ngx_http_rs_device_hello(ngx_http_rs_dev_t *dev, rs_msg_t *msg)
            != NGX_OK
         || ngx_http_rs_session_copy(dev->pool, &dev->agent, msg->agent)
            != NGX_OK)
+    {
+        ngx_http_rs_conn_close(dev->rc, RS_E_INTERNAL, NULL);
+        return;
+    }
+
+    if (dev->rc->request
+        && (ngx_http_rs_session_copy(dev->rc->request->pool,
+                                     &dev->rc->tenant, msg->tenant)
+            != NGX_OK
+            || ngx_http_rs_session_copy(dev->rc->request->pool,
+                                        &dev->rc->device_id, msg->device_id)
+               != NGX_OK))
     {
         ngx_http_rs_conn_close(dev->rc, RS_E_INTERNAL, NULL);
         return;

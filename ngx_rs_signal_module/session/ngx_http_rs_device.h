@@ -17,8 +17,9 @@ typedef struct ngx_http_rs_devices_s  ngx_http_rs_devices_t;
 ngx_http_rs_devices_t *ngx_http_rs_devices_create(
     ngx_http_rs_main_conf_t *rmcf, ngx_log_t *log);
 
-/* the socket of r is upgraded: sends the challenge */
-ngx_int_t ngx_http_rs_device_start(ngx_http_request_t *r);
+/* the socket of r is upgraded: sends the challenge; *rcp: it, if it is there */
+ngx_int_t ngx_http_rs_device_start(ngx_http_request_t *r,
+    ngx_http_rs_conn_t **rcp);
 
 /* inv, rvk, fen addressed to a device's socket */
 void ngx_http_rs_device_env(ngx_http_rs_main_conf_t *rmcf, rs_env_t *env);

@@ -144,7 +144,7 @@ ngx_http_rs_sessions_cleanup(void *data)
 
 ngx_int_t
 ngx_http_rs_session_start(ngx_http_request_t *r, ngx_uint_t resume,
-    rs_cred_t *cred)
+    rs_cred_t *cred, ngx_http_rs_conn_t **rcp)
 {
     ngx_http_rs_conn_t  *rc;
     ngx_http_rs_part_t  *p;
@@ -161,6 +161,8 @@ ngx_http_rs_session_start(ngx_http_request_t *r, ngx_uint_t resume,
     }
 
     /* from here on the close handler ends p */
+
+    *rcp = rc;
 
     p->rc = rc;
     p->refs = 1;
