@@ -21,10 +21,11 @@ use RS::Util qw(wait_until);
 
 my $redis = RS::Redis->new();
 my $gw = RS::Gateway->new(redis => $redis, workers => 2,
+                          http => 'rs_lease_ttl 3s;',
                           server => $METRICS_LOCATION);
 my $rest = $gw->rest(key => $redis->api_key);
 my $device = RS::Device->enroll($rest, name => 'desk');
-my ($ws, $host, $last);
+my ($ws, $host, $session, $last);
 
 
 # the counters of now, none of them below what it was
@@ -78,6 +79,7 @@ subtest 'counts of two workers' => sub {
         participants => [{ role => 'controller' }] });
     my ($p) = grep { $_->{ticket} } @{ $r->json->{participants} };
 
+    $session = $r->json->{id};
     $host = $device->join($gw, $device->expect('invite'), worker => 1);
     $ws = $gw->signal("rs.ticket.$p->{ticket}", worker => 0);
     $ws->expect('welcome');
@@ -169,6 +171,8 @@ subtest 'reload' => sub {
     wait_until { metrics($gw)->value('rs_workers') == 2 } 10, 'old workers end';
 
     $m = grown('old workers gone');
+    $rest->delete("/sessions/$session");
+    is(metrics($gw)->value('rs_sessions_ended_total'), 1, 'a session ends');
 
     is($m->value('rs_connections', kind => 'agent'), 0, 'no agent is left');
     is($m->value('rs_connections', kind => 'participant'), 0,
@@ -184,6 +188,8 @@ subtest 'a killed worker' => sub {
     is(grown('again')->value('rs_connections', kind => 'agent'), 1,
        'one agent');
 
+    my $reaped = metrics($gw)->value('rs_workers_reaped_total');
+
     $gw->kill_worker(0);
 
     wait_until {
@@ -198,6 +204,10 @@ subtest 'a killed worker' => sub {
 
     is($m->value('rs_connections_opened_total', kind => 'agent'), 2,
        'what it counted is there');
+
+    wait_until {
+        metrics($gw)->value('rs_workers_reaped_total') > $reaped
+    } 20, 'somebody takes its duties over';
 
     $device->connect($gw, worker => 1);
     is(grown('successor')->value('rs_connections', kind => 'agent'), 1,
@@ -223,7 +233,7 @@ subtest 'without Redis' => sub {
 
 
 subtest 'a zone of another size begins anew' => sub {
-    $gw->reload(http => 'rs_zone rs 2m;');
+    $gw->reload(http => 'rs_lease_ttl 3s; rs_zone rs 2m;');
 
     wait_until { metrics($gw)->value('rs_workers') == 2 } 10, 'old workers end';
     is(metrics($gw)->value('rs_acks_total'), 0, 'nothing is left');
