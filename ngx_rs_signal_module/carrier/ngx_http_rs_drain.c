@@ -96,9 +96,13 @@ ngx_http_rs_drain_node(ngx_http_rs_main_conf_t *rmcf, ngx_uint_t on)
 }
 
 
+/* who asks may take a socket: this worker has to have heard by then */
+
 ngx_uint_t
 ngx_http_rs_draining(ngx_http_rs_main_conf_t *rmcf)
 {
+    ngx_http_rs_drain_follow(rmcf);
+
     return ngx_http_rs_zone_node(rmcf->zone)->draining;
 }
 
@@ -110,7 +114,7 @@ ngx_http_rs_drain_follow(ngx_http_rs_main_conf_t *rmcf)
     ngx_http_rs_drain_t  *drain;
 
     drain = &rmcf->conns->drain;
-    draining = ngx_http_rs_draining(rmcf);
+    draining = ngx_http_rs_zone_node(rmcf->zone)->draining;
 
     if (drain->exiting || draining == drain->on) {
         return;
