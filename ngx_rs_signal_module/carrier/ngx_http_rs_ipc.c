@@ -41,7 +41,7 @@
 #define NGX_HTTP_RS_IPC_OUT_MAX     262144
 #define NGX_HTTP_RS_IPC_OUT_KEEP    65536     /* a larger one is given back */
 #define NGX_HTTP_RS_IPC_IDLE        60000     /* ms, then a peer is left */
-#define NGX_HTTP_RS_IPC_AGAIN       500       /* ms, no descriptors */
+#define NGX_HTTP_RS_IPC_AGAIN       500       /* ms, no room */
 #define NGX_HTTP_RS_IPC_STALE       60        /* s, a socket may be starting */
 
 
@@ -106,7 +106,8 @@ static void ngx_http_rs_ipc_close_socket(ngx_http_rs_ipc_t *ipc,
 
 static void ngx_http_rs_ipc_accept_handler(ngx_event_t *rev);
 static void ngx_http_rs_ipc_again_handler(ngx_event_t *ev);
-static void ngx_http_rs_ipc_accepted(ngx_http_rs_ipc_t *ipc, ngx_socket_t s);
+static ngx_int_t ngx_http_rs_ipc_accepted(ngx_http_rs_ipc_t *ipc,
+    ngx_socket_t s);
 static void ngx_http_rs_ipc_read_handler(ngx_event_t *rev);
 static ngx_int_t ngx_http_rs_ipc_datagram(ngx_http_rs_ipc_t *ipc, size_t len);
 static void ngx_http_rs_ipc_reader_close(ngx_http_rs_ipc_reader_t *reader);
@@ -555,12 +556,22 @@ ngx_http_rs_ipc_accept_handler(ngx_event_t *rev)
     lc = rev->data;
     ipc = lc->data;
 
+    if (ipc->again.timer_set) {
+        return;
+    }
+
     for (i = 0; i < NGX_HTTP_RS_IPC_ACCEPTS; i++) {
 
         s = accept(lc->fd, NULL, NULL);
 
         if (s != (ngx_socket_t) -1) {
-            ngx_http_rs_ipc_accepted(ipc, s);
+
+            if (ngx_http_rs_ipc_accepted(ipc, s) != NGX_OK) {
+                /* the others wait where they are, with what they sent */
+                ngx_add_timer(&ipc->again, NGX_HTTP_RS_IPC_AGAIN);
+                return;
+            }
+
             continue;
         }
 
@@ -592,7 +603,9 @@ ngx_http_rs_ipc_again_handler(ngx_event_t *ev)
 }
 
 
-static void
+/* NGX_BUSY: there is no connection for it, and none for the next one */
+
+static ngx_int_t
 ngx_http_rs_ipc_accepted(ngx_http_rs_ipc_t *ipc, ngx_socket_t s)
 {
     ngx_connection_t          *c;
@@ -603,25 +616,25 @@ ngx_http_rs_ipc_accepted(ngx_http_rs_ipc_t *ipc, ngx_socket_t s)
                       "rs ipc: %ui workers are connected already",
                       ipc->nreaders);
         ngx_http_rs_ipc_close_socket(ipc, s);
-        return;
+        return NGX_OK;
     }
 
     if (ngx_http_rs_ipc_same_user(ipc, s) != NGX_OK) {
         ngx_http_rs_ipc_close_socket(ipc, s);
-        return;
+        return NGX_OK;
     }
 
     c = ngx_http_rs_ipc_connection(ipc, s, ngx_http_rs_ipc_read_handler,
                                    NULL);
     if (c == NULL) {
-        return;
+        return NGX_BUSY;
     }
 
     reader = ngx_alloc(sizeof(ngx_http_rs_ipc_reader_t), ipc->log);
 
     if (reader == NULL) {
         ngx_close_connection(c);
-        return;
+        return NGX_BUSY;
     }
 
     reader->ipc = ipc;
@@ -630,6 +643,8 @@ ngx_http_rs_ipc_accepted(ngx_http_rs_ipc_t *ipc, ngx_socket_t s)
 
     ngx_queue_insert_tail(&ipc->readers, &reader->queue);
     ipc->nreaders++;
+
+    return NGX_OK;
 }
 
 

@@ -32,7 +32,8 @@ Starts nginx and waits until it answers ready. C<redis>: an C<RS::Redis>
 the name, default one of its own. C<ipc>: C<on> or C<off>. C<main>, C<http>, C<server>, C<location>:
 more lines of configuration for that place. C<drain>: C<rs_drain_time>, 0. C<tls>: true for TLS, made with a
 CA of its own. C<ready>: 0 to wait for the port only. C<daemon>: 1 for a
-master in the background, which C<upgrade> needs.
+master in the background, which C<upgrade> needs. C<connections>:
+C<worker_connections>, 1024.
 
 =item port, base, ca, dir, pid, rest(%opt), conf
 
@@ -201,7 +202,7 @@ daemon @{[ $self->{daemon} ? 'on' : 'off' ]};
 $more{main}
 
 events {
-    worker_connections 1024;
+    worker_connections @{[ $self->{connections} // 1024 ]};
 }
 
 http {
