@@ -31,7 +31,7 @@
 #include <openssl/rand.h>
 
 
-#define NGX_HTTP_RS_PART_POOL        2048
+#define NGX_HTTP_RS_PART_POOL        1280
 
 #define NGX_HTTP_RS_APPENDS_MAX      64
 #define NGX_HTTP_RS_APPENDS_LOW      32
