@@ -32,6 +32,20 @@ sub state {
 }
 
 
+# workers of before a reload look as well, as long as they are there
+
+sub each_says {
+    my ($what, $times) = @_;
+    my $log = $gw->error_log;
+
+    for my $pid ($gw->workers) {
+        return 0 if (() = $log =~ / $pid#\d+: \Q$what\E/g) < $times;
+    }
+
+    return 1;
+}
+
+
 sub refused {
     my ($worker) = @_;
     my $ws = RS::WS->connect(port => $gw->port,
@@ -140,10 +154,10 @@ subtest 'called off half way' => sub {
     $_->expect('goaway', 4), $_->ws->expect_close for @devices;
     connect_all();
     $rest->post('/drain');
-    wait_until { (() = $gw->error_log =~ /drain of 2 sockets over 60000ms/g)
-                 >= 2 } 3, 'both workers following';
+    wait_until { each_says('rs drain of 2 sockets over 60000ms', 1) } 3,
+               'both workers following';
     $rest->delete('/drain');
-    wait_until { (() = $gw->error_log =~ /rs drain called off/g) >= 4 } 3,
+    wait_until { each_says('rs drain called off', 1) } 3,
                'both workers having heard';
 
     for my $device (@devices) {
@@ -157,8 +171,8 @@ subtest 'the end while draining' => sub {
     my @old = $gw->workers();
 
     $rest->post('/drain');
-    wait_until { (() = $gw->error_log =~ /drain of 2 sockets over 60000ms/g)
-                 >= 4 } 3, 'both workers following';
+    wait_until { each_says('rs drain of 2 sockets over 60000ms', 2) } 3,
+               'both workers following';
     $_->ws->close for @devices;
     $gw->quit();
     ok(!grep({ -e "/proc/$_" } @old), 'the workers have ended');
