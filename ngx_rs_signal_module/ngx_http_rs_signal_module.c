@@ -436,9 +436,8 @@ ngx_module_t  ngx_http_rs_signal_module = {
 static ngx_int_t
 ngx_http_rs_handler(ngx_http_request_t *r)
 {
-    ngx_int_t                 rc;
-    ngx_str_t                 path;
-    ngx_http_rs_main_conf_t  *rmcf;
+    ngx_int_t  rc;
+    ngx_str_t  path;
 
     /* a subrequest has the client's header, but not its connection */
 
@@ -470,8 +469,7 @@ ngx_http_rs_handler(ngx_http_request_t *r)
     }
 
     if (rc != NGX_DONE) {
-        rmcf = ngx_http_get_module_main_conf(r, ngx_http_rs_signal_module);
-        ngx_http_rs_count(rmcf, NGX_HTTP_RS_STAT_UPGRADE_REFUSED);
+        ngx_http_rs_upgrade_refused(r);
     }
 
     return rc;

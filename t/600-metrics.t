@@ -221,6 +221,11 @@ subtest 'without Redis' => sub {
     wait_until { metrics($gw)->value('rs_redis_up') == 0 } 10, 'told as down';
 
     is($rest->get('/sessions')->status, 503, 'a call is refused');
+    is(RS::WS->connect(port => $gw->port)
+             ->upgrade(path => '/rs/v1/agent', protocols => ['rs.v1']), 503,
+       'an upgrade is refused');
+    is(metrics($gw)->value('rs_connections_refused_total',
+                           reason => 'unavailable'), 1, 'and counted as that');
     cmp_ok(grown('no Redis')->value('rs_problems_total',
                                     code => 'unavailable'), '>=', 1,
            'and counted');

@@ -85,6 +85,8 @@ subtest 'those let in stay' => sub {
 
     is(metrics($gw)->value('rs_connections_refused_total',
                            reason => 'full'), 1, 'counted');
+    is(metrics($gw)->value('rs_connections_refused_total',
+                           reason => 'handshake'), 0, 'and once');
 
     $devices[0]->ws->close;
     wait_until { metrics($gw)->value('rs_connections', kind => 'agent') == 3 }

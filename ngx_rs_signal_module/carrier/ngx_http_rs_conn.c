@@ -222,7 +222,6 @@ ngx_http_rs_conn_room(ngx_http_rs_main_conf_t *rmcf)
     }
 
     if (ngx_queue_empty(&conns->pending)) {
-        ngx_http_rs_count(rmcf, NGX_HTTP_RS_STAT_FULL);
         return NGX_BUSY;
     }
 

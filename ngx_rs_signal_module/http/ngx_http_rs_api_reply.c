@@ -183,6 +183,7 @@ ngx_http_rs_api_problem(ngx_http_request_t *r, rs_err_e code,
                                          RS_RATE_CHARGE, NULL);
     }
 
+    ctx->code = code;
     ctx->error.data = (u_char *) rs_err_code(code);
     ctx->error.len = ngx_strlen(ctx->error.data);
 

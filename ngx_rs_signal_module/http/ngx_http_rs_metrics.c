@@ -124,6 +124,8 @@ static const ngx_http_rs_metric_t  ngx_http_rs_metrics_table[] = {
     NGX_HTTP_RS_COUNTER("rs_connections_refused_total", NULL,
                         UPGRADE_REFUSED, ",reason=\"handshake\""),
     NGX_HTTP_RS_COUNTER("rs_connections_refused_total", NULL,
+                        UPGRADE_UNAVAILABLE, ",reason=\"unavailable\""),
+    NGX_HTTP_RS_COUNTER("rs_connections_refused_total", NULL,
                         LIMIT_ADDRESS, ",reason=\"address_rate\""),
 
     NGX_HTTP_RS_COUNTER("rs_tenant_limited_total",

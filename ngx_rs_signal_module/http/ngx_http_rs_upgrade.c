@@ -312,6 +312,40 @@ ngx_http_rs_upgrade_ready(ngx_http_request_t *r)
 }
 
 
+void
+ngx_http_rs_upgrade_refused(ngx_http_request_t *r)
+{
+    ngx_uint_t                stat;
+    ngx_http_rs_ctx_t        *ctx;
+    ngx_http_rs_main_conf_t  *rmcf;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_rs_signal_module);
+
+    switch (ctx ? ctx->code : RS_E_INTERNAL) {
+
+    case RS_E_RATE_LIMITED:
+        stat = NGX_HTTP_RS_STAT_LIMIT_ADDRESS;
+        break;
+
+    case RS_E_OVERLOADED:
+        stat = NGX_HTTP_RS_STAT_FULL;
+        break;
+
+    case RS_E_UNAVAILABLE:
+    case RS_E_DRAINING:
+        stat = NGX_HTTP_RS_STAT_UPGRADE_UNAVAILABLE;
+        break;
+
+    default:
+        stat = NGX_HTTP_RS_STAT_UPGRADE_REFUSED;
+        break;
+    }
+
+    rmcf = ngx_http_get_module_main_conf(r, ngx_http_rs_signal_module);
+    ngx_http_rs_count(rmcf, stat);
+}
+
+
 /* NGX_DECLINED: the address may; else what a content handler returns */
 
 static ngx_int_t
@@ -329,8 +363,6 @@ ngx_http_rs_upgrade_rate(ngx_http_request_t *r)
     {
         return NGX_DECLINED;
     }
-
-    ngx_http_rs_count(rmcf, NGX_HTTP_RS_STAT_LIMIT_ADDRESS);
 
     ctx = ngx_http_rs_ctx(r);
     if (ctx == NULL) {

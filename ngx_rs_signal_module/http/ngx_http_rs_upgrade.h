@@ -14,6 +14,9 @@
 ngx_int_t ngx_http_rs_upgrade_signal(ngx_http_request_t *r);
 ngx_int_t ngx_http_rs_upgrade_agent(ngx_http_request_t *r);
 
+/* counts one that was answered with a status */
+void ngx_http_rs_upgrade_refused(ngx_http_request_t *r);
+
 /* 1 when the Origin header (if any) is on the list; used by REST too */
 ngx_uint_t ngx_http_rs_upgrade_origin(ngx_http_request_t *r);
 

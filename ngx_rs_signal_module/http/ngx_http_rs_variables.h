@@ -20,6 +20,7 @@ typedef struct {
     ngx_str_t                   device_id;
     ngx_str_t                   error;         /* code of the problem sent */
     time_t                      retry_after;   /* s; 0: as always */
+    rs_err_e                    code;          /* the same as error */
     void                       *api;           /* the REST call, if it is one */
 
     ngx_http_rs_conn_t         *conn;          /* the socket, if it is one */

@@ -52,6 +52,7 @@ typedef enum {
     NGX_HTTP_RS_STAT_BYTES_OUT,
 
     NGX_HTTP_RS_STAT_UPGRADE_REFUSED,      /* answered with a status */
+    NGX_HTTP_RS_STAT_UPGRADE_UNAVAILABLE,
     NGX_HTTP_RS_STAT_JOINED,
     NGX_HTTP_RS_STAT_JOIN_REFUSED,         /* the ticket was not good */
     NGX_HTTP_RS_STAT_RESUMED,
