@@ -215,6 +215,16 @@ subtest 'a killed worker' => sub {
 };
 
 
+subtest 'drain' => sub {
+    my $admin = $gw->rest(key => $redis->api_key(scopes => 'node:drain'));
+
+    is($admin->post('/drain?node=' . $gw->node)->status, 200, 'drain');
+    is(metrics($gw)->value('rs_draining'), 1, 'told');
+    is($admin->delete('/drain?node=' . $gw->node)->status, 200, 'no drain');
+    is(metrics($gw)->value('rs_draining'), 0, 'told');
+};
+
+
 subtest 'without Redis' => sub {
     $redis->stop;
 

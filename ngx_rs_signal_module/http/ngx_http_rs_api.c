@@ -487,6 +487,14 @@ malformed:
 }
 
 
+ngx_uint_t
+ngx_http_rs_api_creates(ngx_http_rs_api_t *api)
+{
+    return api->route->method == NGX_HTTP_POST && api->route->scope
+           && api->route->body != NGX_HTTP_RS_API_NO_BODY;
+}
+
+
 /*
  * A stranger's call costs his address a token, a wrong credential another one
  * (ngx_http_rs_api_problem() takes it).  What a tenant's key may is known when
@@ -514,7 +522,7 @@ ngx_http_rs_api_rates(ngx_http_rs_api_t *api)
     if (ngx_http_rs_limit_address(api->rmcf, sa, what, &wait) != NGX_OK) {
         detail = "too much from this address";
 
-    } else if (api->route->method == NGX_HTTP_POST && api->route->scope
+    } else if (ngx_http_rs_api_creates(api)
                && ngx_http_rs_limit_tenant(api->rmcf, &api->caller.tenant,
                                            RS_RATE_LOOK, &wait)
                   != NGX_OK)

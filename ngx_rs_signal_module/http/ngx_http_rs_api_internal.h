@@ -112,6 +112,8 @@ struct ngx_http_rs_api_s {
  */
 ngx_http_rs_api_op_t *ngx_http_rs_api_op(ngx_http_rs_api_t *api,
     ngx_http_rs_api_done_pt done, void *data);
+/* 1: it takes a token of its tenant when it is answered well */
+ngx_uint_t ngx_http_rs_api_creates(ngx_http_rs_api_t *api);
 /* rc of a verb of the store: NGX_DONE, or the answer `unavailable` is set */
 ngx_int_t ngx_http_rs_api_wait(ngx_http_rs_api_op_t *aop, ngx_int_t rc);
 

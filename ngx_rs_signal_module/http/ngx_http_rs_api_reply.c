@@ -125,7 +125,7 @@ ngx_http_rs_api_send(ngx_http_rs_api_t *api)
                                        api->pointer);
     }
 
-    if (api->route->method == NGX_HTTP_POST && api->route->scope) {
+    if (ngx_http_rs_api_creates(api)) {
         (void) ngx_http_rs_limit_tenant(api->rmcf, &api->caller.tenant,
                                         RS_RATE_CHARGE, NULL);
     }
