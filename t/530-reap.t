@@ -45,8 +45,15 @@ sub session {
     my $s = { id => $r->json->{id} };
     my @tickets = map { $_->{ticket} // () } @{ $r->json->{participants} };
 
-    $s->{host} = $device->join($host->[0], $device->expect('invite'),
-                               worker => $host->[1]);
+    my $invite;
+
+    # a host that was not heard is asked in again when its device is announced
+
+    do {
+        $invite = $device->expect('invite');
+    } while ($invite->{session}{id} ne $s->{id});
+
+    $s->{host} = $device->join($host->[0], $invite, worker => $host->[1]);
 
     for my $at (@guests) {
         my $ws = $at->[0]->signal('rs.ticket.' . shift @tickets,
@@ -271,6 +278,49 @@ subtest 'who walks is killed too' => sub {
                  int(1000 * Time::HiRes::time()) - 1, $worker);
     walked($worker, 20);
     is(online(@ids), 0, 'the next one has done them');
+
+    # it may have had the device's channel
+
+    $device->connect($node[1]);
+};
+
+
+subtest 'Redis was away for longer than a lease' => sub {
+    my $s = session($two, $one);
+    my $start = now();
+    my @before = map { length $_->error_log } @node;
+
+    $redis->stop();
+    wait_until { now() - $start > 3.5 } 10, 'the leases to run out';
+    $redis->start();
+    wait_until { eval { $_->all_answer('/health/ready', 200) } } 10, 'readiness'
+        for @node;
+
+    # from then on they would be
+
+    wait_until {
+        $redis->call('HGET', 'rs:{w}:fleet', 'seen')
+        > $redis->call('HGET', 'rs:{w}:fleet', 'wait')
+    } 10, 'the end of the lease that all were given';
+
+    # one that was killed before may be
+
+    my %live = map { $_ => 1 }
+               @{ $redis->call('ZRANGE', 'rs:{w}:lease', 0, -1) };
+
+    is(scalar keys %live, 4, 'all four live');
+    is_deeply([grep { $live{$_} } map {
+                   substr($node[$_]->error_log, $before[$_])
+                   =~ /worker (\S+) is dead, its duties/g
+               } 0, 1], [], 'none of them was called dead');
+
+    # another server, as far as anybody can tell
+
+    $s->{guests}[0]->expect('resync');
+    $s->{guests}[0]->send_json({ type => 'pong' });
+    $s->{guests}[0]->send_json({ type => 'signal', id => 1, data => 'on' });
+    is($s->{host}->expect('signal', 5)->{data}, 'on', 'and on it goes');
+    $rest->delete("/sessions/$s->{id}");
 };
 
 

@@ -2668,7 +2668,7 @@ end
 -- KEYS: ses, par, mem, dses, tkt.  ARGV: address, device id, ticket ttl_s.
 -- ok: session obj, host participant obj, key id, key name.
 -- Errors: session_ended and not_found (the id leaves dses), conflict (the
---         host has joined, and was heard since).  O(1)
+--         host is here, or was heard before it went away).  O(1)
 
 local function rs_invite(keys, args)
     local now = now_s()
@@ -2691,7 +2691,8 @@ local function rs_invite(keys, args)
     p = participant(keys[2], s.host_par)
 
     if not p or (p.state ~= 'invited'
-                 and call('HGET', keys[3], 'q:' .. p.id) ~= NEVER)
+                 and (p.state ~= 'away'
+                      or call('HGET', keys[3], 'q:' .. p.id) ~= NEVER))
     then
         return { 'conflict' }
     end

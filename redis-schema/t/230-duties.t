@@ -371,6 +371,7 @@ subtest 'a host that got no welcome' => sub {
     $s->invite($x, $t, "$w1.1");
     $s->join($x, $t, "$w1.61");
     $s->state($x, $x->{host}, "$w1.61", '{}');
+    $s->leave($x, $x->{host}, "$w1.61", 'away');
     is($s->invite($x, RS::Schema::hash())->[0], 'conflict',
        'it was heard: no more');
     is($s->leave($x, $x->{host}, "$w1.61", 'lost')->[1], 'ended',

@@ -132,9 +132,9 @@ sub create {
     my $host = $s->host_join($x);
 
     step('joins', $s->join($x, $x->{tickets}[0], "$W1.20"), 'ok');
-    step('not heard yet', $s->invite($x, RS::Schema::hash()), 'ok');
-    step('is heard', $s->append($x, $x->{host}, $host, 1), 'ok');
     step('too late', $s->invite($x, RS::Schema::hash()), 'conflict');
+    step('away', $s->leave($x, $x->{host}, $host, 'away'), 'ok', 'away', $dev);
+    step('never heard', $s->invite($x, RS::Schema::hash()), 'ok');
     step('deleted', $s->end($x), 'ok', 'ended', $dev);
     step('again', $s->end($x), 'ok', 'already', $dev);
     step('unlinked', $s->fcall('rs_device_unlink', ["dses:$dev"], $x->{id}),
