@@ -39,7 +39,10 @@ class Load:
             argv += ["--url", url]
 
         for name, value in options.items():
-            argv += [f"--{name.replace('_', '-')}", str(value)]
+            argv.append(f"--{name.replace('_', '-')}")
+
+            if value is not True:
+                argv.append(str(value))
 
         self.process = subprocess.Popen(argv, stdout=subprocess.PIPE,
                                         stderr=subprocess.PIPE, text=True)

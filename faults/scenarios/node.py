@@ -4,10 +4,11 @@
 #
 # One node of two is lost under a steady load, in each way a node gets lost:
 # killed as a whole, cut off from Redis in one direction or the other, silent.
-# Its devices are at home on the other node again in time, and no acknowledged
-# message is lost.
+# Its devices are at home on the other node again in time, those that cannot
+# are told as offline in time, and no acknowledged message is lost.
 
 import os
+import signal
 import sys
 import time
 
@@ -15,11 +16,13 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 ".."))
 
-from rsfault.fleet import Fleet                                 # noqa: E402
+from rsfault.fleet import Fleet, Node, until                    # noqa: E402
 from rsfault.load import Load, check                            # noqa: E402
+from rsfault.probe import context, request                      # noqa: E402
 from rsfault.tap import main                                    # noqa: E402
 
 HOME_RST_S, HOME_SILENT_S = 30, 90
+STALE_S, AT_ONCE_S = 45, 2
 
 
 def homes(tap, name, r, limit_s):
@@ -91,6 +94,42 @@ def silent(tap, fleet):
     homes(tap, "silent", loaded(tap, fleet, "silent", act), HOME_SILENT_S)
 
 
+def presence(tap, fleet, name, act, limit_s):
+    """Devices that know no other node: how long the other one still calls
+    them online."""
+
+    node, other = (n.state for n in fleet.nodes)
+    tls = context(fleet.state["ca"])
+
+    def online():
+        a = request(tls, other, "GET", "/devices?online=true&limit=200",
+                    key=fleet.key)
+        return len(a.body["items"]) if a.status == 200 else None
+
+    # the node's address is of another namespace, though of this machine
+
+    with Load(fleet, "idle", urls=[node["base"]], devices=50,
+              any_address=True):
+        until(lambda: online() == 50, 10, "50 devices online")
+        began = time.monotonic()
+        act(fleet.nodes[0])
+        until(lambda: online() == 0, 120, "no device online")
+        took = time.monotonic() - began
+
+    tap.at_most(round(took, 2), limit_s,
+                f"{name}: devices are told as offline, seconds")
+    fleet.start(node["name"])
+    until(lambda: request(tls, node, "GET", "/health/ready").status == 200,
+          15, f"{node['name']} is back")
+
+
+def stop(node):
+    """As an operator does it."""
+
+    os.kill(node.master(), signal.SIGTERM)
+    until(lambda: not node.processes(), 15, f"{node.name} gone")
+
+
 def run(tap):
     if os.geteuid() != 0:
         tap.skip("namespaces for nodes need root")
@@ -104,6 +143,8 @@ def run(tap):
         cut(tap, fleet, "to-redis", seconds)
         cut(tap, fleet, "from-redis", seconds)
         silent(tap, fleet)
+        presence(tap, fleet, "killed", Node.kill, STALE_S)
+        presence(tap, fleet, "stopped", stop, AT_ONCE_S)
 
         bad = fleet.bad_lines()
         tap.note("\n".join(bad[:10]))
