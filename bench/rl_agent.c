@@ -116,7 +116,9 @@ rl_agent_hello(rl_agent_t *a, const json_t *challenge)
     rs_buf_json(&b, rs_str(a->id));
     rs_buf_cstr(&b, ",\"signature\":");
     rs_buf_json(&b, (rs_str_t) { (uint8_t *) text, len });
-    rs_buf_cstr(&b, ",\"agent\":{\"name\":\"rs-load\"}}");
+    rs_buf_cstr(&b, ",\"agent\":{\"name\":\"rs-load\",\"instance\":");
+    rs_buf_json(&b, rs_str(a->run->name));
+    rs_buf_cstr(&b, "}}");
 
     (void) rl_ws_send(&a->link.ws, buf, b.len);
 }
