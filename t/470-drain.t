@@ -111,7 +111,7 @@ subtest 'spread over the time' => sub {
         $most = $n if $n > $most;
     }
 
-    cmp_ok($most, '<=', 12, 'not in one burst');
+    cmp_ok($most, '<=', 16, 'not in one burst');
 
     wait_until { !-e "/proc/$old" } 3, 'end of the old worker';
     cmp_ok(now() - $start, '<', 3 + 3, 'the old worker ends in time');

@@ -2,7 +2,8 @@
 
 # A device that was told to come back has no socket for a moment: it still
 # counts as online, a session with it can be made, and it is invited when it
-# comes.  One that does not come is offline soon.
+# comes.  One that does not come is offline soon.  Coming back is no takeover,
+# of which a device has only a few a minute.
 
 use strict;
 use warnings;
@@ -34,7 +35,7 @@ sub online {
 }
 
 
-for my $i (1 .. 5) {
+for my $i (1 .. 9) {
     $device->connect($gw);
 
     my @old = $gw->workers();

@@ -708,9 +708,19 @@ ngx_http_rs_device_closed(ngx_http_rs_conn_t *rc, rs_err_e code)
 static void
 ngx_http_rs_device_expect(ngx_http_rs_dev_t *dev)
 {
-    ngx_http_rs_devices_t  *devices;
+    ngx_http_rs_devices_t   *devices;
+    ngx_http_rs_store_op_t  *op;
 
     devices = dev->devices;
+
+    op = ngx_http_rs_store_op(devices->rmcf->store, NULL, NULL);
+
+    if (op) {
+        /* refused: its next socket may count as the takeover of this one */
+
+        (void) ngx_http_rs_store_device_offline(op, &dev->tenant, &dev->id,
+                                                &dev->address, 1);
+    }
 
     dev->gone_at = ngx_current_msec;
     ngx_queue_insert_tail(&devices->away, &dev->queue);
@@ -774,7 +784,7 @@ ngx_http_rs_device_go_offline(ngx_http_rs_dev_t *dev)
 
     if (op == NULL
         || ngx_http_rs_store_device_offline(op, &dev->tenant, &dev->id,
-                                            &dev->address)
+                                            &dev->address, 0)
            != NGX_OK)
     {
         ngx_http_rs_device_owe(dev);

@@ -808,7 +808,8 @@ ngx_http_rs_store_device_online(ngx_http_rs_store_op_t *op,
 
 ngx_int_t
 ngx_http_rs_store_device_offline(ngx_http_rs_store_op_t *op,
-    ngx_str_t *tenant, ngx_str_t *device_id, ngx_str_t *address)
+    ngx_str_t *tenant, ngx_str_t *device_id, ngx_str_t *address,
+    ngx_uint_t leaving)
 {
     ngx_http_rs_store_call_t  call;
 
@@ -818,7 +819,7 @@ ngx_http_rs_store_device_offline(ngx_http_rs_store_op_t *op,
     ngx_http_rs_store_own_key(&call, tenant);
 
     ngx_http_rs_store_arg(&call, address);
-    ngx_http_rs_store_arg_text(&call, "");
+    ngx_http_rs_store_arg_text(&call, leaving ? "leaving" : "");
 
     return ngx_http_rs_store_send(&call);
 }

@@ -237,8 +237,10 @@ ngx_int_t ngx_http_rs_store_route(ngx_http_rs_store_op_t *op,
 ngx_int_t ngx_http_rs_store_device_online(ngx_http_rs_store_op_t *op,
     ngx_str_t *tenant, ngx_str_t *device_id, ngx_str_t *address,
     ngx_str_t *agent, int64_t epoch);
+/* leaving: its socket is closed, but it is expected back */
 ngx_int_t ngx_http_rs_store_device_offline(ngx_http_rs_store_op_t *op,
-    ngx_str_t *tenant, ngx_str_t *device_id, ngx_str_t *address);
+    ngx_str_t *tenant, ngx_str_t *device_id, ngx_str_t *address,
+    ngx_uint_t leaving);
 ngx_int_t ngx_http_rs_store_invite(ngx_http_rs_store_op_t *op,
     ngx_str_t *tenant, ngx_str_t *session_id, ngx_str_t *device_id,
     ngx_str_t *address, ngx_str_t *ticket_hash, time_t ticket_ttl);

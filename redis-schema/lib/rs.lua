@@ -2547,7 +2547,9 @@ local function flaps(keys, d, address, agent, now)
     local was, is = instance_of(d.agent), instance_of(agent)
     local h, n
 
-    if d.owner == '' or d.owner == address or (was ~= '' and was == is) then
+    if d.owner == '' or d.owner == address or (was ~= '' and was == is)
+       or call('HGET', keys[1], 'leaving') == d.owner
+    then
         return nil
     end
 
@@ -2622,6 +2624,7 @@ local function rs_device_online(keys, args)
     e = call('HINCRBY', keys[1], 'epoch', '1')
     call('HSET', keys[1], 'owner', address, 'connected_at', int(now),
          'last_seen_at', int(now), 'agent', args[2])
+    call('HDEL', keys[1], 'leaving')
 
     return { 'ok', int(e), live_sessions(keys[2], now) }
 end
@@ -2629,9 +2632,10 @@ end
 
 -- rs_device_offline
 -- KEYS: dev, own.  ARGV: address (of a worker: wherever it is there), the
---       instant it was there last in s or empty for now.
--- ok: gone|stale.  By the name of a worker it publishes fen away, should that
---     one live.  O(1)
+--       instant it was there last in s or empty for now, or leaving.
+-- ok: gone|stale|leaving.  By the name of a worker it publishes fen away,
+--     should that one live.  leaving: it was told to come back and its socket
+--     is closed; it stays online, and who comes takes nobody's place.  O(1)
 
 local function rs_device_offline(keys, args)
     local address = args[1]
@@ -2652,7 +2656,14 @@ local function rs_device_offline(keys, args)
         return { 'ok', 'stale' }
     end
 
+    if args[2] == 'leaving' then
+        call('HSET', keys[1], 'leaving', owner)
+
+        return { 'ok', 'leaving' }
+    end
+
     call('ZREM', keys[2], duty)
+    call('HDEL', keys[1], 'leaving')
     call('HSET', keys[1], 'owner', '', 'last_seen_at',
          int(args[2] == '' and now_s() or number(args[2])))
 

@@ -506,6 +506,25 @@ subtest 'one key on two machines' => sub {
     is($s->online($d, "$w3.402", '', $agent->('n1'))->[0], 'ok',
        'it ends by itself');
 
+    # told to come back: it stays online, and who comes takes nobody's place
+
+    $d = $s->device();
+
+    for my $i (1 .. 20) {
+        is($s->online($d, "$w2.4$i", '', $agent->("n$i"))->[0], 'ok',
+           "coming back, $i");
+        is_deeply($s->offline($d, "$w3.1", 'leaving'), ['ok', 'stale'],
+                  'another one says so') if $i == 1;
+        is_deeply($s->offline($d, "$w2.4$i", 'leaving'), ['ok', 'leaving'],
+                  'leaving');
+    }
+
+    is($redis->call('HGET', $s->key("dev:$d"), 'owner'), "$w2.420",
+       'it is online');
+    is_deeply($s->offline($d, "$w2.420"), ['ok', 'gone'], 'it does not come');
+    is_deeply($redis->call('HMGET', $s->key("dev:$d"), 'owner', 'leaving'),
+              ['', undef], 'and is offline');
+
     # closed before, slow, or silent about itself
 
     $d = $s->device();
