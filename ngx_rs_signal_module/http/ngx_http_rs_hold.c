@@ -15,7 +15,7 @@
 
 
 static ngx_int_t ngx_http_rs_hold_handler(ngx_http_request_t *r);
-static ngx_uint_t ngx_http_rs_hold_health(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_rs_hold_live(ngx_http_request_t *r);
 static void ngx_http_rs_hold_delay(ngx_http_request_t *r);
 
 
@@ -39,7 +39,7 @@ ngx_http_rs_hold_handler(ngx_http_request_t *r)
         || (ngx_http_rs_store_admits(rmcf->store)
             && ngx_http_rs_presence_ready(rmcf->presence)
             && ngx_http_rs_bus_ready(rmcf->bus))
-        || ngx_http_rs_hold_health(r))
+        || ngx_http_rs_hold_live(r))
     {
         return NGX_DECLINED;
     }
@@ -60,16 +60,16 @@ ngx_http_rs_hold_handler(ngx_http_request_t *r)
 }
 
 
-/* probes want the truth of this moment */
+/* it lives, whatever its links do */
 
 static ngx_uint_t
-ngx_http_rs_hold_health(ngx_http_request_t *r)
+ngx_http_rs_hold_live(ngx_http_request_t *r)
 {
     ngx_str_t  path;
 
     return ngx_http_rs_api_path(r, &path) == NGX_OK
-           && path.len >= sizeof("/health/") - 1
-           && ngx_memcmp(path.data, "/health/", sizeof("/health/") - 1) == 0;
+           && path.len == sizeof("/health/live") - 1
+           && ngx_memcmp(path.data, "/health/live", path.len) == 0;
 }
 
 
