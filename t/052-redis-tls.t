@@ -251,6 +251,8 @@ dir $dir
 daemonize no
 logfile ""
 sentinel monitor rs-main 127.0.0.1 $port 1
+user default off
+user watcher on >of-the-watcher allchannels +\@all
 END
 
     my $proc = spawn('sentinel', ['redis-sentinel', "$dir/sentinel.conf"],
@@ -260,12 +262,28 @@ END
         IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $watch)
     } 10, 'Sentinel';
 
-    my $gw = gateway($redis, "sentinel+tls://127.0.0.1:$watch/rs-main $ca",
+    # its users are others than those of Redis
+
+    write_file("$dir/watcher", "of-the-watcher\n");
+
+    my $user = "sentinel_user=watcher sentinel_password_file=$dir/watcher";
+    my $gw = gateway($redis,
+                     "sentinel+tls://127.0.0.1:$watch/rs-main $ca $user",
                      http => 'rs_redis_wait off;');
 
     works($redis, $gw, 'found, and called');
     $gw->quit;
     $gw->check_log;
+
+    my $none = gateway($redis,
+                       "sentinel+tls://127.0.0.1:$watch/rs-main $ca",
+                       ready => 0);
+
+    ok(eval {
+        $none->wait_log(qr/is down: Sentinel .* does not tell .*: NOAUTH/, 5);
+    }, 'without a password of its own') or diag($none->error_log);
+    $none->quit;
+    $none->check_log;
 
     my $deaf = gateway($redis, "sentinel+tls://127.0.0.1:$watch/rs-main "
                                . "ca_file=$dir/other/ca.pem", ready => 0);

@@ -135,9 +135,15 @@ subtest 'slow' => sub {
     my $proxy = RS::Proxy->new(to => $redis->socket);
     my $gw = RS::Gateway->new(
         node => 'slow', redis_conf => 'redis://127.0.0.1:' . $proxy->port,
-        http => 'rs_lease_ttl 3s; rs_redis_slow 300ms;');
+        http => 'rs_lease_ttl 3s; rs_redis_slow 300ms;',
+        server => 'location = /metrics { rs_metrics; }');
     my $rest = $gw->rest(key => $key);
     my $ups = sub { scalar(() = $gw->error_log =~ /for commands is up/g) };
+    my $gauge = sub {
+        my $text = $gw->rest->raw("GET /metrics HTTP/1.1\r\nHost: a\r\n"
+                                  . "Connection: close\r\n\r\n")->content;
+        return ($text =~ /^\Q$_[0]\E(?:\{[^}]*\})? (\d+)$/m)[0];
+    };
 
     is(call($rest)->status, 200, 'a call');
 
@@ -163,6 +169,8 @@ subtest 'slow' => sub {
          'the log says why');
 
     refused_at_once($gw, 4, 'slow');
+    is($gauge->('rs_redis_slow'), 1, 'rs_redis_slow');
+    is($gauge->('rs_bus_up'), 1, 'rs_bus_up');
     is($ups->(), 1, 'the link is the same');
 
     # more than rs_lease_ttl has passed
@@ -180,6 +188,7 @@ subtest 'slow' => sub {
     is($ups->(), 1, 'the link is the same');
     like($gw->error_log, qr/answers in time again, commands are taken/,
          'the log says so');
+    is($gauge->('rs_redis_slow'), 0, 'rs_redis_slow');
 
     $gw->quit;
     $gw->check_log;

@@ -137,6 +137,8 @@ ngx_http_rs_bus_state(void *data, ngx_uint_t up)
 
     ngx_http_rs_bus_forget(bus);
 
+    ngx_http_rs_gauge_set(bus->rmcf, NGX_HTTP_RS_GAUGE_BUS, up);
+
     bus->on_up(bus->rmcf, up);
 }
 

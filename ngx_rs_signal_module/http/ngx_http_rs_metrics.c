@@ -253,6 +253,14 @@ static const ngx_http_rs_metric_t  ngx_http_rs_metrics_table[] = {
                       "Workers whose store is usable.",
                       REDIS, ""),
 
+    NGX_HTTP_RS_GAUGE("rs_redis_slow",
+                      "Workers that refuse calls because Redis is slow.",
+                      REDIS_SLOW, ""),
+
+    NGX_HTTP_RS_GAUGE("rs_bus_up",
+                      "Workers that hear the channel of their own.",
+                      BUS, ""),
+
     NGX_HTTP_RS_GAUGE("rs_redis_inflight",
                       "Calls of the store under way.",
                       INFLIGHT, ""),

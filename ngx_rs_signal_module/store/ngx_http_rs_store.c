@@ -42,6 +42,7 @@ static void ngx_http_rs_store_link_state(void *data, ngx_uint_t up);
 static void ngx_http_rs_store_check_handler(ngx_event_t *ev);
 static void ngx_http_rs_store_check_reply(void *data, ngx_rs_reply_t *reply);
 static void ngx_http_rs_store_probe(void *data);
+static void ngx_http_rs_store_slow(void *data, ngx_uint_t slow);
 static void ngx_http_rs_store_probe_reply(void *data, ngx_rs_reply_t *reply);
 static void ngx_http_rs_store_not_ready(ngx_http_rs_store_t *store);
 static const ngx_http_rs_store_error_t *ngx_http_rs_store_error(
@@ -106,7 +107,8 @@ ngx_http_rs_store_create(ngx_http_rs_main_conf_t *rmcf, ngx_log_t *log,
         return NULL;
     }
 
-    ngx_rs_redis_breaker(store->redis, ngx_http_rs_store_probe);
+    ngx_rs_redis_breaker(store->redis, ngx_http_rs_store_probe,
+                         ngx_http_rs_store_slow);
 
     if (rmcf->redis.wait_replicas) {
         store->durable = ngx_http_rs_durable_create(store, &rmcf->redis);
@@ -304,6 +306,15 @@ ngx_http_rs_store_probe_reply(void *data, ngx_rs_reply_t *reply)
     ngx_http_rs_gauge_set(store->rmcf, NGX_HTTP_RS_GAUGE_REDIS, 1);
     ngx_http_rs_count(store->rmcf, NGX_HTTP_RS_STAT_REDIS_CONNECT);
     store->state(store->data, 1);
+}
+
+
+static void
+ngx_http_rs_store_slow(void *data, ngx_uint_t slow)
+{
+    ngx_http_rs_store_t *store = data;
+
+    ngx_http_rs_gauge_set(store->rmcf, NGX_HTTP_RS_GAUGE_REDIS_SLOW, slow);
 }
 
 

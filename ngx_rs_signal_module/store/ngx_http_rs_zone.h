@@ -120,6 +120,8 @@ typedef enum {
     NGX_HTTP_RS_GAUGE_QUEUED,              /* bytes that wait for sockets */
     NGX_HTTP_RS_GAUGE_LEAVING,             /* participants waited for */
     NGX_HTTP_RS_GAUGE_REDIS,               /* 1: the store is usable */
+    NGX_HTTP_RS_GAUGE_REDIS_SLOW,          /* 1: and refuses, being slow */
+    NGX_HTTP_RS_GAUGE_BUS,                 /* 1: messages are heard */
     NGX_HTTP_RS_GAUGE_INFLIGHT,            /* commands under way */
     NGX_HTTP_RS_GAUGE_LEASE,               /* ngx_current_msec when renewed */
 

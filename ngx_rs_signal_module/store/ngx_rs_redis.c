@@ -311,7 +311,6 @@ ngx_rs_redis_command(ngx_rs_redis_t *rd, ngx_uint_t argc, ngx_str_t *argv,
     ngx_rs_redis_reply_pt handler, void *data)
 {
     if (rd->open) {
-        rd->stat.refused++;
         return NGX_BUSY;
     }
 
@@ -337,7 +336,6 @@ ngx_rs_redis_send(ngx_rs_redis_t *rd, ngx_uint_t argc, ngx_str_t *argv,
     if (rd->state != NGX_RS_REDIS_UP || rd->channel.len
         || rd->npending >= rd->conf->inflight)
     {
-        rd->stat.refused++;
         return NGX_BUSY;
     }
 
@@ -351,7 +349,6 @@ ngx_rs_redis_send(ngx_rs_redis_t *rd, ngx_uint_t argc, ngx_str_t *argv,
     }
 
     if (ngx_rs_redis_wire_push(&rd->wire, argc, argv) != NGX_OK) {
-        rd->stat.refused++;
         return NGX_BUSY;
     }
 
@@ -393,7 +390,6 @@ ngx_rs_redis_retry_handler(ngx_event_t *ev)
 
     rd->wire.busy++;
 
-    rd->stat.attempts++;
     rd->state = NGX_RS_REDIS_LOCATING;
     ngx_add_timer(&rd->connect, rd->conf->connect_timeout);
 
@@ -689,7 +685,6 @@ ngx_rs_redis_ready(ngx_rs_redis_t *rd)
     rd->state = NGX_RS_REDIS_UP;
     rd->up_at = ngx_current_msec;
     rd->told = 0;
-    rd->stat.ups++;
 
     ngx_log_error(NGX_LOG_NOTICE, rd->log, 0,
                   "rs redis: link to \"%V\" for %s is up",
@@ -715,7 +710,6 @@ ngx_rs_redis_down(ngx_rs_redis_t *rd, ngx_rs_redis_error_e kind)
     ngx_rs_redis_place_forget(rd);
     ngx_rs_redis_breaker_reset(rd);
     rd->state = NGX_RS_REDIS_DOWN;
-    rd->stat.downs += was_up;
 
     if (rd->connect.timer_set) {
         ngx_del_timer(&rd->connect);
@@ -768,7 +762,6 @@ ngx_rs_redis_drain(ngx_rs_redis_t *rd)
         q = ngx_queue_head(&rd->pending);
         ngx_queue_remove(q);
         rd->npending--;
-        rd->stat.failed++;
 
         pending = ngx_queue_data(q, ngx_rs_redis_pending_t, queue);
         handler = pending->handler;
@@ -795,46 +788,4 @@ ngx_rs_redis_reason(ngx_rs_redis_t *rd, const char *fmt, ...)
     va_end(args);
 
     *p = '\0';
-}
-
-
-ngx_int_t
-ngx_rs_redis_stat(ngx_rs_redis_conf_t *conf, ngx_uint_t i,
-    ngx_rs_redis_stat_t *stat)
-{
-    ngx_queue_t     *q;
-    ngx_rs_redis_t  *rd;
-
-    if (conf->place == NULL) {
-        return NGX_DECLINED;
-    }
-
-    q = ngx_queue_head(&conf->place->links);
-
-    for ( ;; ) {
-
-        if (q == ngx_queue_sentinel(&conf->place->links)) {
-            return NGX_DECLINED;
-        }
-
-        if (i-- == 0) {
-            break;
-        }
-
-        q = ngx_queue_next(q);
-    }
-
-    rd = ngx_queue_data(q, ngx_rs_redis_t, queue);
-
-    *stat = rd->stat;
-    stat->name = rd->name;
-    stat->pending = rd->npending;
-    stat->state = NGX_RS_REDIS_STAT_DOWN;
-
-    if (rd->state == NGX_RS_REDIS_UP) {
-        stat->state = rd->open ? NGX_RS_REDIS_STAT_REFUSING
-                               : NGX_RS_REDIS_STAT_UP;
-    }
-
-    return NGX_OK;
 }

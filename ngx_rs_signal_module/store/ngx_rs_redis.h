@@ -146,10 +146,12 @@ ngx_int_t ngx_rs_redis_urgent(ngx_rs_redis_t *rd, ngx_uint_t argc,
 
 /*
  * The link refuses commands while its answers take longer than conf->slow on
- * average.  Each half second probe is called, with the link's data: it sends
- * something urgent that a paused server would not answer.
+ * average: slow is told 1, then 0 when it takes them again or is lost.  Each
+ * half second meanwhile probe is called: it sends something urgent that a
+ * paused server would not answer.  Both get the link's data.
  */
-void ngx_rs_redis_breaker(ngx_rs_redis_t *rd, ngx_rs_redis_probe_pt probe);
+void ngx_rs_redis_breaker(ngx_rs_redis_t *rd, ngx_rs_redis_probe_pt probe,
+    ngx_rs_redis_state_pt slow);
 /* up, but slow */
 ngx_uint_t ngx_rs_redis_refusing(ngx_rs_redis_t *rd);
 
@@ -161,41 +163,6 @@ ngx_uint_t ngx_rs_redis_refusing(ngx_rs_redis_t *rd);
 ngx_rs_redis_t *ngx_rs_redis_subscribe(ngx_rs_redis_conf_t *conf,
     ngx_log_t *log, ngx_str_t *channel, ngx_rs_redis_state_pt state,
     ngx_rs_redis_message_pt message, void *data);
-
-
-/*
- * Numbers of one link of this process, for metrics.  They only grow, but
- * state, pending and the latencies.
- */
-
-typedef enum {
-    NGX_RS_REDIS_STAT_DOWN = 0,
-    NGX_RS_REDIS_STAT_UP,
-    NGX_RS_REDIS_STAT_REFUSING                     /* up, but slow */
-} ngx_rs_redis_stat_e;
-
-typedef struct {
-    const char                  *name;             /* "commands", ... */
-    ngx_rs_redis_stat_e          state;
-    ngx_uint_t                   pending;          /* commands under way */
-    uint64_t                     latency_last;     /* us, of the last reply */
-    uint64_t                     latency_avg;      /* us, moving, of ~8 */
-    uint64_t                     latency_sum;      /* us, of all replies */
-    uint64_t                     replies;
-    uint64_t                     refused;          /* commands: NGX_BUSY */
-    uint64_t                     failed;           /* commands: no reply */
-    uint64_t                     ups;              /* times it came up */
-    uint64_t                     downs;            /* times it was lost */
-    uint64_t                     attempts;         /* to connect */
-    uint64_t                     opened;           /* times it was slow */
-} ngx_rs_redis_stat_t;
-
-/*
- * The links of conf and of its copies are numbered from 0; NGX_DECLINED:
- * there is no i-th.
- */
-ngx_int_t ngx_rs_redis_stat(ngx_rs_redis_conf_t *conf, ngx_uint_t i,
-    ngx_rs_redis_stat_t *stat);
 
 
 /*

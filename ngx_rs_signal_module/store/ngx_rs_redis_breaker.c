@@ -2,7 +2,7 @@
 /*
  * Copyright (C) rs-gateway contributors
  *
- * Latencies of a link, and its breaker.  A server that answers, but slowly,
+ * The breaker of a link.  A server that answers, but slowly,
  * would have every request wait, and more and more of them be under way: when
  * the moving average is above rs_redis_slow the link refuses commands.  After
  * a pause its owner is asked for a probe; one that is answered in half of
@@ -29,9 +29,11 @@ static void ngx_rs_redis_breaker_handler(ngx_event_t *ev);
 
 
 void
-ngx_rs_redis_breaker(ngx_rs_redis_t *rd, ngx_rs_redis_probe_pt probe)
+ngx_rs_redis_breaker(ngx_rs_redis_t *rd, ngx_rs_redis_probe_pt probe,
+    ngx_rs_redis_state_pt slow)
 {
     rd->probe = probe;
+    rd->slow_handler = slow;
 
     rd->pause.handler = ngx_rs_redis_breaker_handler;
     rd->pause.data = rd;
@@ -50,12 +52,16 @@ ngx_rs_redis_refusing(ngx_rs_redis_t *rd)
 void
 ngx_rs_redis_breaker_reset(ngx_rs_redis_t *rd)
 {
-    rd->open = 0;
-    rd->stat.latency_avg = 0;
+    rd->latency = 0;
 
-    if (rd->pause.timer_set) {
-        ngx_del_timer(&rd->pause);
+    if (!rd->open) {
+        return;
     }
+
+    rd->open = 0;
+    ngx_del_timer(&rd->pause);
+
+    rd->slow_handler(rd->data, 0);
 }
 
 
@@ -63,14 +69,11 @@ void
 ngx_rs_redis_breaker_reply(ngx_rs_redis_t *rd, uint64_t latency,
     ngx_uint_t urgent)
 {
-    uint64_t              slow;
-    ngx_rs_redis_stat_t  *stat;
+    uint64_t  slow;
 
-    stat = &rd->stat;
-
-    stat->replies++;
-    stat->latency_last = latency;
-    stat->latency_sum += latency;
+    if (rd->probe == NULL) {
+        return;
+    }
 
     slow = (uint64_t) rd->conf->slow * 1000;
 
@@ -93,10 +96,10 @@ ngx_rs_redis_breaker_reply(ngx_rs_redis_t *rd, uint64_t latency,
                       "taken", &rd->conf->text);
     }
 
-    stat->latency_avg -= stat->latency_avg / NGX_RS_REDIS_AVERAGE;
-    stat->latency_avg += latency / NGX_RS_REDIS_AVERAGE;
+    rd->latency -= rd->latency / NGX_RS_REDIS_AVERAGE;
+    rd->latency += latency / NGX_RS_REDIS_AVERAGE;
 
-    if (rd->probe && stat->latency_avg > slow) {
+    if (rd->latency > slow) {
         ngx_rs_redis_breaker_open(rd);
     }
 }
@@ -106,16 +109,17 @@ static void
 ngx_rs_redis_breaker_open(ngx_rs_redis_t *rd)
 {
     rd->open = 1;
-    rd->stat.opened++;
 
     ngx_log_error(NGX_LOG_ERR, rd->log, 0,
                   "rs redis: \"%V\" is slow, commands are refused: answers "
                   "take %uL ms on average, \"rs_redis_slow\" is %M ms",
-                  &rd->conf->text, rd->stat.latency_avg / 1000,
+                  &rd->conf->text, rd->latency / 1000,
                   rd->conf->slow);
 
     ngx_add_timer(&rd->pause, NGX_RS_REDIS_PAUSE / 2
                               + ngx_random() % (NGX_RS_REDIS_PAUSE / 2));
+
+    rd->slow_handler(rd->data, 1);
 }
 
 

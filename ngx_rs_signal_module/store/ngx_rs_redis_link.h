@@ -59,6 +59,7 @@ struct ngx_rs_redis_s {
     ngx_rs_redis_state_pt        state_handler;
     ngx_rs_redis_message_pt      message_handler;
     ngx_rs_redis_probe_pt        probe;        /* NULL: no breaker */
+    ngx_rs_redis_state_pt        slow_handler;
     void                        *data;
 
     ngx_rs_redis_state_e         state;
@@ -81,7 +82,7 @@ struct ngx_rs_redis_s {
     ngx_msec_t                   up_at;
     ngx_uint_t                   told;         /* ngx_rs_redis_error_e */
 
-    ngx_rs_redis_stat_t          stat;
+    uint64_t                     latency;      /* us, moving average */
 
     ngx_str_t                    channel;      /* empty: for commands */
     ngx_str_t                    replid;
@@ -123,7 +124,7 @@ void ngx_rs_redis_not_found(ngx_rs_redis_t *rd);
 void ngx_rs_redis_moved(ngx_rs_redis_t *rd, const char *reason);
 
 
-/* numbers of a reply, and what follows from them */
+/* a reply has come, after so many us */
 void ngx_rs_redis_breaker_reply(ngx_rs_redis_t *rd, uint64_t latency,
     ngx_uint_t urgent);
 void ngx_rs_redis_breaker_reset(ngx_rs_redis_t *rd);
