@@ -544,11 +544,16 @@ ngx_http_rs_ipc_same_user(ngx_http_rs_ipc_t *ipc, ngx_socket_t s)
 }
 
 
+/*
+ * Without room those that wait are hung up on: what they have sent would be
+ * too old for input when there is.
+ */
+
 static void
 ngx_http_rs_ipc_accept_handler(ngx_event_t *rev)
 {
     ngx_err_t           err;
-    ngx_uint_t          i;
+    ngx_uint_t          i, full;
     ngx_socket_t        s;
     ngx_connection_t   *lc;
     ngx_http_rs_ipc_t  *ipc;
@@ -560,16 +565,19 @@ ngx_http_rs_ipc_accept_handler(ngx_event_t *rev)
         return;
     }
 
+    full = 0;
+
     for (i = 0; i < NGX_HTTP_RS_IPC_ACCEPTS; i++) {
 
         s = accept(lc->fd, NULL, NULL);
 
         if (s != (ngx_socket_t) -1) {
 
-            if (ngx_http_rs_ipc_accepted(ipc, s) != NGX_OK) {
-                /* the others wait where they are, with what they sent */
-                ngx_add_timer(&ipc->again, NGX_HTTP_RS_IPC_AGAIN);
-                return;
+            if (full) {
+                ngx_http_rs_ipc_close_socket(ipc, s);
+
+            } else if (ngx_http_rs_ipc_accepted(ipc, s) != NGX_OK) {
+                full = 1;
             }
 
             continue;
@@ -579,15 +587,25 @@ ngx_http_rs_ipc_accept_handler(ngx_event_t *rev)
 
         if (err == NGX_EAGAIN) {
             rev->ready = 0;
-            return;
+
+            if (!full) {
+                return;
+            }
+
+            break;
         }
 
         if (err == NGX_EMFILE || err == NGX_ENFILE || err == NGX_ENOMEM) {
             ngx_log_error(NGX_LOG_CRIT, ipc->log, err,
                           "rs ipc: accept() failed");
-            ngx_add_timer(&ipc->again, NGX_HTTP_RS_IPC_AGAIN);
-            return;
+            full = 1;
+            break;
         }
+    }
+
+    if (full) {
+        ngx_add_timer(&ipc->again, NGX_HTTP_RS_IPC_AGAIN);
+        return;
     }
 
     ngx_post_event(rev, &ngx_posted_next_events);
