@@ -200,7 +200,16 @@ ngx_http_rs_bus_late_handler(ngx_event_t *ev)
 
     bus = ev->data;
 
-    ngx_rs_redis_reset(bus->redis, "a beacon did not come back");
+    /* it may lie there since before this worker got to its timers */
+
+    if (ngx_rs_redis_poll(bus->redis)) {
+        ngx_add_timer(ev, 1);
+        return;
+    }
+
+    if (bus->expected) {
+        ngx_rs_redis_reset(bus->redis, "a beacon did not come back");
+    }
 }
 
 

@@ -15,7 +15,9 @@
  *   - Replies are positional: the queue of pending commands is in the order
  *     they were sent, so the head is always the oldest and one timer is
  *     enough.  A command past its deadline takes the link down, because its
- *     reply could not be skipped.
+ *     reply could not be skipped.  The server has all of that time: it begins
+ *     when the command is sent, and what came by its end is read first, for
+ *     a worker that was busy or stopped gets to its timers before its sockets.
  *   - Whoever is called back may destroy or reset the link: the struct stays
  *     until the outermost event handler leaves (wire.busy).
  *   - An exiting worker waits for pending commands, and for nothing else of
@@ -37,9 +39,11 @@ typedef struct {
     ngx_queue_t                  queue;
     ngx_rs_redis_reply_pt        handler;
     void                        *data;
-    ngx_msec_t                   deadline;
-    uint64_t                     sent;         /* us */
-    ngx_uint_t                   urgent;
+    ngx_msec_t                   timeout;
+    uint64_t                     sent;         /* us; until then: asked for */
+    uint64_t                     cpu;          /* us, our own at that time */
+    unsigned                     urgent:1;
+    unsigned                     left:1;       /* is sent */
 } ngx_rs_redis_pending_t;
 
 
@@ -52,7 +56,10 @@ static void ngx_rs_redis_retry_handler(ngx_event_t *ev);
 static void ngx_rs_redis_connect_handler(ngx_event_t *ev);
 static void ngx_rs_redis_deadline_handler(ngx_event_t *ev);
 
+static int64_t ngx_rs_redis_left(ngx_rs_redis_t *rd);
+
 static void ngx_rs_redis_wire_connected(void *data);
+static void ngx_rs_redis_wire_sent(void *data);
 static void ngx_rs_redis_wire_reply(void *data, ngx_rs_reply_t *reply);
 static void ngx_rs_redis_wire_lost(void *data, const char *reason,
     ngx_err_t err);
@@ -74,6 +81,7 @@ static ngx_int_t ngx_rs_redis_send(ngx_rs_redis_t *rd, ngx_uint_t argc,
 
 static const ngx_rs_redis_wire_handlers_t  ngx_rs_redis_handlers = {
     ngx_rs_redis_wire_connected,
+    ngx_rs_redis_wire_sent,
     ngx_rs_redis_wire_reply,
     ngx_rs_redis_wire_lost,
     ngx_rs_redis_leave
@@ -286,6 +294,28 @@ ngx_rs_redis_drop(ngx_rs_redis_t *rd)
 
 
 ngx_uint_t
+ngx_rs_redis_poll(ngx_rs_redis_t *rd)
+{
+    ngx_uint_t  more;
+
+    if (rd->state != NGX_RS_REDIS_UP) {
+        return 0;
+    }
+
+    rd->wire.busy++;
+
+    rd->late = 1;
+    more = ngx_rs_redis_wire_poll(&rd->wire);
+    rd->late = 0;
+
+    rd->wire.busy--;
+    ngx_rs_redis_leave(rd);
+
+    return more;
+}
+
+
+ngx_uint_t
 ngx_rs_redis_up(ngx_rs_redis_t *rd)
 {
     return rd->state == NGX_RS_REDIS_UP;
@@ -358,9 +388,11 @@ ngx_rs_redis_send(ngx_rs_redis_t *rd, ngx_uint_t argc, ngx_str_t *argv,
     pending = ngx_queue_data(q, ngx_rs_redis_pending_t, queue);
     pending->handler = handler;
     pending->data = data;
-    pending->deadline = ngx_current_msec + rd->conf->timeout;
+    pending->timeout = rd->conf->timeout;
     pending->sent = ngx_rs_redis_now();
+    pending->cpu = ngx_rs_redis_breaker_cpu(rd);
     pending->urgent = urgent;
+    pending->left = 0;
 
     ngx_queue_insert_tail(&rd->pending, q);
     rd->npending++;
@@ -471,30 +503,93 @@ ngx_rs_redis_connect_handler(ngx_event_t *ev)
 static void
 ngx_rs_redis_deadline_handler(ngx_event_t *ev)
 {
-    ngx_queue_t             *q;
-    ngx_msec_int_t           left;
-    ngx_rs_redis_t          *rd;
-    ngx_rs_redis_pending_t  *pending;
+    int64_t          left;
+    ngx_uint_t       more;
+    ngx_rs_redis_t  *rd;
 
     rd = ev->data;
 
+    rd->wire.busy++;
+
+    left = ngx_rs_redis_left(rd);
+    more = 0;
+
+    if (left < 0) {
+        more = ngx_rs_redis_poll(rd);
+        left = ngx_rs_redis_left(rd);
+    }
+
+    if (left < 0 && !more) {
+        ngx_rs_redis_reason(rd, "no reply within %M ms, %ui commands under "
+                            "way", rd->conf->timeout, rd->npending);
+        ngx_rs_redis_drop(rd);
+
+    } else if (rd->npending) {
+
+        /* what the replies led to has set it, maybe, and for later */
+
+        if (ev->timer_set) {
+            ngx_del_timer(ev);
+        }
+
+        ngx_add_timer(ev, (ngx_msec_t) (ngx_max(left, 0) / 1000) + 1);
+    }
+
+    rd->wire.busy--;
+    ngx_rs_redis_leave(rd);
+}
+
+
+/* us until the oldest command is overdue; below 0: it is */
+
+static int64_t
+ngx_rs_redis_left(ngx_rs_redis_t *rd)
+{
+    uint64_t                 passed;
+    ngx_queue_t             *q;
+    ngx_rs_redis_pending_t  *pending;
+
     if (ngx_queue_empty(&rd->pending)) {
-        return;
+        return 0;
     }
 
     q = ngx_queue_head(&rd->pending);
     pending = ngx_queue_data(q, ngx_rs_redis_pending_t, queue);
 
-    left = (ngx_msec_int_t) (pending->deadline - ngx_current_msec);
+    passed = ngx_rs_redis_now() - pending->sent;
 
-    if (left > 0) {
-        ngx_add_timer(ev, (ngx_msec_t) left);
-        return;
+    return (int64_t) pending->timeout * 1000 - (int64_t) passed;
+}
+
+
+/* the time of what waited to be sent begins now */
+
+static void
+ngx_rs_redis_wire_sent(void *data)
+{
+    ngx_rs_redis_t *rd = data;
+
+    uint64_t                 now, cpu;
+    ngx_queue_t             *q;
+    ngx_rs_redis_pending_t  *pending;
+
+    now = ngx_rs_redis_now();
+    cpu = ngx_rs_redis_breaker_cpu(rd);
+
+    for (q = ngx_queue_last(&rd->pending);
+         q != ngx_queue_sentinel(&rd->pending);
+         q = ngx_queue_prev(q))
+    {
+        pending = ngx_queue_data(q, ngx_rs_redis_pending_t, queue);
+
+        if (pending->left) {
+            break;
+        }
+
+        pending->sent = now;
+        pending->cpu = cpu;
+        pending->left = 1;
     }
-
-    ngx_rs_redis_reason(rd, "no reply within %M ms, %ui commands under way",
-                        rd->conf->timeout, rd->npending);
-    ngx_rs_redis_drop(rd);
 }
 
 
@@ -636,7 +731,7 @@ ngx_rs_redis_command_reply(ngx_rs_redis_t *rd, ngx_rs_reply_t *reply)
     data = pending->data;
 
     ngx_rs_redis_breaker_reply(rd, ngx_rs_redis_now() - pending->sent,
-                               pending->urgent);
+                               pending->cpu, pending->urgent);
 
     ngx_queue_insert_head(&rd->free, q);
 

@@ -126,6 +126,12 @@ void ngx_rs_redis_destroy(ngx_rs_redis_t *rd);
  */
 void ngx_rs_redis_reset(ngx_rs_redis_t *rd, const char *reason);
 
+/*
+ * Reads what has come on a link that is up, though no event told of it yet:
+ * for deadlines.  Not zero: there is more.  Not in a callback of the link.
+ */
+ngx_uint_t ngx_rs_redis_poll(ngx_rs_redis_t *rd);
+
 ngx_uint_t ngx_rs_redis_up(ngx_rs_redis_t *rd);
 
 /* the server's master_replid as read at connect, 40 hex digits */

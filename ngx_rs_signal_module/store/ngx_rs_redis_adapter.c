@@ -303,6 +303,24 @@ done:
 }
 
 
+ngx_uint_t
+ngx_rs_redis_wire_poll(ngx_rs_redis_wire_t *wire)
+{
+    ngx_connection_t  *c;
+
+    c = wire->connection;
+
+    /* as the event method does */
+
+    c->read->ready = 1;
+    c->read->available = -1;
+
+    ngx_rs_redis_wire_read_handler(c->read);
+
+    return wire->connection == c && c->read->ready;
+}
+
+
 /* NGX_DONE: the wire was closed, by us or by a callback */
 
 static ngx_int_t
@@ -516,6 +534,8 @@ ngx_rs_redis_wire_send(ngx_rs_redis_wire_t *wire)
     }
 
     if (wire->pos == wire->last) {
+        wire->handlers->sent(wire->data);
+
         wire->pos = wire->start;
         wire->last = wire->start;
 

@@ -49,6 +49,8 @@ typedef int     ngx_rs_redis_elements_t;
 
 typedef struct {
     void                        (*connected)(void *data);
+    /* nothing waits to be sent any more; also inside flush */
+    void                        (*sent)(void *data);
     /* reply is valid during the call */
     void                        (*reply)(void *data, ngx_rs_reply_t *reply);
     void                        (*lost)(void *data, const char *reason,
@@ -96,7 +98,13 @@ ngx_int_t ngx_rs_redis_wire_open(ngx_rs_redis_wire_t *wire, ngx_addr_t *addr,
 ngx_int_t ngx_rs_redis_wire_push(ngx_rs_redis_wire_t *wire, ngx_uint_t argc,
     ngx_str_t *argv);
 
-/* one attempt to send what waits, without any callback */
+/*
+ * Reads what has come, though no event told of it.  Not zero: there is more,
+ * which others get a turn before.  The caller holds busy, as in an event.
+ */
+ngx_uint_t ngx_rs_redis_wire_poll(ngx_rs_redis_wire_t *wire);
+
+/* one attempt to send what waits, with no callback but sent */
 void ngx_rs_redis_wire_flush(ngx_rs_redis_wire_t *wire);
 
 void ngx_rs_redis_wire_close(ngx_rs_redis_wire_t *wire);

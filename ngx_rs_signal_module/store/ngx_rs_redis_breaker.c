@@ -9,6 +9,10 @@
  * rs_redis_slow lets commands through again, all at once but with nothing
  * queued up: those refused meanwhile were told so.
  *
+ * What counts is how long the server takes, not how long we do: the time this
+ * worker has computed meanwhile is left out, and so is a reply that it found
+ * only when its time was over.
+ *
  * A server that does not answer at all needs no breaker: the first deadline
  * takes the link down, and down it stays until a new connection has got its
  * answers.
@@ -22,10 +26,12 @@
 
 #define NGX_RS_REDIS_PAUSE    500      /* ms, half of it is jitter */
 #define NGX_RS_REDIS_AVERAGE  8        /* replies that move the average */
+#define NGX_RS_REDIS_CPU_AGE  1000     /* us */
 
 
 static void ngx_rs_redis_breaker_open(ngx_rs_redis_t *rd);
 static void ngx_rs_redis_breaker_handler(ngx_event_t *ev);
+static uint64_t ngx_rs_redis_clock(clockid_t id);
 
 
 void
@@ -67,15 +73,20 @@ ngx_rs_redis_breaker_reset(ngx_rs_redis_t *rd)
 
 void
 ngx_rs_redis_breaker_reply(ngx_rs_redis_t *rd, uint64_t latency,
-    ngx_uint_t urgent)
+    uint64_t cpu, ngx_uint_t urgent)
 {
-    uint64_t  slow;
+    uint64_t  slow, own;
 
-    if (rd->probe == NULL) {
+    if (rd->probe == NULL || rd->late) {
         return;
     }
 
     slow = (uint64_t) rd->conf->slow * 1000;
+
+    if (latency > slow / 2) {
+        own = ngx_rs_redis_breaker_cpu(rd) - cpu;
+        latency -= ngx_min(latency, own);
+    }
 
     if (rd->open) {
 
@@ -146,9 +157,32 @@ ngx_rs_redis_breaker_handler(ngx_event_t *ev)
 uint64_t
 ngx_rs_redis_now(void)
 {
+    return ngx_rs_redis_clock(CLOCK_MONOTONIC);
+}
+
+
+uint64_t
+ngx_rs_redis_breaker_cpu(ngx_rs_redis_t *rd)
+{
+    uint64_t  now;
+
+    now = ngx_rs_redis_now();
+
+    if (now - rd->cpu_at >= NGX_RS_REDIS_CPU_AGE) {
+        rd->cpu = ngx_rs_redis_clock(CLOCK_THREAD_CPUTIME_ID);
+        rd->cpu_at = now;
+    }
+
+    return rd->cpu;
+}
+
+
+static uint64_t
+ngx_rs_redis_clock(clockid_t id)
+{
     struct timespec  ts;
 
-    clock_gettime(CLOCK_MONOTONIC, &ts);
+    clock_gettime(id, &ts);
 
     return (uint64_t) ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }

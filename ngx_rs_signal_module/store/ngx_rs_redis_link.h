@@ -89,7 +89,11 @@ struct ngx_rs_redis_s {
     u_char                       replid_text[NGX_RS_REDIS_REPLID_LEN];
     u_char                       reason[NGX_RS_REDIS_REASON];
 
+    uint64_t                     cpu;          /* us, as of cpu_at */
+    uint64_t                     cpu_at;       /* us */
+
     unsigned                     open:1;       /* the breaker: refuses */
+    unsigned                     late:1;       /* reads what we left lying */
     unsigned                     destroyed:1;
 };
 
@@ -126,9 +130,11 @@ void ngx_rs_redis_moved(ngx_rs_redis_t *rd, const char *reason);
 
 /* a reply has come, after so many us */
 void ngx_rs_redis_breaker_reply(ngx_rs_redis_t *rd, uint64_t latency,
-    ngx_uint_t urgent);
+    uint64_t cpu, ngx_uint_t urgent);
 void ngx_rs_redis_breaker_reset(ngx_rs_redis_t *rd);
 uint64_t ngx_rs_redis_now(void);
+/* us this thread has worked, not older than this ms */
+uint64_t ngx_rs_redis_breaker_cpu(ngx_rs_redis_t *rd);
 
 
 /*
