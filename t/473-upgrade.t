@@ -19,7 +19,8 @@ use RS::Util qw(wait_until);
 
 my $redis = RS::Redis->new();
 my $gw = RS::Gateway->new(redis => $redis, workers => 2, drain => '500ms',
-                          daemon => 1);
+                          daemon => 1,
+                          http => 'rs_redis_connect_timeout 5s;');
 my $rest = $gw->rest(key => $redis->api_key);
 my $device = RS::Device->enroll($rest, name => 'desk');
 
@@ -41,11 +42,12 @@ sub owner {
 }
 
 
-# what nobody may notice: REST answers, each time on a connection of its own
+# what nobody may notice: REST answers, each time on a connection of its own;
+# by a worker that has only just started as well
 
 sub answers {
     my ($name) = @_;
-    my $bad = grep { $rest->get('/health/ready')->status != 200 } 1 .. 30;
+    my $bad = grep { $rest->get('/devices')->status != 200 } 1 .. 30;
 
     is($bad, 0, "$name: every request is answered");
 
