@@ -41,7 +41,10 @@ def run(tap):
 
         check(tap, "pubsub", load, r)
         tap.number(pubsub_kills=kills, pubsub_killed=killed)
-        tap.ok(killed >= kills, f"{killed} subscriptions were cut")
+
+        # a worker that loses its subscription over and over waits longer
+
+        tap.ok(killed * 4 >= kills, f"{killed} subscriptions were cut")
 
         with Load(fleet, sessions=200, devices=100, rate=rate) as load:
             for _ in range(pauses):
