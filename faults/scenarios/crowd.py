@@ -24,6 +24,7 @@ from rsfault.load import Load                                   # noqa: E402
 from rsfault.tap import main                                    # noqa: E402
 
 BACK_S, REDIS_OPS = 60, 20000
+SLACK = 1.25            # the aims are aims; what is above this is a regression
 KINDS = (
     # name, rs-load's mode, TLS, the aim in bytes a connection
     ("wss_agents", "idle", True, 17 * 1024),
@@ -92,7 +93,8 @@ def connection_memory(tap, fleet, name, mode, tls, aim, count):
 
     each = r["memory"]["each"]
     tap.number(**{f"{name}_bytes": each, f"{name}_aim": aim})
-    tap.at_most(each, aim, f"bytes of each connection, {name}")
+    tap.at_most(each, aim * SLACK,
+                f"bytes of each connection, {name}, aim {aim}")
 
 
 def crowd(tap, fleet, count, crews):
