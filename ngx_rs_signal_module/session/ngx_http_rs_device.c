@@ -930,9 +930,16 @@ ngx_http_rs_device_back(ngx_http_rs_conn_t *rc)
     dev = rc->data;
 
     if (dev->state == NGX_HTTP_RS_DEVICE_LIVE) {
-        ngx_queue_remove(&dev->queue);
-        ngx_http_rs_device_later(dev);
+        ngx_http_rs_device_again(dev);
     }
+}
+
+
+void
+ngx_http_rs_device_again(ngx_http_rs_dev_t *dev)
+{
+    ngx_queue_remove(&dev->queue);
+    ngx_http_rs_device_later(dev);
 }
 
 

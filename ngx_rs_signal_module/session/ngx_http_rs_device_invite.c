@@ -93,8 +93,8 @@ ngx_http_rs_device_invite(ngx_http_rs_dev_t *dev, ngx_str_t *session_id)
                                     dev->ticket_ttl)
            != NGX_OK)
     {
-        /* invited again by rs_device_online when the store is back */
         ngx_http_rs_device_uninvite(inv);
+        ngx_http_rs_device_again(dev);
         return;
     }
 
@@ -117,6 +117,9 @@ ngx_http_rs_device_invited(void *data, rs_err_e code, ngx_rs_reply_t *reply)
 
         if (code == RS_OK) {
             ngx_http_rs_device_send_invite(dev, inv, reply);
+
+        } else if (code == RS_E_UNAVAILABLE) {
+            ngx_http_rs_device_again(dev);
 
         } else {
             /* it ended, or its host has joined by an earlier invitation */

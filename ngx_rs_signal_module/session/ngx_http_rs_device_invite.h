@@ -85,6 +85,8 @@ typedef struct {
 /* ngx_http_rs_device.c */
 
 void ngx_http_rs_device_unref(ngx_http_rs_dev_t *dev);
+/* a live one is announced when the store takes calls, and so invited again */
+void ngx_http_rs_device_again(ngx_http_rs_dev_t *dev);
 
 
 /* ngx_http_rs_device_invite.c */
