@@ -1715,7 +1715,7 @@ local function rs_append(keys, args)
     local par, to = args[1], args[4]
     local id = number(args[3])
     local limit = number(args[7])
-    local h, m, s
+    local h, m, s, known
 
     check(keys, 3, args, 8)
 
@@ -1750,10 +1750,22 @@ local function rs_append(keys, args)
 
     epoch(s, args[6])
 
+    -- a server that is lost began the epoch which the sender knows of: there
+    -- its positions were given out, and this one begins another
+
+    known = number(args[8])
+
+    if known > tonumber(s.epoch)
+       or (s.new_epoch and known == tonumber(s.epoch))
+    then
+        s.epoch = int(known + 1)
+        s.new_epoch = true
+    end
+
     -- the epoch before may have lost what the sender said last: that comes
     -- first, else it would be a repetition of an id below this one
 
-    if tonumber(s.epoch) > number(args[8]) then
+    if tonumber(s.epoch) > known then
         save(s)
         return { 'ok', 'new', s.epoch }
     end

@@ -217,6 +217,20 @@ is_deeply([@{ $s->range($x, '1-3')->[1] }[0]],
           [['2-0', 'sig', $ctl, '', 1, '{"kind":"x"}']],
           'read over the change');
 
+# a server that is lost began an epoch, and this one never saw that
+
+($x, $ctl, $vwr) = three();
+is_deeply($s->append($x, $ctl, $x->{c}, 1, replid => $B, epoch => 2),
+          ['ok', 'new', 3], 'an epoch is not begun twice');
+is_deeply($s->append($x, $vwr, $x->{v}, 1, replid => $B, epoch => 5),
+          ['ok', 'new', 6], 'nor gone back to');
+is_deeply($s->append($x, $ctl, $x->{c}, 1, replid => $B, epoch => 6),
+          ['ok', '6-0'], 'which is gone on in');
+
+($x, $ctl, $vwr) = three();
+$s->append($x, $ctl, $x->{c}, 1, replid => $B, epoch => 1);
+$s->append($x, $ctl, $x->{c}, $_, replid => $B) for 1 .. 3;
+
 # entries the old server gave out and the new one never saw
 
 is_deeply([map { $_->[0] } @{ $s->resume($x, $vwr, $x->{resume}{ $x->{v} },

@@ -430,7 +430,18 @@ sub append {
                                       "log:$x->{id}"],
                         $par, $address, $id, $opt{to} // '',
                         $opt{body} // '{"kind":"x"}', $opt{replid} // REPLID,
-                        $opt{log_size} // LOG_SIZE, $opt{epoch} // 99);
+                        $opt{log_size} // LOG_SIZE,
+                        $opt{epoch} // $self->epoch($x));
+}
+
+
+# of the session, as who is in it knows
+
+sub epoch {
+    my ($self, $x) = @_;
+
+    return $self->redis()->call('HGET', $self->key("ses:$x->{id}"), 'epoch')
+           // 0;
 }
 
 
