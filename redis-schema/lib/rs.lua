@@ -773,7 +773,8 @@ end
 -- to the caller, who walks its duties and says so in "walked" from then on
 -- ("-": it wants none); a claim that is not renewed is another's.  When nobody
 -- called for half a lease, the server was away or the whole fleet was: all
--- have one more lease before any of them is called dead.
+-- have one more lease before any of them is called dead.  So they have when
+-- the clock went back, and none has more.
 
 local function lease_bury(lease, dead, now)
     local found = call('ZRANGE', lease, '-inf', int(now), 'BYSCORE', 'LIMIT',
@@ -782,6 +783,18 @@ local function lease_bury(lease, dead, now)
     for i = 1, #found, 2 do
         call('ZADD', dead, found[i + 1], found[i])
         call('ZREM', lease, found[i])
+    end
+end
+
+
+-- The server's clock may go back, by itself or because another server is the
+-- primary: leases and claims of the time before would last that much longer.
+
+local function lease_rewind(key, last)
+    for _, worker in ipairs(call('ZRANGE', key, '(' .. int(last), '+inf',
+                                 'BYSCORE', 'LIMIT', '0', int(LEASES_MAX)))
+    do
+        call('ZADD', key, int(last), worker)
     end
 end
 
@@ -834,8 +847,13 @@ local function rs_lease(keys, args)
     f = call('HMGET', fleet, 'seen', 'wait')
     wait = tonumber(f[2] or '0')
 
-    if not f[1] or now - tonumber(f[1]) > ttl / 2 then
+    if not f[1] or math.abs(now - tonumber(f[1])) > ttl / 2 then
         wait = now + ttl
+    end
+
+    if f[1] and tonumber(f[1]) - now > ttl / 2 then
+        lease_rewind(lease, now + ttl)
+        lease_rewind(dead, now + CLAIM)
     end
 
     call('HSET', fleet, 'seen', int(now), 'wait', int(wait))

@@ -109,6 +109,21 @@ subtest 'who is dead' => sub {
     is_deeply([@{ $s->lease($w3, walked => $w2) }[4, 5]], ['', '0'],
               'who walks it is told');
 
+    # the clock went back by an hour, while one worker was dying
+
+    my ($w9, $hour) = ('n9.0.00000000000000a9', ms() + 3_600_000);
+
+    $redis->call('ZADD', 'rs:{w}:lease', $hour, $w2);
+    $redis->call('ZADD', 'rs:{w}:dead', $hour, $w9);
+    $redis->call('HSET', 'rs:{w}:fleet', 'seen', $hour, 'wait', $hour);
+    $s->lease($w1);
+    cmp_ok(zscore('lease', $w2), '<', ms() + 60_000, 'a lease ends in time');
+    cmp_ok(zscore('dead', $w9), '<', ms() + 60_000, 'a claim, too');
+    cmp_ok($redis->call('HGET', 'rs:{w}:fleet', 'wait'), '<', ms() + 60_000,
+           'and the dead are looked for');
+    $redis->call('ZREM', 'rs:{w}:dead', $w9);
+    $s->lease($w2);
+
     # the server was away for longer than half a lease
 
     $redis->call('HSET', 'rs:{w}:fleet', 'wait', 0, 'seen', ms() - 8000);
