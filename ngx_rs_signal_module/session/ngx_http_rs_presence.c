@@ -513,7 +513,18 @@ ngx_http_rs_presence_young(ngx_http_rs_presence_t *pr, ngx_str_t *name)
                ngx_str_rbtree_lookup(&pr->names, name, hash);
 
     if (seen) {
-        return pr->answered < seen->call;
+
+        if (pr->answered < seen->call) {
+            return 1;
+        }
+
+        /* it was not live then, and may be back */
+
+        if (ngx_current_msec - pr->renewed >= NGX_HTTP_RS_PRESENCE_RETRY) {
+            ngx_http_rs_presence_soon(pr);
+        }
+
+        return 0;
     }
 
     if (pr->nnames == NGX_HTTP_RS_PRESENCE_NAMES) {
