@@ -45,6 +45,7 @@ local LOG_KEEP = 60             -- s, the log outlives the end of its session
 local LOG_ENTRY = 64            -- bytes counted for an entry besides its fields
 local TRIM_FIRST, TRIM_LAST = 4, 512    -- entries looked at in one round
 local REPLIDS = 4 * 41          -- bytes of replication ids kept
+local EPOCHS_LOST = 16          -- which a client may know of, at most
 local PAR_TOTAL = 4             -- times max_par: participants ever
 local FLAP_MAX = 6              -- takeovers of a device, more: quarantine
 local FLAP_WINDOW = 60          -- s, in which they are counted
@@ -1660,7 +1661,7 @@ local function rs_resume(keys, args)
     local id, pos, address = args[1], args[4], args[5]
     local grace = number(args[8] or '')
     local now = now_s()
-    local s, m, old, p, reply
+    local s, m, old, p, reply, e
 
     check(keys, 5, args, 8)
     duty_check(keys[5], address)
@@ -1679,6 +1680,16 @@ local function rs_resume(keys, args)
     end
 
     epoch(s, args[6])
+    e = position(pos)
+
+    -- given out in an epoch that a server between began and lost; a client
+    -- may say anything, so it is not followed far
+
+    if s.new_epoch and e and e >= tonumber(s.epoch)
+       and e < tonumber(s.epoch) + EPOCHS_LOST
+    then
+        s.epoch = int(e + 1)
+    end
 
     if not readable(s, pos, call('EXISTS', keys[4]) == 1) then
         return { 'resume_too_old' }

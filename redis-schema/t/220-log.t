@@ -228,6 +228,14 @@ is_deeply($s->append($x, $ctl, $x->{c}, 1, replid => $B, epoch => 6),
           ['ok', '6-0'], 'which is gone on in');
 
 ($x, $ctl, $vwr) = three();
+is($s->resume($x, $vwr, $x->{resume}{ $x->{v} }, '2-4', "$w3.7",
+              replid => $B)->[7], 3, 'nor by who comes back from it');
+($x, $ctl, $vwr) = three();
+is_deeply($s->resume($x, $vwr, $x->{resume}{ $x->{v} }, '99-4', "$w3.8",
+                     replid => $B), ['resume_too_old'],
+          'who may not say any number');
+
+($x, $ctl, $vwr) = three();
 $s->append($x, $ctl, $x->{c}, 1, replid => $B, epoch => 1);
 $s->append($x, $ctl, $x->{c}, $_, replid => $B) for 1 .. 3;
 
