@@ -19,7 +19,8 @@
  * What a stranger can learn is nothing: an unknown device, a foreign tenant
  * and a wrong signature have one answer.
  *
- * Sessions a device is asked into are ngx_http_rs_device_invite.c.
+ * Sessions a device is asked into are ngx_http_rs_device_invite.c, one whose
+ * socket is gone ngx_http_rs_device_away.c.
  */
 
 
@@ -30,14 +31,6 @@
 
 
 #define NGX_HTTP_RS_DEVICE_POOL       704
-
-#define NGX_HTTP_RS_ANNOUNCE_BATCH    100
-#define NGX_HTTP_RS_ANNOUNCE_TICK     20    /* ms */
-#define NGX_HTTP_RS_ANNOUNCE_RETRY    1000  /* ms */
-
-#define NGX_HTTP_RS_DEVICES_OWED      16384 /* gone, the store not told */
-
-#define NGX_HTTP_RS_DEVICE_BACK       2500  /* ms, to come back after goaway */
 
 #define NGX_HTTP_RS_DEVICE_REFUSED                                           \
     "the device is not known here or the signature does not match its key"
@@ -65,13 +58,6 @@ static void ngx_http_rs_device_online(void *data, rs_err_e code,
 static void ngx_http_rs_device_quarantined(ngx_http_rs_dev_t *dev,
     ngx_rs_reply_t *reply);
 static ngx_int_t ngx_http_rs_device_welcome(ngx_http_rs_dev_t *dev);
-static void ngx_http_rs_device_expect(ngx_http_rs_dev_t *dev);
-static void ngx_http_rs_device_missed(ngx_event_t *ev);
-static void ngx_http_rs_device_go_offline(ngx_http_rs_dev_t *dev);
-static void ngx_http_rs_device_offline(void *data, rs_err_e code,
-    ngx_rs_reply_t *reply);
-static void ngx_http_rs_device_owe(ngx_http_rs_dev_t *dev);
-static void ngx_http_rs_device_later(ngx_http_rs_dev_t *dev);
 static void ngx_http_rs_device_back(ngx_http_rs_conn_t *rc);
 
 static void ngx_http_rs_device_tick(ngx_event_t *ev);
@@ -114,9 +100,7 @@ ngx_http_rs_devices_create(ngx_http_rs_main_conf_t *rmcf, ngx_log_t *log)
 
     ngx_queue_init(&devices->away);
 
-    devices->missed.handler = ngx_http_rs_device_missed;
-    devices->missed.data = devices;
-    devices->missed.log = log;
+    ngx_http_rs_device_away_init(devices);
 
     return devices;
 }
@@ -698,159 +682,6 @@ ngx_http_rs_device_closed(ngx_http_rs_conn_t *rc, rs_err_e code)
 }
 
 
-/*
- * It was told to come back, and is about to: till then the store keeps the
- * address of its old socket, so that a session with it can be made, for which
- * it is invited when it comes.  The timer keeps an exiting worker, and so the
- * lease behind that address, for as long.  dev keeps its socket's reference.
- */
-
-static void
-ngx_http_rs_device_expect(ngx_http_rs_dev_t *dev)
-{
-    ngx_http_rs_devices_t   *devices;
-    ngx_http_rs_store_op_t  *op;
-
-    devices = dev->devices;
-
-    op = ngx_http_rs_store_op(devices->rmcf->store, NULL, NULL);
-
-    if (op) {
-        /* refused: its next socket may count as the takeover of this one */
-
-        (void) ngx_http_rs_store_device_offline(op, &dev->tenant, &dev->id,
-                                                &dev->address, 1);
-    }
-
-    dev->gone_at = ngx_current_msec;
-    ngx_queue_insert_tail(&devices->away, &dev->queue);
-
-    if (!devices->missed.timer_set) {
-        ngx_add_timer(&devices->missed, NGX_HTTP_RS_DEVICE_BACK);
-    }
-}
-
-
-/* for who has come back meanwhile the store answers "stale" */
-
-static void
-ngx_http_rs_device_missed(ngx_event_t *ev)
-{
-    ngx_http_rs_devices_t *devices = ev->data;
-
-    ngx_uint_t          n;
-    ngx_msec_t          passed;
-    ngx_queue_t        *q;
-    ngx_http_rs_dev_t  *dev;
-
-    for (n = 0; !ngx_queue_empty(&devices->away); n++) {
-
-        q = ngx_queue_head(&devices->away);
-        dev = ngx_queue_data(q, ngx_http_rs_dev_t, queue);
-
-        passed = ngx_current_msec - dev->gone_at;
-
-        if (passed < NGX_HTTP_RS_DEVICE_BACK) {
-            ngx_add_timer(ev, NGX_HTTP_RS_DEVICE_BACK - passed);
-            return;
-        }
-
-        if (n == NGX_HTTP_RS_ANNOUNCE_BATCH) {
-            ngx_add_timer(ev, NGX_HTTP_RS_ANNOUNCE_TICK);
-            return;
-        }
-
-        ngx_queue_remove(q);
-
-        ngx_http_rs_device_go_offline(dev);
-        ngx_http_rs_device_unref(dev);
-    }
-}
-
-
-/*
- * When the store is away the record keeps the address of a socket that is
- * gone: the device waits, without its socket, to be told with the others when
- * the store is back.
- */
-
-static void
-ngx_http_rs_device_go_offline(ngx_http_rs_dev_t *dev)
-{
-    ngx_http_rs_store_op_t  *op;
-
-    op = ngx_http_rs_store_op(dev->devices->rmcf->store,
-                              ngx_http_rs_device_offline, dev);
-
-    if (op == NULL
-        || ngx_http_rs_store_device_offline(op, &dev->tenant, &dev->id,
-                                            &dev->address, 0)
-           != NGX_OK)
-    {
-        ngx_http_rs_device_owe(dev);
-        return;
-    }
-
-    dev->refs++;
-}
-
-
-static void
-ngx_http_rs_device_offline(void *data, rs_err_e code, ngx_rs_reply_t *reply)
-{
-    ngx_http_rs_dev_t *dev = data;
-
-    if (code == RS_E_UNAVAILABLE) {
-        ngx_http_rs_device_owe(dev);
-    }
-
-    ngx_http_rs_device_unref(dev);
-}
-
-
-static void
-ngx_http_rs_device_owe(ngx_http_rs_dev_t *dev)
-{
-    ngx_http_rs_devices_t  *devices;
-
-    devices = dev->devices;
-
-    if (ngx_exiting) {
-        /* this worker's lease ends, and with it all that is online here */
-        return;
-    }
-
-    if (devices->nowed >= NGX_HTTP_RS_DEVICES_OWED) {
-        ngx_log_error(NGX_LOG_WARN, devices->log, 0,
-                      "rs device %V of %V is left online in the store, "
-                      "%ui others wait to be told", &dev->id, &dev->tenant,
-                      devices->nowed);
-        return;
-    }
-
-    devices->nowed++;
-    dev->refs++;
-    ngx_http_rs_device_later(dev);
-}
-
-
-/* dev is in no queue: the store is told of it when it can be told again */
-
-static void
-ngx_http_rs_device_later(ngx_http_rs_dev_t *dev)
-{
-    ngx_http_rs_devices_t  *devices;
-
-    devices = dev->devices;
-
-    ngx_queue_insert_tail(&devices->announce, &dev->queue);
-
-    if (!devices->tick.timer_set) {
-        ngx_add_timer(&devices->tick, NGX_HTTP_RS_ANNOUNCE_RETRY);
-    }
-}
-
-
 void
 ngx_http_rs_device_env(ngx_http_rs_main_conf_t *rmcf, rs_env_t *env)
 {
@@ -867,6 +698,11 @@ ngx_http_rs_device_env(ngx_http_rs_main_conf_t *rmcf, rs_env_t *env)
     }
 
     rc = ngx_http_rs_conn_find(rmcf, addr.conn);
+
+    if (rc == NULL && env->kind == RS_ENV_FEN) {
+        ngx_http_rs_device_returned(rmcf->devices, env->to);
+        return;
+    }
 
     if (rc == NULL || rc->closing) {
         return;

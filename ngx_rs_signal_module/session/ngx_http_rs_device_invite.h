@@ -2,9 +2,9 @@
 /*
  * Copyright (C) rs-gateway contributors
  *
- * What the two files of control channels share: ngx_http_rs_device.c (the
- * channel) and ngx_http_rs_device_invite.c (sessions on it).  Nobody else
- * includes this.
+ * What the files of control channels share: ngx_http_rs_device.c (the
+ * channel), ngx_http_rs_device_invite.c (sessions on it) and
+ * ngx_http_rs_device_away.c (after it).  Nobody else includes this.
  */
 
 
@@ -15,6 +15,11 @@
 #include "ngx_http_rs_session_log.h"
 #include "rs_devkey.h"
 #include "rs_msg.h"
+
+
+#define NGX_HTTP_RS_ANNOUNCE_BATCH    100
+#define NGX_HTTP_RS_ANNOUNCE_TICK     20    /* ms */
+#define NGX_HTTP_RS_ANNOUNCE_RETRY    1000  /* ms */
 
 
 typedef enum {
@@ -87,6 +92,19 @@ typedef struct {
 void ngx_http_rs_device_unref(ngx_http_rs_dev_t *dev);
 /* a live one is announced when the store takes calls, and so invited again */
 void ngx_http_rs_device_again(ngx_http_rs_dev_t *dev);
+
+
+/* ngx_http_rs_device_away.c */
+
+void ngx_http_rs_device_away_init(ngx_http_rs_devices_t *devices);
+/* dev had its socket closed by goaway; takes over the socket's reference */
+void ngx_http_rs_device_expect(ngx_http_rs_dev_t *dev);
+/* whoever had this address, and is waited for, is back elsewhere */
+void ngx_http_rs_device_returned(ngx_http_rs_devices_t *devices,
+    rs_str_t address);
+void ngx_http_rs_device_go_offline(ngx_http_rs_dev_t *dev);
+/* dev is in no queue: the store is told of it when it can be told again */
+void ngx_http_rs_device_later(ngx_http_rs_dev_t *dev);
 
 
 /* ngx_http_rs_device_invite.c */
