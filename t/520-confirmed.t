@@ -117,6 +117,8 @@ subtest 'no replica confirms' => sub {
     wait_until { states($id) eq 'host invited controller left' } 5,
                'the part to leave at once';
     pass('who was not let in has left');
+    isnt($rest->get("/sessions/$id")->json->{state}, 'ended',
+         'the session stays, for the next one');
     refused($gw->signal("rs.ticket.$ticket", worker => 1), 4401,
             'unauthenticated', 'the ticket is used up');
 

@@ -17,8 +17,8 @@
  *           meanwhile has another one and the store says "stale"
  *
  * A part that the store knows and the client does not (it went before its
- * first `welcome`, or no replica confirmed its join) cannot resume and is
- * "lost" at once.
+ * first `welcome`, or no replica confirmed its join) cannot resume: its join
+ * is "undone" at once.
  *
  * Nothing here waits: each operation of the store holds a reference, finds
  * the socket gone when it is answered, and goes on from there.

@@ -64,8 +64,9 @@ ngx_http_rs_session_closed(ngx_http_rs_conn_t *rc, rs_err_e code)
 
 /*
  * "bye" when it was said, else "away" until the grace is over and "lost"
- * then.  The store answers "stale" when somebody resumed meanwhile, or when
- * all is over; then it only drops what this worker had to see to.
+ * then; "undone" when the client never was told that it had joined.  The
+ * store answers "stale" when somebody resumed meanwhile, or when all is over;
+ * then it only drops what this worker had to see to.
  */
 
 void
@@ -83,9 +84,11 @@ ngx_http_rs_session_leave(ngx_http_rs_part_t *p)
     if (p->bye) {
         mode = "bye";
 
+    } else if (!p->over && !p->live && !p->resume) {
+        mode = "undone";
+
     } else if (!p->over
-               && ((!p->live && !p->resume)
-                   || ngx_current_msec - p->gone_at >= p->m.grace))
+               && ngx_current_msec - p->gone_at >= p->m.grace)
     {
         mode = "lost";
 

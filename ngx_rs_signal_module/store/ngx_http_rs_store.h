@@ -223,8 +223,8 @@ ngx_int_t ngx_http_rs_store_state(ngx_http_rs_store_op_t *op,
 ngx_int_t ngx_http_rs_store_sync(ngx_http_rs_store_op_t *op,
     ngx_http_rs_member_t *m, ngx_str_t *position, ngx_uint_t count,
     uint64_t epoch);
-/* mode: "away", "bye", "lost"; on "ended" unlinks the device by itself;
-   m->participant_id may be empty: who is at the address */
+/* mode: "away", "bye", "lost", "undone"; on "ended" unlinks the device by
+   itself; m->participant_id may be empty: who is at the address */
 ngx_int_t ngx_http_rs_store_leave(ngx_http_rs_store_op_t *op,
     ngx_http_rs_member_t *m, const char *mode);
 ngx_int_t ngx_http_rs_store_range(ngx_http_rs_store_op_t *op,

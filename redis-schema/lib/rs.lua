@@ -1855,12 +1855,13 @@ end
 -- rs_leave
 -- KEYS: ses, par, mem, log, own.
 -- ARGV: par id (empty: who is at the address), address, mode (away, bye,
---       lost), replid, log_size, grace_ms.
+--       lost, undone), replid, log_size, grace_ms.
 -- ok: away|left|ended|stale, device id.  Appends left, and end when the host
 --     or the last other participant is gone.  O(members)
 --
 -- A host that was here, is lost and was never heard may not have got its
--- welcome: it is away instead, and asked in again.
+-- welcome: it is away instead, and asked in again.  Another one whose join
+-- came to nothing (undone) is lost, and the session waits for the next.
 
 local function leave_away(s, keys, m, p, address, due)
     m['a:' .. p.id] = ''
@@ -1876,7 +1877,7 @@ local function leave_away(s, keys, m, p, address, due)
 end
 
 
-local function leave_gone(s, keys, m, p, mode, now, limit)
+local function leave_gone(s, keys, m, p, mode, now, limit, stay)
     local host, workers
 
     for _, f in ipairs({ 'a:', 'i:', 'r:', 'q:', 'l:', 'o:' }) do
@@ -1893,7 +1894,7 @@ local function leave_gone(s, keys, m, p, mode, now, limit)
     append(s, keys.log, workers, 'evt', p.id, '', '', left_body(p.id, mode),
            limit)
 
-    if p.role ~= 'host' and others(m, s.host_par) > 0 then
+    if p.role ~= 'host' and (stay or others(m, s.host_par) > 0) then
         save(s)
         return { 'ok', 'left', s.device_id }
     end
@@ -1934,10 +1935,12 @@ local function rs_leave(keys, args)
     local limit, grace = number(args[5] or ''), number(args[6] or '')
     local ms = now_ms()
     local now = math.floor(ms / 1000)
+    local undone = mode == 'undone'
     local s, m, p, at
 
     check(keys, 5, args, 6)
 
+    mode = undone and 'lost' or mode
     s = session(keys[1], now)
 
     if not s or s.state == 'ended' then
@@ -1982,7 +1985,7 @@ local function rs_leave(keys, args)
 
     epoch(s, args[4])
 
-    return leave_gone(s, member_keys(keys), m, p, mode, now, limit)
+    return leave_gone(s, member_keys(keys), m, p, mode, now, limit, undone)
 end
 
 

@@ -305,6 +305,27 @@ for my $case (['bye', 'left'], ['lost', 'host_lost']) {
     is_deeply([heard($sub1)], [], 'no rvk for a host that was in');
 }
 
+# a guest's join comes to nothing: the session waits for the next one
+
+{
+    my $y = $s->session($dev, roles => ['controller', 'viewer']);
+
+    $s->host_join($y, "$w1.60");
+    $s->guest_join($y, 0, "$w2.61");
+    heard($_) for $sub1, $sub2;
+
+    is_deeply($s->leave($y, '', "$w2.61", 'undone'), ['ok', 'left', $dev],
+              'an undone join');
+    is_deeply([map { $_->{body} } $sub1->got()],
+              [qq({"type":"left","peer":"$y->{pars}[0]","reason":"lost"})],
+              'is lost to the others');
+    is(($s->get($y))[0]{state}, 'connecting', 'the session goes on');
+    ok($s->guest_join($y, 1, "$w2.62"), 'with the next one');
+    is_deeply($s->leave($y, $y->{pars}[1], "$w2.62", 'lost'),
+              ['ok', 'ended', $dev], 'until that one is lost');
+    heard($_) for $sub1, $sub2;
+}
+
 # the last guest goes before the host has come
 
 my $y = $s->session($dev);
