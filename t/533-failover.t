@@ -36,28 +36,6 @@ my @welcome = map { $_->expect('welcome') } @ws;
 my ($ctl, $viewer) = @ws;
 
 
-# What the store has of the session.  Its lists of duties stay as they are.
-
-my @keys = map { "rs:{default}:$_:$id" } qw(ses par mem log);
-
-sub copy { return map { $redis->call('DUMP', $_) } @keys }
-
-
-# Another server: with what the old one had before, and another id.
-
-sub fail_over {
-    my (@old) = @_;
-
-    $redis->call('RESTORE', $keys[$_], 0, $old[$_], 'REPLACE') for 0 .. $#keys;
-    $redis->call('DEBUG', 'CHANGE-REPL-ID');
-    $redis->call('CLIENT', 'KILL', 'ID', $_)
-        for map { /^id=(\d+).* name=rs-gateway-commands/ ? $1 : () }
-            split /\n/, $redis->call('CLIENT', 'LIST');
-
-    return;
-}
-
-
 sub say {
     my ($ws, $n, $data) = @_;
 
@@ -70,7 +48,7 @@ sub say {
 say($host, 1, 'kept');
 is($_->expect('signal')->{data}, 'kept', 'before') for $ctl, $viewer;
 
-my @old = copy();
+my @old = $redis->session_copy($id);
 
 say($host, 2, 'lost');
 is($ctl->expect('signal')->{data}, 'lost', 'delivered');
@@ -85,10 +63,10 @@ $last = $viewer->expect('signal') if $last->{data} eq 'lost';
 
 $viewer->reset();
 wait_until {
-    $redis->call('HGET', $keys[2], "a:$welcome[1]{self}") eq ''
+    $redis->call('HGET', "rs:{default}:mem:$id", "a:$welcome[1]{self}") eq ''
 } 5, 'the viewer being away';
 
-fail_over(@old);
+$redis->fail_over($id, @old);
 
 ok($_->[1]->expect('resync', 10), "$_->[0] is asked to send again")
     for ['the host', $host], ['the controller', $ctl];

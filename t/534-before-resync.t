@@ -34,21 +34,6 @@ my $ctl = $gw->signal("rs.ticket.$p->{ticket}");
 $ctl->expect('welcome');
 $host->expect('joined');
 
-my @keys = map { "rs:{default}:$_:$id" } qw(ses par mem log);
-
-
-sub fail_over {
-    my (@old) = @_;
-
-    $redis->call('RESTORE', $keys[$_], 0, $old[$_], 'REPLACE') for 0 .. $#keys;
-    $redis->call('DEBUG', 'CHANGE-REPL-ID');
-    $redis->call('CLIENT', 'KILL', 'ID', $_)
-        for map { /^id=(\d+).* name=rs-gateway-commands/ ? $1 : () }
-            split /\n/, $redis->call('CLIENT', 'LIST');
-
-    return;
-}
-
 
 sub say {
     my ($ws, $n, $data) = @_;
@@ -68,13 +53,13 @@ say($host, 1, 'kept');
 is($host->expect('ack')->{id}, 1, 'one is kept');
 arrives($ctl, 'kept', 'and arrives');
 
-my @old = map { $redis->call('DUMP', $_) } @keys;
+my @old = $redis->session_copy($id);
 
 say($host, 2, 'lost');
 is($host->expect('ack')->{id}, 2, 'one is acknowledged and lost');
 arrives($ctl, 'lost', 'arrives for now');
 
-fail_over(@old);
+$redis->fail_over($id, @old);
 
 # nothing is read on the host's socket until it has spoken
 

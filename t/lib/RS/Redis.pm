@@ -66,6 +66,12 @@ Makes an API key as util/rs-key does and returns it.
 Becomes a replica of the other server, or a primary itself; returns when it is
 in step.
 
+=item session_copy($id), fail_over($id, @copy)
+
+What the server has of a session, and: it is another server, which has that of
+it and another id; the lists of duties stay as they are. Needs
+C<< conf => 'enable-debug-command local' >>.
+
 =item calls($command)
 
 How often the server has run this command.
@@ -388,6 +394,34 @@ sub promote {
     my ($self) = @_;
 
     return $self->call('REPLICAOF', 'NO', 'ONE');
+}
+
+
+sub _session_keys {
+    my ($id) = @_;
+
+    return map { "rs:{default}:$_:$id" } qw(ses par mem log);
+}
+
+
+sub session_copy {
+    my ($self, $id) = @_;
+
+    return map { $self->call('DUMP', $_) } _session_keys($id);
+}
+
+
+sub fail_over {
+    my ($self, $id, @copy) = @_;
+
+    $self->call('RESTORE', $_, 0, shift @copy, 'REPLACE')
+        for _session_keys($id);
+    $self->call('DEBUG', 'CHANGE-REPL-ID');
+    $self->call('CLIENT', 'KILL', 'ID', $_)
+        for map { /^id=(\d+).* name=rs-gateway-commands/ ? $1 : () }
+            split /\n/, $self->call('CLIENT', 'LIST');
+
+    return;
 }
 
 
