@@ -525,7 +525,11 @@ ngx_http_rs_bus_env(ngx_http_rs_main_conf_t *rmcf, rs_env_t *env)
         ngx_http_rs_input_env(rmcf, env);
         break;
 
-    default: /* beacons stay in the bus */
+    case RS_ENV_BCN:
+        ngx_http_rs_presence_soon(rmcf->presence);
+        break;
+
+    default: /* not of a bus */
         break;
     }
 }

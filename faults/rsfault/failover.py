@@ -8,13 +8,7 @@ import os
 from rslib import files, redis
 from rslib.proc import StackError
 
-from . import TOP
 from .fleet import until
-
-
-def supported():
-    return "sentinel://" in files.read(os.path.join(
-        TOP, "docs", "protocol", "directives.json"))
 
 
 def _pairs(words):

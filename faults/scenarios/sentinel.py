@@ -17,7 +17,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 ".."))
 
-from rsfault.failover import recover, sever, supported          # noqa: E402
+from rsfault.failover import recover, sever                     # noqa: E402
 from rsfault.fleet import Fleet, until                          # noqa: E402
 from rsfault.load import Load, check                            # noqa: E402
 from rsfault.probe import Probe, context, request               # noqa: E402
@@ -95,10 +95,6 @@ def one(fleet, sessions, lossy):
 
 
 def run(tap):
-    if not supported():
-        tap.skip("this gateway knows no Sentinel")
-        return
-
     kills = tap.pick(quick=1, short=3, full=20)
 
     with Fleet("--nodes", "2", "--balancer", "--sentinel") as fleet:

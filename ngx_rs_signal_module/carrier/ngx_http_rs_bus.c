@@ -165,7 +165,9 @@ ngx_http_rs_bus_message(void *data, ngx_str_t *channel, ngx_str_t *payload)
                    rs_env_kind_name(env.kind), env.session.len,
                    env.session.data);
 
-    if (env.kind == RS_ENV_BCN) {
+    /* number 0 is nobody's answer: a lease was given back */
+
+    if (env.kind == RS_ENV_BCN && !rs_str_eq(env.id, RS_STR("0"))) {
         ngx_http_rs_bus_beacon(bus, &env);
         return;
     }

@@ -878,11 +878,13 @@ end
 -- rs_lease_drop
 -- KEYS: lease, dead, node, ten.  ARGV: worker, identity, walked.
 -- ok.  The worker is dead at once, and whom it walks is another's; the last
---     one of a node gives back its name.  O(workers)
+--     one of a node gives back its name.  All live workers are told, with a
+--     bcn of number 0.  O(workers)
 
 local function rs_lease_drop(keys, args)
     local lease, dead, node, ten = unpack(keys)
     local worker = args[1]
+    local last = true
     local now, name
 
     check(keys, 4, args, 3)
@@ -903,12 +905,12 @@ local function rs_lease_drop(keys, args)
     for _, live in ipairs(call('ZRANGE', lease, '(' .. int(now), '+inf',
                                'BYSCORE', 'LIMIT', '0', int(LEASES_MAX)))
     do
-        if string.sub(live, 1, #name) == name then
-            return { 'ok' }
-        end
+        last = last and string.sub(live, 1, #name) ~= name
+        call('PUBLISH', 'rs:w:' .. live,
+             envelope('bcn', '-', '-', '-', '-', '-', '0', ''))
     end
 
-    if call('HGET', node, 'id') == args[2] then
+    if last and call('HGET', node, 'id') == args[2] then
         call('DEL', node)
     end
 

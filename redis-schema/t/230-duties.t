@@ -100,7 +100,10 @@ subtest 'who is dead' => sub {
     claim_ends($w2);
     is($s->lease($w3, walked => '-')->[4], '', 'a free one for who wants none');
     is($s->lease($w3)->[4], $w2, 'a claim that ran out is another\'s');
+    heard($w1);
     $s->lease_drop($w3, undef, $w2);
+    is_deeply([map { "$_->{kind} $_->{id}" } $sub{$w1}->got()], ['bcn 0'],
+              'who lives is told to look');
     is($s->lease($w1)->[4], $w2, 'one of a worker that ends is at once');
     $s->lease_drop($w1, undef, $w2);
     is($s->lease($w3)->[4], $w2, 'and again');
