@@ -80,13 +80,20 @@ sub enter {
 }
 
 
+# a WAIT is under way: the worker has read the answers it is for
+
+sub confirming {
+    return $primary->call('INFO', 'clients') =~ /^blocked_clients:[1-9]/m;
+}
+
+
 # a join that is done, and waits for the replica
 
 sub waiting {
     my ($ticket, $node) = @_;
     my $ws = enter($ticket, $node);
 
-    wait_until { used($ticket) } 5, 'the join being done';
+    wait_until { used($ticket) && confirming() } 5, 'the join being done';
 
     return $ws;
 }
@@ -109,7 +116,7 @@ sub helloing {
     my ($dev) = @_;
 
     $dev->send_json($dev->hello($dev->open($gw)));
-    wait_until { owner($dev) } 5, 'the hello being done';
+    wait_until { owner($dev) && confirming() } 5, 'the hello being done';
 
     return;
 }
