@@ -16,7 +16,7 @@ SUITES  := librs agent redis console bench gateway e2e faults
 
 
 .PHONY: help deps all librs module agent test unit gateway e2e test-asan \
-        test-faults lint fuzz-smoke bench demo clean
+        test-faults test-turn lint fuzz-smoke bench demo clean
 
 help:
 	@echo "make deps        install what is needed (twice: does nothing)"
@@ -29,6 +29,8 @@ help:
 	@echo "make test-asan   librs, the agent and t/ with the sanitizers"
 	@echo "make test-faults workers, nodes, Redis break under load;"
 	@echo "                 FAULTS=full (default), short or quick: faults/README.md"
+	@echo "make test-turn   the TURN plugin with the real coturn; TURN=full"
+	@echo "                 (default) or short"
 	@echo "make fuzz-smoke  each fuzz target for a few seconds"
 	@echo "make bench       build/bench/rs-load and its tests: bench/README.md"
 	@echo "make lint        style, structure, documentation"
@@ -70,6 +72,9 @@ test-asan:
 
 test-faults: deps all
 	@FAULTS=$(or $(FAULTS),full) util/test faults
+
+test-turn: deps all
+	@TURN=$(or $(TURN),full) util/test turn
 
 lint:
 	@util/style-check

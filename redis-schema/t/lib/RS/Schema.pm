@@ -25,7 +25,8 @@ RS::Schema - a Redis of the test's own and the functions of the library
 C<fcall($name, \@keys, @argv)> calls any function; keys are given without
 C<rs:{tenant}:>.  The other methods build keys and arguments for the common
 case and return the reply as it is.  All commands run on one connection, as
-the administrator or, with C<user>, as one of the users of acl/.
+the administrator or, with C<user>, as one of the users of acl/.  C<redis>: a
+server there is already, C<watch>: 0 not to look at what is done to it.
 
 =cut
 
@@ -54,7 +55,8 @@ sub new {
 
     my $self = bless {
         tenant => $opt{tenant} // 'default', conn => 0,
-        redis => RS::Redis->new(acl => 1, conf => $opt{conf}),
+        redis => $opt{redis}
+                 // RS::Redis->new(acl => 1, conf => $opt{conf}),
     }, $class;
 
     $opt{ready}->($self->{redis}) if $opt{ready};
