@@ -74,6 +74,7 @@ test-faults: deps all
 	@FAULTS=$(or $(FAULTS),full) util/test faults
 
 test-turn: deps all
+	@util/coturn-root
 	@TURN=$(or $(TURN),full) util/test turn
 
 lint:
