@@ -15,12 +15,12 @@ export RS_TOP := $(CURDIR)
 SUITES  := librs agent redis console bench gateway e2e faults
 
 
-.PHONY: help deps all librs module agent test unit gateway e2e test-asan \
-        test-faults test-turn lint fuzz-smoke bench demo clean
+.PHONY: help deps all librs module agent turn test unit gateway e2e \
+        test-asan test-faults test-turn lint fuzz-smoke bench demo clean
 
 help:
 	@echo "make deps        install what is needed (twice: does nothing)"
-	@echo "make all         librs, the nginx module, the agent, tools"
+	@echo "make all         librs, the nginx module, the agent, the TURN plugin"
 	@echo "make demo        a whole fleet here; https://localhost:8443/"
 	@echo "make test        every suite: $(SUITES)"
 	@echo "make unit        librs, agent, redis, console, bench"
@@ -39,7 +39,7 @@ help:
 deps:
 	@util/deps
 
-all: librs module agent
+all: librs module agent turn
 
 
 librs:
@@ -50,6 +50,10 @@ module:
 
 agent:
 	@$(MAKE) -s -j $(JOBS) -C agent BUILD=$(B)/agent all
+
+turn: librs
+	@$(MAKE) -s -j $(JOBS) -C coturn_auth_plugin BUILD=$(B)/turn \
+	    LIBRS=$(B)/librs/librs.a all
 
 
 # ---- tests

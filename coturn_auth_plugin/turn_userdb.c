@@ -1,0 +1,225 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ *
+ * Answers to redis-userdb.
+ */
+
+
+#include "turn_userdb.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+
+#define TURN_USERDB_REALM  "turn/realm/"
+
+
+static void turn_userdb_keys(turn_userdb_t *db, turn_connection_t *c,
+    rs_str_t pattern);
+static void turn_userdb_smembers(turn_userdb_t *db, turn_connection_t *c,
+    rs_str_t key);
+static void turn_userdb_get(turn_userdb_t *db, turn_connection_t *c,
+    rs_str_t key);
+static void turn_userdb_secrets(turn_userdb_t *db, turn_connection_t *c);
+static void turn_userdb_list(turn_connection_t *c, const rs_str_t *list,
+    size_t n);
+static int turn_userdb_realm(const turn_userdb_t *db, rs_str_t key,
+    rs_str_t *rest);
+static void turn_userdb_number(turn_connection_t *c, uint64_t v);
+
+
+void
+turn_userdb_command(void *data, turn_connection_t *c, const rs_str_t *argv,
+    size_t argc)
+{
+    turn_userdb_t  *db = data;
+
+    if (rs_str_eq_ci(argv[0], RS_STR("get"))) {
+
+        if (argc == 2) {
+            turn_userdb_get(db, c, argv[1]);
+            return;
+        }
+
+    } else if (rs_str_eq_ci(argv[0], RS_STR("smembers"))) {
+
+        if (argc == 2) {
+            turn_userdb_smembers(db, c, argv[1]);
+            return;
+        }
+
+    } else if (rs_str_eq_ci(argv[0], RS_STR("keys"))) {
+
+        if (argc == 2) {
+            turn_userdb_keys(db, c, argv[1]);
+            return;
+        }
+
+    } else if (rs_str_eq_ci(argv[0], RS_STR("hgetall"))) {
+
+        if (argc == 2) {
+            turn_reply_array(c, 0);
+            return;
+        }
+
+    } else {
+        turn_reply_unknown(c);
+        return;
+    }
+
+    turn_reply_error(c, "ERR wrong number of arguments");
+}
+
+
+static void
+turn_userdb_keys(turn_userdb_t *db, turn_connection_t *c, rs_str_t pattern)
+{
+    int             n;
+    size_t          i;
+    char            key[sizeof(TURN_USERDB_REALM) + RS_TURN_REALM_MAX + 32];
+
+    static const char *const  kinds[] = { "allowed-peer-ip",
+                                          "denied-peer-ip" };
+
+    for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        n = snprintf(key, sizeof(key), TURN_USERDB_REALM "*/%s", kinds[i]);
+
+        if (!rs_str_eq(pattern, (rs_str_t) { (uint8_t *) key, (size_t) n })) {
+            continue;
+        }
+
+        n = snprintf(key, sizeof(key), TURN_USERDB_REALM "%s/%s",
+                     db->conf->realm, kinds[i]);
+
+        turn_reply_array(c, 1);
+        turn_reply_bulk(c, (rs_str_t) { (uint8_t *) key, (size_t) n });
+
+        return;
+    }
+
+    turn_reply_array(c, 0);
+}
+
+
+static void
+turn_userdb_smembers(turn_userdb_t *db, turn_connection_t *c, rs_str_t key)
+{
+    size_t           n;
+    rs_str_t         rest;
+    const rs_str_t  *list;
+
+    if (turn_userdb_realm(db, key, &rest)) {
+
+        if (rs_str_eq(rest, RS_STR("allowed-peer-ip"))) {
+            list = turn_policy_allowed(db->policy, &n);
+            turn_userdb_list(c, list, n);
+            return;
+        }
+
+        if (rs_str_eq(rest, RS_STR("denied-peer-ip"))) {
+            list = turn_policy_denied(db->policy, &n);
+            turn_userdb_list(c, list, n);
+            return;
+        }
+
+        if (rs_str_eq(rest, RS_STR("secret"))
+            && db->conf->mode == TURN_MODE_COMPAT)
+        {
+            turn_userdb_secrets(db, c);
+            return;
+        }
+    }
+
+    turn_reply_array(c, 0);
+}
+
+
+static void
+turn_userdb_secrets(turn_userdb_t *db, turn_connection_t *c)
+{
+    size_t    n;
+    rs_str_t  list[TURN_SECRETS_MAX];
+
+    db->secrets++;
+    n = turn_secret_list(db->secret, (uint64_t) time(NULL), list);
+    turn_userdb_list(c, list, n);
+}
+
+
+static void
+turn_userdb_list(turn_connection_t *c, const rs_str_t *list, size_t n)
+{
+    size_t  i;
+
+    turn_reply_array(c, n);
+
+    for (i = 0; i < n; i++) {
+        turn_reply_bulk(c, list[i]);
+    }
+}
+
+
+static void
+turn_userdb_get(turn_userdb_t *db, turn_connection_t *c, rs_str_t key)
+{
+    rs_str_t            rest;
+    const turn_conf_t  *conf = db->conf;
+
+    if (turn_userdb_realm(db, key, &rest)) {
+
+        if (rs_str_eq(rest, RS_STR("user-quota"))) {
+
+            /* a host's is larger; the rest is counted by the daemon */
+
+            turn_userdb_number(c, conf->quota > conf->host_quota
+                                  ? conf->quota : conf->host_quota);
+            return;
+        }
+
+        if (rs_str_eq(rest, RS_STR("total-quota"))) {
+            turn_userdb_number(c, conf->total_quota);
+            return;
+        }
+
+        if (rs_str_eq(rest, RS_STR("max-bps"))) {
+            turn_userdb_number(c, conf->max_bps);
+            return;
+        }
+    }
+
+    turn_reply_nil(c);
+}
+
+
+/* 1: of our realm, and what follows it */
+
+static int
+turn_userdb_realm(const turn_userdb_t *db, rs_str_t key, rs_str_t *rest)
+{
+    rs_str_t  realm;
+
+    if (!rs_str_starts(key, RS_STR(TURN_USERDB_REALM))) {
+        return 0;
+    }
+
+    key.data += sizeof(TURN_USERDB_REALM) - 1;
+    key.len -= sizeof(TURN_USERDB_REALM) - 1;
+
+    /* a realm of ours has no slash in it */
+
+    return rs_str_split(key, '/', &realm, rest)
+           && rs_str_eq(realm, rs_str(db->conf->realm));
+}
+
+
+static void
+turn_userdb_number(turn_connection_t *c, uint64_t v)
+{
+    int   n;
+    char  text[24];
+
+    n = snprintf(text, sizeof(text), "%llu", (unsigned long long) v);
+    turn_reply_bulk(c, (rs_str_t) { (uint8_t *) text, (size_t) n });
+}

@@ -1,0 +1,16 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ *
+ * Which one this is.
+ */
+
+
+#ifndef _TURN_VERSION_H_INCLUDED_
+#define _TURN_VERSION_H_INCLUDED_
+
+
+#define TURN_AUTHD_VERSION  "0.1.0"
+
+
+#endif /* _TURN_VERSION_H_INCLUDED_ */
