@@ -554,7 +554,7 @@ sub error_log {
 sub wait_log {
     my ($self, $regex, $seconds) = @_;
 
-    return wait_until { $self->error_log() =~ $regex } $seconds // 5,
+    return wait_until { $self->error_log() =~ $regex } $seconds // 20,
                       "$regex in error.log";
 }
 

@@ -73,7 +73,7 @@ sub new {
         host => $2 // $3, port => $4, path => $5 // '',
         tls => $1 eq 'https' ? $opt{tls} // {} : undef,
         key => $opt{key}, headers => $opt{headers} // {},
-        timeout => $opt{timeout} // 10,
+        timeout => $opt{timeout} // 20,
     }, $class;
 }
 
@@ -180,7 +180,7 @@ sub raw {
 sub finish {
     my ($self, $s, $seconds, $start) = @_;
     my ($first, @lines) = split /\r\n/, $s->read_until("\r\n\r\n",
-                                                       $seconds // 10);
+                                                       $seconds // 20);
     my %headers;
 
     $first =~ m{^HTTP/1\.1 (\d\d\d)} or die "not HTTP: \"$first\"\n";

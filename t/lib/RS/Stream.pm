@@ -70,7 +70,7 @@ sub eof    { return $_[0]{eof} }
 
 sub write {
     my ($self, $bytes, $seconds) = @_;
-    my $end = now() + ($seconds // 10);
+    my $end = now() + ($seconds // 20);
 
     while (length $bytes) {
         my $bits = '';
@@ -133,7 +133,7 @@ sub _pending {
 
 sub read_exactly {
     my ($self, $n, $seconds) = @_;
-    my $end = now() + ($seconds // 10);
+    my $end = now() + ($seconds // 20);
 
     while (length $self->{in} < $n) {
         next if $self->fill($end);
@@ -147,7 +147,7 @@ sub read_exactly {
 
 sub read_until {
     my ($self, $mark, $seconds) = @_;
-    my $end = now() + ($seconds // 10);
+    my $end = now() + ($seconds // 20);
     my $at;
 
     while (($at = index($self->{in}, $mark)) < 0) {
@@ -162,7 +162,7 @@ sub read_until {
 
 sub read_all {
     my ($self, $seconds) = @_;
-    my $end = now() + ($seconds // 10);
+    my $end = now() + ($seconds // 20);
 
     1 while $self->fill($end);
     die "the server keeps the connection open\n" if !$self->{eof};

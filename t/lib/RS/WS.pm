@@ -78,7 +78,7 @@ client was made with C<auto =E<gt> 0>.
 
 The next message: C<{opcode, data}>, with C<json> for text; for a close frame
 C<{opcode =E<gt> 8, code, reason}>; C<{eof =E<gt> 1}> when the server hung up;
-undef when the time is over (5 s unless told).
+undef when the time is over (20 s unless told).
 
 =item expect($type, $seconds)
 
@@ -398,7 +398,7 @@ sub recv_frame {
 
 sub recv {
     my ($self, $seconds) = @_;
-    my $end = now() + ($seconds // 5);
+    my $end = now() + ($seconds // 20);
 
     while (1) {
         my $f = $self->recv_frame($end) or return;
@@ -449,7 +449,7 @@ sub _told {
 
 sub expect {
     my ($self, $type, $seconds) = @_;
-    my $end = now() + ($seconds // 5);
+    my $end = now() + ($seconds // 20);
 
     while (1) {
         my $m = $self->recv($end - now())
@@ -469,7 +469,7 @@ sub expect {
 
 sub expect_close {
     my ($self, $seconds) = @_;
-    my $end = now() + ($seconds // 5);
+    my $end = now() + ($seconds // 20);
 
     while (1) {
         my $m = $self->recv($end - now())
