@@ -89,6 +89,10 @@ A derived secret; a function.
 
 Is this a full run (C<TURN=full>) rather than a short one?
 
+=item client($credential, %opt)
+
+An L<RS::TurnClient> of it, which has done nothing yet; C<%opt> as there.
+
 =item uclient($credential, %opt)
 
 Runs turnutils_uclient relay to relay and returns a reference to a hash:
@@ -147,8 +151,11 @@ use Test::More ();
 use lib top('redis-schema', 't', 'lib');
 
 use RS::Schema ();
+use RS::TurnClient ();
 
 use constant DAY => 86400;
+use constant MIN => 49152;      # relay ports
+use constant MAX => 53151;
 
 my @claims;
 my %version;
@@ -305,6 +312,9 @@ sub _write_authd {
         peers => $self->{peers},
         relay => [$self->{relay_ip}, @{ $self->{relays} }],
         listening_ip => $self->{ip}, relay_ip => $self->{relay_ip},
+        listening_port => $self->{port}, min_port => MIN, max_port => MAX,
+        $self->{tls} ? (tls_listening_port => $self->{tls_port},
+                        cert => "$dir/cert.pem", pkey => "$dir/key.pem") : (),
         %{ $self->_key_conf() },
         %{ $self->_redis_conf() },
     );
@@ -356,7 +366,7 @@ sub _write_turnserver {
         'listening-ip' => $self->{ip}, 'relay-ip' => $self->{relay_ip},
         'listening-port' => $self->{port},
         'tls-listening-port' => $self->{tls_port},
-        'min-port' => 49152, 'max-port' => 53151,
+        'min-port' => MIN, 'max-port' => MAX,
         realm => $self->{realm}, fingerprint => '',
         'cli-ip' => '127.0.0.1', 'cli-port' => $self->{cli_port},
         'cli-password' => $self->{cli_password},
@@ -461,7 +471,7 @@ sub start_authd {
     wait_until {
         die 'rs-turn-authd ended: ' . read_file($log)
             if !$self->{authd}->alive();
-        $self->health()
+        _open($self->{userdb_port})
     } 10, "rs-turn-authd in $self->{dir}";
 
     return;
@@ -536,8 +546,16 @@ sub _cli_open {
     my ($self) = @_;
 
     return exists(($self->{turn_conf} // {})->{'no-cli'})
-           || IO::Socket::INET->new(PeerAddr => '127.0.0.1',
-                                    PeerPort => $self->{cli_port});
+           || _open($self->{cli_port});
+}
+
+
+# Does somebody listen there?
+
+sub _open {
+    my ($port) = @_;
+
+    return IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port);
 }
 
 
@@ -624,7 +642,16 @@ sub whole {
 }
 
 
-# ---- turnutils
+# ---- clients
+
+sub client {
+    my ($self, $c, %opt) = @_;
+
+    return RS::TurnClient->new(server => $self->{ip}, port => $self->{port},
+                               username => $c->{username},
+                               password => $c->{password}, %opt);
+}
+
 
 sub uclient_start {
     my ($self, $c, %opt) = @_;
