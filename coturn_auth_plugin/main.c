@@ -7,16 +7,24 @@
 
 
 #include <getopt.h>
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "turn_daemon.h"
 #include "turn_log.h"
+#include "turn_policy.h"
+#include "turn_print.h"
 #include "turn_version.h"
 
 
 enum {
     MAIN_CHECK_CONF = 256,
+    MAIN_PRINT_CONF,
+    MAIN_PRINT_NFT,
+    MAIN_PRINT_SYSCTL,
+    MAIN_GUARD,
     MAIN_HELP,
     MAIN_VERSION
 };
@@ -24,11 +32,18 @@ enum {
 
 static void main_help(void);
 static int main_check(const char *path);
+static int main_print(const char *path, int action, int guard,
+    const char *output);
 
 
 static const struct option  main_options[] = {
     { "config", required_argument, NULL, 'c' },
     { "check-conf", no_argument, NULL, MAIN_CHECK_CONF },
+    { "print-turnserver-conf", no_argument, NULL, MAIN_PRINT_CONF },
+    { "print-nft", no_argument, NULL, MAIN_PRINT_NFT },
+    { "print-sysctl", no_argument, NULL, MAIN_PRINT_SYSCTL },
+    { "guard", no_argument, NULL, MAIN_GUARD },
+    { "output", required_argument, NULL, 'o' },
     { "help", no_argument, NULL, MAIN_HELP },
     { "version", no_argument, NULL, MAIN_VERSION },
     { NULL, 0, NULL, 0 }
@@ -38,13 +53,15 @@ static const struct option  main_options[] = {
 int
 main(int argc, char **argv)
 {
-    int           c, action;
+    int           c, action, guard;
     char          error[TURN_CONF_ERROR_MAX];
-    const char   *path;
+    const char   *path, *output;
     turn_conf_t  *conf;
 
     path = TURN_CONF_FILE;
+    output = NULL;
     action = 0;
+    guard = 0;
 
     while ((c = getopt_long(argc, argv, "c:", main_options, NULL)) != -1) {
         switch (c) {
@@ -53,7 +70,18 @@ main(int argc, char **argv)
             path = optarg;
             break;
 
+        case 'o':
+            output = optarg;
+            break;
+
+        case MAIN_GUARD:
+            guard = 1;
+            break;
+
         case MAIN_CHECK_CONF:
+        case MAIN_PRINT_CONF:
+        case MAIN_PRINT_NFT:
+        case MAIN_PRINT_SYSCTL:
             action = c;
             break;
 
@@ -81,6 +109,16 @@ main(int argc, char **argv)
         return main_check(path);
     }
 
+    if (action) {
+        return main_print(path, action, guard, output);
+    }
+
+    if (output != NULL || guard) {
+        fprintf(stderr, "rs-turn-authd: --output and --guard go with one of "
+                "--print-turnserver-conf, --print-nft and --print-sysctl\n");
+        return 2;
+    }
+
     conf = turn_conf_read(path, error);
 
     if (conf == NULL) {
@@ -98,10 +136,16 @@ main_help(void)
     size_t       i;
     const char  *name, *preset;
 
-    printf("usage: rs-turn-authd [-c FILE] [--check-conf]\n"
+    printf("usage: rs-turn-authd [-c FILE] [--check-conf | --print-...]\n"
            "\n"
            "  -c, --config FILE  configuration; default: %s\n"
            "      --check-conf   is it right?  Nothing is started\n"
+           "      --print-turnserver-conf\n"
+           "                     the turnserver.conf that goes with it\n"
+           "      --print-nft    the kernel rules its relay address needs\n"
+           "      --print-sysctl the ports the kernel has to leave alone\n"
+           "      --guard        turnserver preloads rs-turn-guard.so\n"
+           "      --output FILE  where to print; a new file is 0600\n"
            "      --help         this text\n"
            "      --version      which one this is\n"
            "\n"
@@ -118,18 +162,56 @@ main_help(void)
 static int
 main_check(const char *path)
 {
-    char           error[TURN_CONF_ERROR_MAX];
-    turn_conf_t   *conf;
+    char            error[TURN_CONF_ERROR_MAX];
+    turn_conf_t    *conf;
+    turn_policy_t  *policy;
 
     conf = turn_conf_read(path, error);
+    policy = conf != NULL ? turn_policy_create(conf, error) : NULL;
 
-    if (conf == NULL) {
+    if (policy == NULL) {
         fprintf(stderr, "rs-turn-authd: %s\n", error);
+        turn_conf_free(conf);
         return 1;
     }
 
     printf("rs-turn-authd: %s is right\n", path);
+    turn_policy_free(policy);
     turn_conf_free(conf);
 
     return 0;
+}
+
+
+static int
+main_print(const char *path, int action, int guard, const char *output)
+{
+    int           rc;
+    char          error[TURN_CONF_ERROR_MAX], *text;
+    turn_conf_t  *conf;
+
+    conf = turn_conf_read(path, error);
+    text = NULL;
+
+    if (conf != NULL) {
+        text = action == MAIN_PRINT_CONF
+               ? turn_print_turnserver_conf(conf, guard, error)
+               : action == MAIN_PRINT_NFT ? turn_print_nft(conf, error)
+                                          : turn_print_sysctl(conf, error);
+    }
+
+    rc = text == NULL || !turn_print_output(output, text, error);
+
+    if (rc) {
+        fprintf(stderr, "rs-turn-authd: %s\n", error);
+    }
+
+    if (text != NULL) {
+        OPENSSL_cleanse(text, strlen(text));
+        free(text);
+    }
+
+    turn_conf_free(conf);
+
+    return rc;
 }

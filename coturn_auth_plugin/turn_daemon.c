@@ -240,6 +240,8 @@ turn_daemon_on_reload(evutil_socket_t signo, short what, void *data)
     (void) signo;
     (void) what;
 
+    (void) turn_policy_reload(d->policy, d->conf->path);
+
     if (!turn_secret_reload(d->secret, d->conf, error)) {
         turn_log(TURN_LOG_ERR, "not reloaded: %s", error);
         return;
