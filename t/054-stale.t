@@ -123,7 +123,8 @@ subtest 'only messages are lost' => sub {
     is($rest->get('/sessions')->status, 200, 'commands work');
     closed($ws, $start);
 
-    $redis->call('ACL', 'SETUSER', 'rs-gateway', '&rs:w:*');
+    $redis->call('ACL', 'SETUSER', 'rs-gateway', '&rs:w:*',
+                 '&rs:turn');
     ready();
 };
 

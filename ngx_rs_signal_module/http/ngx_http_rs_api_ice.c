@@ -102,6 +102,7 @@ static ngx_int_t
 ngx_http_rs_api_ice_start(ngx_http_rs_api_t *api, int64_t ttl,
     ngx_uint_t relay_only, ngx_http_rs_api_done_pt done)
 {
+    ngx_str_t              key_id;
     ngx_http_request_t    *r;
     ngx_http_rs_ice_t     *ice;
     ngx_http_rs_api_op_t  *aop;
@@ -135,10 +136,13 @@ ngx_http_rs_api_ice_start(ngx_http_rs_api_t *api, int64_t ttl,
         return NGX_ERROR;
     }
 
+    ngx_str_null(&key_id);
+
     return ngx_http_rs_api_wait(aop,
                                 ngx_http_rs_store_turn_session(aop->op,
                                              &api->caller, &ice->session_id,
-                                             ice->ttl));
+                                             &key_id, ice->ttl,
+                                             api->rlcf->session_retain));
 }
 
 

@@ -735,6 +735,8 @@ ngx_http_rs_store_leave(ngx_http_rs_store_op_t *op, ngx_http_rs_member_t *m,
 
     ngx_http_rs_store_member_keys(&call, m);
     ngx_http_rs_store_own_key(&call, &m->tenant);
+    ngx_http_rs_store_index(&call, &m->tenant, "turn");
+    ngx_http_rs_store_index(&call, &m->tenant, "trev");
 
     ngx_http_rs_store_arg(&call, &m->participant_id);
     ngx_http_rs_store_arg(&call, &m->address);

@@ -16,7 +16,7 @@
 
 
 /* the version of redis-schema/lib/rs.lua this code was written against */
-#define NGX_HTTP_RS_STORE_LIBRARY  "2"
+#define NGX_HTTP_RS_STORE_LIBRARY  "3"
 
 
 typedef struct ngx_http_rs_store_s     ngx_http_rs_store_t;
@@ -179,8 +179,14 @@ ngx_int_t ngx_http_rs_store_participant_add(ngx_http_rs_store_op_t *op,
 ngx_int_t ngx_http_rs_store_participant_retry(ngx_http_rs_store_op_t *op,
     ngx_http_rs_caller_t *caller, ngx_str_t *session_id,
     ngx_http_rs_store_participant_t *p);
+/* key_id: must be the caller's, if not empty */
 ngx_int_t ngx_http_rs_store_turn_session(ngx_http_rs_store_op_t *op,
-    ngx_http_rs_caller_t *caller, ngx_str_t *session_id, time_t ttl);
+    ngx_http_rs_caller_t *caller, ngx_str_t *session_id, ngx_str_t *key_id,
+    time_t ttl, time_t retain);
+/* of a session of kind turn all, of another that participant */
+ngx_int_t ngx_http_rs_store_turn_revoke(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_str_t *session_id, ngx_str_t *key_id,
+    ngx_str_t *participant_id);
 
 ngx_int_t ngx_http_rs_store_enrollment_create(ngx_http_rs_store_op_t *op,
     ngx_http_rs_caller_t *caller, ngx_http_rs_store_enrollment_t *e);

@@ -22,7 +22,7 @@
 
 
 /*
- * rs_session_create with 64 participants: 3 words, 9 + 64 keys and
+ * rs_session_create with 64 participants: 3 words, 10 + 64 keys and
  * 14 + 5 x 64 arguments; a key is at most 112 bytes long
  */
 

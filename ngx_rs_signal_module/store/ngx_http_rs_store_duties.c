@@ -186,6 +186,8 @@ ngx_http_rs_store_lost(ngx_http_rs_store_op_t *op, ngx_http_rs_duty_t *duty)
     ngx_http_rs_store_session_keys(&call, duty);
     ngx_http_rs_store_key(&call, &duty->tenant, "log", &duty->session_id);
     ngx_http_rs_store_own_key(&call, &duty->tenant);
+    ngx_http_rs_store_index(&call, &duty->tenant, "turn");
+    ngx_http_rs_store_index(&call, &duty->tenant, "trev");
 
     ngx_http_rs_store_arg(&call, &duty->participant_id);
     ngx_http_rs_store_arg_replid(&call);

@@ -80,6 +80,7 @@ ngx_http_rs_store_session_create(ngx_http_rs_store_op_t *op,
     ngx_http_rs_store_index(&call, &caller->tenant, "sess");
     ngx_http_rs_store_key(&call, &caller->tenant, "dev", &s->device_id);
     ngx_http_rs_store_key(&call, &caller->tenant, "dses", &s->device_id);
+    ngx_http_rs_store_index(&call, &caller->tenant, "turn");
     ngx_http_rs_store_ticket_keys(&call, caller, s->participants);
 
     ngx_http_rs_store_arg(&call, &caller->scope);
@@ -149,6 +150,7 @@ ngx_http_rs_store_session_get(ngx_http_rs_store_op_t *op,
     ngx_http_rs_store_auth_key(&call, caller);
     ngx_http_rs_store_key(&call, &caller->tenant, "ses", session_id);
     ngx_http_rs_store_key(&call, &caller->tenant, "par", session_id);
+    ngx_http_rs_store_key(&call, &caller->tenant, "use", session_id);
 
     ngx_http_rs_store_arg(&call, &caller->scope);
 
@@ -175,6 +177,7 @@ ngx_http_rs_store_session_end(ngx_http_rs_store_op_t *op,
     ngx_http_rs_store_key(&call, &caller->tenant, "par", session_id);
     ngx_http_rs_store_key(&call, &caller->tenant, "mem", session_id);
     ngx_http_rs_store_key(&call, &caller->tenant, "log", session_id);
+    ngx_http_rs_store_index(&call, &caller->tenant, "turn");
 
     ngx_http_rs_store_arg(&call, &caller->scope);
     ngx_http_rs_store_arg(&call, reason);
@@ -234,7 +237,8 @@ ngx_http_rs_store_participant_retry(ngx_http_rs_store_op_t *op,
 
 ngx_int_t
 ngx_http_rs_store_turn_session(ngx_http_rs_store_op_t *op,
-    ngx_http_rs_caller_t *caller, ngx_str_t *session_id, time_t ttl)
+    ngx_http_rs_caller_t *caller, ngx_str_t *session_id, ngx_str_t *key_id,
+    time_t ttl, time_t retain)
 {
     ngx_http_rs_store_call_t  call;
 
@@ -242,10 +246,36 @@ ngx_http_rs_store_turn_session(ngx_http_rs_store_op_t *op,
 
     ngx_http_rs_store_auth_key(&call, caller);
     ngx_http_rs_store_key(&call, &caller->tenant, "ses", session_id);
+    ngx_http_rs_store_index(&call, &caller->tenant, "turn");
 
     ngx_http_rs_store_arg(&call, &caller->scope);
-    ngx_http_rs_store_arg(&call, session_id);
+    ngx_http_rs_store_arg(&call, key_id);
     ngx_http_rs_store_arg_number(&call, ttl);
+    ngx_http_rs_store_arg_number(&call, retain);
+
+    return ngx_http_rs_store_send(&call);
+}
+
+
+ngx_int_t
+ngx_http_rs_store_turn_revoke(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_str_t *session_id, ngx_str_t *key_id,
+    ngx_str_t *participant_id)
+{
+    ngx_http_rs_store_call_t  call;
+
+    ngx_http_rs_store_begin(&call, op, "rs_turn_revoke", 0);
+    ngx_http_rs_store_durable(&call, 0);
+
+    ngx_http_rs_store_auth_key(&call, caller);
+    ngx_http_rs_store_key(&call, &caller->tenant, "ses", session_id);
+    ngx_http_rs_store_key(&call, &caller->tenant, "par", session_id);
+    ngx_http_rs_store_index(&call, &caller->tenant, "turn");
+    ngx_http_rs_store_index(&call, &caller->tenant, "trev");
+
+    ngx_http_rs_store_arg(&call, &caller->scope);
+    ngx_http_rs_store_arg(&call, key_id);
+    ngx_http_rs_store_arg(&call, participant_id);
 
     return ngx_http_rs_store_send(&call);
 }

@@ -25,7 +25,7 @@
 -- "members" is the number of members of the session (at most max_par),
 -- "participants" those it ever had (at most 4 x max_par).
 
-local VERSION = 2
+local VERSION = 3
 
 local IDEM_TTL = 86400          -- s, how long an Idempotency-Key is kept
 local DEAD_STEP = 100           -- leases one call finds to have run out
@@ -51,6 +51,9 @@ local FLAP_MAX = 6              -- takeovers of a device, more: quarantine
 local FLAP_WINDOW = 60          -- s, in which they are counted
 local QUARANTINE = 300          -- s
 local AUDIT_MAX = 10000         -- entries of a tenant's audit, about
+local TURN_PAGE = 500           -- entries of one page for the TURN plugin
+local USE_STEP = 64             -- allocations one call tells of
+local USE_MAX = 2048            -- allocations of one session kept
 
 local SES = {
     'kind', 'state', 'device_id', 'host_par', 'policy', 'external_id',
@@ -643,9 +646,24 @@ local function ticket_put(tkt, ses, par, ttl)
 end
 
 
+-- Who left by himself or was lost does not come back as the same participant:
+-- the TURN plugins were told that he is gone, and do not forget it.
+
+local GONE = '0'
+
+
+local function gone(p)
+    return p.state == 'left' and p['until'] == GONE
+end
+
+
 -- A new ticket for a participant who has one already, used or not.
 
 local function ticket_again(s, par, p, tkt, ttl, now)
+    if gone(p) then
+        return
+    end
+
     ticket_put(tkt, s.id, p.id, ttl)
     p['until'] = int(now + number(ttl))
     participant_put(par, p)
@@ -673,9 +691,58 @@ local function state_body(s, peer, path)
 end
 
 
+-- TURN: what the plugins beside the TURN servers follow.  Each change is
+-- told once on one channel; the two sorted sets are for who was not listening.
+
+local function turn_tell(kind, s, ...)
+    call('PUBLISH', 'rs:turn',
+         table.concat({ kind, s.tenant, s.id, ... }, ' '))
+end
+
+
+-- Entries by the instant (s) they are over.  Those that are go, a bounded
+-- number of them; the set lives as long as the last.
+
+local function turn_put(set, member, til, now)
+    local old = call('ZRANGE', set, '-inf', int(now), 'BYSCORE', 'LIMIT', '0',
+                     int(INDEX_TRIM))
+
+    if #old > 0 then
+        call('ZREM', set, unpack(old))
+    end
+
+    call('ZADD', set, til, member)
+    call('EXPIREAT', set,
+         call('ZRANGE', set, '-1', '-1', 'WITHSCORES')[2])
+end
+
+
+local function turn_member(s)
+    return s.id .. '.' .. (s.host_par ~= '' and s.host_par or '-')
+end
+
+
+local function turn_live(turn, s, now)
+    turn_put(turn, turn_member(s), s.expires_at, now)
+    turn_tell('live', s, s.expires_at, s.host_par ~= '' and s.host_par or '-')
+end
+
+
+local function turn_end(turn, s)
+    call('ZREM', turn, turn_member(s))
+    turn_tell('end', s, s.expires_at)
+end
+
+
+local function turn_revoke(trev, s, par, now)
+    turn_put(trev, s.id .. '.' .. par, s.expires_at, now)
+    turn_tell('rev', s, par, s.expires_at)
+end
+
+
 -- Ends a session for all: the log says so, the members' workers are told,
--- and so is a device that was asked in and has not come.  The caller has
--- written down who is gone already.
+-- and so are the TURN plugins, and a device that was asked in and has not
+-- come.  The caller has written down who is gone already.
 
 local function finish(s, workers, keys, host_came, now, reason, detail, limit)
     local dies = int(now + tonumber(s.retain_s))
@@ -690,6 +757,8 @@ local function finish(s, workers, keys, host_came, now, reason, detail, limit)
     if s.invited ~= '' and not host_came then
         tell(s.invited, 'rvk', s.key, s.id, reason)
     end
+
+    turn_end(keys.turn, s)
 
     call('EXPIREAT', s.key, dies)
     call('EXPIREAT', keys.par, dies)
@@ -1178,13 +1247,13 @@ end
 
 
 -- rs_session_create
--- KEYS: auth, ses, par, mem, log, idem, sess, dev, dses, tkt...
+-- KEYS: auth, ses, par, mem, log, idem, sess, dev, dses, turn, tkt...
 -- ARGV: scope, replid, ses id, device id, ttl_s, retain_s, max_par,
 --       body hash, policy, external_id, reason, metadata, host par id, n,
 --       n x (par id, role, name, external_id, ticket ttl_s)
 -- ok: created|repeated, now_s, owner, session obj, key id,
 --     {participant obj...}; or repeated, id of the first session.
---     Publishes inv.
+--     Publishes inv, and live to the TURN plugins.
 -- Errors: unauthenticated, forbidden, idempotency_mismatch, session_ended,
 --         participants_full, not_found, device_offline, limit_reached.
 -- O(n + log sessions)
@@ -1226,7 +1295,7 @@ local function session_new(keys, args, now, key_id, key_name, dev)
                                   int(now + number(args[a + 4])))
 
         participant_put(par, p)
-        ticket_put(keys[9 + i], args[3], p.id, args[a + 4])
+        ticket_put(keys[10 + i], args[3], p.id, args[a + 4])
         list[i] = p
         asked[i] = p.id
     end
@@ -1245,6 +1314,7 @@ local function session_new(keys, args, now, key_id, key_name, dev)
     call('EXPIREAT', par, dies)
 
     s = session(ses, now)
+    turn_live(keys[10], s, now)
 
     return { 'ok', 'created', int(now), dev.owner, session_obj(s), key_id,
              participant_objs(s, list) }
@@ -1255,7 +1325,7 @@ local function rs_session_create(keys, args)
     local n = number(args[14])
     local no, key_id, key_name, ours, ms, now, dev, life, reply
 
-    check(keys, 9 + n, args, 14 + 5 * n)
+    check(keys, 10 + n, args, 14 + 5 * n)
 
     no, key_id, key_name = auth(keys[1], args[1])
     if no then
@@ -1282,7 +1352,7 @@ local function rs_session_create(keys, args)
             ttls[i] = args[14 + i * 5]
         end
 
-        return session_again(s, keys[3], { unpack(keys, 10) }, ttls, key_id,
+        return session_again(s, keys[3], { unpack(keys, 11) }, ttls, key_id,
                              now)
     end
 
@@ -1361,14 +1431,56 @@ end
 
 
 -- rs_session_get
--- KEYS: auth, ses, par.  ARGV: scope.
--- ok: session obj, {participant obj...}.
--- Errors: unauthenticated, forbidden, not_found.  O(participants)
+-- KEYS: auth, ses, par, use.  ARGV: scope.
+-- ok: session obj, {participant obj...}, {use obj...}.
+-- Errors: unauthenticated, forbidden, not_found.
+-- O(participants + allocations)
+
+-- What each participant has relayed: the sums over his allocations.
+
+local USE = { 'allocations', 'rcvp', 'rcvb', 'sentp', 'sentb' }
+
+
+local function use_objs(use)
+    local flat = call('HGETALL', use)
+    local sums, list = {}, {}
+
+    for i = 1, #flat, 2 do
+        local par = string.match(flat[i], '^[^/]*')
+        local v = { string.match(flat[i + 1],
+                                 '^(%d+) (%d+) (%d+) (%d+) ') }
+
+        if not sums[par] then
+            sums[par] = { 0, 0, 0, 0, 0 }
+            list[#list + 1] = par
+        end
+
+        sums[par][1] = sums[par][1] + 1
+
+        for k = 1, 4 do
+            sums[par][k + 1] = sums[par][k + 1] + tonumber(v[k])
+        end
+    end
+
+    table.sort(list)
+
+    for i, par in ipairs(list) do
+        list[i] = { 'id', par }
+
+        for k, name in ipairs(USE) do
+            list[i][2 * k + 1] = name
+            list[i][2 * k + 2] = int(sums[par][k])
+        end
+    end
+
+    return list
+end
+
 
 local function rs_session_get(keys, args)
     local no, s
 
-    check(keys, 3, args, 1)
+    check(keys, 4, args, 1)
 
     no = auth(keys[1], args[1])
     if no then
@@ -1380,21 +1492,23 @@ local function rs_session_get(keys, args)
         return { 'not_found' }
     end
 
-    return { 'ok', session_obj(s), participant_objs(s, participants(keys[3])) }
+    return { 'ok', session_obj(s), participant_objs(s, participants(keys[3])),
+             use_objs(keys[4]) }
 end
 
 
 -- rs_session_end
--- KEYS: auth, ses, par, mem, log.
+-- KEYS: auth, ses, par, mem, log, turn.
 -- ARGV: scope, reason, detail, device id, replid.
 -- ok: ended|already, device id.  Appends and publishes end; publishes rvk
---     to the device invited when its host has not joined.
+--     to the device invited when its host has not joined, and end to the TURN
+--     plugins.
 -- Errors: unauthenticated, forbidden, not_found.  O(members)
 
 local function rs_session_end(keys, args)
     local no, now, s, host
 
-    check(keys, 5, args, 5)
+    check(keys, 6, args, 5)
 
     no = auth(keys[1], args[1])
     if no then
@@ -1424,7 +1538,7 @@ local function rs_session_end(keys, args)
     host = participant(keys[3], s.host_par)
 
     finish(s, workers_written(call('HGET', keys[4], 'w') or ''),
-           { par = keys[3], mem = keys[4], log = keys[5] },
+           { par = keys[3], mem = keys[4], log = keys[5], turn = keys[6] },
            host and host.state ~= 'invited', now, args[2],
            args[3])
 
@@ -1589,7 +1703,7 @@ local function rs_join(keys, args)
     end
 
     p = participant(keys[3], tkt[2])
-    if not p then
+    if not p or gone(p) then
         return { 'unauthenticated' }
     end
 
@@ -1855,11 +1969,13 @@ end
 
 
 -- rs_leave
--- KEYS: ses, par, mem, log, own.
+-- KEYS: ses, par, mem, log, own, turn, trev.
 -- ARGV: par id (empty: who is at the address), address, mode (away, bye,
 --       lost, undone), replid, log_size, grace_ms.
 -- ok: away|left|ended|stale, device id.  Appends left, and end when the host
---     or the last other participant is gone.  O(members)
+--     or the last other participant is gone.  The TURN plugins are told rev
+--     or end, but nothing of an undone join: it got no credentials.
+--     O(members)
 --
 -- A host that was here, is lost and was never heard may not have got its
 -- welcome: it is away instead, and asked in again.  Another one whose join
@@ -1890,6 +2006,7 @@ local function leave_gone(s, keys, m, p, mode, now, limit, stay)
     call('ZREM', keys.own, duty_participant(s.key, p.id))
 
     p.state, p.left_at = 'left', int(now)
+    p['until'] = stay and p['until'] or GONE
     participant_put(keys.par, p)
 
     workers = workers_of(keys.mem, m)
@@ -1898,6 +2015,11 @@ local function leave_gone(s, keys, m, p, mode, now, limit, stay)
 
     if p.role ~= 'host' and (stay or others(m, s.host_par) > 0) then
         save(s)
+
+        if not stay then
+            turn_revoke(keys.trev, s, p.id, now)
+        end
+
         return { 'ok', 'left', s.device_id }
     end
 
@@ -1928,7 +2050,8 @@ end
 
 
 local function member_keys(keys)
-    return { par = keys[2], mem = keys[3], log = keys[4], own = keys[5] }
+    return { par = keys[2], mem = keys[3], log = keys[4], own = keys[5],
+             turn = keys[6], trev = keys[7] }
 end
 
 
@@ -1940,7 +2063,7 @@ local function rs_leave(keys, args)
     local undone = mode == 'undone'
     local s, m, p, at
 
-    check(keys, 5, args, 6)
+    check(keys, 7, args, 6)
 
     mode = undone and 'lost' or mode
     s = session(keys[1], now)
@@ -2042,7 +2165,7 @@ end
 
 
 -- rs_lost
--- KEYS: ses, par, mem, log, own.  ARGV: par id, replid.
+-- KEYS: ses, par, mem, log, own, turn, trev.  ARGV: par id, replid.
 -- ok: left|ended|stale, device id.  For a duty that is due: as rs_leave, if
 --     the participant has not come back.  O(members)
 
@@ -2052,7 +2175,7 @@ local function rs_lost(keys, args)
     local now = math.floor(ms / 1000)
     local s, m, p, score
 
-    check(keys, 5, args, 2)
+    check(keys, 7, args, 2)
 
     score = tonumber(call('ZSCORE', keys[5], duty_participant(keys[1], id))
                      or '0')
@@ -2227,28 +2350,322 @@ end
 
 
 -- rs_turn_session
--- KEYS: auth, ses.  ARGV: scope, ses id, ttl_s.
--- ok: key id.  Errors: unauthenticated, forbidden.  O(1)
+-- KEYS: auth, ses, turn.  ARGV: scope, key id (empty: any), ttl_s, retain_s.
+-- ok: key id.  A session of kind turn: credentials without signalling.
+--     Publishes live to the TURN plugins.  A repeated call changes nothing.
+-- Errors: unauthenticated, forbidden, not_found (it is another key's id),
+--         session_ended (repeated, and revoked since).  O(log sessions)
 
 local function rs_turn_session(keys, args)
-    local no, key_id, key_name, now, expires
+    local no, key_id, key_name, now, s, expires
 
-    check(keys, 2, args, 3)
+    check(keys, 3, args, 4)
 
     no, key_id, key_name = auth(keys[1], args[1])
     if no then
         return no
     end
 
+    if args[2] ~= '' and args[2] ~= key_id then
+        return { 'not_found' }
+    end
+
     now = now_s()
+    s = session(keys[2], now)
+
+    if s then
+        return { s.state == 'ended' and 'session_ended' or 'ok', key_id }
+    end
+
     expires = now + number(args[3])
 
     call('HSET', keys[2], 'kind', 'turn', 'state', 'active',
-         'created_at', int(now), 'expires_at', int(expires), 'retain_s', '0',
-         'epoch', '1', 'key_id', key_id, 'key_name', key_name)
-    call('EXPIREAT', keys[2], int(expires))
+         'created_at', int(now), 'expires_at', int(expires),
+         'retain_s', int(number(args[4])), 'epoch', '1', 'key_id', key_id,
+         'key_name', key_name)
+    call('EXPIREAT', keys[2], int(expires + number(args[4])))
+
+    turn_live(keys[3], session(keys[2], now), now)
 
     return { 'ok', key_id }
+end
+
+
+-- rs_turn_revoke
+-- KEYS: auth, ses, par, turn, trev.
+-- ARGV: scope, key id (empty: any), par id (empty: all of a session of kind
+--       turn).
+-- ok: ended (a session of kind turn), revoked (one participant of another
+--     session, who stays in it) or already.  The TURN plugins are told end or
+--     rev, once.
+-- Errors: unauthenticated, forbidden, not_found.  O(log sessions)
+
+local function rs_turn_revoke(keys, args)
+    local no, key_id, now, s, held
+
+    check(keys, 5, args, 3)
+
+    no, key_id = auth(keys[1], args[1])
+    if no then
+        return no
+    end
+
+    now = now_s()
+    s = session(keys[2], now)
+
+    if not s or (args[2] ~= '' and args[2] ~= key_id)
+       or (s.kind ~= 'turn'
+           and (args[3] == '' or not participant(keys[3], args[3])))
+    then
+        return { 'not_found' }
+    end
+
+    held = call('ZSCORE', keys[5], s.id .. '.' .. args[3])
+
+    -- a write, as in rs_session_end
+
+    if s.state == 'ended' or held then
+        call('HSET', keys[2], 'kind', s.kind)
+        return { 'ok', 'already' }
+    end
+
+    if s.kind ~= 'turn' then
+        turn_revoke(keys[5], s, args[3], now)
+        return { 'ok', 'revoked' }
+    end
+
+    call('HSET', keys[2], 'state', 'ended', 'ended_at', int(now),
+         'end_reason', 'deleted')
+    turn_end(keys[4], s)
+
+    return { 'ok', 'ended' }
+end
+
+
+-- rs_turn_tenant
+-- KEYS: tens.  ARGV: ttl_s, tenant.
+-- ok.  Before a tenant's first session: the TURN plugins look for its sessions
+--      for that long.  O(log tenants)
+
+local function rs_turn_tenant(keys, args)
+    local now = now_s()
+
+    check(keys, 1, args, 2)
+
+    call('ZREMRANGEBYSCORE', keys[1], '-inf', int(now))
+    call('ZADD', keys[1], 'GT', int(now + number(args[1])), args[2])
+
+    return { 'ok' }
+end
+
+
+-- The rank of the first entry after this one, which may be gone or have
+-- another score by now.  Ranks are by score, then by member.
+
+local function rank_after(set, score, member)
+    local rank = call('ZRANK', set, member)
+    local low, high
+
+    if rank and call('ZSCORE', set, member) == score then
+        return rank + 1
+    end
+
+    low = call('ZCOUNT', set, '-inf', '(' .. score)
+    high = low + call('ZCOUNT', set, score, score)
+
+    while low < high do
+        local middle = math.floor((low + high) / 2)
+
+        if call('ZRANGE', set, int(middle), int(middle))[1] <= member then
+            low = middle + 1
+
+        else
+            high = middle
+        end
+    end
+
+    return low
+end
+
+
+-- A page of what is not over yet, and the cursor of the next: the score and
+-- the member of its last entry, or empty.  Who stays from the first page to
+-- the last is seen, whatever comes and goes meanwhile.
+
+local function turn_page(set, cursor, count, now)
+    local score, member, start, found
+
+    count = math.max(1, math.min(number(count), TURN_PAGE))
+
+    if cursor == '' then
+        start = call('ZCOUNT', set, '-inf', int(now))
+
+    else
+        score, member = string.match(cursor, '^(%d+)%.(.+)$')
+
+        if not score or #score > 15 then
+            return nil
+        end
+
+        start = rank_after(set, score, member)
+    end
+
+    found = call('ZRANGE', set, int(start), int(start + count - 1),
+                 'WITHSCORES')
+
+    if #found < 2 * count then
+        return found, ''
+    end
+
+    return found, found[#found] .. '.' .. found[#found - 1]
+end
+
+
+-- rs_turn_tenants
+-- KEYS: tens.  ARGV: cursor, count.
+-- ok: next cursor (empty at the end), {tenant...}.
+-- Errors: invalid_value (the cursor).  O(count + log^2 tenants)
+
+local function rs_turn_tenants(keys, args)
+    local list = {}
+    local found, cursor
+
+    check(keys, 1, args, 2)
+
+    found, cursor = turn_page(keys[1], args[1], args[2], now_s())
+
+    if not found then
+        return { 'invalid_value' }
+    end
+
+    for i = 1, #found, 2 do
+        list[#list + 1] = found[i]
+    end
+
+    return { 'ok', cursor, list }
+end
+
+
+-- rs_turn_list
+-- KEYS: turn or trev.  ARGV: cursor, count.
+-- ok: next cursor (empty at the end), {member, until (s), ...}.
+-- Errors: invalid_value (the cursor).  O(count + log^2 entries)
+
+local function rs_turn_list(keys, args)
+    local found, cursor
+
+    check(keys, 1, args, 2)
+
+    found, cursor = turn_page(keys[1], args[1], args[2], now_s())
+
+    if not found then
+        return { 'invalid_value' }
+    end
+
+    return { 'ok', cursor, found }
+end
+
+
+-- rs_turn_check
+-- KEYS: ses, trev.  ARGV: par id.
+-- ok: live|ended|revoked|unknown, expires_at (0: unknown), host's par id or -.
+-- O(1)
+
+local function rs_turn_check(keys, args)
+    local s, verdict
+
+    check(keys, 2, args, 1)
+
+    s = session(keys[1], now_s())
+
+    if not s then
+        return { 'ok', 'unknown', '0', '-' }
+    end
+
+    verdict = 'live'
+
+    if s.state == 'ended' then
+        verdict = 'ended'
+
+    elseif call('ZSCORE', keys[2], s.id .. '.' .. args[1]) then
+        verdict = 'revoked'
+    end
+
+    return { 'ok', verdict, s.expires_at,
+             s.host_par ~= '' and s.host_par or '-' }
+end
+
+
+-- rs_turn_usage
+-- KEYS: ses, use.
+-- ARGV: n x (allocation, rcvp, rcvb, sentp, sentb, done), n at most 64; an
+--       allocation is named <participant>/<relay>/<id>-<started_at>.
+-- ok: how many were not kept, the session having 2048 others.  Counters are
+--     absolute; one that is done is final, else what is less than known is
+--     late.
+-- Errors: not_found.  O(n)
+
+local function use_put(use, name, new)
+    local old = call('HGET', use, name)
+    local rcvb, sentb, done
+
+    if not old then
+        if call('HLEN', use) >= USE_MAX then
+            return 1
+        end
+
+    else
+        rcvb, sentb, done = string.match(old, '^%d+ (%d+) %d+ (%d+) (%d)$')
+
+        if done == '1'
+           or (new[5] ~= '1' and (tonumber(new[2]) < tonumber(rcvb)
+                                  or tonumber(new[4]) < tonumber(sentb)))
+        then
+            return 0
+        end
+    end
+
+    call('HSET', use, name, table.concat(new, ' '))
+
+    return 0
+end
+
+
+local function rs_turn_usage(keys, args)
+    local n = math.floor(#args / 6)
+    local lost = 0
+
+    check(keys, 2, args, 6 * math.max(1, math.min(n, USE_STEP)))
+
+    for i = 1, #args, 6 do
+        if #args[i] > 128
+           or not string.match(args[i], '^par_%w+/[%l%d-]+/%d+%-%d+$')
+        then
+            error('rs: "' .. string.sub(args[i], 1, 128)
+                  .. '" does not name an allocation')
+        end
+
+        for k = 1, 4 do
+            args[i + k] = int(number(args[i + k]))
+        end
+
+        args[i + 5] = args[i + 5] == '1' and '1' or '0'
+    end
+
+    if not session(keys[1], now_s()) then
+        return { 'not_found' }
+    end
+
+    for i = 1, #args, 6 do
+        lost = lost + use_put(keys[2], args[i],
+                              { unpack(args, i + 1, i + 5) })
+    end
+
+    if call('EXISTS', keys[2]) == 1 then
+        call('EXPIREAT', keys[2], call('EXPIRETIME', keys[1]))
+    end
+
+    return { 'ok', int(lost) }
 end
 
 
@@ -2809,6 +3226,12 @@ register('rs_sync', rs_sync, ALWAYS)
 register('rs_range', rs_range, READ)
 register('rs_route', rs_route, READ)
 register('rs_turn_session', rs_turn_session, WRITE)
+register('rs_turn_revoke', rs_turn_revoke, ALWAYS)
+register('rs_turn_tenant', rs_turn_tenant, ALWAYS)
+register('rs_turn_tenants', rs_turn_tenants, READ)
+register('rs_turn_list', rs_turn_list, READ)
+register('rs_turn_check', rs_turn_check, READ)
+register('rs_turn_usage', rs_turn_usage, WRITE)
 register('rs_enrollment_create', rs_enrollment_create, WRITE)
 register('rs_enrollment_renew', rs_enrollment_renew, WRITE)
 register('rs_enrollment_get', rs_enrollment_get, READ)

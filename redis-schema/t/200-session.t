@@ -60,8 +60,10 @@ is_deeply([$sub->got()],
              id => '-', body => '', fields => 8 }],
           'the device is asked in, once');
 is_deeply($s->fcall_ro('rs_session_get', [$s->{key}, "ses:$x->{id}",
-                                          "par:$x->{id}"], 'sessions:read'),
-          ['ok', \@ses, [par($x->{host}, 'host', 'reception', ''), @asked]],
+                                          "par:$x->{id}", "use:$x->{id}"],
+                       'sessions:read'),
+          ['ok', \@ses, [par($x->{host}, 'host', 'reception', ''), @asked],
+           []],
           'read back, the host first');
 
 for my $k ("ses:$x->{id}", "par:$x->{id}") {
@@ -346,11 +348,7 @@ is_deeply(add($e->{id}, random_id('par_'), $idem, ''), ['session_ended'],
 
 # ids of another kind are no sessions with participants
 
-my $turn = random_id('ses_');
-
-is_deeply($s->fcall('rs_turn_session', [$s->{key}, "ses:$turn"], 'ice', $turn,
-                    300), ['ok', $s->{key_id}], 'a session of kind turn');
-cmp_ok(abs($s->ttl("ses:$turn") - 299), '<=', 2, 'lives as its credentials');
+my $turn = $s->turn_session()->{id};
 
 ($ses) = $s->get({ id => $turn });
 is_deeply([@$ses{qw(kind state device_id)}], ['turn', 'active', ''],

@@ -46,12 +46,14 @@ sub allowed {
 # the gateway lives a whole life
 
 RS::Scenario::run($s);
+my $p = RS::Scenario::plugin($s);
 $s->check_catalogue();
 
 my %called = $s->{catalogue}->called();
 my @mine = grep { !/^rs_key_/ } $lib =~ /^register\('(\w+)'/gm;
 
-is_deeply([grep { !$called{$_} } @mine], [], 'it has called each function');
+is_deeply([grep { !$called{$_} } @mine], [],
+          'it and the plugin have called each function');
 
 my $dev = $s->device(online => "n1.0.00000000000000aa.1");
 my $x = $s->session($dev);
@@ -109,26 +111,52 @@ denied('rs-gateway', 'FCALL', 'rs_device_unlink', 1, $key, 'x');
 is($redis->call('TYPE', $key), 'hash', 'the API key is as it was');
 
 
-# the plugin: reads sessions, hears what workers are told
+# what the plugin writes, and what only it reads
 
-allowed('rs-plugin', 'SUBSCRIBE', $w);
-$link{'rs-plugin'} = $s->connect('rs-plugin');
-allowed('rs-plugin', 'PSUBSCRIBE', 'rs:w:*');
-$link{'rs-plugin'} = $s->connect('rs-plugin');
+denied('rs-gateway', @$_) for
+    ['FCALL', 'rs_turn_usage', 2, $s->key("ses:$p->{id}"),
+     $s->key("use:$p->{id}"), "$p->{host}/r/1-1", 1, 1, 1, 1, 0],
+    ['HSET', $s->key("use:$p->{id}"), "$p->{host}/r/1-1", '1 1 1 1 0'],
+    ['DEL', $s->key("use:$p->{id}")],
+    ['FCALL_RO', 'rs_turn_list', 1, $s->key('turn'), '', 10],
+    ['FCALL_RO', 'rs_turn_tenants', 1, $s->key('tens'), '', 10];
 
-is(allowed('rs-plugin', 'FCALL_RO', 'rs_version', 0)->[0], 'ok', 'version');
-is(allowed('rs-plugin', 'FCALL_RO', 'rs_session_get', 3, $ses, $ses,
-           $s->key("par:$x->{id}"), '')->[0], 'ok', 'a session');
-is(allowed('rs-plugin', 'FCALL_RO', 'rs_range', 2, $ses,
-           $s->key("log:$x->{id}"), '0-0', 10)->[0], 'ok', 'its log');
+
+# the plugin: hears and lists what lives and ends, writes what was relayed
+
+my $turn = $s->key('turn');
+my $use = $s->key("use:$p->{id}");
+
+allowed('rs-plugin', 'SUBSCRIBE', 'rs:turn');
+$link{'rs-plugin'} = $s->connect('rs-plugin');
 
 denied('rs-plugin', @$_) for
-    ['PUBLISH', $w, 'x'], ['HSET', $ses, 'state', 'ended'], ['DEL', $ses],
+    ['SUBSCRIBE', $w], ['PSUBSCRIBE', 'rs:w:*'], ['PSUBSCRIBE', 'rs:turn'],
+    ['PUBLISH', $w, 'x'], ['PUBLISH', 'rs:turn', 'x'],
+    ['HSET', $ses, 'state', 'ended'], ['DEL', $ses], ['HGETALL', $ses],
     ['HGETALL', $key], ['HGETALL', $s->key("mem:$x->{id}")],
+    ['HGETALL', $s->key("par:$x->{id}")],
     ['HGETALL', $s->key("tkt:$x->{tickets}[0]")],
+    ['ZADD', $turn, 1, 'x'], ['ZREM', $turn, 'x'], ['DEL', $turn],
+    ['ZADD', $s->key('trev'), 1, 'x'], ['DEL', $s->key('trev')],
+    ['ZADD', $s->key('tens'), 1, 'x'], ['DEL', $use],
+    ['ZRANGE', $s->key('sess'), 0, -1],
     ['FCALL', 'rs_device_unlink', 1, $s->key("dses:$dev"), $x->{id}],
+    ['FCALL', 'rs_turn_tenant', 1, $s->key('tens'), 10, 'x'],
+    ['FCALL', 'rs_turn_session', 3, $key, $ses, $turn, '', '', 60, 60],
+    ['FCALL', 'rs_turn_revoke', 5, $key, $ses, $ses, $turn, $turn, '', '', ''],
+    ['FCALL', 'rs_turn_usage', 2, $ses, $key, "$p->{host}/r/1-1", 1, 1, 1, 1,
+     0],
+    ['FCALL', 'rs_turn_usage', 2, $ses, $s->key("mem:$x->{id}"),
+     "$p->{host}/r/1-1", 1, 1, 1, 1, 0],
+    ['FCALL_RO', 'rs_turn_list', 1, $s->key('sess'), '', 10],
+    ['FCALL_RO', 'rs_session_get', 4, $ses, $ses, $ses, $use, ''],
+    ['FCALL_RO', 'rs_range', 2, $ses, $s->key("log:$x->{id}"), '0-0', 10],
     ['FCALL_RO', 'rs_auth', 1, $key, 'ice'],
     ['FUNCTION', 'LOAD', 'REPLACE', $lib];
+
+is(allowed('rs-plugin', 'FCALL', 'rs_turn_usage', 2, $s->key("ses:$p->{id}"),
+           $use, "$p->{host}/r/1-1", 1, 1, 1, 1, 0)->[0], 'ok', 'its own');
 
 
 # deploy: the library and API keys
@@ -151,7 +179,8 @@ denied('rs-deploy', @$_) for
     ['HGETALL', $ses], ['DEL', $ses], ['PUBLISH', $w, 'x'],
     ['SUBSCRIBE', $w], ['HSET', $s->key("dev:$dev"), 'owner', ''],
     ['FCALL', 'rs_device_unlink', 1, $s->key("dses:$dev"), $x->{id}],
-    ['FCALL_RO', 'rs_session_get', 3, $key, $ses, $ses, ''];
+    ['FCALL_RO', 'rs_session_get', 4, $key, $ses, $ses, $ses, ''],
+    ['FCALL_RO', 'rs_turn_list', 1, $turn, '', 10], ['SUBSCRIBE', 'rs:turn'];
 
 
 # the templates: hashes only, nothing open

@@ -42,6 +42,7 @@ my $s = RS::Schema->new();
 
 RS::Scenario::run($s);
 RS::Scenario::keys($s);
+RS::Scenario::plugin($s);
 
 $s->check_catalogue();
 is_deeply([$s->{catalogue}->unused()], [], 'the catalogue claims no more');

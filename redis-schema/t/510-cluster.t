@@ -36,6 +36,7 @@ like($s->redis()->call('INFO', 'cluster'), qr/cluster_enabled:1/,
 
 RS::Scenario::run($s);
 RS::Scenario::keys($s);
+RS::Scenario::plugin($s);
 $s->check_catalogue();
 
 # it does refuse

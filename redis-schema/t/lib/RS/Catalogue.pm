@@ -13,7 +13,7 @@ Reads keys/*.json and watches a server by MONITOR from C<new> on.
 C<violations> tells what the functions did since that the catalogue does not
 say: a key of no pattern, a key that was not among the KEYS of the call or
 has another hash tag, a function that is not among the readers or writers, a
-field that is not known, a channel that is no worker's.
+field that is not known, a channel that is neither a worker's nor C<rs:turn>.
 
 C<keyspace> tells which keys there are now with another type, field, member
 or life than catalogued.
@@ -33,14 +33,15 @@ my %form = (
     tenant => '[a-z0-9-]{1,32}', session => 'ses_[a-z2-7]{26}',
     participant => 'par_[a-z2-7]{26}', device => 'dev_[a-z2-7]{26}',
     enrollment => 'enr_[a-z2-7]{26}', key => 'key_[a-z2-7]{26}',
+    relay => '[a-z0-9-]{1,32}', allocation => '\d+-\d+',
     hash => '[0-9a-f]{64}', node => '[a-z0-9-]{1,32}', worker => '[a-z0-9-]{1,32}\.\d+\.[0-9a-f]{16}',
 );
 
 # command -> r or w, and what of its arguments are fields
 
 my %commands = (
-    (map { $_ => 'r' } qw(exists hexists hget hgetall hlen hmget xrange zcard
-                          zcount zrange zrevrank zscore)),
+    (map { $_ => 'r' } qw(exists expiretime hexists hget hgetall hlen hmget
+                          xrange zcard zcount zrange zrank zrevrank zscore)),
     (map { $_ => 'w' } qw(del expire expireat hdel hincrby hset pexpire xadd
                           xtrim zadd zrem zremrangebyscore)),
 );
@@ -133,7 +134,7 @@ sub check_command {
     return if $command eq 'time';
 
     if ($command eq 'publish') {
-        return if $argv[0] =~ /^rs:w:$form{worker}$/;
+        return if $argv[0] =~ /^rs:(?:w:$form{worker}|turn)$/;
         return "$f publishes to $argv[0]";
     }
 

@@ -44,6 +44,7 @@ sub run {
     create($s, $dev);
     talk($s, $dev);
     ends($s, $dev);
+    turn($s, $dev);
     dead($s, $dev);
     rest($s, $dev);
 
@@ -195,6 +196,60 @@ sub ends {
 }
 
 
+# What the plugin beside a TURN server is told and asks, and what it tells.
+
+sub turn {
+    my ($s, $dev) = @_;
+    my $x = $s->session($dev);
+    my $par = $x->{pars}[0];
+
+    step('tenant', $s->fcall('rs_turn_tenant', ['tens'], 3600, $s->{tenant}),
+         'ok');
+
+    my $y = $s->turn_session();
+
+    step('turn', $y->{reply}, 'ok', $s->{key_id});
+    step('revoked', $s->turn_revoke($x, $par), 'ok', 'revoked');
+    step('again', $s->turn_revoke($x, $par), 'ok', 'already');
+    step('ended', $s->turn_revoke($y), 'ok', 'ended');
+    step('ended', $s->end($x), 'ok', 'ended', $dev);
+
+    return $x;
+}
+
+
+# What the plugin calls, as its own user.
+
+sub plugin {
+    my ($s) = @_;
+    my $dev = $s->device(online => "$W1.60");
+    my $x = $s->session($dev);
+    my $par = $x->{pars}[0];
+    my $link = $s->connect('rs-plugin');
+    my $call = sub { $link->call(@_) };
+    my @keys = map { $s->key($_) } "ses:$x->{id}", 'trev', "use:$x->{id}";
+
+    step('version', $call->('FCALL_RO', 'rs_version', 0), 'ok');
+    step('tenants', $call->('FCALL_RO', 'rs_turn_tenants', 1, $s->key('tens'),
+                            '', 100), 'ok', '', [$s->{tenant}]);
+    step('live ones', $call->('FCALL_RO', 'rs_turn_list', 1, $s->key('turn'),
+                              '', 1), 'ok');
+    step('revoked ones', $call->('FCALL_RO', 'rs_turn_list', 1,
+                                 $s->key('trev'), '', 100), 'ok', '');
+    step('one', $call->('FCALL_RO', 'rs_turn_check', 2, @keys[0, 1], $par),
+         'ok', 'live');
+    step('usage', $call->('FCALL', 'rs_turn_usage', 2, @keys[0, 2],
+                          "$par/relay-1/7-1790000000", 1, 100, 2, 200, 0),
+         'ok', 0);
+    step('more', $call->('FCALL', 'rs_turn_usage', 2, @keys[0, 2],
+                         "$par/relay-1/7-1790000000", 2, 200, 3, 300, 1),
+         'ok', 0);
+    is(($s->get($x))[0]{id}, $x->{id}, 'the session has it');
+
+    return $x;
+}
+
+
 # A worker dies: another walks what it had.
 
 sub dead {
@@ -227,7 +282,10 @@ sub dead {
     step('not lost', $s->lost($x, $p[1], $W1), 'ok', 'stale', $dev);
     step('another server', $s->sync($x, $p[1], "$w3.42", '1-0',
                                     replid => 'c' x 40), 'ok', 2);
-    step('over', $s->leave($x, $p[1], "$w3.42", 'bye'), 'ok', 'ended', $dev);
+    step('away', $s->leave($x, $p[1], "$w3.42", 'away', grace => 0), 'ok',
+         'away', $dev);
+    step('the last one is lost', $s->lost($x, $p[1], $w3), 'ok', 'ended',
+         $dev);
     $s->fcall('rs_device_unlink', ["dses:$dev"], $x->{id});
 
     return;
@@ -251,10 +309,7 @@ sub flaps {
 
 sub rest {
     my ($s, $dev) = @_;
-    my $id = random_id('ses_');
 
-    step('turn', $s->fcall('rs_turn_session', [$s->{key}, "ses:$id"], 'ice',
-                           $id, 60), 'ok', $s->{key_id});
     step('device removed', $s->fcall('rs_device_delete',
                                      [$s->{key}, "dev:$dev", 'devs',
                                       "dses:$dev"],

@@ -124,7 +124,7 @@ sub api_key {
 sub key {
     my ($self, $name) = @_;
 
-    return $name =~ /^(?:lease|dead|fleet|node:.*|ten:.*)$/
+    return $name =~ /^(?:lease|dead|fleet|tens|node:.*|ten:.*)$/
            ? "rs:{w}:$name" : "rs:{$self->{tenant}}:$name";
 }
 
@@ -233,8 +233,8 @@ sub adopt {
 sub lost {
     my ($self, $x, $par, $worker, %opt) = @_;
 
-    return $self->fcall('rs_lost', [ses_keys($x->{id}), "own:$worker"], $par,
-                        $opt{replid} // REPLID);
+    return $self->fcall('rs_lost', [ses_keys($x->{id}), "own:$worker", 'turn',
+                                    'trev'], $par, $opt{replid} // REPLID);
 }
 
 
@@ -324,7 +324,8 @@ sub session_call {
     $x->{call} = [
         'rs_session_create',
         [$opt{auth} // $self->{key}, ses_keys($x->{id}), "idem:$x->{idem}",
-         'sess', "dev:$dev", "dses:$dev", map { "tkt:$_" } @{ $x->{tickets} }],
+         'sess', "dev:$dev", "dses:$dev", 'turn',
+         map { "tkt:$_" } @{ $x->{tickets} }],
         $opt{scope} // 'sessions:write', $opt{replid} // REPLID, $x->{id},
         $dev, $opt{ttl_s} // 600, $opt{retain_s} // 3600,
         $opt{max_par} // 16, $opt{body} // '',
@@ -354,8 +355,8 @@ sub session {
 sub get {
     my ($self, $x) = @_;
     my $r = $self->fcall_ro('rs_session_get',
-                            [$self->{key}, "ses:$x->{id}", "par:$x->{id}"],
-                            'sessions:read');
+                            [$self->{key}, "ses:$x->{id}", "par:$x->{id}",
+                             "use:$x->{id}"], 'sessions:read');
 
     return if $r->[0] ne 'ok';
 
@@ -473,8 +474,8 @@ sub state {
 sub leave {
     my ($self, $x, $par, $address, $mode, %opt) = @_;
 
-    return $self->fcall('rs_leave', [ses_keys($x->{id}), own($address)],
-                        $par, $address, $mode, $opt{replid} // REPLID,
+    return $self->fcall('rs_leave', [ses_keys($x->{id}), own($address),
+                                     'turn', 'trev'], $par, $address, $mode, $opt{replid} // REPLID,
                         $opt{log_size} // LOG_SIZE, $opt{grace} // GRACE);
 }
 
@@ -482,7 +483,8 @@ sub leave {
 sub end {
     my ($self, $x, %opt) = @_;
 
-    return $self->fcall('rs_session_end', [$self->{key}, ses_keys($x->{id})],
+    return $self->fcall('rs_session_end', [$self->{key}, ses_keys($x->{id}),
+                                           'turn'],
                         $opt{scope} // 'sessions:write',
                         $opt{reason} // 'deleted', $opt{detail} // '',
                         $opt{dev} // '', $opt{replid} // REPLID);
@@ -504,6 +506,58 @@ sub route {
     my $r = $self->fcall_ro('rs_route', ["ses:$x->{id}", "mem:$x->{id}"]);
 
     return $r->[0] eq 'ok' ? ['ok', $r->[1], { @{ $r->[2] } }] : $r;
+}
+
+
+# A session of kind turn; opt: id, ttl_s, retain_s, key_id.
+
+sub turn_session {
+    my ($self, %opt) = @_;
+    my $x = { id => $opt{id} // random_id('ses_') };
+
+    $x->{reply} = $self->fcall('rs_turn_session',
+                               [$opt{auth} // $self->{key}, "ses:$x->{id}",
+                                'turn'],
+                               $opt{scope} // 'ice', $opt{key_id} // '',
+                               $opt{ttl_s} // 300, $opt{retain_s} // 3600);
+
+    return $x;
+}
+
+
+sub turn_revoke {
+    my ($self, $x, $par, %opt) = @_;
+
+    return $self->fcall('rs_turn_revoke',
+                        [$opt{auth} // $self->{key}, "ses:$x->{id}",
+                         "par:$x->{id}", 'turn', 'trev'],
+                        $opt{scope} // 'ice', $opt{key_id} // '', $par // '');
+}
+
+
+sub turn_check {
+    my ($self, $x, $par) = @_;
+
+    return $self->fcall_ro('rs_turn_check', ["ses:$x->{id}", 'trev'], $par);
+}
+
+
+# Allocations: name, rcvp, rcvb, sentp, sentb, done each.
+
+sub turn_usage {
+    my ($self, $x, @allocations) = @_;
+
+    return $self->fcall('rs_turn_usage', ["ses:$x->{id}", "use:$x->{id}"],
+                        map { @$_ } @allocations);
+}
+
+
+# What the TURN plugins are told, as lists of words.
+
+sub turn_subscribe {
+    my ($self, $user) = @_;
+
+    return RS::Schema::Subscriber->new($self, undef, $user);
 }
 
 
@@ -570,7 +624,7 @@ use warnings;
 sub new {
     my ($class, $schema, $worker, $user) = @_;
     my $self = bless { link => $schema->connect($user),
-                       channel => "rs:w:$worker",
+                       channel => defined $worker ? "rs:w:$worker" : 'rs:turn',
                        redis => $schema->redis() }, $class;
 
     $self->{link}->call('SUBSCRIBE', $self->{channel});
@@ -593,6 +647,11 @@ sub got {
         my $r = RS::Redis::_reply($self->{link}{link});
 
         return @list if $r->[2] eq $mark;
+
+        if ($self->{channel} eq 'rs:turn') {
+            push @list, [split / /, $r->[2], -1];
+            next;
+        }
 
         my ($line, $body) = $r->[2] =~ /^([^\n]*)\n(.*)\z/s
             or die "no envelope: $r->[2]";
