@@ -331,8 +331,8 @@ rs_ip_range_bits(const rs_ip_range_t *range)
     bits = n;
 
     for (i = 0; i < n; i++) {
-        a = range->first.b[i / 8] >> (7 - i % 8) & 1u;
-        z = range->last.b[i / 8] >> (7 - i % 8) & 1u;
+        a = (unsigned) range->first.b[i / 8] >> (7 - i % 8) & 1u;
+        z = (unsigned) range->last.b[i / 8] >> (7 - i % 8) & 1u;
 
         if (bits == n && a != z) {
             bits = i;
