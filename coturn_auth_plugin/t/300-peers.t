@@ -1,0 +1,443 @@
+#!/usr/bin/perl
+
+# Copyright (C) rs-gateway contributors
+
+# What a relay may reach, asked of the real turnserver with the configuration
+# and the kernel rules that rs-turn-authd prints, on addresses of its own: it
+# runs in a network namespace where it is root.
+
+use strict;
+use warnings;
+
+use FindBin;
+use Test::More;
+
+use lib "$FindBin::Bin/../../t/lib";
+
+use IO::Socket::IP ();
+use RS::Turn;
+use RS::TurnClient;
+use RS::Util qw(top free_port now read_file wait_until write_file);
+use Socket qw(AF_INET AF_INET6 SOCK_DGRAM inet_pton inet_ntop);
+
+if (!$ENV{RS_PEERS_NETNS}) {
+    plan skip_all => 'needs root, for addresses and kernel rules' if $> != 0;
+
+    exec top('util', 'with-netns'), 'env', 'RS_PEERS_NETNS=1', $^X, $0
+        or die "with-netns: $!";
+}
+
+my %at = (
+    listen => '10.79.1.1',
+    relay => '10.79.1.2',    relay6 => '2001:db8:79::2',
+    listen2 => '10.79.2.1',
+    relay2 => '10.79.2.2',   relay62 => '2001:db8:79::22',
+    listen3 => '10.79.3.1',
+    relay3 => '10.79.3.2',   relay63 => '2001:db8:79::32',
+);
+
+for my $a (sort values %at) {
+    run('ip', 'address', 'add', $a =~ /:/ ? ("$a/64", 'dev', 'rs0', 'nodad')
+                                          : ("$a/16", 'dev', 'rs0'));
+}
+
+# IPv6 has somewhere to go, too: without a route coturn 4.6.1 ends allocations
+
+run('ip', '-6', 'route', 'add', 'default', 'dev', 'rs0');
+
+
+sub run {
+    system(@_) == 0 or die "@_: failed";
+}
+
+
+# ---- relays
+
+
+sub relay_conf {
+    my ($n, %conf) = @_;
+
+    return RS::Turn->new(
+        start => 0, redis_conf => 'off', ip => $at{"listen$n"},
+        relay_ip => $at{"relay$n"}, relays => [], name => "relay$n",
+        authd_conf => {
+            relay => undef,
+            relay_ip => [$at{"relay$n"}, $at{"relay6$n"}],
+            min_port => 49152, max_port => 50151,
+            coturn_version => RS::Turn->version(), %conf,
+        },
+    );
+}
+
+
+# the files as an operator gets them
+
+sub printed {
+    my ($turn, @what) = @_;
+    my $conf = $turn->dir . '/rs-turn-authd.conf';
+    my $to = $turn->dir . '/printed';
+
+    unlink $to;
+    system(RS::Turn::build('rs-turn-authd'), '-c', $conf, @what, '--output',
+           $to) == 0 or die "@what: failed";
+
+    return read_file($to);
+}
+
+
+sub start {
+    my ($turn) = @_;
+    my $dir = $turn->dir;
+
+    write_file("$dir/turnserver.conf",
+               printed($turn, '--print-turnserver-conf', '--guard')
+               . "pidfile=$dir/turnserver.pid\nverbose\n", 0600);
+    write_file("$dir/nft", printed($turn, '--print-nft'));
+
+    $turn->start();
+
+    return $turn;
+}
+
+
+# changes the daemon's file and tells it
+
+sub policy {
+    my ($turn, $change) = @_;
+    my $conf = $turn->dir . '/rs-turn-authd.conf';
+    my $text = read_file($conf);
+    my $seen = () = $turn->authd_log =~ /peer policy/g;
+
+    $change->() for $text;
+    write_file($conf, $text);
+    $turn->authd->signal('HUP');
+
+    wait_until {
+        my $n = () = $turn->authd_log =~ /peer policy/g;
+        $n > $seen
+    } 5, 'a policy read again';
+
+    return;
+}
+
+
+my $session = { id => RS::Util::random_id('ses_'), tenant => 'default',
+                host => RS::Util::random_id('par_') };
+
+sub client {
+    my ($turn, %opt) = @_;
+    my $c = $turn->credential($session);
+    my $client = RS::TurnClient->new(server => $turn->ip,
+                                     port => $turn->port, %$c, %opt);
+
+    is($client->allocate(%opt), 0, 'allocates at ' . $turn->name)
+        or diag($client->error, $turn->turn_log);
+
+    return $client;
+}
+
+
+# ---- peers
+
+
+sub text {
+    my ($bytes) = @_;
+
+    return length $bytes == 4 ? inet_ntop(AF_INET, $bytes) . ':9'
+           : '[' . inet_ntop(AF_INET6, $bytes) . ']:9';
+}
+
+
+# the first, the last and one in the middle of ADDRESS/BITS
+
+sub of_range {
+    my ($cidr) = @_;
+    my ($ip, $bits) = split m{/}, $cidr;
+    my $first = inet_pton($ip =~ /:/ ? AF_INET6 : AF_INET, $ip);
+    my $size = 8 * length $first;
+    my $ones = sub {
+        my ($from) = @_;
+        pack('B*', '0' x $from . '1' x ($size - $from))
+    };
+
+    $bits //= $size;
+
+    return ($first, $first | $ones->($bits),
+            $first | ($ones->($bits) ^ $ones->(($bits + $size) >> 1)));
+}
+
+
+# all ways to write an IPv4 address as one of IPv6
+
+sub forms {
+    my ($v4) = @_;
+
+    return ("\0" x 10 . "\xff\xff" . $v4,
+            "\0" x 12 . $v4,
+            "\0\x64\xff\x9b" . "\0" x 8 . $v4,
+            "\0\x64\xff\x9b\0\1" . "\0" x 6 . $v4,
+            "\x20\2" . $v4 . "\0" x 9 . "\1",
+            "\x20\1\0\0" . "\0" x 8 . ($v4 ^ "\xff\xff\xff\xff"));
+}
+
+
+my @special = map { of_range($_) } qw(
+    0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16
+    169.254.169.254 172.16.0.0/12 192.0.0.0/24 192.0.2.0/24 192.31.196.0/24
+    192.52.193.0/24 192.88.99.0/24 192.168.0.0/16 192.175.48.0/24
+    198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 224.0.0.0/4 240.0.0.0/4
+    168.63.129.16 100.100.100.200
+
+    ::/128 ::1/128 ::/96 ::/8 ::ffff:0:0/96 64:ff9b::/96 64:ff9b:1::/48
+    100::/64 1000::/8 2001::/23 2001::/32 2001:10::/28 2001:20::/28
+    2001:db8::/32 2002::/16 2620:4f:8000::/48 3fff::/20 4000::/2 5f00::/16
+    8000::/1 fc00::/7 fd00:ec2::254 fe80::/10 fec0::/10 ff00::/8 ff02::1
+);
+my %internet = (
+    4 => [map { "$_:9" } qw(1.1.1.1 8.8.8.8 100.63.255.255 172.32.0.1
+                            192.169.0.1 223.255.255.254)],
+    6 => [map { "[$_]:9" } qw(2001:200::1 2606:4700::1111 2a00:1450::1
+                              2003::1 2620:4f:8001::1)],
+);
+
+my (%seen, %peers);
+
+push @special, map { forms($_) } grep { length == 4 } @special;
+
+for my $p (grep { !$seen{$_}++ } map { text($_) } @special) {
+    push @{ $peers{$p =~ /^\[/ ? 6 : 4} }, $p;
+}
+
+
+# what was asked for and not answered with 403
+
+sub let_through {
+    my ($client, $ok, @list) = @_;
+    my @wrong;
+    my $channel = 0x4800;
+
+    for my $p (@list) {
+        my @code = ($client->permit($p), $client->bind($p, $channel++),
+                    defined $ok ? ($client->permit($ok, $p),
+                                   $client->permit($p, $ok),
+                                   $client->permit($ok, $p, $ok)) : ());
+
+        push @wrong, "$p: @code" if grep { $_ ne '403' } @code;
+    }
+
+    my @some = @list;
+
+    while (my @few = splice(@some, 0, 7)) {
+        my $code = $client->permit(@few, defined $ok ? $ok : ());
+
+        push @wrong, "@few: $code" if $code ne '403';
+    }
+
+    return @wrong;
+}
+
+
+sub matrix {
+    my ($what, $turn, $ok) = @_;
+
+    for my $family (4, 6) {
+        my $client = client($turn, family => $family);
+        my @wrong = let_through($client, $ok->{$family},
+                                @{ $peers{$family} });
+
+        is_deeply(\@wrong, [], "$what: " . @{ $peers{$family} }
+                  . " special peers of IPv$family, alone and in lists, are "
+                  . 'refused');
+    }
+
+    return;
+}
+
+
+# ---- closed: two relays of one fleet
+
+my $one = start(relay_conf('', relay => [@at{qw(relay2 relay62)}]));
+my $two = start(relay_conf(2, relay => [@at{qw(relay relay6)}]));
+
+for my $turn ($one, $two) {
+    run('nft', '-f', $turn->dir . '/nft');
+}
+
+# each file replaces the table, so both rules go into one
+
+write_file($one->dir . '/nft.both', read_file($one->dir . '/nft')
+           . join('', map { s/^.*?delete table inet rs_turn\n//sr }
+                      read_file($two->dir . '/nft')));
+run('nft', '-f', $one->dir . '/nft.both');
+
+diag('coturn ' . $one->version);
+
+my %ok = (4 => "$at{relay2}:9", 6 => "[$at{relay62}]:9");
+
+matrix('closed', $one, \%ok);
+
+for my $family (4, 6) {
+    my $client = client($one, family => $family);
+
+    is_deeply([let_through($client, $ok{$family}, @{ $internet{$family} })],
+              [], "closed: nor is the internet, IPv$family");
+    is($client->permit($ok{$family}), 0, 'but another relay of the fleet is');
+}
+
+my $a = client($one);
+my $b = client($one, proto => 'tcp');
+my $c = client($two);
+
+for my $pair ([$a, $b, 'one relay'], [$a, $c, 'two relays'],
+              [$b, $c, 'two relays, TCP']) {
+    my ($x, $y, $what) = @$pair;
+
+    is($x->permit($y->relay), 0, "$what: a permission");
+    is($y->permit($x->relay), 0, "$what: and the other way");
+    ok(RS::TurnClient::relays($x, $y), "$what: relayed");
+    ok(RS::TurnClient::relays($y, $x), "$what: and back");
+    is($x->bind($y->relay), 0, "$what: a channel");
+    ok(RS::TurnClient::relays($x, $y), "$what: relayed by it");
+}
+
+my ($a6, $b6) = map { client($_, family => 6) } $one, $two;
+
+is($a6->permit($b6->relay), 0, 'IPv6: a permission');
+is($b6->permit($a6->relay), 0, 'IPv6: and the other way');
+ok(RS::TurnClient::relays($a6, $b6), 'IPv6: relayed');
+
+
+# ---- services of this host hear nothing
+
+my %service;
+my $port = free_port();
+
+for my $ip ('0.0.0.0', @at{qw(relay listen)}, '127.0.0.1') {
+    $service{$ip} = IO::Socket::IP->new(LocalHost => $ip,
+                                        LocalPort => $port++,
+                                        Type => SOCK_DGRAM) or die "$ip: $@";
+    $service{$ip}->blocking(0);
+}
+
+
+# What comes to them when all of it is sent through the relay.  Marks that are
+# sent after it, relay to relay, say when it would have come.
+
+sub heard {
+    my ($client, $other) = @_;
+    my (@heard, %target);
+
+    for my $ip (keys %service) {
+        my $p = $service{$ip}->sockport;
+
+        $target{"$_:$p"} = 1 for $ip, @at{qw(relay listen)}, '127.0.0.1';
+    }
+
+    # coturn's own listener, CLI, and what the daemon serves
+
+    for my $ip (@at{qw(relay listen relay2)}, '127.0.0.1') {
+        $target{"$ip:$_"} = 1 for $one->port, $one->tls_port, $one->cli_port,
+                                  $one->metrics_port, @$one{qw(userdb_port
+                                                               statsdb_port)};
+    }
+
+    for my $t (sort keys %target) {
+        $client->permit($t);
+        $client->indicate($t, "to $t");
+    }
+
+    RS::TurnClient::relays($client, $other, 5) or die 'marks do not come';
+
+    for my $ip (sort keys %service) {
+        while (defined $service{$ip}->recv(my $data, 100)) {
+            push @heard, "$ip: $data";
+        }
+    }
+
+    return @heard;
+}
+
+is_deeply([heard($a, $c)], [], 'services hear nothing through a relay');
+
+run('nft', 'delete', 'table', 'inet', 'rs_turn');
+
+my @heard = heard($a, $c);
+
+cmp_ok(scalar(grep { /^0\.0\.0\.0: to $at{relay}:/ } @heard), '>', 0,
+       'without the kernel rule one on 0.0.0.0 does')
+    or diag(explain(\@heard));
+is(scalar(grep { !/: to $at{relay}:/ } @heard), 0,
+   'and is reached by the relay address only');
+
+run('nft', '-f', $one->dir . '/nft.both');
+is_deeply([heard($a, $c)], [], 'with it no more');
+
+
+# ---- the daemon gone: the floor holds, media flows
+
+$one->stop_authd();
+
+my $lost = 0;
+
+wait_until {
+    $lost++ if !RS::TurnClient::relays($a, $c);
+    client_code($a, $ok{4}) eq '403'
+} 20, 'the lists are gone';
+
+is($lost, 0, 'daemon gone: media flows');
+is_deeply([let_through($a, undef, @{ $peers{4} }, @{ $internet{4} })], [],
+          'daemon gone: nothing is allowed');
+
+$one->start_authd();
+
+my $since = now();
+
+wait_until { client_code($a, $ok{4}) eq '0' } 60, 'the lists are back';
+cmp_ok(now() - $since, '<', 60, 'daemon back');
+diag(sprintf 'peers allowed %.1f s after the daemon was back', now() - $since);
+
+sub client_code {
+    my ($client, $peer) = @_;
+
+    return $client->permit($peer);
+}
+
+
+# ---- open, and lan by a policy read again
+
+my $three = start(relay_conf(3, peers => 'open', relay => undef,
+                             deny => '8.8.8.0/24'));
+
+matrix('open', $three, { 4 => '1.1.1.1:9', 6 => '[2606:4700::1111]:9' });
+
+my $d = client($three);
+my $d6 = client($three, family => 6);
+
+is_deeply([map { "$_ " . $d->permit($_) } @{ $internet{4} }],
+          [map { "$_ " . (/^8\./ ? 403 : 0) } @{ $internet{4} }],
+          'open: the internet is allowed, but for what is denied');
+is_deeply([grep { $d6->permit($_) } @{ $internet{6} }], [],
+          'open: that of IPv6 as well');
+is($d->permit("$at{listen3}:9"), 403, 'open: not the host itself');
+is($d->permit("$at{relay3}:9"), 0, 'open: the relay address is');
+
+is($d->permit('192.168.7.7:9'), 403, 'a private network');
+policy($three, sub {
+    s/^peers = open$/peers = lan\nlan = 192.168.7.0\/24/m;
+    s/^deny = .*$/deny = 192.168.7.9/m;
+});
+wait_until { client_code($d, '192.168.7.7:9') eq '0' } 20, 'the network';
+is($d->permit('192.168.7.9:9'), 403, 'lan: without what is denied');
+is($d->permit('192.168.8.1:9'), 403, 'lan: not the one beside it');
+
+# a file that is wrong changes nothing
+
+policy($three, sub { s/^lan = .*$/lan = 192.168.0.0\/16/m });
+like($three->authd_log, qr/whole private class.*stays as it was/,
+     'a bad rule is refused, and why');
+is($d->permit('192.168.7.7:9'), 0, 'and the policy is what it was');
+is($d->permit('192.168.8.1:9'), 403, 'no more, no less');
+
+$_->check_logs() for $one, $two, $three;
+
+done_testing();
