@@ -40,7 +40,9 @@ util/with-netns of 10.78.0.0/16, elsewhere of 127.78.0.0/16.
 
 =item new(%opt)
 
-Starts rs-turn-authd, then turnserver, and returns when both answer.
+Starts rs-turn-authd, then turnserver, and returns when both answer.  The
+configuration of turnserver is what C<rs-turn-authd --print-turnserver-conf>
+makes of the other one.
 
 C<mode>: C<compat> (default), C<strict>, or C<plain>: turnserver alone with a
 static secret, no daemon and no database.  C<redis>: an C<RS::Redis> made with
@@ -359,24 +361,20 @@ sub _secret {
 }
 
 
-sub _write_turnserver {
+# Of a turnserver by itself; else the daemon says what it must be.
+
+sub _plain {
     my ($self) = @_;
-    my $dir = $self->{dir};
-    my $local = $self->{ip} =~ /^127\./ ? '' : undef;
     my %conf = (
         'listening-ip' => $self->{ip}, 'relay-ip' => $self->{relay_ip},
         'listening-port' => $self->{port},
         'tls-listening-port' => $self->{tls_port},
         'min-port' => MIN, 'max-port' => MAX,
         realm => $self->{realm}, fingerprint => '',
+        'use-auth-secret' => '', 'static-auth-secret' => $self->{static},
         'cli-ip' => '127.0.0.1', 'cli-port' => $self->{cli_port},
         'cli-password' => $self->{cli_password},
-        userdb => "$dir/turndb", pidfile => "$dir/turnserver.pid",
-        'log-file' => 'stdout', 'new-log-timestamp' => '', verbose => '',
-        'no-dtls' => '', 'no-tcp-relay' => '', 'no-multicast-peers' => '',
-        'no-rfc5780' => '', 'no-stun-backward-compatibility' => '',
-        'response-origin-only-with-rfc5780' => '',
-        'user-quota' => 48, 'allow-loopback-peers' => $local,
+        'log-file' => 'stdout', 'no-tcp-relay' => '', 'no-rfc5780' => '',
         'denied-peer-ip' => ['0.0.0.0-255.255.255.255'],
         'allowed-peer-ip' => [$self->{relay_ip}, @{ $self->{relays} }],
     );
@@ -384,44 +382,59 @@ sub _write_turnserver {
     # 4.10 and later have a CLI only when they are told to
 
     $conf{cli} = '' if !$self->below('4.10');
-
-    # each version knows some options the others do not
-
-    delete $conf{$_} for $self->below('4.13')
-                         ? () : ('no-dtls', 'no-stun-backward-compatibility',
-                                 'response-origin-only-with-rfc5780');
+    $conf{'no-dtls'} = '' if $self->below('4.13');
 
     if ($self->{tls}) {
-        $conf{cert} = "$dir/cert.pem";
-        $conf{pkey} = "$dir/key.pem";
+        $conf{cert} = "$self->{dir}/cert.pem";
+        $conf{pkey} = "$self->{dir}/key.pem";
 
     } else {
         $conf{'no-tls'} = '';
     }
 
-    write_file("$dir/turnserver.conf",
-               _lines("%s=%s\n", \%conf, $self->_auth_conf(),
-                      $self->{turn_conf}), 0600);
+    return _lines("%s=%s\n", \%conf);
+}
+
+
+sub _printed {
+    my ($self) = @_;
+    my $path = "$self->{dir}/printed.conf";
+    my @argv = (build('rs-turn-authd'), '-c',
+                "$self->{dir}/rs-turn-authd.conf", '--print-turnserver-conf',
+                '--guard', '--output', $path);
+
+    system(@argv) == 0 or die "@argv failed";
+
+    return read_file($path);
+}
+
+
+sub _write_turnserver {
+    my ($self) = @_;
+    my $dir = $self->{dir};
+    my %more = (
+        userdb => "$dir/turndb", pidfile => "$dir/turnserver.pid",
+        'new-log-timestamp' => '', verbose => '',
+        $self->{ip} =~ /^127\./ ? ('allow-loopback-peers' => '') : (),
+        %{ $self->{turn_conf} // {} },
+    );
+    my $text = $self->_has_authd() ? $self->_printed() : $self->_plain();
+
+    $text =~ s/^([\w-]+)(?:=.*)?\n/exists $more{$1} ? '' : $&/gme;
+    write_file("$dir/turnserver.conf", $text . _lines("%s=%s\n", \%more),
+               0600);
 
     return;
 }
 
 
-sub _auth_conf {
+# Is the guard loaded?
+
+sub _guarded {
     my ($self) = @_;
 
-    return { 'use-auth-secret' => '', 'static-auth-secret' => $self->{static} }
-        if !$self->_has_authd();
-
-    my $db = "ip=127.0.0.1 dbname=0 password=$self->{db_password}"
-             . " connect_timeout=5 port";
-
-    return {
-        $self->{mode} eq 'strict' ? ('lt-cred-mech' => '')
-                                  : ('use-auth-secret' => ''),
-        'redis-userdb' => "\"$db=$self->{userdb_port}\"",
-        'redis-statsdb' => "\"$db=$self->{statsdb_port}\"",
-    };
+    return ($self->{guard} // 1) && $self->_has_authd()
+           && $self->below('4.13');
 }
 
 
@@ -482,14 +495,11 @@ sub start_authd {
 sub start_turnserver {
     my ($self) = @_;
     my $log = "$self->{dir}/turnserver.log";
-    my $guarded = ($self->{guard} // 1) && $self->_has_authd()
-                  && $self->below('4.13');
-
     $self->{turnserver} = spawn(
         'turnserver', [_tool('turnserver'), '-c',
                        "$self->{dir}/turnserver.conf"],
         log => $log,
-        env => { $guarded ? (LD_PRELOAD => build('rs-turn-guard.so')) : () });
+        env => { $self->_guarded() ? (LD_PRELOAD => build('rs-turn-guard.so')) : () });
 
     wait_until {
         die 'turnserver ended: ' . read_file($log)
