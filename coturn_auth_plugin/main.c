@@ -16,6 +16,7 @@
 #include "turn_log.h"
 #include "turn_policy.h"
 #include "turn_print.h"
+#include "turn_secret.h"
 #include "turn_version.h"
 
 
@@ -32,6 +33,7 @@ enum {
 
 static void main_help(void);
 static int main_check(const char *path);
+static int main_check_files(const turn_conf_t *conf, char *error);
 static int main_print(const char *path, int action, int guard,
     const char *output);
 
@@ -162,24 +164,67 @@ main_help(void)
 static int
 main_check(const char *path)
 {
-    char            error[TURN_CONF_ERROR_MAX];
-    turn_conf_t    *conf;
-    turn_policy_t  *policy;
+    int           rc;
+    char          error[TURN_CONF_ERROR_MAX];
+    turn_conf_t  *conf;
 
     conf = turn_conf_read(path, error);
-    policy = conf != NULL ? turn_policy_create(conf, error) : NULL;
+    rc = conf == NULL || !main_check_files(conf, error);
 
-    if (policy == NULL) {
+    if (rc) {
         fprintf(stderr, "rs-turn-authd: %s\n", error);
-        turn_conf_free(conf);
-        return 1;
+
+    } else {
+        printf("rs-turn-authd: %s is right\n", path);
     }
 
-    printf("rs-turn-authd: %s is right\n", path);
-    turn_policy_free(policy);
     turn_conf_free(conf);
 
-    return 0;
+    return rc;
+}
+
+
+/* what else is read at start */
+
+static int
+main_check_files(const turn_conf_t *conf, char *error)
+{
+    char            text[TURN_CONF_SECRET_MAX + 1];
+    size_t          i, len;
+    turn_policy_t  *policy;
+    turn_secret_t  *secret;
+
+    const char  *files[] = {
+        conf->password_file, conf->cli_password_file,
+        conf->redis_password_file, conf->sentinel_password_file,
+    };
+
+    secret = turn_secret_create(conf, error);
+
+    if (secret == NULL) {
+        return 0;
+    }
+
+    turn_secret_free(secret);
+    policy = turn_policy_create(conf, error);
+
+    if (policy == NULL) {
+        return 0;
+    }
+
+    turn_policy_free(policy);
+
+    for (i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        if (files[i] != NULL
+            && !turn_conf_secret(files[i], text, &len, error))
+        {
+            return 0;
+        }
+
+        OPENSSL_cleanse(text, sizeof(text));
+    }
+
+    return 1;
 }
 
 

@@ -474,6 +474,13 @@ turn_conf_check(const turn_conf_t *conf, char *error)
                               conf->userdb_listen.text);
     }
 
+    if (conf->stale_limit <= conf->resync) {
+        return turn_conf_fail(error, "%s: stale_limit = %u is not above "
+                              "resync = %u: Redis would be called stale "
+                              "between two listings", path,
+                              conf->stale_limit, conf->resync);
+    }
+
     if (conf->min_port > conf->max_port) {
         return turn_conf_fail(error, "%s: min_port = %u is above max_port = "
                               "%u: swap them", path, conf->min_port,

@@ -9,16 +9,25 @@
 #include "turn_daemon.h"
 
 #include <openssl/crypto.h>
+#include <openssl/rand.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "turn_clock.h"
 #include "turn_log.h"
+#include "turn_metrics.h"
 #include "turn_notify.h"
-#include "turn_statsdb.h"
-#include "turn_userdb.h"
 
 
-#define TURN_DAEMON_SIGNALS  3
+#define TURN_DAEMON_SIGNALS          3
+
+/* ms */
+#define TURN_DAEMON_TICK             1000
+
+/* towards Redis, ms */
+#define TURN_DAEMON_TIMEOUT          2000
+#define TURN_DAEMON_CONNECT_TIMEOUT  5000
 
 
 typedef struct {
@@ -27,22 +36,37 @@ typedef struct {
     turn_conf_t        *conf;
     turn_secret_t      *secret;
     turn_policy_t      *policy;
+    turn_table_t       *table;
+    struct event       *pump;         /* what the table has queued, or is due */
+    turn_upstream_t    *upstream;     /* NULL: redis = off */
+    char                redis_password[TURN_CONF_SECRET_MAX + 1];
+    char                sentinel_password[TURN_CONF_SECRET_MAX + 1];
     turn_server_t      *userdb_server;
     turn_server_t      *statsdb_server;
     turn_userdb_t       userdb;
     turn_statsdb_t      statsdb;
+    turn_http_t        *http;         /* NULL: metrics_listen = off */
+    turn_metrics_t      metrics;
     turn_log_limit_t    limit_guard;
 } turn_daemon_t;
 
 
 static int turn_daemon_init(turn_daemon_t *d, char *error);
+static int turn_daemon_table(turn_daemon_t *d, char *error);
+static void turn_daemon_table_conf(const turn_conf_t *conf,
+    turn_table_conf_t *tc);
+static int turn_daemon_upstream(turn_daemon_t *d, char *error);
 static int turn_daemon_listen(turn_daemon_t *d, char *error);
+static int turn_daemon_metrics(turn_daemon_t *d, char *error);
 static int turn_daemon_signals(turn_daemon_t *d);
 static void turn_daemon_done(turn_daemon_t *d);
 static void turn_daemon_on_stop(evutil_socket_t signo, short what,
     void *data);
 static void turn_daemon_on_reload(evutil_socket_t signo, short what,
     void *data);
+static void turn_daemon_on_wake(void *data);
+static void turn_daemon_on_pump(evutil_socket_t fd, short what, void *data);
+static void turn_daemon_on_state(void *data, int in_sync);
 static int turn_daemon_unguarded_userdb(void *data);
 static int turn_daemon_unguarded_statsdb(void *data);
 static int turn_daemon_safe(turn_daemon_t *d, const char *what,
@@ -72,6 +96,7 @@ turn_daemon_run(turn_conf_t *conf)
         turn_log(TURN_LOG_NOTICE, "serves realm \"%s\" (%s) at %s", conf->realm,
                  conf->mode == TURN_MODE_STRICT ? "strict" : "compat",
                  conf->userdb_listen.text);
+        turn_daemon_on_wake(&d);
         turn_notify("READY=1");
 
         (void) event_base_dispatch(d.base);
@@ -110,12 +135,114 @@ turn_daemon_init(turn_daemon_t *d, char *error)
         return 0;
     }
 
+    if (!turn_daemon_table(d, error)) {
+        return 0;
+    }
+
     d->userdb.policy = d->policy;
+    d->userdb.table = d->table;
     d->userdb.conf = d->conf;
     d->userdb.secret = d->secret;
     d->statsdb.conf = d->conf;
+    d->statsdb.table = d->table;
 
-    return turn_daemon_listen(d, error);
+    /* coturn first: the policy is served whatever upstream does */
+
+    return turn_daemon_listen(d, error)
+           && turn_daemon_upstream(d, error)
+           && turn_daemon_metrics(d, error);
+}
+
+
+static int
+turn_daemon_table(turn_daemon_t *d, char *error)
+{
+    size_t             i;
+    rs_str_t           tenants[TURN_CONF_LIST_MAX];
+    turn_table_conf_t  tc;
+
+    turn_daemon_table_conf(d->conf, &tc);
+
+    for (i = 0; i < d->conf->tenants.n; i++) {
+        tenants[i] = rs_str(d->conf->tenants.item[i]);
+    }
+
+    tc.tenants = tenants;
+    tc.ntenants = d->conf->tenants.n;
+    tc.wake = turn_daemon_on_wake;
+    tc.data = d;
+
+    d->pump = event_new(d->base, -1, 0, turn_daemon_on_pump, d);
+
+    if (d->pump == NULL
+        || RAND_bytes((unsigned char *) &tc.seed, sizeof(tc.seed)) != 1
+        || (d->table = turn_table_create(&tc)) == NULL)
+    {
+        (void) strcpy(error, "out of memory");
+        return 0;
+    }
+
+    return 1;
+}
+
+
+/* what may change while the daemon runs */
+
+static void
+turn_daemon_table_conf(const turn_conf_t *conf, turn_table_conf_t *tc)
+{
+    memset(tc, 0, sizeof(*tc));
+
+    tc->quota = conf->quota;
+    tc->host_quota = conf->host_quota;
+    tc->credential_ttl_s = conf->credential_ttl;
+    tc->skew_s = conf->skew;
+    tc->stale_limit_s = conf->redis != NULL ? conf->stale_limit : 0;
+}
+
+
+static int
+turn_daemon_upstream(turn_daemon_t *d, char *error)
+{
+    size_t                len;
+    const turn_conf_t    *conf = d->conf;
+    turn_upstream_conf_t  uc;
+
+    if (conf->redis == NULL) {
+        turn_log(TURN_LOG_WARN, "redis = off: no session is followed, and "
+                 "nothing is revoked");
+        return 1;
+    }
+
+    if ((conf->redis_password_file != NULL
+         && !turn_conf_secret(conf->redis_password_file, d->redis_password,
+                              &len, error))
+        || (conf->sentinel_password_file != NULL
+            && !turn_conf_secret(conf->sentinel_password_file,
+                                 d->sentinel_password, &len, error)))
+    {
+        return 0;
+    }
+
+    memset(&uc, 0, sizeof(uc));
+    uc.redis = conf->redis;
+    uc.user = conf->redis_user;
+    uc.password = d->redis_password;
+    uc.sentinel_user = conf->sentinel_user;
+    uc.sentinel_password = d->sentinel_password;
+    uc.ca_file = conf->redis_ca_file;
+    uc.server_name = conf->redis_server_name;
+    uc.certificate = conf->redis_certificate;
+    uc.certificate_key = conf->redis_certificate_key;
+    uc.timeout = TURN_DAEMON_TIMEOUT;
+    uc.connect_timeout = TURN_DAEMON_CONNECT_TIMEOUT;
+    uc.resync = conf->resync;
+
+    d->upstream = turn_upstream_create(d->base, &uc, d->table,
+                                       turn_daemon_on_state, d, error,
+                                       TURN_CONF_ERROR_MAX);
+
+    return d->upstream != NULL;
 }
 
 
@@ -164,6 +291,32 @@ turn_daemon_listen(turn_daemon_t *d, char *error)
 
 
 static int
+turn_daemon_metrics(turn_daemon_t *d, char *error)
+{
+    turn_metrics_t  *m = &d->metrics;
+
+    if (d->conf->metrics_listen.len == 0) {
+        return 1;
+    }
+
+    m->conf = d->conf;
+    m->policy = d->policy;
+    m->table = d->table;
+    m->userdb = &d->userdb;
+    m->userdb_server = d->userdb_server;
+    m->statsdb = d->statsdb_server != NULL ? &d->statsdb : NULL;
+    m->statsdb_server = d->statsdb_server;
+    m->upstream = d->upstream;
+    m->coturn_version = d->conf->coturn_version;
+
+    d->http = turn_http_create(d->base, &d->conf->metrics_listen,
+                               turn_metrics_get, m, error);
+
+    return d->http != NULL;
+}
+
+
+static int
 turn_daemon_signals(turn_daemon_t *d)
 {
     size_t  i;
@@ -195,8 +348,25 @@ turn_daemon_done(turn_daemon_t *d)
 {
     size_t  i;
 
+    turn_http_free(d->http);
     turn_server_free(d->statsdb_server);
     turn_server_free(d->userdb_server);
+
+    if (d->upstream != NULL) {
+        turn_upstream_destroy(d->upstream);
+    }
+
+    if (d->pump != NULL) {
+        event_free(d->pump);
+    }
+
+    if (d->table != NULL) {
+        turn_table_destroy(d->table);
+    }
+
+    OPENSSL_cleanse(d->redis_password, sizeof(d->redis_password));
+    OPENSSL_cleanse(d->sentinel_password, sizeof(d->sentinel_password));
+
     turn_policy_free(d->policy);
     turn_secret_free(d->secret);
 
@@ -224,6 +394,60 @@ turn_daemon_on_stop(evutil_socket_t signo, short what, void *data)
 
     turn_log(TURN_LOG_NOTICE, "signal %d: ends", (int) signo);
     (void) event_base_loopbreak(d->base);
+}
+
+
+/* the table has queued something: not from within */
+
+static void
+turn_daemon_on_wake(void *data)
+{
+    turn_daemon_t  *d = data;
+
+    event_active(d->pump, EV_TIMEOUT, 0);
+}
+
+
+static void
+turn_daemon_on_pump(evutil_socket_t fd, short what, void *data)
+{
+    uint64_t        now, due, ms;
+    turn_daemon_t  *d = data;
+    struct timeval  tv;
+
+    (void) fd;
+    (void) what;
+
+    now = turn_clock_ms();
+    turn_table_tick(d->table, now);
+
+    if (d->upstream != NULL) {
+        turn_upstream_ask(d->upstream);
+    }
+
+    /* the clock may be set: look again after a second at the latest */
+
+    due = turn_table_due(d->table);
+    ms = due <= now ? 1 : due - now;
+
+    if (ms > TURN_DAEMON_TICK) {
+        ms = TURN_DAEMON_TICK;
+    }
+
+    tv.tv_sec = (time_t) (ms / 1000);
+    tv.tv_usec = (suseconds_t) (ms % 1000 * 1000);
+
+    (void) event_add(d->pump, &tv);
+}
+
+
+static void
+turn_daemon_on_state(void *data, int in_sync)
+{
+    (void) data;
+
+    turn_log(TURN_LOG_NOTICE, in_sync ? "in sync with Redis"
+                                      : "not in sync with Redis any more");
 }
 
 

@@ -448,7 +448,7 @@ turn_connection_request(turn_connection_t *c, rs_resp_e rc)
                          s->handler.what);
 
         if (c->authorized) {
-            turn_reply_error(c, "ERR Protocol error");
+            turn_answer_error(c, "ERR Protocol error");
         }
 
         return 0;
@@ -464,14 +464,14 @@ turn_connection_request(turn_connection_t *c, rs_resp_e rc)
         }
 
         if (c->guard) {
-            turn_reply_ok(c);
+            turn_answer_ok(c);
             return 1;
         }
     }
 
     if (rc == RS_RESP_TOO_LARGE) {
         s->stats.too_large++;
-        turn_reply_error(c, "ERR request is too large");
+        turn_answer_error(c, "ERR request is too large");
         return 1;
     }
 
@@ -481,12 +481,12 @@ turn_connection_request(turn_connection_t *c, rs_resp_e rc)
     }
 
     if (!c->authorized) {
-        turn_reply_error(c, "NOAUTH Authentication required.");
+        turn_answer_error(c, "NOAUTH Authentication required.");
         return 1;
     }
 
     if (rs_str_eq_ci(c->parser.argv[0], RS_STR("select"))) {
-        turn_reply_ok(c);
+        turn_answer_ok(c);
         return 1;
     }
 
@@ -539,7 +539,7 @@ turn_connection_auth(turn_connection_t *c)
     {
         c->authorized = 1;
         (void) evtimer_del(c->timer);
-        turn_reply_ok(c);
+        turn_answer_ok(c);
         return;
     }
 
@@ -551,20 +551,20 @@ turn_connection_auth(turn_connection_t *c)
                      "have the one of password_file", s->handler.what,
                      s->handler.what);
 
-    turn_reply_error(c, "WRONGPASS invalid username-password pair or user is "
-                        "disabled.");
+    turn_answer_error(c, "WRONGPASS invalid username-password pair or user "
+                         "is disabled.");
 }
 
 
 void
-turn_reply_ok(turn_connection_t *c)
+turn_answer_ok(turn_connection_t *c)
 {
     (void) bufferevent_write(c->bev, "+OK\r\n", 5);
 }
 
 
 void
-turn_reply_int(turn_connection_t *c, uint64_t v)
+turn_answer_int(turn_connection_t *c, uint64_t v)
 {
     (void) evbuffer_add_printf(bufferevent_get_output(c->bev), ":%llu\r\n",
                                (unsigned long long) v);
@@ -572,7 +572,7 @@ turn_reply_int(turn_connection_t *c, uint64_t v)
 
 
 void
-turn_reply_bulk(turn_connection_t *c, rs_str_t s)
+turn_answer_bulk(turn_connection_t *c, rs_str_t s)
 {
     struct evbuffer  *out;
 
@@ -585,21 +585,21 @@ turn_reply_bulk(turn_connection_t *c, rs_str_t s)
 
 
 void
-turn_reply_nil(turn_connection_t *c)
+turn_answer_nil(turn_connection_t *c)
 {
     (void) bufferevent_write(c->bev, "$-1\r\n", 5);
 }
 
 
 void
-turn_reply_array(turn_connection_t *c, size_t n)
+turn_answer_array(turn_connection_t *c, size_t n)
 {
     (void) evbuffer_add_printf(bufferevent_get_output(c->bev), "*%zu\r\n", n);
 }
 
 
 void
-turn_reply_error(turn_connection_t *c, const char *text)
+turn_answer_error(turn_connection_t *c, const char *text)
 {
     (void) evbuffer_add_printf(bufferevent_get_output(c->bev), "-%s\r\n",
                                text);
@@ -607,8 +607,8 @@ turn_reply_error(turn_connection_t *c, const char *text)
 
 
 void
-turn_reply_unknown(turn_connection_t *c)
+turn_answer_unknown(turn_connection_t *c)
 {
     c->server->stats.unknown++;
-    turn_reply_error(c, "ERR unknown command");
+    turn_answer_error(c, "ERR unknown command");
 }

@@ -55,7 +55,7 @@ typedef struct {
 typedef struct {
     const char     *what;             /* "userdb", "statsdb" */
 
-    /* exactly one turn_reply_*(); argc is 1 or more */
+    /* exactly one turn_answer_*(); argc is 1 or more */
 
     void          (*command)(void *data, turn_connection_t *c,
                        const rs_str_t *argv, size_t argc);
@@ -82,16 +82,16 @@ void turn_server_free(turn_server_t *s);
 const turn_server_stats_t *turn_server_stats(const turn_server_t *s);
 
 
-void turn_reply_ok(turn_connection_t *c);
-void turn_reply_int(turn_connection_t *c, uint64_t v);
-void turn_reply_bulk(turn_connection_t *c, rs_str_t s);
-void turn_reply_nil(turn_connection_t *c);
+void turn_answer_ok(turn_connection_t *c);
+void turn_answer_int(turn_connection_t *c, uint64_t v);
+void turn_answer_bulk(turn_connection_t *c, rs_str_t s);
+void turn_answer_nil(turn_connection_t *c);
 /* followed by n more answers, its elements */
-void turn_reply_array(turn_connection_t *c, size_t n);
+void turn_answer_array(turn_connection_t *c, size_t n);
 /* text: of ours, one line */
-void turn_reply_error(turn_connection_t *c, const char *text);
+void turn_answer_error(turn_connection_t *c, const char *text);
 /* the same for a command nobody knows; counted */
-void turn_reply_unknown(turn_connection_t *c);
+void turn_answer_unknown(turn_connection_t *c);
 
 
 #endif /* _TURN_SERVER_H_INCLUDED_ */

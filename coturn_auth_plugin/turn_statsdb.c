@@ -8,6 +8,14 @@
 
 #include "turn_statsdb.h"
 
+#include "turn_clock.h"
+
+
+static void turn_statsdb_event(turn_statsdb_t *db, rs_str_t key,
+    rs_str_t value);
+static void turn_statsdb_traffic(turn_statsdb_t *db,
+    const rs_turn_event_t *e);
+
 
 void
 turn_statsdb_command(void *data, turn_connection_t *c, const rs_str_t *argv,
@@ -16,19 +24,88 @@ turn_statsdb_command(void *data, turn_connection_t *c, const rs_str_t *argv,
     turn_statsdb_t  *db = data;
 
     if (rs_str_eq_ci(argv[0], RS_STR("publish")) && argc == 3) {
-        db->events++;
-        turn_reply_int(c, 1);
+        turn_statsdb_event(db, argv[1], argv[2]);
+        turn_answer_int(c, 1);
 
     } else if (rs_str_eq_ci(argv[0], RS_STR("set")) && argc == 3) {
-        turn_reply_ok(c);
+
+        /* the same as what is published, and before it */
+
+        turn_answer_ok(c);
 
     } else if (rs_str_eq_ci(argv[0], RS_STR("del")) && argc >= 2) {
-        turn_reply_int(c, 0);
+        turn_answer_int(c, 0);
 
     } else if (rs_str_eq_ci(argv[0], RS_STR("keys")) && argc == 2) {
-        turn_reply_array(c, 0);
+
+        /* what an earlier coturn has left: nothing is kept here */
+
+        turn_answer_array(c, 0);
 
     } else {
-        turn_reply_unknown(c);
+        turn_answer_unknown(c);
     }
+}
+
+
+static void
+turn_statsdb_event(turn_statsdb_t *db, rs_str_t key, rs_str_t value)
+{
+    turn_verdict_e   v;
+    rs_turn_event_t  e;
+
+    if (rs_turn_event_parse(&e, key, value) != RS_OK) {
+
+        /* coturn's way to ask whether anybody is there */
+
+        if (!rs_str_eq(key, RS_STR("__XXX__"))) {
+            db->malformed++;
+        }
+
+        return;
+    }
+
+    db->events[e.type]++;
+
+    if (!rs_str_eq(e.realm, rs_str(db->conf->realm))) {
+        db->other_realm++;
+        return;
+    }
+
+    switch (e.type) {
+
+    case RS_TURN_EVENT_NEW:
+        v = turn_table_alloc(db->table, e.id, e.user, turn_clock_ms());
+        db->verdicts[v]++;
+        break;
+
+    case RS_TURN_EVENT_DELETED:
+        if (!turn_table_free(db->table, e.id)) {
+            db->unknown++;
+        }
+
+        break;
+
+    case RS_TURN_EVENT_TRAFFIC:
+        turn_statsdb_traffic(db, &e);
+        break;
+
+    default:
+        break;
+    }
+}
+
+
+static void
+turn_statsdb_traffic(turn_statsdb_t *db, const rs_turn_event_t *e)
+{
+    turn_alloc_info_t  info;
+
+    if (!turn_table_find(db->table, e->id, &info)) {
+        db->unknown++;
+        return;
+    }
+
+    db->received += e->rcvb;
+    db->sent += e->sentb;
 }

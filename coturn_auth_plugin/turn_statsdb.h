@@ -3,7 +3,9 @@
  * Copyright (C) rs-gateway contributors
  *
  * What coturn tells redis-statsdb: allocations that begin, go on and end,
- * and their bytes.  Every command is answered; what it means is handed on.
+ * and their bytes.  Every command is answered; an event is counted, and put
+ * into the table.  coturn 4.6 also tells of clients that never authenticated,
+ * by names they chose: what has no allocation that began means nothing.
  */
 
 
@@ -11,13 +13,24 @@
 #define _TURN_STATSDB_H_INCLUDED_
 
 
+#include "rs_turn_event.h"
 #include "turn_server.h"
+#include "turn_table.h"
 
 
 typedef struct {
     const turn_conf_t  *conf;
+    turn_table_t       *table;
 
-    uint64_t            events;
+    /* counted */
+
+    uint64_t            events[RS_TURN_EVENT_TOTAL_PEER + 1];
+    uint64_t            malformed;
+    uint64_t            other_realm;
+    uint64_t            unknown;      /* no allocation */
+    uint64_t            verdicts[TURN_V_MAX];   /* of those that began */
+    uint64_t            received;     /* bytes, from clients */
+    uint64_t            sent;         /* to clients */
 } turn_statsdb_t;
 
 

@@ -8,9 +8,11 @@
 
 #include "turn_userdb.h"
 
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
+
+#include "turn_clock.h"
 
 
 #define TURN_USERDB_REALM  "turn/realm/"
@@ -22,6 +24,8 @@ static void turn_userdb_smembers(turn_userdb_t *db, turn_connection_t *c,
     rs_str_t key);
 static void turn_userdb_get(turn_userdb_t *db, turn_connection_t *c,
     rs_str_t key);
+static void turn_userdb_key(turn_userdb_t *db, turn_connection_t *c,
+    rs_str_t user);
 static void turn_userdb_secrets(turn_userdb_t *db, turn_connection_t *c);
 static void turn_userdb_list(turn_connection_t *c, const rs_str_t *list,
     size_t n);
@@ -60,16 +64,16 @@ turn_userdb_command(void *data, turn_connection_t *c, const rs_str_t *argv,
     } else if (rs_str_eq_ci(argv[0], RS_STR("hgetall"))) {
 
         if (argc == 2) {
-            turn_reply_array(c, 0);
+            turn_answer_array(c, 0);
             return;
         }
 
     } else {
-        turn_reply_unknown(c);
+        turn_answer_unknown(c);
         return;
     }
 
-    turn_reply_error(c, "ERR wrong number of arguments");
+    turn_answer_error(c, "ERR wrong number of arguments");
 }
 
 
@@ -93,13 +97,13 @@ turn_userdb_keys(turn_userdb_t *db, turn_connection_t *c, rs_str_t pattern)
         n = snprintf(key, sizeof(key), TURN_USERDB_REALM "%s/%s",
                      db->conf->realm, kinds[i]);
 
-        turn_reply_array(c, 1);
-        turn_reply_bulk(c, (rs_str_t) { (uint8_t *) key, (size_t) n });
+        turn_answer_array(c, 1);
+        turn_answer_bulk(c, (rs_str_t) { (uint8_t *) key, (size_t) n });
 
         return;
     }
 
-    turn_reply_array(c, 0);
+    turn_answer_array(c, 0);
 }
 
 
@@ -132,7 +136,7 @@ turn_userdb_smembers(turn_userdb_t *db, turn_connection_t *c, rs_str_t key)
         }
     }
 
-    turn_reply_array(c, 0);
+    turn_answer_array(c, 0);
 }
 
 
@@ -142,8 +146,22 @@ turn_userdb_secrets(turn_userdb_t *db, turn_connection_t *c)
     size_t    n;
     rs_str_t  list[TURN_SECRETS_MAX];
 
+    uint64_t  now;
+
+    now = turn_clock_ms();
     db->secrets++;
-    n = turn_secret_list(db->secret, (uint64_t) time(NULL), list);
+
+    if (turn_table_stale(db->table, now)) {
+        db->withheld++;
+        turn_log_limited(&db->limit, TURN_LOG_WARN,
+                         "no secrets given: Redis was not followed for "
+                         "longer than stale_limit = %u s",
+                         db->conf->stale_limit);
+        turn_answer_array(c, 0);
+        return;
+    }
+
+    n = turn_secret_list(db->secret, now / 1000, list);
     turn_userdb_list(c, list, n);
 }
 
@@ -153,10 +171,10 @@ turn_userdb_list(turn_connection_t *c, const rs_str_t *list, size_t n)
 {
     size_t  i;
 
-    turn_reply_array(c, n);
+    turn_answer_array(c, n);
 
     for (i = 0; i < n; i++) {
-        turn_reply_bulk(c, list[i]);
+        turn_answer_bulk(c, list[i]);
     }
 }
 
@@ -187,9 +205,54 @@ turn_userdb_get(turn_userdb_t *db, turn_connection_t *c, rs_str_t key)
             turn_userdb_number(c, conf->max_bps);
             return;
         }
+
+        if (conf->mode == TURN_MODE_STRICT
+            && rs_str_starts(rest, RS_STR("user/")))
+        {
+            rest.data += 5;
+            rest.len -= 5;
+            turn_userdb_key(db, c, rest);
+            return;
+        }
     }
 
-    turn_reply_nil(c);
+    turn_answer_nil(c);
+}
+
+
+/* <user name>/key: what the user name is, decides */
+
+static void
+turn_userdb_key(turn_userdb_t *db, turn_connection_t *c, rs_str_t user)
+{
+    char            key[TURN_SECRET_KEY_LEN];
+    turn_verdict_e  v;
+
+    if (user.len < 4 || memcmp(user.data + user.len - 4, "/key", 4) != 0) {
+        turn_answer_nil(c);
+        return;
+    }
+
+    user.len -= 4;
+    v = turn_table_verdict(db->table, user, NULL, turn_clock_ms());
+
+    if (v == TURN_V_OK && turn_secret_key(db->secret, key, user) != RS_OK) {
+        turn_log_limited(&db->limit, TURN_LOG_ERR,
+                         "no key for a credential that is good: has key_file "
+                         "a key for its day?");
+        v = TURN_V_EXPIRED;
+    }
+
+    db->verdicts[v]++;
+
+    if (v != TURN_V_OK) {
+        turn_log(TURN_LOG_DEBUG, "key refused: %s", turn_verdict_name(v));
+        turn_answer_nil(c);
+        return;
+    }
+
+    turn_answer_bulk(c, (rs_str_t) { (uint8_t *) key, sizeof(key) });
+    OPENSSL_cleanse(key, sizeof(key));
 }
 
 
@@ -221,5 +284,5 @@ turn_userdb_number(turn_connection_t *c, uint64_t v)
     char  text[24];
 
     n = snprintf(text, sizeof(text), "%llu", (unsigned long long) v);
-    turn_reply_bulk(c, (rs_str_t) { (uint8_t *) text, (size_t) n });
+    turn_answer_bulk(c, (rs_str_t) { (uint8_t *) text, (size_t) n });
 }

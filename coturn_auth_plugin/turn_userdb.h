@@ -19,17 +19,25 @@
 #define _TURN_USERDB_H_INCLUDED_
 
 
+#include "turn_log.h"
 #include "turn_policy.h"
 #include "turn_secret.h"
 #include "turn_server.h"
+#include "turn_table.h"
 
 
 typedef struct {
     const turn_conf_t  *conf;
     turn_secret_t      *secret;
     turn_policy_t      *policy;
+    turn_table_t       *table;
 
-    uint64_t            secrets;      /* answered */
+    /* counted */
+
+    uint64_t            secrets;      /* compat: secrets asked for */
+    uint64_t            withheld;     /* of these, none given: stale */
+    uint64_t            verdicts[TURN_V_MAX];   /* strict: keys asked for */
+    turn_log_limit_t    limit;
 } turn_userdb_t;
 
 

@@ -343,7 +343,7 @@ sub _redis_conf {
     my ($self) = @_;
 
     return { redis => $self->{redis_conf} } if $self->{redis_conf};
-    return {} if !$self->{redis};
+    return { redis => 'off' } if !$self->{redis};
 
     my $redis = $self->{redis};
     my $file = $redis->{users}{'rs-plugin'};
