@@ -6,7 +6,7 @@
 import os
 import socket
 
-from . import files, netns, ports, rest
+from . import files, netns, ports, redis, rest
 from .proc import StackError, wait_for
 
 MAIN = """\
@@ -47,33 +47,17 @@ http {{
 """
 
 
-def _redis(stack, ns):
-    """Where Redis is, as rs_redis has it."""
-
-    redis = stack.state["redis"]
-
-    if "sentinels" in redis:
-        return "sentinel://" + ",".join(
-            f"127.0.0.1:{s['port']}" for s in redis["sentinels"]) + "/rs"
-
-    if ns:
-        return f"redis://{ns['redis_ip']}:{redis['port']}"
-
-    return f"unix:{redis['socket']}"
-
-
 def _site(stack, index, ns):
     """What conf.d/rs-site.conf is for a real site."""
 
-    redis = stack.state["redis"]
-    users = redis["users"]
+    users = stack.state["redis"]["users"]
     user = stack.args.redis_user
 
     if user not in users:
         raise StackError(f"redis-schema/acl makes no user \"{user}\" "
                          f"(it makes: {', '.join(users) or 'none'})")
 
-    lines = [f"rs_redis {_redis(stack, ns)} user={user} "
+    lines = [f"rs_redis {redis.url(stack, ns)} user={user} "
              f"password_file={users[user]};",
              f"rs_node node{index + 1};",
              "rs_drain_time 3s;"]
@@ -83,7 +67,10 @@ def _site(stack, index, ns):
     if turn:
         lines += [f"rs_stun_server {' '.join(turn['stun_urls'])};",
                   f"rs_turn_server default {' '.join(turn['turn_urls'])};",
-                  f"rs_turn_secret_file {turn['secret_file']};"]
+                  f"rs_turn_secret_file {turn['secret_file']};"
+                  if turn["mode"] == "static" else
+                  f"rs_turn_key_file {turn['key_file']};"
+                  f" rs_turn_realm {turn['realm']};"]
 
     lines += ["map \"\" $rs_console_dir {",
               f"    default {files.top('console')};", "}"]

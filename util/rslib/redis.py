@@ -123,6 +123,21 @@ class Client:
         return [self._reply() for _ in range(n)]
 
 
+def url(stack, ns=None):
+    """Where Redis is, as rs_redis and rs-turn-authd have it."""
+
+    state = stack.state["redis"]
+
+    if "sentinels" in state:
+        return "sentinel://" + ",".join(
+            f"127.0.0.1:{s['port']}" for s in state["sentinels"]) + "/rs"
+
+    if ns:
+        return f"redis://{ns['redis_ip']}:{state['port']}"
+
+    return f"unix:{state['socket']}"
+
+
 def _acl(stack, folder):
     """Makes the ACL file as an operator does; passwords are in files."""
 
@@ -130,7 +145,7 @@ def _acl(stack, folder):
     os.makedirs(passwords, mode=0o700, exist_ok=True)
 
     users = {name: os.path.join(passwords, name)
-             for name in ("rs-gateway", "rs-deploy")}
+             for name in ("rs-gateway", "rs-deploy", "rs-plugin")}
 
     for path in users.values():
         files.secret(path)

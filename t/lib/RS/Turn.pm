@@ -413,8 +413,8 @@ sub _write_turnserver {
     my ($self) = @_;
     my $dir = $self->{dir};
     my %more = (
-        userdb => "$dir/turndb", pidfile => "$dir/turnserver.pid",
-        'new-log-timestamp' => '', verbose => '',
+        pidfile => "$dir/turnserver.pid", 'new-log-timestamp' => '', verbose => '',
+        $self->_has_authd() ? () : (userdb => "$dir/turndb"),
         $self->{ip} =~ /^127\./ ? ('allow-loopback-peers' => '') : (),
         %{ $self->{turn_conf} // {} },
     );
@@ -587,6 +587,11 @@ sub session {
     my ($self, %opt) = @_;
     my $tenant = delete $opt{tenant} // 'default';
     my $schema = $self->_schema($tenant);
+
+    # as a gateway does before a tenant's first session
+
+    $schema->fcall('rs_turn_tenant', ['tens'], 86400, $tenant);
+
     my $dev = $self->{device}{$tenant} //=
         $schema->device(online => 'n1.0.00000000000000aa.1');
 
