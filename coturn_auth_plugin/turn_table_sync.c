@@ -70,6 +70,7 @@ turn_table_live(turn_table_t *t, rs_str_t tenant, rs_str_t ses,
     }
 
     s->seen = t->seq;
+    t->changes++;
 
     if (s->state == TURN_SES_ENDED
         || (s->state == TURN_SES_EXPIRED && expires_at <= s->expires_at))
@@ -122,6 +123,7 @@ turn_table_end(turn_table_t *t, rs_str_t tenant, rs_str_t ses,
         s->expires_at = expires_at;
     }
 
+    t->changes++;
     turn_ses_over(t, s, TURN_SES_ENDED, now);
 
     return RS_OK;
@@ -181,6 +183,8 @@ turn_table_revoke(turn_table_t *t, rs_str_t tenant, rs_str_t ses,
     if (until > p->until) {
         p->until = until;
     }
+
+    t->changes++;
 
     turn_par_doom(t, p, TURN_V_REVOKED, now);
     (void) turn_ses_due(t, s, now);
@@ -384,6 +388,7 @@ turn_table_round_end(turn_table_t *t, int complete, uint64_t now)
 
     if (complete) {
         t->synced_at = now;
+        t->changes++;
     }
 
     /* those that are asked again must not be met a second time */
@@ -436,6 +441,13 @@ turn_table_set_synced_at(turn_table_t *t, uint64_t at)
 /* ---- snapshot, numbers */
 
 
+uint64_t
+turn_table_changes(const turn_table_t *t)
+{
+    return t->changes;
+}
+
+
 void
 turn_table_walk(const turn_table_t *t,
     void (*entry)(void *data, const turn_entry_t *e), void *data)
@@ -443,9 +455,11 @@ turn_table_walk(const turn_table_t *t,
     size_t         i;
     turn_ses_t    *s;
     turn_par_t    *p;
-    turn_list_t   *l;
+    turn_list_t   *l, *k;
     turn_entry_t   e;
     turn_hnode_t  *node;
+
+    memset(&e, 0, sizeof(e));
 
     for (i = 0; i < t->sessions.size; i++) {
         for (node = t->sessions.buckets[i]; node != NULL; node = node->next) {
@@ -477,6 +491,11 @@ turn_table_walk(const turn_table_t *t,
                     e.at = p->newest;
                     entry(data, &e);
                 }
+
+                for (k = p->allocs.next; k != &p->allocs; k = k->next) {
+                    turn_memory_entry(TURN_OF(k, turn_alloc_t, in_par), &e);
+                    entry(data, &e);
+                }
             }
         }
     }
@@ -502,6 +521,9 @@ turn_table_restore(turn_table_t *t, const turn_entry_t *e, uint64_t now)
     case TURN_ENTRY_REVOKED:
         return turn_table_revoke(t, e->tenant, e->session_id,
                                  e->participant_id, e->at, now);
+
+    case TURN_ENTRY_ALLOC:
+        return turn_memory_add(t, e);
 
     case TURN_ENTRY_NEWEST:
         break;

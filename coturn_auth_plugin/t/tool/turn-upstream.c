@@ -9,7 +9,8 @@
  *
  *     verdict USERNAME     what strict mode would say of it
  *     alloc ID USERNAME    coturn made one: the verdict
- *     find ID              state of an allocation, and why it ends
+ *     ps ID USERNAME AT    coturn lists one, and it alone: the verdict
+ *     find ID              state of an allocation, why it ends, when it began
  *     use TENANT SES KEY RCVP RCVB SENTP SENTB DONE      result of the write
  *     stats                name=value ...
  *     quit
@@ -17,6 +18,7 @@
 
 
 #include "turn_upstream.h"
+#include "turn_snapshot.h"
 #include "turn_log.h"
 
 #include <event2/buffer.h>
@@ -40,6 +42,7 @@ typedef struct {
     struct bufferevent    *client;
     turn_table_t          *table;
     turn_upstream_t       *up;
+    turn_snapshot_t       *snapshot;   /* NULL: no state_dir */
     unsigned               states;     /* how often in sync has changed */
     char                   secrets[2][256];
 } tool_t;
@@ -135,6 +138,13 @@ stats(tool_t *t)
     char                   text[1024];
     turn_table_stat_t      table;
     turn_upstream_stats_t  s;
+    turn_snapshot_stats_t  snapshot;
+
+    memset(&snapshot, 0, sizeof(snapshot));
+
+    if (t->snapshot) {
+        turn_snapshot_stats(t->snapshot, &snapshot);
+    }
 
     turn_upstream_stats(t->up, &s);
     turn_table_stat(t->table, &table);
@@ -146,7 +156,9 @@ stats(tool_t *t)
                     "silences=%llu ups=%llu downs=%llu calls=%llu "
                     "calls_failed=%llu states=%u live=%zu tombstones=%zu "
                     "allocs=%zu waiting=%zu doomed=%zu stale=%d "
-                    "synced_at=%llu",
+                    "synced_at=%llu loaded=%d written=%llu "
+                    "write_failed=%llu write_ms=%llu bytes=%llu "
+                    "records=%llu",
                     s.in_sync, s.commands_up, s.messages_up,
                     (unsigned long long) s.syncs,
                     (unsigned long long) s.sync_failures,
@@ -164,7 +176,12 @@ stats(tool_t *t)
                     table.live, table.tombstones, table.allocs,
                     table.waiting, table.doomed,
                     turn_table_stale(t->table, now_ms()),
-                    (unsigned long long) turn_table_synced_at(t->table));
+                    (unsigned long long) turn_table_synced_at(t->table),
+                    snapshot.loaded, (unsigned long long) snapshot.written,
+                    (unsigned long long) snapshot.failed,
+                    (unsigned long long) snapshot.ms,
+                    (unsigned long long) snapshot.bytes,
+                    (unsigned long long) snapshot.records);
     answer(t, text);
 }
 
@@ -184,9 +201,24 @@ find(tool_t *t, const char *id)
         return;
     }
 
-    (void) snprintf(text, sizeof(text), "%s %s", states[info.state],
-                    turn_verdict_name(info.why));
+    (void) snprintf(text, sizeof(text), "%s %s %llu", states[info.state],
+                    turn_verdict_name(info.why),
+                    (unsigned long long) info.started_at);
     answer(t, text);
+}
+
+
+static void
+list(tool_t *t, char **word)
+{
+    turn_verdict_e  v;
+
+    turn_table_ps_begin(t->table);
+    v = turn_table_ps_seen(t->table, strtoull(word[1], NULL, 10),
+                           rs_str(word[2]), strtoull(word[3], NULL, 10),
+                           now_ms());
+    turn_table_ps_end(t->table, 1, NULL, NULL);
+    answer(t, turn_verdict_name(v));
 }
 
 
@@ -214,6 +246,9 @@ question(tool_t *t, char *line)
                       strtoull(word[1], NULL, 10), rs_str(word[2]),
                       now_ms())));
         turn_upstream_ask(t->up);
+
+    } else if (n == 4 && strcmp(word[0], "ps") == 0) {
+        list(t, word);
 
     } else if (n == 2 && strcmp(word[0], "find") == 0) {
         find(t, word[1]);
@@ -323,7 +358,7 @@ terminated(evutil_socket_t fd, short what, void *data)
 
 static void
 configure(tool_t *t, turn_upstream_conf_t *conf, turn_table_conf_t *tconf,
-    char *arg)
+    const char **state_dir, char *arg)
 {
     size_t  i;
     char   *value;
@@ -338,7 +373,7 @@ configure(tool_t *t, turn_upstream_conf_t *conf, turn_table_conf_t *tconf,
         { "redis_certificate", &conf->certificate },
         { "redis_certificate_key", &conf->certificate_key },
         { "sentinel_user", &conf->sentinel_user },
-        { "resolver", &conf->resolver }
+        { "resolver", &conf->resolver }, { "state_dir", state_dir }
     };
 
     const struct {
@@ -391,6 +426,7 @@ main(int argc, char **argv)
     int                     i;
     char                    error[512];
     tool_t                  t;
+    const char             *state_dir;
     struct event           *term;
     struct timeval          tv = { 0, 20000 };
     struct sockaddr_un      sun;
@@ -413,12 +449,14 @@ main(int argc, char **argv)
     tconf.stale_limit_s = 3600;
     tconf.seed = now_ms();
 
+    state_dir = NULL;
+
     if (argc < 2) {
         die("usage", "turn-upstream SOCKET key=value...");
     }
 
     for (i = 2; i < argc; i++) {
-        configure(&t, &conf, &tconf, argv[i]);
+        configure(&t, &conf, &tconf, &state_dir, argv[i]);
     }
 
     (void) signal(SIGPIPE, SIG_IGN);
@@ -428,6 +466,14 @@ main(int argc, char **argv)
     t.table = turn_table_create(&tconf);
     t.tick = event_new(t.base, -1, EV_PERSIST, tick, &t);
     term = evsignal_new(t.base, SIGTERM, terminated, &t);
+
+    if (state_dir) {
+        t.snapshot = turn_snapshot_create(t.base, state_dir, t.table, error,
+                                          sizeof(error));
+        if (t.snapshot == NULL) {
+            die("configuration", error);
+        }
+    }
 
     t.up = turn_upstream_create(t.base, &conf, t.table, state, &t, error,
                                 sizeof(error));
@@ -458,6 +504,7 @@ main(int argc, char **argv)
     /* who was owed an answer gets one before the end */
 
     turn_upstream_destroy(t.up);
+    turn_snapshot_destroy(t.snapshot);
 
     if (t.client) {
         (void) bufferevent_flush(t.client, EV_WRITE, BEV_FINISHED);
