@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "turn_clock.h"
+#include "turn_host.h"
 #include "turn_log.h"
 #include "turn_metrics.h"
 #include "turn_notify.h"
@@ -47,6 +48,7 @@ typedef struct {
     turn_statsdb_t      statsdb;
     turn_http_t        *http;         /* NULL: metrics_listen = off */
     turn_metrics_t      metrics;
+    turn_host_t        *host;         /* being looked at; or NULL */
     turn_log_limit_t    limit_guard;
 } turn_daemon_t;
 
@@ -98,6 +100,7 @@ turn_daemon_run(turn_conf_t *conf)
                  conf->userdb_listen.text);
         turn_daemon_on_wake(&d);
         turn_notify("READY=1");
+        d.host = turn_host_check(d.base, conf);
 
         (void) event_base_dispatch(d.base);
 
@@ -367,6 +370,7 @@ turn_daemon_done(turn_daemon_t *d)
     OPENSSL_cleanse(d->redis_password, sizeof(d->redis_password));
     OPENSSL_cleanse(d->sentinel_password, sizeof(d->sentinel_password));
 
+    turn_host_free(d->host);
     turn_policy_free(d->policy);
     turn_secret_free(d->secret);
 

@@ -259,6 +259,10 @@ sub matrix {
 my $one = start(relay_conf('', relay => [@at{qw(relay2 relay62)}]));
 my $two = start(relay_conf(2, relay => [@at{qw(relay relay6)}]));
 
+ok(eval { $one->wait_log(qr/no kernel rule closes relay_ip \Q$at{relay}\E/,
+                         10) }, 'the daemon says that a rule is missing')
+    or diag($one->authd_log);
+
 for my $turn ($one, $two) {
     run('nft', '-f', $turn->dir . '/nft');
 }
@@ -391,6 +395,11 @@ is_deeply([let_through($a, undef, @{ $peers{4} }, @{ $internet{4} })], [],
 $one->start_authd();
 
 my $since = now();
+
+for my $ip (@at{qw(relay relay6)}) {
+    ok(eval { $one->wait_log(qr/relay_ip \Q$ip\E is closed by a kernel/, 10) },
+       "the daemon sees the rule for $ip") or diag($one->authd_log);
+}
 
 wait_until { client_code($a, $ok{4}) eq '0' } 60, 'the lists are back';
 cmp_ok(now() - $since, '<', 60, 'daemon back');
