@@ -26,7 +26,7 @@ help:
 	@echo "make unit        librs, agent, redis, console, bench"
 	@echo "make gateway     t/: nginx with the module"
 	@echo "make e2e         Chromium, a desktop, coturn"
-	@echo "make test-asan   librs, the agent and t/ with the sanitizers"
+	@echo "make test-asan   librs, the agent, t/, the plugin with the sanitizers"
 	@echo "make test-faults workers, nodes, Redis break under load;"
 	@echo "                 FAULTS=full (default), short or quick: faults/README.md"
 	@echo "make test-turn   the TURN plugin with the real coturn; TURN=full"
@@ -72,7 +72,7 @@ e2e: deps all
 
 test-asan:
 	@util/build-module --asan
-	@util/test librs-asan agent-asan gateway-asan
+	@util/test librs-asan agent-asan gateway-asan turn-asan
 
 test-faults: deps all
 	@FAULTS=$(or $(FAULTS),full) util/test faults
