@@ -40,6 +40,7 @@ typedef struct {
     turn_table_t       *table;
     struct event       *pump;         /* what the table has queued, or is due */
     turn_upstream_t    *upstream;     /* NULL: redis = off */
+    turn_snapshot_t    *snapshot;     /* NULL: that, or state_dir = off */
     char                redis_password[TURN_CONF_SECRET_MAX + 1];
     char                sentinel_password[TURN_CONF_SECRET_MAX + 1];
     turn_server_t      *userdb_server;
@@ -57,6 +58,7 @@ static int turn_daemon_init(turn_daemon_t *d, char *error);
 static int turn_daemon_table(turn_daemon_t *d, char *error);
 static void turn_daemon_table_conf(const turn_conf_t *conf,
     turn_table_conf_t *tc);
+static int turn_daemon_snapshot(turn_daemon_t *d, char *error);
 static int turn_daemon_upstream(turn_daemon_t *d, char *error);
 static int turn_daemon_listen(turn_daemon_t *d, char *error);
 static int turn_daemon_metrics(turn_daemon_t *d, char *error);
@@ -138,7 +140,7 @@ turn_daemon_init(turn_daemon_t *d, char *error)
         return 0;
     }
 
-    if (!turn_daemon_table(d, error)) {
+    if (!turn_daemon_table(d, error) || !turn_daemon_snapshot(d, error)) {
         return 0;
     }
 
@@ -201,6 +203,24 @@ turn_daemon_table_conf(const turn_conf_t *conf, turn_table_conf_t *tc)
     tc->credential_ttl_s = conf->credential_ttl;
     tc->skew_s = conf->skew;
     tc->stale_limit_s = conf->redis != NULL ? conf->stale_limit : 0;
+}
+
+
+/* before coturn can ask: what was known is known again */
+
+static int
+turn_daemon_snapshot(turn_daemon_t *d, char *error)
+{
+    const turn_conf_t  *conf = d->conf;
+
+    if (conf->redis == NULL || conf->state_dir == NULL) {
+        return 1;
+    }
+
+    d->snapshot = turn_snapshot_create(d->base, conf->state_dir, d->table,
+                                       error, TURN_CONF_ERROR_MAX);
+
+    return d->snapshot != NULL;
 }
 
 
@@ -310,6 +330,7 @@ turn_daemon_metrics(turn_daemon_t *d, char *error)
     m->statsdb = d->statsdb_server != NULL ? &d->statsdb : NULL;
     m->statsdb_server = d->statsdb_server;
     m->upstream = d->upstream;
+    m->snapshot = d->snapshot;
     m->coturn_version = d->conf->coturn_version;
 
     d->http = turn_http_create(d->base, &d->conf->metrics_listen,
@@ -358,6 +379,8 @@ turn_daemon_done(turn_daemon_t *d)
     if (d->upstream != NULL) {
         turn_upstream_destroy(d->upstream);
     }
+
+    turn_snapshot_destroy(d->snapshot);
 
     if (d->pump != NULL) {
         event_free(d->pump);

@@ -25,6 +25,7 @@ typedef struct {
     uint64_t                now;      /* ms */
     turn_table_stat_t       table;
     turn_upstream_stats_t   up;
+    turn_snapshot_stats_t   snapshot;
 } turn_metrics_out_t;
 
 typedef void (*turn_metric_pt)(turn_metrics_out_t *o, const turn_metric_t *m);
@@ -78,6 +79,8 @@ TURN_METRIC(lag);
 TURN_METRIC(syncs);
 TURN_METRIC(messages);
 TURN_METRIC(calls);
+TURN_METRIC(snapshots);
+TURN_METRIC(snapshot_age);
 
 
 static const turn_metric_t  turn_metrics_list[] = {
@@ -139,6 +142,10 @@ static const turn_metric_t  turn_metrics_list[] = {
       turn_metrics_messages },
     { "rs_turn_redis_calls_total", "counter", "calls of functions",
       turn_metrics_calls },
+    { "rs_turn_snapshots_total", "counter", "times the snapshot was written",
+      turn_metrics_snapshots },
+    { "rs_turn_snapshot_age_seconds", "gauge", "since it was written",
+      turn_metrics_snapshot_age },
 };
 
 #define TURN_METRICS                                                         \
@@ -183,6 +190,10 @@ turn_metrics_write(const turn_metrics_t *m, struct evbuffer *out)
 
     if (m->upstream != NULL) {
         turn_upstream_stats(m->upstream, &o.up);
+    }
+
+    if (m->snapshot != NULL) {
+        turn_snapshot_stats(m->snapshot, &o.snapshot);
     }
 
     for (i = 0; i < TURN_METRICS; i++) {
@@ -561,4 +572,26 @@ turn_metrics_calls(turn_metrics_out_t *o, const turn_metric_t *m)
     turn_metrics_line(o, m, ",result=\"ok\"",
                       o->up.calls - o->up.calls_failed);
     turn_metrics_line(o, m, ",result=\"failed\"", o->up.calls_failed);
+}
+
+
+static void
+turn_metrics_snapshots(turn_metrics_out_t *o, const turn_metric_t *m)
+{
+    turn_metrics_line(o, m, ",result=\"written\"", o->snapshot.written);
+    turn_metrics_line(o, m, ",result=\"failed\"", o->snapshot.failed);
+}
+
+
+static void
+turn_metrics_snapshot_age(turn_metrics_out_t *o, const turn_metric_t *m)
+{
+    uint64_t  at;
+
+    at = o->snapshot.written_at;
+
+    if (at != 0) {
+        turn_metrics_real(o, m, "", o->now > at
+                          ? (double) (o->now - at) / 1000 : 0);
+    }
 }

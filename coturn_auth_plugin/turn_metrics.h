@@ -13,6 +13,7 @@
 
 
 #include "turn_http.h"
+#include "turn_snapshot.h"
 #include "turn_statsdb.h"
 #include "turn_upstream.h"
 #include "turn_userdb.h"
@@ -29,6 +30,7 @@ typedef struct {
     const turn_server_t    *userdb_server;
     const turn_server_t    *statsdb_server;
     const turn_upstream_t  *upstream;
+    const turn_snapshot_t  *snapshot;
     unsigned                coturn_version;
 } turn_metrics_t;
 
