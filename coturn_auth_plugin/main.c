@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "turn_daemon.h"
+#include "turn_issue.h"
 #include "turn_log.h"
 #include "turn_policy.h"
 #include "turn_print.h"
@@ -20,8 +21,13 @@
 #include "turn_version.h"
 
 
+#define MAIN_TTL_MAX  (366 * 86400)
+
+
 enum {
     MAIN_CHECK_CONF = 256,
+    MAIN_ISSUE,
+    MAIN_TTL,
     MAIN_PRINT_CONF,
     MAIN_PRINT_NFT,
     MAIN_PRINT_SYSCTL,
@@ -31,7 +37,21 @@ enum {
 };
 
 
+/* of the command line */
+
+typedef struct {
+    int           action;             /* 0: run */
+    int           guard;
+    uint64_t      ttl;                /* s; 0: credential_ttl */
+    const char   *path;
+    const char   *output;             /* NULL: standard output */
+    const char   *who;                /* of --issue */
+} main_args_t;
+
+
+static int main_parse(main_args_t *args, int argc, char **argv);
 static void main_help(void);
+static int main_issue(const main_args_t *args);
 static int main_check(const char *path);
 static int main_check_files(const turn_conf_t *conf, char *error);
 static int main_print(const char *path, int action, int guard,
@@ -41,6 +61,8 @@ static int main_print(const char *path, int action, int guard,
 static const struct option  main_options[] = {
     { "config", required_argument, NULL, 'c' },
     { "check-conf", no_argument, NULL, MAIN_CHECK_CONF },
+    { "issue", required_argument, NULL, MAIN_ISSUE },
+    { "ttl", required_argument, NULL, MAIN_TTL },
     { "print-turnserver-conf", no_argument, NULL, MAIN_PRINT_CONF },
     { "print-nft", no_argument, NULL, MAIN_PRINT_NFT },
     { "print-sysctl", no_argument, NULL, MAIN_PRINT_SYSCTL },
@@ -55,73 +77,41 @@ static const struct option  main_options[] = {
 int
 main(int argc, char **argv)
 {
-    int           c, action, guard;
     char          error[TURN_CONF_ERROR_MAX];
-    const char   *path, *output;
+    main_args_t   args;
     turn_conf_t  *conf;
 
-    path = TURN_CONF_FILE;
-    output = NULL;
-    action = 0;
-    guard = 0;
-
-    while ((c = getopt_long(argc, argv, "c:", main_options, NULL)) != -1) {
-        switch (c) {
-
-        case 'c':
-            path = optarg;
-            break;
-
-        case 'o':
-            output = optarg;
-            break;
-
-        case MAIN_GUARD:
-            guard = 1;
-            break;
-
-        case MAIN_CHECK_CONF:
-        case MAIN_PRINT_CONF:
-        case MAIN_PRINT_NFT:
-        case MAIN_PRINT_SYSCTL:
-            action = c;
-            break;
-
-        case MAIN_HELP:
-            main_help();
-            return 0;
-
-        case MAIN_VERSION:
-            printf("rs-turn-authd %s\n", TURN_AUTHD_VERSION);
-            return 0;
-
-        default:
-            fprintf(stderr, "rs-turn-authd --help tells more\n");
-            return 2;
-        }
-    }
-
-    if (optind < argc) {
-        fprintf(stderr, "rs-turn-authd: \"%s\" is no option: rs-turn-authd "
-                "--help lists them\n", argv[optind]);
+    if (!main_parse(&args, argc, argv)) {
+        fprintf(stderr, "rs-turn-authd --help tells more\n");
         return 2;
     }
 
-    if (action == MAIN_CHECK_CONF) {
-        return main_check(path);
+    switch (args.action) {
+
+    case MAIN_HELP:
+        main_help();
+        return 0;
+
+    case MAIN_VERSION:
+        printf("rs-turn-authd %s\n", TURN_AUTHD_VERSION);
+        return 0;
+
+    case MAIN_CHECK_CONF:
+        return main_check(args.path);
+
+    case MAIN_ISSUE:
+        return main_issue(&args);
+
+    case MAIN_PRINT_CONF:
+    case MAIN_PRINT_NFT:
+    case MAIN_PRINT_SYSCTL:
+        return main_print(args.path, args.action, args.guard, args.output);
+
+    default:
+        break;
     }
 
-    if (action) {
-        return main_print(path, action, guard, output);
-    }
-
-    if (output != NULL || guard) {
-        fprintf(stderr, "rs-turn-authd: --output and --guard go with one of "
-                "--print-turnserver-conf, --print-nft and --print-sysctl\n");
-        return 2;
-    }
-
-    conf = turn_conf_read(path, error);
+    conf = turn_conf_read(args.path, error);
 
     if (conf == NULL) {
         turn_log(TURN_LOG_ERR, "%s", error);
@@ -132,16 +122,97 @@ main(int argc, char **argv)
 }
 
 
+/* 0: what is wrong was said */
+
+static int
+main_parse(main_args_t *args, int argc, char **argv)
+{
+    int  c, action;
+
+    memset(args, 0, sizeof(*args));
+    args->path = TURN_CONF_FILE;
+    action = 0;
+
+    while ((c = getopt_long(argc, argv, "c:", main_options, NULL)) != -1) {
+
+        switch (c) {
+
+        case 'c':
+            args->path = optarg;
+            break;
+
+        case 'o':
+            args->output = optarg;
+            break;
+
+        case MAIN_GUARD:
+            args->guard = 1;
+            break;
+
+        case MAIN_TTL:
+            if (!rs_u64_parse(rs_str(optarg), MAIN_TTL_MAX, &args->ttl)
+                || args->ttl == 0)
+            {
+                fprintf(stderr, "rs-turn-authd: --ttl \"%s\": seconds, from "
+                        "1 to %d\n", optarg, MAIN_TTL_MAX);
+                return 0;
+            }
+
+            break;
+
+        case '?':
+            return 0;
+
+        default:
+            if (action != 0 && action != c) {
+                fprintf(stderr, "rs-turn-authd: one thing at a time\n");
+                return 0;
+            }
+
+            action = c;
+            args->who = optarg;
+            break;
+        }
+    }
+
+    args->action = action;
+
+    if (optind < argc) {
+        fprintf(stderr, "rs-turn-authd: \"%s\" is no option\n",
+                argv[optind]);
+        return 0;
+    }
+
+    if ((args->output != NULL || args->guard) && action != MAIN_PRINT_CONF
+        && action != MAIN_PRINT_NFT && action != MAIN_PRINT_SYSCTL)
+    {
+        fprintf(stderr, "rs-turn-authd: --output and --guard go with one of "
+                "--print-turnserver-conf, --print-nft and --print-sysctl\n");
+        return 0;
+    }
+
+    if (args->ttl != 0 && action != MAIN_ISSUE) {
+        fprintf(stderr, "rs-turn-authd: --ttl goes with --issue\n");
+        return 0;
+    }
+
+    return 1;
+}
+
+
 static void
 main_help(void)
 {
     size_t       i;
     const char  *name, *preset;
 
-    printf("usage: rs-turn-authd [-c FILE] [--check-conf | --print-...]\n"
+    printf("usage: rs-turn-authd [-c FILE] [--check-conf | --issue WHO | --print-...]\n"
            "\n"
            "  -c, --config FILE  configuration; default: %s\n"
            "      --check-conf   is it right?  Nothing is started\n"
+           "      --issue TENANT.SESSION.PARTICIPANT | new\n"
+           "                     a credential: user name, blank, password\n"
+           "      --ttl SECONDS  ... for so long; default: credential_ttl\n"
            "      --print-turnserver-conf\n"
            "                     the turnserver.conf that goes with it\n"
            "      --print-nft    the kernel rules its relay address needs\n"
@@ -225,6 +296,39 @@ main_check_files(const turn_conf_t *conf, char *error)
     }
 
     return 1;
+}
+
+
+static int
+main_issue(const main_args_t *args)
+{
+    int           ok;
+    char          error[TURN_CONF_ERROR_MAX], text[TURN_ISSUE_MAX];
+    const char   *note;
+    turn_conf_t  *conf;
+
+    conf = turn_conf_read(args->path, error);
+
+    ok = conf != NULL
+         && turn_issue(conf, args->who,
+                       args->ttl ? args->ttl : conf->credential_ttl, text,
+                       &note, error);
+
+    if (ok) {
+        printf("%s\n", text);
+        OPENSSL_cleanse(text, sizeof(text));
+
+        if (note != NULL) {
+            fprintf(stderr, "rs-turn-authd: %s\n", note);
+        }
+
+    } else {
+        fprintf(stderr, "rs-turn-authd: %s\n", error);
+    }
+
+    turn_conf_free(conf);
+
+    return ok ? 0 : 1;
 }
 
 

@@ -68,6 +68,9 @@ static void turn_daemon_on_stop(evutil_socket_t signo, short what,
     void *data);
 static void turn_daemon_on_reload(evutil_socket_t signo, short what,
     void *data);
+static int turn_daemon_same(const turn_conf_t *old, const turn_conf_t *conf,
+    char *error);
+static void turn_daemon_take(turn_daemon_t *d, const turn_conf_t *conf);
 static void turn_daemon_on_wake(void *data);
 static void turn_daemon_on_pump(evutil_socket_t fd, short what, void *data);
 static void turn_daemon_on_state(void *data, int in_sync);
@@ -479,26 +482,108 @@ turn_daemon_on_state(void *data, int in_sync)
 
 
 /*
- * Secrets are read again; what a file has wrong leaves everything as it was.
+ * The file is read again: secrets and keys, the peer policy, quotas and times.
+ * All of it or, when something in it is wrong, nothing.
  */
 
 static void
 turn_daemon_on_reload(evutil_socket_t signo, short what, void *data)
 {
     char            error[TURN_CONF_ERROR_MAX];
+    turn_conf_t    *conf;
     turn_daemon_t  *d = data;
+    turn_secret_t  *secret;
 
     (void) signo;
     (void) what;
 
-    (void) turn_policy_reload(d->policy, d->conf->path);
+    secret = NULL;
+    conf = turn_conf_read(d->conf->path, error);
 
-    if (!turn_secret_reload(d->secret, d->conf, error)) {
-        turn_log(TURN_LOG_ERR, "not reloaded: %s", error);
-        return;
+    if (conf == NULL
+        || !turn_daemon_same(d->conf, conf, error)
+        || (secret = turn_secret_create(conf, error)) == NULL
+        || turn_policy_update(d->policy, conf, error) == TURN_POLICY_FAILED)
+    {
+        turn_log(TURN_LOG_ERR, "not reloaded, everything stays: %s", error);
+        turn_secret_free(secret);
+
+    } else {
+        turn_secret_free(d->secret);
+        d->secret = secret;
+        d->userdb.secret = secret;
+        turn_daemon_take(d, conf);
+
+        turn_log(TURN_LOG_NOTICE, "reloaded");
     }
 
-    turn_log(TURN_LOG_NOTICE, "reloaded");
+    turn_conf_free(conf);
+}
+
+
+/* 1: of what cannot change while the daemon runs, nothing has */
+
+static int
+turn_daemon_same(const turn_conf_t *old, const turn_conf_t *conf,
+    char *error)
+{
+    size_t  i;
+
+    const struct {
+        const char  *name;
+        const char  *was;
+        const char  *is;
+    } list[] = {
+        { "name", old->name, conf->name },
+        { "realm", old->realm, conf->realm },
+        { "mode", old->mode ? "strict" : "compat",
+          conf->mode ? "strict" : "compat" },
+        { "userdb_listen", old->userdb_listen.text,
+          conf->userdb_listen.text },
+        { "statsdb_listen", old->statsdb_listen.text,
+          conf->statsdb_listen.text },
+        { "metrics_listen", old->metrics_listen.text,
+          conf->metrics_listen.text },
+        { "cli", old->cli.text, conf->cli.text },
+        { "redis", old->redis ? old->redis : "off",
+          conf->redis ? conf->redis : "off" },
+    };
+
+    for (i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
+        if (strcmp(list[i].was, list[i].is) != 0) {
+            (void) snprintf(error, TURN_CONF_ERROR_MAX, "%s: %s was \"%.64s\" "
+                            "and is \"%.64s\": that needs a restart",
+                            conf->path, list[i].name, list[i].was,
+                            list[i].is);
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+/* numbers; everything that is pointed to stays that of the start */
+
+static void
+turn_daemon_take(turn_daemon_t *d, const turn_conf_t *conf)
+{
+    turn_conf_t        *c = d->conf;
+    turn_table_conf_t   tc;
+
+    c->quota = conf->quota;
+    c->host_quota = conf->host_quota;
+    c->total_quota = conf->total_quota;
+    c->max_bps = conf->max_bps;
+    c->credential_ttl = conf->credential_ttl;
+    c->skew = conf->skew;
+    c->stale_limit = conf->stale_limit;
+    c->coturn_version = conf->coturn_version;
+    c->log_level = conf->log_level;
+
+    turn_daemon_table_conf(c, &tc);
+    turn_table_reconf(d->table, &tc);
+    turn_log_level(c->log_level);
 }
 
 

@@ -36,6 +36,8 @@ struct turn_secret_s {
 };
 
 
+static int turn_secret_read(turn_secret_t *s, const turn_conf_t *conf,
+    char *error);
 static int turn_secret_read_key(rs_turn_key_t *key, const char *path,
     char *error);
 
@@ -55,7 +57,7 @@ turn_secret_create(const turn_conf_t *conf, char *error)
     (void) snprintf(s->realm_text, sizeof(s->realm_text), "%s", conf->realm);
     s->realm = rs_str(s->realm_text);
 
-    if (!turn_secret_reload(s, conf, error)) {
+    if (!turn_secret_read(s, conf, error)) {
         turn_secret_free(s);
         return NULL;
     }
@@ -74,49 +76,31 @@ turn_secret_free(turn_secret_t *s)
 }
 
 
-int
-turn_secret_reload(turn_secret_t *s, const turn_conf_t *conf, char *error)
+static int
+turn_secret_read(turn_secret_t *s, const turn_conf_t *conf, char *error)
 {
-    int            ok;
-    char           text[TURN_CONF_SECRET_MAX + 1];
-    size_t         len;
-    rs_turn_key_t  key;
+    rs_str_t  secret;
 
     if (conf->key_file != NULL) {
-        ok = turn_secret_read_key(&key, conf->key_file, error);
-
-        if (ok) {
-            s->key = key;
-            s->derived = 1;
-            s->n = 0;
-        }
-
-        rs_turn_key_clear(&key);
-
-        return ok;
+        s->derived = 1;
+        return turn_secret_read_key(&s->key, conf->key_file, error);
     }
 
-    if (!turn_conf_secret(conf->secret_file, text, &len, error)) {
+    if (!turn_conf_secret(conf->secret_file, s->text, &s->len, error)) {
         return 0;
     }
 
-    ok = rs_turn_secret_check((rs_str_t) { (uint8_t *) text, len }) == RS_OK;
+    secret = (rs_str_t) { (uint8_t *) s->text, s->len };
 
-    if (ok) {
-        memcpy(s->text, text, len);
-        s->len = len;
-        s->derived = 0;
-
-    } else {
+    if (rs_turn_secret_check(secret) != RS_OK) {
         (void) snprintf(error, TURN_CONF_ERROR_MAX, "%s: the secret is weak: "
                         "take the output of openssl rand -hex 32, here and "
                         "in the gateway's rs_turn_secret_file",
                         conf->secret_file);
+        return 0;
     }
 
-    OPENSSL_cleanse(text, sizeof(text));
-
-    return ok;
+    return 1;
 }
 
 

@@ -3,8 +3,7 @@
  * Copyright (C) rs-gateway contributors
  *
  * What user names of the realm are signed with: the static secret of
- * secret_file, or the derived ones of key_file.  Reads the file, keeps it, and
- * reads it again on SIGHUP (what was there stays if the new one is bad).
+ * secret_file, or the derived ones of key_file.
  */
 
 
@@ -26,10 +25,6 @@ typedef struct turn_secret_s  turn_secret_t;
 /* NULL: error[TURN_CONF_ERROR_MAX] says why */
 turn_secret_t *turn_secret_create(const turn_conf_t *conf, char *error);
 void turn_secret_free(turn_secret_t *s);
-
-/* 1: *s has what the files say now; 0: nothing has changed, and error */
-int turn_secret_reload(turn_secret_t *s, const turn_conf_t *conf,
-    char *error);
 
 /*
  * The secrets that may be in use at now (s), at least one unless the key file
