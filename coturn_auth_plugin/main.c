@@ -206,7 +206,8 @@ main_help(void)
     size_t       i;
     const char  *name, *preset;
 
-    printf("usage: rs-turn-authd [-c FILE] [--check-conf | --issue WHO | --print-...]\n"
+    printf("usage: rs-turn-authd [-c FILE] [--check-conf | --issue WHO |\n"
+           "                     --print-...]\n"
            "\n"
            "  -c, --config FILE  configuration; default: %s\n"
            "      --check-conf   is it right?  Nothing is started\n"
