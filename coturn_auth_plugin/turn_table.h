@@ -180,8 +180,9 @@ turn_verdict_e turn_table_verdict(turn_table_t *t, rs_str_t username,
  * that of turn_table_verdict() with this allocation counted; not TURN_V_OK:
  * it is doomed already.  A session that is not known gives TURN_V_OK for now:
  * the allocation waits for the answer.  TURN_V_FULL: not stored; end it by
- * its number.  A number that is known with the same user name changes
- * nothing; with another one coturn has started anew, and the old is gone.
+ * its number.  A number that is known already: coturn has started anew, the
+ * old one is gone; but one with the same user name that began within 10 s is
+ * the same, and nothing changes.
  */
 turn_verdict_e turn_table_alloc(turn_table_t *t, uint64_t id,
     rs_str_t username, uint64_t now);
@@ -222,6 +223,7 @@ typedef struct {
     turn_verdict_e      why;          /* doomed, dying */
     uint64_t            doomed_at;    /* ms, doomed, dying */
     uint64_t            started_at;   /* s */
+    unsigned            tries;        /* times it was fetched */
     /* empty when its user name is not of our form */
     rs_str_t            tenant;
     rs_str_t            session_id;

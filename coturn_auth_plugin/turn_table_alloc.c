@@ -24,6 +24,8 @@ static turn_verdict_e turn_alloc_judge(turn_table_t *t, turn_alloc_t *a,
 static turn_verdict_e turn_alloc_add(turn_table_t *t, uint64_t id,
     rs_str_t username, uint64_t started_at, int adopted, uint64_t now);
 static turn_alloc_t *turn_alloc_find(turn_table_t *t, uint64_t id);
+static int turn_alloc_is(turn_table_t *t, turn_alloc_t *a, rs_str_t username,
+    uint64_t started_at);
 static void turn_alloc_counts(turn_table_t *t, turn_alloc_t *a,
     turn_alloc_state_e state);
 static void turn_alloc_info(turn_alloc_t *a, turn_alloc_info_t *info);
@@ -324,6 +326,18 @@ turn_alloc_add(turn_table_t *t, uint64_t id, rs_str_t username,
 }
 
 
+/* coturn counts from one again when it has started anew */
+
+static int
+turn_alloc_is(turn_table_t *t, turn_alloc_t *a, rs_str_t username,
+    uint64_t started_at)
+{
+    return a->user == turn_hash_str(t->conf.seed, username)
+           && a->started_at <= started_at + TURN_TABLE_SAME
+           && started_at <= a->started_at + TURN_TABLE_SAME;
+}
+
+
 turn_verdict_e
 turn_table_alloc(turn_table_t *t, uint64_t id, rs_str_t username,
     uint64_t now)
@@ -333,7 +347,7 @@ turn_table_alloc(turn_table_t *t, uint64_t id, rs_str_t username,
     a = turn_alloc_find(t, id);
 
     if (a != NULL) {
-        if (a->user == turn_hash_str(t->conf.seed, username)) {
+        if (turn_alloc_is(t, a, username, now / 1000)) {
             return (a->state >= TURN_ALLOC_DOOMED) ? a->why : TURN_V_OK;
         }
 
@@ -507,6 +521,7 @@ turn_alloc_info(turn_alloc_t *a, turn_alloc_info_t *info)
     info->why = a->why;
     info->doomed_at = a->doomed_at;
     info->started_at = a->started_at;
+    info->tries = a->tries;
 
     if (a->par != NULL) {
         memcpy(info->ids[0], a->par->ses->id, RS_ID_LEN);
@@ -552,6 +567,7 @@ turn_table_next_doomed(turn_table_t *t, turn_alloc_info_t *info)
     turn_list_del(&a->in_queue);
     turn_list_add(&t->dying, &a->in_queue);
     turn_alloc_counts(t, a, TURN_ALLOC_DYING);
+    a->tries++;
     turn_alloc_info(a, info);
 
     return 1;
@@ -626,7 +642,7 @@ turn_table_ps_seen(turn_table_t *t, uint64_t id, rs_str_t username,
     a = turn_alloc_find(t, id);
 
     if (a != NULL) {
-        if (a->user == turn_hash_str(t->conf.seed, username)) {
+        if (turn_alloc_is(t, a, username, started_at)) {
             a->ps = t->ps;
             return (a->state >= TURN_ALLOC_DOOMED) ? a->why : TURN_V_OK;
         }

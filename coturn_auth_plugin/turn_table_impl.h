@@ -15,6 +15,9 @@
 #include "turn_table.h"
 
 
+/* s: coturn says "started N secs ago", by a clock it reads now and then */
+#define TURN_TABLE_SAME       10
+
 #define TURN_TABLE_FREED_MAX  4096    /* during one ps */
 #define TURN_TABLE_AT_MAX     (UINT64_MAX / 4000)   /* s: no product wraps */
 
@@ -83,6 +86,7 @@ typedef struct {
     uint64_t            started_at;   /* s */
     uint64_t            doomed_at;    /* ms */
     uint64_t            ps;           /* last ps that knew it */
+    unsigned            tries;
     turn_alloc_state_e  state;
     turn_verdict_e      why;
     unsigned            adopted:1;    /* found by ps */

@@ -277,7 +277,8 @@ test_allocations(void)
        && info.why == TURN_V_BAD_GRAMMAR && info.tenant.len == 0,
        "then in their order");
     turn_table_retry(t, 7);
-    ok(turn_table_next_doomed(t, &info) && info.id == 7, "once more");
+    ok(turn_table_next_doomed(t, &info) && info.id == 7 && info.tries == 2,
+       "once more");
     ok(turn_table_next_doomed(t, &info) && info.id == 9, "the last");
     ok(!turn_table_next_doomed(t, &info), "no more");
     turn_table_retry(t, 0);
@@ -292,6 +293,13 @@ test_allocations(void)
 
     is_v(turn_table_alloc(t, 8, user("acme", 1, 1, T0 + 60), NOW),
          TURN_V_ENDED, "a known number with another name is another one");
+    (void) turn_table_live(t, ACME, ses(2), T0 + 600, NONE, NOW);
+    (void) turn_table_alloc(t, 30, user("acme", 2, 1, T0 + 60), NOW);
+    turn_table_doom(t, 30, TURN_V_POLICY, NOW);
+    is_v(turn_table_alloc(t, 30, user("acme", 2, 1, T0 + 60), NOW + 10000),
+         TURN_V_POLICY, "told again soon, it is the same");
+    is_v(turn_table_alloc(t, 30, user("acme", 2, 1, T0 + 60), NOW + 11000),
+         TURN_V_OK, "later, coturn counts from one again");
 
     turn_table_destroy(t);
 }
@@ -588,7 +596,8 @@ test_ps(void)
     turn_table_ps_begin(t);
     (void) turn_table_ps_seen(t, 1, user("acme", 1, 1, T0 + 60), T0, NOW);
     (void) turn_table_ps_seen(t, 2, user("acme", 1, 9, T0 + 60), T0, NOW);
-    (void) turn_table_ps_seen(t, 4, user("acme", 1, 4, T0 - 900), T0, NOW);
+    (void) turn_table_ps_seen(t, 4, user("acme", 1, 4, T0 - 900), T0 - 8,
+                              NOW);
     (void) turn_table_alloc(t, 5, user("acme", 1, 5, T0 + 60), NOW);
     (void) turn_table_alloc(t, 6, user("acme", 1, 5, T0 + 60), NOW);
     (void) turn_table_free(t, 6);
