@@ -15,6 +15,7 @@ use Test::More;
 use lib "$FindBin::Bin/../../t/lib";
 
 use IO::Socket::IP ();
+use RS::Redis;
 use RS::Turn;
 use RS::TurnClient;
 use RS::Util qw(top free_port now read_file wait_until write_file);
@@ -34,6 +35,8 @@ my %at = (
     relay2 => '10.79.2.2',   relay62 => '2001:db8:79::22',
     listen3 => '10.79.3.1',
     relay3 => '10.79.3.2',   relay63 => '2001:db8:79::32',
+    listen4 => '10.79.4.1',
+    relay4 => '10.79.4.2',
 );
 
 for my $a (sort values %at) {
@@ -54,49 +57,44 @@ sub run {
 # ---- relays
 
 
-sub relay_conf {
-    my ($n, %conf) = @_;
-
-    return RS::Turn->new(
-        start => 0, redis_conf => 'off', ip => $at{"listen$n"},
-        relay_ip => $at{"relay$n"}, relays => [], name => "relay$n",
-        authd_conf => {
-            relay => undef,
-            relay_ip => [$at{"relay$n"}, $at{"relay6$n"}],
-            min_port => 49152, max_port => 50151,
-            coturn_version => RS::Turn->version(), %conf,
-        },
-    );
-}
-
-
-# the files as an operator gets them
-
-sub printed {
-    my ($turn, @what) = @_;
-    my $conf = $turn->dir . '/rs-turn-authd.conf';
-    my $to = $turn->dir . '/printed';
-
-    unlink $to;
-    system(RS::Turn::build('rs-turn-authd'), '-c', $conf, @what, '--output',
-           $to) == 0 or die "@what: failed";
-
-    return read_file($to);
-}
-
+# turnserver.conf is what the daemon prints; see RS::Turn
 
 sub start {
-    my ($turn) = @_;
-    my $dir = $turn->dir;
-
-    write_file("$dir/turnserver.conf",
-               printed($turn, '--print-turnserver-conf', '--guard')
-               . "pidfile=$dir/turnserver.pid\nverbose\n", 0600);
-    write_file("$dir/nft", printed($turn, '--print-nft'));
-
-    $turn->start();
+    my ($n, %opt) = @_;
+    my $turn = RS::Turn->new(
+        redis_conf => 'off', ip => $at{"listen$n"},
+        relay_ip => $at{"relay$n"}, name => "relay$n", %opt,
+        authd_conf => {
+            relay => undef,
+            relay_ip => [grep { defined } @at{"relay$n", "relay6$n"}],
+            %{ $opt{authd_conf} // {} },
+        },
+    );
 
     return $turn;
+}
+
+
+# rules for several relays in one file: each by itself replaces the table
+
+sub rules {
+    my $text = '';
+
+    for my $turn (@_) {
+        my $file = $turn->dir . '/nft';
+
+        unlink $file;
+        run(RS::Turn::build('rs-turn-authd'), '-c',
+            $turn->dir . '/rs-turn-authd.conf', '--print-nft', '--output',
+            $file);
+
+        my $one = read_file($file);
+
+        $one =~ s/^.*?delete table inet rs_turn\n//s if $text;
+        $text .= $one;
+    }
+
+    return write_file($_[0]->dir . '/nft', $text);
 }
 
 
@@ -121,8 +119,7 @@ sub policy {
 }
 
 
-my $session = { id => RS::Util::random_id('ses_'), tenant => 'default',
-                host => RS::Util::random_id('par_') };
+my $session;
 
 sub client {
     my ($turn, %opt) = @_;
@@ -256,29 +253,27 @@ sub matrix {
 
 # ---- closed: two relays of one fleet
 
-my $one = start(relay_conf('', relay => [@at{qw(relay2 relay62)}]));
-my $two = start(relay_conf(2, relay => [@at{qw(relay relay6)}]));
+my $redis = RS::Redis->new(acl => 1);
+my $one = start('', authd_conf => { relay => [@at{qw(relay2 relay62)}] });
+my $two = start(2, mode => 'strict', redis => $redis, redis_conf => undef,
+                authd_conf => { relay => [@at{qw(relay relay6)}] });
+
+$session = $two->session(ttl_s => 600);
 
 ok(eval { $one->wait_log(qr/no kernel rule closes relay_ip \Q$at{relay}\E/,
                          10) }, 'the daemon says that a rule is missing')
     or diag($one->authd_log);
 
-for my $turn ($one, $two) {
-    run('nft', '-f', $turn->dir . '/nft');
-}
+my $rules = rules($one, $two);
 
-# each file replaces the table, so both rules go into one
-
-write_file($one->dir . '/nft.both', read_file($one->dir . '/nft')
-           . join('', map { s/^.*?delete table inet rs_turn\n//sr }
-                      read_file($two->dir . '/nft')));
-run('nft', '-f', $one->dir . '/nft.both');
+run('nft', '-f', $rules);
 
 diag('coturn ' . $one->version);
 
 my %ok = (4 => "$at{relay2}:9", 6 => "[$at{relay62}]:9");
 
 matrix('closed', $one, \%ok);
+matrix('closed, strict', $two, { 4 => "$at{relay}:9", 6 => "[$at{relay6}]:9" });
 
 for my $family (4, 6) {
     my $client = client($one, family => $family);
@@ -373,7 +368,7 @@ cmp_ok(scalar(grep { /^0\.0\.0\.0: to $at{relay}:/ } @heard), '>', 0,
 is(scalar(grep { !/: to $at{relay}:/ } @heard), 0,
    'and is reached by the relay address only');
 
-run('nft', '-f', $one->dir . '/nft.both');
+run('nft', '-f', $rules);
 is_deeply([heard($a, $c)], [], 'with it no more');
 
 
@@ -414,8 +409,7 @@ sub client_code {
 
 # ---- open, and lan by a policy read again
 
-my $three = start(relay_conf(3, peers => 'open', relay => undef,
-                             deny => '8.8.8.0/24'));
+my $three = start(3, peers => 'open', authd_conf => { deny => '8.8.8.0/24' });
 
 matrix('open', $three, { 4 => '1.1.1.1:9', 6 => '[2606:4700::1111]:9' });
 
@@ -447,6 +441,27 @@ like($three->authd_log, qr/whole private class.*stays as it was/,
 is($d->permit('192.168.7.7:9'), 0, 'and the policy is what it was');
 is($d->permit('192.168.8.1:9'), 403, 'no more, no less');
 
-$_->check_logs() for $one, $two, $three;
+
+# ---- behind NAT: others know the relay by its outer address
+
+my $outer = '198.51.100.5';
+my $four = start(4, authd_conf => { external_ip => "$outer/$at{relay4}" });
+
+run('nft', '-f', rules($four));
+
+my ($e, $f) = map { client($four) } 1 .. 2;
+
+like($e->relay, qr/^\Q$outer\E:/, 'NAT: the outer address is told');
+is($e->permit($f->relay), 0, 'NAT: it is a peer');
+is($f->permit($e->relay), 0, 'NAT: and the other way');
+ok(RS::TurnClient::relays($e, $f), 'NAT: relayed');
+is($e->permit('198.51.100.6:9'), 403, 'NAT: not what is beside it');
+
+$four->stop_authd();
+wait_until { client_code($e, $f->relay) eq '403' } 20, 'no list';
+is($e->permit("$at{relay4}:9"), 403,
+   'NAT: coturn allows no inner address by itself');
+
+$_->check_logs() for $one, $two, $three, $four;
 
 done_testing();
