@@ -121,6 +121,33 @@ rs_ice_write_urls(rs_buf_t *b, const rs_str_t *urls, size_t n)
 
 
 rs_err_e
+rs_ice_credential(const rs_ice_t *ice, char *username, size_t *len,
+    char *password)
+{
+    rs_str_t  user;
+
+    *len = 0;
+
+    if (ice->secret.len == 0 && ice->key == NULL) {
+        return RS_OK;
+    }
+
+    *len = rs_turn_user_format(username, &ice->user);
+
+    if (*len == 0) {
+        return RS_E_INVALID_VALUE;
+    }
+
+    user.data = (uint8_t *) username;
+    user.len = *len;
+
+    return ice->key ? rs_turn_key_password(password, ice->key, ice->realm,
+                                           user)
+                    : rs_turn_password(password, ice->secret, user);
+}
+
+
+rs_err_e
 rs_ice_write(rs_buf_t *b, const rs_ice_t *ice)
 {
     char                  username[RS_TURN_USERNAME_MAX];
@@ -132,22 +159,13 @@ rs_ice_write(rs_buf_t *b, const rs_ice_t *ice)
     const rs_ice_turn_t  *turn;
 
     user.data = (uint8_t *) username;
-    user.len = 0;
     credential.data = (uint8_t *) password;
     credential.len = sizeof(password);
 
-    if (ice->secret.len) {
-        user.len = rs_turn_user_format(username, &ice->user);
+    rc = rs_ice_credential(ice, username, &user.len, password);
 
-        if (user.len == 0) {
-            return RS_E_INVALID_VALUE;
-        }
-
-        rc = rs_turn_password(password, ice->secret, user);
-
-        if (rc != RS_OK) {
-            return rc;
-        }
+    if (rc != RS_OK) {
+        return rc;
     }
 
     rs_buf_cstr(b, "{\"iceServers\":[");

@@ -11,7 +11,7 @@
 #define _RS_ICE_H_INCLUDED_
 
 
-#include "rs_turn_cred.h"
+#include "rs_turn_key.h"
 
 
 #define RS_ICE_URL_MAX         512
@@ -42,7 +42,11 @@ typedef struct {
     rs_str_t              region;     /* the caller's; empty: none */
     int                   relay_only;
 
-    rs_str_t              secret;     /* empty: no TURN server is given */
+    /* without secret and key no TURN server is given */
+
+    rs_str_t              secret;
+    const rs_turn_key_t  *key;        /* instead of secret; or NULL */
+    rs_str_t              realm;      /* with key */
     rs_turn_user_t        user;       /* expires_at = now + ttl */
     uint64_t              ttl_s;
 } rs_ice_t;
@@ -53,10 +57,19 @@ typedef struct {
  * STUN first, then the TURN entries of the caller's region, then the others,
  * each group in the order of the configuration; without a secret or without
  * URLs an entry is left out.  Check b->overflow.
- * RS_OK; RS_E_INVALID_VALUE: a part of user is not well formed;
- * RS_E_INTERNAL: OpenSSL failed.
+ * As rs_ice_credential().
  */
 rs_err_e rs_ice_write(rs_buf_t *b, const rs_ice_t *ice);
+
+/*
+ * The credential; username: RS_TURN_USERNAME_MAX, password:
+ * RS_TURN_PASSWORD_LEN, no NUL.  *len is the length of the name, 0 without
+ * secret and key.  RS_OK; RS_E_INVALID_VALUE: a part of user is not well
+ * formed; RS_E_NOT_FOUND: no key is for that day; RS_E_INTERNAL: OpenSSL
+ * failed.
+ */
+rs_err_e rs_ice_credential(const rs_ice_t *ice, char *username, size_t *len,
+    char *password);
 
 /* a size that is enough for rs_ice_write(), in bytes */
 size_t rs_ice_size(const rs_ice_t *ice);

@@ -200,6 +200,18 @@ rs_turn_user_format(char *dst, const rs_turn_user_t *user)
 }
 
 
+uint64_t
+rs_turn_expiry(uint64_t now, uint64_t ttl, uint64_t until)
+{
+    uint64_t  step, expiry;
+
+    step = ttl / 4;
+    expiry = (step ? now - now % step : now) + ttl;
+
+    return (until && until < expiry) ? until : expiry;
+}
+
+
 rs_err_e
 rs_turn_password(char *dst, rs_str_t secret, rs_str_t username)
 {

@@ -51,6 +51,14 @@ rs_err_e rs_turn_user_parse(rs_str_t username, rs_turn_user_t *user);
 size_t rs_turn_user_format(char *dst, const rs_turn_user_t *user);
 
 /*
+ * When a credential asked for at now runs out: the same for all who ask within
+ * a quarter of ttl, so that a participant who resumes elsewhere or asks again
+ * keeps his user name, and never less for who asks later; between three
+ * quarters of ttl and all of it from now, and at most until (0: no bound).
+ */
+uint64_t rs_turn_expiry(uint64_t now, uint64_t ttl, uint64_t until);
+
+/*
  * Password of any username; dst: RS_TURN_PASSWORD_LEN, no NUL.  RS_OK,
  * RS_E_INVALID_VALUE (empty secret) or RS_E_INTERNAL (OpenSSL failed).
  */

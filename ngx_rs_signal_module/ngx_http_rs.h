@@ -118,6 +118,8 @@ struct ngx_http_rs_loc_conf_s {
     ngx_array_t                *turn;          /* ngx_http_rs_turn_server_t */
     ngx_http_complex_value_t   *turn_region;
     ngx_str_t                   turn_secret;   /* contents of the file */
+    rs_turn_key_t              *turn_key;      /* instead of it; or NULL */
+    ngx_str_t                   turn_realm;
     time_t                      turn_ttl;
 
     size_t                      message_size;

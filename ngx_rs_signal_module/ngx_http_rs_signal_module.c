@@ -15,7 +15,7 @@
 #include "http/ngx_http_rs_hold.h"
 #include "http/ngx_http_rs_metrics.h"
 #include "http/ngx_http_rs_variables.h"
-#include "rs_turn_cred.h"
+#include "ngx_http_rs_turn_conf.h"
 #include "rs_ws_handshake.h"
 
 #include <openssl/rand.h>
@@ -58,12 +58,6 @@ static char *ngx_http_rs_zone(ngx_conf_t *cf, ngx_command_t *cmd,
 static char *ngx_http_rs_origin(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_rs_agent_host(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-static char *ngx_http_rs_stun_server(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-static char *ngx_http_rs_turn_server(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-static char *ngx_http_rs_turn_secret_file(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_rs_ipc_path(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -275,6 +269,20 @@ static ngx_command_t  ngx_http_rs_commands[] = {
     { ngx_string("rs_turn_secret_file"),
       NGX_HTTP_RS_LOC|NGX_CONF_TAKE1,
       ngx_http_rs_turn_secret_file,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("rs_turn_key_file"),
+      NGX_HTTP_RS_LOC|NGX_CONF_TAKE1,
+      ngx_http_rs_turn_key_file,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("rs_turn_realm"),
+      NGX_HTTP_RS_LOC|NGX_CONF_TAKE1,
+      ngx_http_rs_turn_realm,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -890,7 +898,6 @@ ngx_http_rs_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->agent_hosts, prev->agent_hosts, NULL);
     ngx_conf_merge_ptr_value(conf->stun, prev->stun, NULL);
     ngx_conf_merge_ptr_value(conf->turn, prev->turn, NULL);
-    ngx_conf_merge_str_value(conf->turn_secret, prev->turn_secret, "");
     ngx_conf_merge_sec_value(conf->turn_ttl, prev->turn_ttl, 300);
 
     if (conf->console_url == NULL) {
@@ -924,6 +931,10 @@ ngx_http_rs_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_sec_value(conf->session_ttl, prev->session_ttl, 43200);
     ngx_conf_merge_sec_value(conf->session_retain, prev->session_retain, 3600);
 
+    if (ngx_http_rs_turn_merge(cf, prev, conf) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
+
     if (!conf->gateway) {
         return NGX_CONF_OK;
     }
@@ -932,13 +943,6 @@ ngx_http_rs_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     clcf->client_max_body_size = 0;
-
-    if (conf->turn && conf->turn_secret.len == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"rs_turn_server\" needs \"rs_turn_secret_file\", "
-                           "the static-auth-secret of coturn");
-        return NGX_CONF_ERROR;
-    }
 
     if (conf->message_size > NGX_HTTP_RS_MESSAGE_MAX) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -1193,125 +1197,6 @@ ngx_http_rs_agent_host(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
         ngx_strlow(value[i].data, value[i].data, value[i].len);
         *host = value[i];
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-/* appends the checked URLs value[from..] to urls */
-
-static char *
-ngx_http_rs_add_urls(ngx_conf_t *cf, ngx_array_t *urls, ngx_uint_t from,
-    ngx_uint_t turn)
-{
-    rs_str_t   *url;
-    rs_err_e    rc;
-    ngx_str_t  *value;
-    ngx_uint_t  i;
-
-    value = cf->args->elts;
-
-    for (i = from; i < cf->args->nelts; i++) {
-
-        rc = turn ? rs_ice_check_turn_url(ngx_http_rs_slice(&value[i]))
-                  : rs_ice_check_stun_url(ngx_http_rs_slice(&value[i]));
-
-        if (rc != RS_OK) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid URL \"%V\": %s", &value[i],
-                               turn ? "turn:host[:port][?transport=udp|tcp] "
-                                      "or turns:host[:port][?transport=tcp]"
-                                    : "stun:host[:port]");
-            return NGX_CONF_ERROR;
-        }
-
-        url = ngx_array_push(urls);
-        if (url == NULL) {
-            return NGX_CONF_ERROR;
-        }
-
-        *url = ngx_http_rs_slice(&value[i]);
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_http_rs_stun_server(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_rs_loc_conf_t *rlcf = conf;
-
-    if (rlcf->stun == NGX_CONF_UNSET_PTR) {
-        rlcf->stun = ngx_array_create(cf->pool, 4, sizeof(rs_str_t));
-        if (rlcf->stun == NULL) {
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    return ngx_http_rs_add_urls(cf, rlcf->stun, 1, 0);
-}
-
-
-static char *
-ngx_http_rs_turn_server(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_rs_loc_conf_t *rlcf = conf;
-
-    ngx_str_t                  *value;
-    ngx_http_rs_turn_server_t  *ts;
-
-    value = cf->args->elts;
-
-    if (rlcf->turn == NGX_CONF_UNSET_PTR) {
-        rlcf->turn = ngx_array_create(cf->pool, 4,
-                                      sizeof(ngx_http_rs_turn_server_t));
-        if (rlcf->turn == NULL) {
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    ts = ngx_array_push(rlcf->turn);
-    if (ts == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    ts->region = value[1];
-
-    if (ngx_array_init(&ts->urls, cf->pool, 4, sizeof(rs_str_t)) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    return ngx_http_rs_add_urls(cf, &ts->urls, 2, 1);
-}
-
-
-static char *
-ngx_http_rs_turn_secret_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_rs_loc_conf_t *rlcf = conf;
-
-    char       *rv;
-    ngx_str_t  *value;
-
-    if (rlcf->turn_secret.data) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    rv = ngx_rs_redis_conf_secret(cf, &value[1], &rlcf->turn_secret);
-    if (rv != NGX_CONF_OK) {
-        return rv;
-    }
-
-    if (rs_turn_secret_check(ngx_http_rs_slice(&rlcf->turn_secret)) != RS_OK) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "the TURN secret in \"%V\" is too short or a "
-                           "well-known example; make one with "
-                           "\"openssl rand -hex 32\"", &value[1]);
-        return NGX_CONF_ERROR;
     }
 
     return NGX_CONF_OK;

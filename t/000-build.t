@@ -41,6 +41,10 @@ write_file("$dir/rs/short.secret", "$short\n", 0600);
 write_file("$dir/rs/example.secret", 'north' x 8 . "\n", 0600);
 write_file("$dir/rs/empty.secret", "\n", 0600);
 write_file("$dir/rs/two-lines.secret", "$secret\n$secret\n", 0600);
+write_file("$dir/rs/turn.key", "$secret\n", 0600);
+write_file("$dir/rs/short.key", "# a key\n$short\n", 0600);
+write_file("$dir/rs/later.key", "$secret from 2126-01-01\n", 0600);
+write_file("$dir/rs/long.key", "$secret\n" . '#' x 16384, 0600);
 
 system("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 "
        . "-nodes -keyout $dir/rs/key.pem -out $dir/rs/cert.pem -days 1 "
@@ -162,6 +166,14 @@ subtest 'values' => sub {
                              . 'turns:a.test:443; rs_turn_server us '
                              . 'turn:b.test; rs_turn_secret_file '
                              . 'rs/turn.secret;'],
+        ['TURN by keys', location => 'rs_turn_server eu turn:a.test; '
+                                     . 'rs_turn_key_file rs/turn.key; '
+                                     . 'rs_turn_realm a.test;'],
+        ['keys instead of a secret', http => 'rs_turn_secret_file '
+                                             . 'rs/turn.secret; '
+                                             . 'rs_turn_realm a.test; '
+                                             . 'rs_turn_server eu turn:a.test;',
+         location => 'rs_turn_key_file rs/turn.key;'],
         ['burst', location => 'rs_message_rate 1 burst=7;'],
         ['milliseconds', location => 'rs_ping_interval 250ms;'],
     );
@@ -221,6 +233,22 @@ subtest 'refusals' => sub {
         [location => 'rs_turn_secret_file rs/two-lines.secret;',
          qr{rs/two-lines\.secret" must hold one line}],
         [location => 'rs_turn_secret_file rs/absent;', qr{rs/absent" failed}],
+        [location => 'rs_turn_server eu turn:a.test; rs_turn_key_file '
+                     . 'rs/turn.key;', qr{needs "rs_turn_realm"}],
+        [location => 'rs_turn_secret_file rs/turn.secret; rs_turn_key_file '
+                     . 'rs/turn.key;', qr{excludes "rs_turn_secret_file"}],
+        [location => 'rs_turn_key_file rs/turn.key; rs_turn_secret_file '
+                     . 'rs/turn.secret;', qr{excludes "rs_turn_key_file"}],
+        [location => 'rs_turn_key_file rs/turn.key; rs_turn_key_file '
+                     . 'rs/turn.key;', qr{is duplicate}],
+        [location => 'rs_turn_key_file rs/short.key;',
+         qr{rs/short\.key", line 2: a key is 64 .*openssl rand -hex 32}],
+        [location => 'rs_turn_key_file rs/long.key;', qr{at most 16384 bytes}],
+        [location => 'rs_turn_key_file rs/later.key;',
+         qr{rs/later\.key" has no key for today}],
+        [location => 'rs_turn_key_file rs/absent;', qr{rs/absent" failed}],
+        [location => 'rs_turn_realm a/b;', qr{"a/b": 1 to 127 of}],
+        [location => 'rs_turn_realm a; rs_turn_realm b;', qr{is duplicate}],
 
         # numbers
         [location => 'rs_message_rate 0;', qr{"0"}],
@@ -278,6 +306,11 @@ subtest 'refusals' => sub {
 
         unlike($said, qr/$short/, "$file: the secret is not shown");
     }
+
+    my (undef, $said) = check(conf(
+        location => 'rs_turn_key_file rs/short.key;'));
+
+    unlike($said, qr/$short/, 'nor is a key');
 };
 
 

@@ -289,10 +289,59 @@ test_left_out(void)
 }
 
 
+/* a secret of the realm and the day instead of one for all */
+
+static void
+test_derived(void)
+{
+    char                  name[RS_TURN_USERNAME_MAX];
+    char                  password[RS_TURN_PASSWORD_LEN];
+    char                  want[RS_TURN_PASSWORD_LEN];
+    char                  secret[RS_TURN_DERIVED_LEN];
+    size_t                len;
+    rs_buf_t              b;
+    rs_ice_t              ice;
+    static rs_turn_key_t  key;
+
+    is_rc(rs_turn_key_parse(&key, RS_STR(
+              "8e1c74f0a95d3b6217c05f09bd7731ce48a2d6f01b9c835e7a4fd2069c1b7e38"
+              " from 1"), NULL), RS_OK, "a key file");
+
+    ice = setup();
+    ice.secret.len = 0;
+    ice.key = &key;
+    ice.realm = RS_STR("example.org");
+
+    is_rc(rs_ice_credential(&ice, name, &len, password), RS_OK, "derived");
+
+    (void) rs_turn_key_secret(secret, &key, ice.realm,
+                              ice.user.expires_at / RS_TURN_EPOCH);
+    (void) rs_turn_password(want,
+                            (rs_str_t) { (uint8_t *) secret, sizeof(secret) },
+                            (rs_str_t) { (uint8_t *) name, len });
+
+    ok(memcmp(password, want, sizeof(want)) == 0,
+       "by the day of the user name");
+
+    ice.user.expires_at = 5;
+    is_rc(rs_ice_credential(&ice, name, &len, password), RS_E_NOT_FOUND,
+          "no key for that day");
+
+    rs_buf_init(&b, secret, sizeof(secret));
+    is_rc(rs_ice_write(&b, &ice), RS_E_NOT_FOUND, "nor servers");
+    is_int(b.len, 0, "nothing is written");
+
+    memset(&ice, 0, sizeof(ice));
+    is_rc(rs_ice_credential(&ice, name, &len, password), RS_OK, "neither");
+    is_int(len, 0, "no user name");
+}
+
+
 int
 main(void)
 {
     test_urls();
+    test_derived();
     test_example();
     test_orders();
     test_left_out();

@@ -160,6 +160,42 @@ test_format(void)
 }
 
 
+/* who asks again has the same name for a while, and never an older one */
+
+static void
+test_expiry(void)
+{
+    uint64_t  now, ttl, expiry, last, bad, names;
+
+    for (ttl = 1; ttl <= 600; ttl += (ttl < 20) ? 1 : 97) {
+
+        last = 0;
+        bad = 0;
+        names = 0;
+
+        for (now = 1790000000; now < 1790000000 + 8 * ttl; now++) {
+            expiry = rs_turn_expiry(now, ttl, 0);
+
+            bad += expiry < last || expiry > now + ttl
+                   || (expiry - now) * 4 < ttl * 3;
+            names += expiry != last;
+            last = expiry;
+        }
+
+        is_int(bad, 0, "neither too short nor too long, nor before");
+        ok(ttl < 8 || names <= 48, "%u names in %u s", (unsigned) names,
+           (unsigned) (8 * ttl));
+    }
+
+    is_int(rs_turn_expiry(1790000000, 300, 1790000100), 1790000100,
+           "not longer than the session");
+    is_int(rs_turn_expiry(1790000000, 300, 1790009999),
+           rs_turn_expiry(1790000000, 300, 0), "which is long");
+    is_int(rs_turn_expiry(1790000000, 300, 1789999999), 1789999999,
+           "or over");
+}
+
+
 int
 main(void)
 {
@@ -177,6 +213,7 @@ main(void)
                  json_object_get(file, "weak_secrets"));
     test_hmac();
     test_format();
+    test_expiry();
 
     json_decref(file);
 

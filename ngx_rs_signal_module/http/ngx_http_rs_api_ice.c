@@ -11,6 +11,10 @@
 #include "ngx_http_rs_api_internal.h"
 
 
+/* s: what was relayed is reported when it is over */
+#define NGX_HTTP_RS_API_TURN_RETAIN  60
+
+
 typedef struct {
     int64_t    ttl_s;
     int        relay_only;
@@ -142,7 +146,7 @@ ngx_http_rs_api_ice_start(ngx_http_rs_api_t *api, int64_t ttl,
                                 ngx_http_rs_store_turn_session(aop->op,
                                              &api->caller, &ice->session_id,
                                              &key_id, ice->ttl,
-                                             api->rlcf->session_retain));
+                                             NGX_HTTP_RS_API_TURN_RETAIN));
 }
 
 
@@ -157,6 +161,8 @@ ngx_http_rs_api_ice_made(ngx_http_rs_api_t *api, void *data, rs_err_e code,
     if (code != RS_OK) {
         return ngx_http_rs_api_fail(api, code, NULL, NULL);
     }
+
+    ice->until = ngx_rs_reply_int(reply, 2);
 
     if (ngx_http_rs_ice_json(api->request->pool, ice, &json) != NGX_OK) {
         return NGX_ERROR;
@@ -184,6 +190,8 @@ ngx_http_rs_api_turn_made(ngx_http_rs_api_t *api, void *data, rs_err_e code,
     if (code != RS_OK) {
         return ngx_http_rs_api_fail(api, code, NULL, NULL);
     }
+
+    ice->until = ngx_rs_reply_int(reply, 2);
 
     if (ngx_http_rs_ice_credential(api->request->pool, ice, &username,
                                    &password, &uris)

@@ -11,6 +11,7 @@
 
 static ngx_int_t ngx_http_rs_ice_fill(ngx_pool_t *pool,
     ngx_http_rs_ice_t *ice, rs_ice_t *out);
+static void ngx_http_rs_ice_expiry(ngx_http_rs_ice_t *ice, rs_ice_t *out);
 
 
 ngx_int_t
@@ -81,13 +82,11 @@ ngx_http_rs_ice_credential(ngx_pool_t *pool, ngx_http_rs_ice_t *ice,
         return NGX_ERROR;
     }
 
-    username->len = rs_turn_user_format((char *) username->data, &out.user);
     password->len = RS_TURN_PASSWORD_LEN;
 
-    if (username->len == 0
-        || rs_turn_password((char *) password->data, out.secret,
-                            ngx_http_rs_slice(username))
-           != RS_OK)
+    if (rs_ice_credential(&out, (char *) username->data, &username->len,
+                          (char *) password->data)
+        != RS_OK)
     {
         return NGX_ERROR;
     }
@@ -129,7 +128,12 @@ ngx_http_rs_ice_fill(ngx_pool_t *pool, ngx_http_rs_ice_t *ice, rs_ice_t *out)
 
     out->region = ngx_http_rs_slice(&ice->region);
     out->relay_only = ice->relay_only;
-    out->ttl_s = ice->ttl ? ice->ttl : rlcf->turn_ttl;
+    out->ttl_s = ice->ttl;
+    out->user.expires_at = ice->until;
+
+    if (ice->ttl == 0) {
+        ngx_http_rs_ice_expiry(ice, out);
+    }
 
     if (rlcf->stun) {
         out->stun = rlcf->stun->elts;
@@ -157,10 +161,28 @@ ngx_http_rs_ice_fill(ngx_pool_t *pool, ngx_http_rs_ice_t *ice, rs_ice_t *out)
     out->nturn = rlcf->turn->nelts;
 
     out->secret = ngx_http_rs_slice(&rlcf->turn_secret);
-    out->user.expires_at = ngx_time() + out->ttl_s;
+    out->key = rlcf->turn_key;
+    out->realm = ngx_http_rs_slice(&rlcf->turn_realm);
     out->user.tenant = ngx_http_rs_slice(&ice->tenant);
     out->user.session_id = ngx_http_rs_slice(&ice->session_id);
     out->user.participant_id = ngx_http_rs_slice(&ice->participant_id);
 
     return NGX_OK;
+}
+
+
+static void
+ngx_http_rs_ice_expiry(ngx_http_rs_ice_t *ice, rs_ice_t *out)
+{
+    time_t  now, expiry;
+
+    now = ngx_time() + ice->ahead;
+    expiry = rs_turn_expiry(now, ice->rlcf->turn_ttl, ice->until);
+
+    /* the clock may have gone back */
+
+    ice->expiry = ngx_max(expiry, ice->expiry);
+
+    out->user.expires_at = ice->expiry;
+    out->ttl_s = ngx_max(ice->expiry - now, 1);
 }

@@ -19,11 +19,23 @@ typedef struct {
     ngx_str_t                   session_id;
     ngx_str_t                   participant_id;
     ngx_uint_t                  relay_only;
-    time_t                      ttl;           /* 0: rs_turn_ttl */
+
+    /* of the store's clock: all gateways must find the same */
+
+    time_t                      ahead;         /* of this host's clock */
+    time_t                      until;         /* end of the session */
+    time_t                      ttl;           /* 0: a member of a session,
+                                                  who asks again and again;
+                                                  else until, in so long */
+    time_t                      expiry;        /* told to him last */
 } ngx_http_rs_ice_t;
 
 
-/* {iceServers, iceTransportPolicy, ttl_s}, from pool */
+/*
+ * {iceServers, iceTransportPolicy, ttl_s}, from pool.  A member keeps his user
+ * name for a quarter of rs_turn_ttl, whatever worker he asks, and gets no
+ * older one later: a TURN server may hold him to the newest it has seen.
+ */
 ngx_int_t ngx_http_rs_ice_json(ngx_pool_t *pool, ngx_http_rs_ice_t *ice,
     ngx_str_t *json);
 

@@ -517,6 +517,8 @@ ngx_http_rs_session_take(ngx_http_rs_part_t *p, ngx_rs_reply_t *reply)
     /* by this host's clock, which need not be the store's */
 
     p->expires = ngx_time() + (expires - now);
+    p->ice.ahead = now - ngx_time();
+    p->ice.until = expires;
 
     s = ngx_rs_reply_field(session, "policy");
     policy = json_loadb((char *) s.data, s.len, 0, NULL);

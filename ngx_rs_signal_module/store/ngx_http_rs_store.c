@@ -4,8 +4,9 @@
  *
  * The store: the command link, the check of the library behind it, operations,
  * and the verbs of sockets; those of REST are in ngx_http_rs_store_rest.c,
- * those of presence and duties in ngx_http_rs_store_duties.c, what all of them
- * are made of in ngx_http_rs_store_call.c.
+ * those of presence and duties in ngx_http_rs_store_duties.c, those of TURN in
+ * ngx_http_rs_store_turn.c, what all of them are made of in
+ * ngx_http_rs_store_call.c.
  *
  * Usable means more than connected: each time the link comes up, and whenever
  * Redis says that it does not know a function, the version of the library is
@@ -139,6 +140,10 @@ ngx_http_rs_store_destroy(ngx_http_rs_store_t *store)
         ngx_http_rs_durable_destroy(store->durable);
     }
 
+    if (store->tenants) {
+        ngx_free(store->tenants);
+    }
+
     ngx_free(store);
 }
 
@@ -182,6 +187,8 @@ ngx_http_rs_store_link_state(void *data, ngx_uint_t up)
 static void
 ngx_http_rs_store_not_ready(ngx_http_rs_store_t *store)
 {
+    ngx_http_rs_store_tenants_forget(store);
+
     if (store->ready) {
         store->ready = 0;
         ngx_http_rs_gauge_set(store->rmcf, NGX_HTTP_RS_GAUGE_REDIS, 0);

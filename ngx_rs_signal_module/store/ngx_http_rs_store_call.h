@@ -31,6 +31,7 @@
 
 
 typedef struct ngx_http_rs_durable_s  ngx_http_rs_durable_t;
+typedef struct ngx_http_rs_tenants_s  ngx_http_rs_tenants_t;
 
 
 struct ngx_http_rs_store_s {
@@ -38,6 +39,7 @@ struct ngx_http_rs_store_s {
     ngx_http_rs_main_conf_t        *rmcf;
     ngx_http_rs_durable_t          *durable;     /* NULL: nothing is waited
                                                     for */
+    ngx_http_rs_tenants_t          *tenants;     /* told; NULL: none yet */
     ngx_log_t                      *log;
     ngx_str_t                      *worker;      /* this one's name */
 
@@ -155,6 +157,19 @@ void ngx_http_rs_store_tell(ngx_http_rs_store_op_t *op, rs_err_e rc,
 /* what an error of the link's server asks for besides */
 void ngx_http_rs_store_act(ngx_http_rs_store_t *store, ngx_rs_redis_t *redis,
     ngx_uint_t flags);
+
+
+/*
+ * ngx_http_rs_store_turn.c: before a session of a tenant is made that lives
+ * for ttl (s) at most, over the command link.  NGX_OK; else it must not be.
+ */
+ngx_int_t ngx_http_rs_store_tenant(ngx_http_rs_store_t *store,
+    ngx_str_t *tenant, time_t ttl);
+void ngx_http_rs_store_tenants_forget(ngx_http_rs_store_t *store);
+
+
+/* keys of the fleet are under this tag instead of a tenant's */
+extern ngx_str_t  ngx_http_rs_store_fleet;
 
 
 /*

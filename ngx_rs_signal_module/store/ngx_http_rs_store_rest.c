@@ -69,6 +69,12 @@ ngx_http_rs_store_session_create(ngx_http_rs_store_op_t *op,
 
     n = s->participants ? s->participants->nelts : 0;
 
+    if (ngx_http_rs_store_tenant(op->store, &caller->tenant, s->ttl)
+        != NGX_OK)
+    {
+        return ngx_http_rs_store_refuse(op);
+    }
+
     ngx_http_rs_store_begin(&call, op, "rs_session_create", 0);
 
     ngx_http_rs_store_auth_key(&call, caller);
@@ -230,52 +236,6 @@ ngx_http_rs_store_participant_retry(ngx_http_rs_store_op_t *op,
     ngx_http_rs_store_arg(&call, &caller->scope);
     ngx_http_rs_store_arg(&call, &p->id);
     ngx_http_rs_store_arg_number(&call, p->ticket_ttl);
-
-    return ngx_http_rs_store_send(&call);
-}
-
-
-ngx_int_t
-ngx_http_rs_store_turn_session(ngx_http_rs_store_op_t *op,
-    ngx_http_rs_caller_t *caller, ngx_str_t *session_id, ngx_str_t *key_id,
-    time_t ttl, time_t retain)
-{
-    ngx_http_rs_store_call_t  call;
-
-    ngx_http_rs_store_begin(&call, op, "rs_turn_session", 0);
-
-    ngx_http_rs_store_auth_key(&call, caller);
-    ngx_http_rs_store_key(&call, &caller->tenant, "ses", session_id);
-    ngx_http_rs_store_index(&call, &caller->tenant, "turn");
-
-    ngx_http_rs_store_arg(&call, &caller->scope);
-    ngx_http_rs_store_arg(&call, key_id);
-    ngx_http_rs_store_arg_number(&call, ttl);
-    ngx_http_rs_store_arg_number(&call, retain);
-
-    return ngx_http_rs_store_send(&call);
-}
-
-
-ngx_int_t
-ngx_http_rs_store_turn_revoke(ngx_http_rs_store_op_t *op,
-    ngx_http_rs_caller_t *caller, ngx_str_t *session_id, ngx_str_t *key_id,
-    ngx_str_t *participant_id)
-{
-    ngx_http_rs_store_call_t  call;
-
-    ngx_http_rs_store_begin(&call, op, "rs_turn_revoke", 0);
-    ngx_http_rs_store_durable(&call, 0);
-
-    ngx_http_rs_store_auth_key(&call, caller);
-    ngx_http_rs_store_key(&call, &caller->tenant, "ses", session_id);
-    ngx_http_rs_store_key(&call, &caller->tenant, "par", session_id);
-    ngx_http_rs_store_index(&call, &caller->tenant, "turn");
-    ngx_http_rs_store_index(&call, &caller->tenant, "trev");
-
-    ngx_http_rs_store_arg(&call, &caller->scope);
-    ngx_http_rs_store_arg(&call, key_id);
-    ngx_http_rs_store_arg(&call, participant_id);
 
     return ngx_http_rs_store_send(&call);
 }

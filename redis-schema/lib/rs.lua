@@ -2351,8 +2351,9 @@ end
 
 -- rs_turn_session
 -- KEYS: auth, ses, turn.  ARGV: scope, key id (empty: any), ttl_s, retain_s.
--- ok: key id.  A session of kind turn: credentials without signalling.
---     Publishes live to the TURN plugins.  A repeated call changes nothing.
+-- ok: key id, expires_at.  A session of kind turn: credentials without
+--     signalling.  Publishes live to the TURN plugins.  A repeated call
+--     changes nothing.
 -- Errors: unauthenticated, forbidden, not_found (it is another key's id),
 --         session_ended (repeated, and revoked since).  O(log sessions)
 
@@ -2374,7 +2375,8 @@ local function rs_turn_session(keys, args)
     s = session(keys[2], now)
 
     if s then
-        return { s.state == 'ended' and 'session_ended' or 'ok', key_id }
+        return s.state == 'ended' and { 'session_ended' }
+               or { 'ok', key_id, s.expires_at }
     end
 
     expires = now + number(args[3])
@@ -2387,7 +2389,7 @@ local function rs_turn_session(keys, args)
 
     turn_live(keys[3], session(keys[2], now), now)
 
-    return { 'ok', key_id }
+    return { 'ok', key_id, int(expires) }
 end
 
 
