@@ -72,9 +72,13 @@ Of the turnserver under test; is it older than that?
 A session that lives in Redis: C<id>, C<tenant>, C<host> and C<pars> of it, as
 L<RS::Schema/session> returns it.  C<ttl_s>, C<roles>, C<tenant>.
 
+C<revoke> takes the credentials of one participant, who stays in the session;
+without one, those of a session of kind "turn".
+
 =item turn_session(%opt)
 
-A session of kind "turn": C<id>, C<tenant>, C<pars> with its participant.
+A session of kind "turn": C<id>, C<tenant>, C<pars> with one participant.
+C<ttl_s>, C<tenant>.
 
 =item credential($session, %opt)
 
@@ -117,6 +121,10 @@ What C<ps> shows: references to hashes with C<id>, C<user>, C<realm>,
 C<relay>, C<client>, C<peers>, and the bytes and packets C<rb>, C<rp>, C<sb>,
 C<sp>.  Only allocations with a relay address; with C<session>, C<par> or
 C<user> only theirs.
+
+=item wait_sync($seconds)
+
+Returns when the daemon says that it knows what lives.
 
 =item metric($name, %labels), health
 
@@ -442,11 +450,14 @@ sub _tls {
     my ($self) = @_;
     my $dir = $self->{dir};
 
-    system('openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt',
-           'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-subj',
-           '/CN=rs-test', '-addext', "subjectAltName=IP:$self->{ip}",
-           '-keyout', "$dir/key.pem", '-out', "$dir/cert.pem", '-batch')
-        == 0 or die "openssl req failed";
+    my @argv = ('openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt',
+                'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2',
+                '-subj', '/CN=rs-test', '-addext',
+                "subjectAltName=IP:$self->{ip}", '-keyout', "$dir/key.pem",
+                '-out', "$dir/cert.pem", '-batch');
+
+    spawn('openssl', \@argv, log => "$dir/openssl.log")->wait(30) == 0
+        or die 'openssl: ' . read_file("$dir/openssl.log");
 
     return;
 }
@@ -583,19 +594,40 @@ sub _schema {
 }
 
 
+# The schema of a tenant, of which the plugin knows, as a gateway tells it
+# before the first session.
+
+sub _tenant {
+    my ($self, $tenant) = @_;
+    my $schema = $self->_schema($tenant);
+
+    $schema->fcall('rs_turn_tenant', ['tens'], DAY, $tenant);
+
+    return $schema;
+}
+
+
 sub session {
     my ($self, %opt) = @_;
     my $tenant = delete $opt{tenant} // 'default';
-    my $schema = $self->_schema($tenant);
-
-    # as a gateway does before a tenant's first session
-
-    $schema->fcall('rs_turn_tenant', ['tens'], 86400, $tenant);
-
+    my $schema = $self->_tenant($tenant);
     my $dev = $self->{device}{$tenant} //=
         $schema->device(online => 'n1.0.00000000000000aa.1');
 
+    # a device has a bounded number of sessions
+
+    delete $self->{device}{$tenant} if ++$self->{sessions}{$tenant} % 50 == 0;
+
     return { %{ $schema->session($dev, %opt) }, tenant => $tenant };
+}
+
+
+sub turn_session {
+    my ($self, %opt) = @_;
+    my $tenant = delete $opt{tenant} // 'default';
+    my $x = $self->_tenant($tenant)->turn_session(%opt);
+
+    return { %$x, tenant => $tenant, pars => [random_id('par_')] };
 }
 
 
@@ -604,6 +636,16 @@ sub end_session {
     my $r = $self->_schema($s->{tenant})->end($s, %opt);
 
     die "rs_session_end: $r->[0]" if $r->[0] ne 'ok';
+
+    return;
+}
+
+
+sub revoke {
+    my ($self, $s, $par) = @_;
+    my $r = $self->_schema($s->{tenant})->turn_revoke($s, $par);
+
+    die "rs_turn_revoke: $r->[0]" if $r->[0] ne 'ok';
 
     return;
 }
@@ -787,6 +829,14 @@ sub _get {
     my $text = readline($s) // '';
 
     return split /\r\n\r\n/, $text, 2;
+}
+
+
+sub wait_sync {
+    my ($self, $seconds) = @_;
+
+    return wait_until { $self->metric('rs_turn_in_sync') }
+                      $seconds // 10, 'rs-turn-authd in sync';
 }
 
 
