@@ -48,11 +48,13 @@ struct turn_policy_s {
 };
 
 
+static turn_policy_e turn_policy_take(turn_policy_t *policy,
+    const turn_conf_t *conf, const rs_turn_peer_conf_t *rules, char *error);
 static int turn_policy_set(turn_policy_t *policy, const rs_turn_peer_t *peer);
 static int turn_policy_list(turn_policy_list_t *list, const rs_ip_set_t *set);
 static void turn_policy_line(void *data, rs_str_t text);
 static void turn_policy_check_floor(const turn_policy_t *policy,
-    const turn_conf_t *conf);
+    const rs_turn_peer_conf_t *rules);
 
 
 turn_policy_t *
@@ -62,30 +64,30 @@ turn_policy_create(const turn_conf_t *conf, char *error)
     rs_turn_peer_conf_t  *rules;
 
     policy = calloc(1, sizeof(turn_policy_t));
-
-    if (policy == NULL) {
-        (void) snprintf(error, TURN_CONF_ERROR_MAX, "out of memory");
-        return NULL;
-    }
-
-    if (turn_policy_update(policy, conf, error) == TURN_POLICY_FAILED) {
-        turn_policy_free(policy);
-        return NULL;
-    }
-
     rules = malloc(sizeof(rs_turn_peer_conf_t));
 
-    if (rules == NULL || !turn_policy_rules(conf, rules, error)) {
-        free(rules);
-        turn_policy_free(policy);
-        return NULL;
+    if (policy == NULL || rules == NULL) {
+        (void) snprintf(error, TURN_CONF_ERROR_MAX, "out of memory");
+        goto failed;
+    }
+
+    if (!turn_policy_rules(conf, rules, error)
+        || turn_policy_take(policy, conf, rules, error) == TURN_POLICY_FAILED)
+    {
+        goto failed;
     }
 
     rs_turn_peer_floor(rules, &policy->floor);
-    policy->stats.changes = 0;
     free(rules);
 
     return policy;
+
+failed:
+
+    free(rules);
+    turn_policy_free(policy);
+
+    return NULL;
 }
 
 
@@ -151,57 +153,77 @@ turn_policy_e
 turn_policy_update(turn_policy_t *policy, const turn_conf_t *conf,
     char *error)
 {
-    const char           *cure;
     turn_policy_e         rc;
-    rs_turn_peer_t       *peer;
     rs_turn_peer_conf_t  *rules;
 
     rc = TURN_POLICY_FAILED;
     rules = malloc(sizeof(rs_turn_peer_conf_t));
-    peer = malloc(sizeof(rs_turn_peer_t));
 
-    if (rules == NULL || peer == NULL) {
+    if (rules == NULL) {
         (void) snprintf(error, TURN_CONF_ERROR_MAX, "out of memory");
-        goto done;
+
+    } else if (turn_policy_rules(conf, rules, error)) {
+        rc = turn_policy_take(policy, conf, rules, error);
     }
-
-    if (!turn_policy_rules(conf, rules, error)) {
-        goto done;
-    }
-
-    if (rs_turn_peer_build(rules, peer, &cure) != RS_OK) {
-        (void) snprintf(error, TURN_CONF_ERROR_MAX, "%s: %s", conf->path,
-                        cure);
-        goto done;
-    }
-
-    if (policy->denied.n
-        && rs_ip_set_eq(&policy->peer.allowed, &peer->allowed)
-        && rs_ip_set_eq(&policy->peer.denied, &peer->denied))
-    {
-        policy->stats.loaded_at = (uint64_t) time(NULL);
-        rc = TURN_POLICY_SAME;
-        goto done;
-    }
-
-    if (!turn_policy_set(policy, peer)) {
-        (void) snprintf(error, TURN_CONF_ERROR_MAX, "out of memory");
-        goto done;
-    }
-
-    rc = TURN_POLICY_CHANGED;
-
-    if (policy->changed != NULL) {
-        policy->changed(policy->data);
-    }
-
-done:
 
     if (rc == TURN_POLICY_FAILED) {
         policy->stats.failures++;
+
+    } else {
+        turn_policy_check_floor(policy, rules);
+    }
+
+    if (rc == TURN_POLICY_CHANGED) {
+        policy->stats.changes++;
+        turn_log(TURN_LOG_NOTICE, "peer policy changed: %zu allowed and %zu "
+                 "denied ranges", policy->allowed.n, policy->denied.n);
+
+        if (policy->changed != NULL) {
+            policy->changed(policy->data);
+        }
     }
 
     free(rules);
+
+    return rc;
+}
+
+
+static turn_policy_e
+turn_policy_take(turn_policy_t *policy, const turn_conf_t *conf,
+    const rs_turn_peer_conf_t *rules, char *error)
+{
+    const char      *cure;
+    turn_policy_e    rc;
+    rs_turn_peer_t  *peer;
+
+    rc = TURN_POLICY_FAILED;
+    peer = malloc(sizeof(rs_turn_peer_t));
+
+    if (peer == NULL) {
+        (void) snprintf(error, TURN_CONF_ERROR_MAX, "out of memory");
+
+    } else if (rs_turn_peer_build(rules, peer, &cure) != RS_OK) {
+        (void) snprintf(error, TURN_CONF_ERROR_MAX, "%s: %s", conf->path,
+                        cure);
+
+    } else if (policy->denied.n
+               && rs_ip_set_eq(&policy->peer.allowed, &peer->allowed)
+               && rs_ip_set_eq(&policy->peer.denied, &peer->denied))
+    {
+        rc = TURN_POLICY_SAME;
+
+    } else if (!turn_policy_set(policy, peer)) {
+        (void) snprintf(error, TURN_CONF_ERROR_MAX, "out of memory");
+
+    } else {
+        rc = TURN_POLICY_CHANGED;
+    }
+
+    if (rc != TURN_POLICY_FAILED) {
+        policy->stats.loaded_at = (uint64_t) time(NULL);
+    }
+
     free(peer);
 
     return rc;
@@ -229,8 +251,6 @@ turn_policy_set(turn_policy_t *policy, const rs_turn_peer_t *peer)
     policy->denied = denied;
     policy->peer = *peer;
 
-    policy->stats.loaded_at = (uint64_t) time(NULL);
-    policy->stats.changes++;
     policy->stats.allowed = allowed.n;
     policy->stats.denied = denied.n;
 
@@ -279,72 +299,34 @@ turn_policy_line(void *data, rs_str_t text)
 }
 
 
-turn_policy_e
-turn_policy_reload(turn_policy_t *policy, const char *path)
-{
-    char           error[TURN_CONF_ERROR_MAX];
-    turn_conf_t   *conf;
-    turn_policy_e  rc;
-
-    conf = turn_conf_read(path, error);
-
-    if (conf == NULL) {
-        policy->stats.failures++;
-        turn_log(TURN_LOG_ERR, "%s; the peer policy stays as it was", error);
-        return TURN_POLICY_FAILED;
-    }
-
-    rc = turn_policy_update(policy, conf, error);
-
-    if (rc == TURN_POLICY_FAILED) {
-        turn_log(TURN_LOG_ERR, "%s; the peer policy stays as it was", error);
-
-    } else {
-        turn_log(TURN_LOG_NOTICE, "peer policy: %s, %zu allowed and %zu "
-                 "denied ranges",
-                 rc == TURN_POLICY_SAME ? "as before" : "changed",
-                 policy->allowed.n, policy->denied.n);
-        turn_policy_check_floor(policy, conf);
-    }
-
-    turn_conf_free(conf);
-
-    return rc;
-}
-
-
 /*
  * turnserver.conf still has the floor it was printed with: what that denies
  * and the new one would not, stays denied unless it is allowed by name.
  */
 
 static void
-turn_policy_check_floor(const turn_policy_t *policy, const turn_conf_t *conf)
+turn_policy_check_floor(const turn_policy_t *policy,
+    const rs_turn_peer_conf_t *rules)
 {
-    char                  error[TURN_CONF_ERROR_MAX];
-    rs_ip_set_t          *old, *new;
-    rs_turn_peer_conf_t  *rules;
+    rs_ip_set_t  *old, *new;
 
     old = malloc(2 * sizeof(rs_ip_set_t));
-    rules = malloc(sizeof(rs_turn_peer_conf_t));
 
-    if (old != NULL && rules != NULL
-        && turn_policy_rules(conf, rules, error))
-    {
-        new = old + 1;
-        *old = policy->floor;
-        rs_turn_peer_floor(rules, new);
-        rs_ip_set_sub_set(old, new);
-
-        if (old->n || old->overflow) {
-            turn_log(TURN_LOG_WARN, "peers denied when this daemon began "
-                     "would be no more, but turnserver.conf denies them: "
-                     "make it again with --print-turnserver-conf and restart "
-                     "coturn");
-        }
+    if (old == NULL) {
+        return;
     }
 
-    free(rules);
+    new = old + 1;
+    *old = policy->floor;
+    rs_turn_peer_floor(rules, new);
+    rs_ip_set_sub_set(old, new);
+
+    if (old->n || old->overflow) {
+        turn_log(TURN_LOG_WARN, "peers denied when this daemon began would "
+                 "be no more, but turnserver.conf denies them: make it again "
+                 "with --print-turnserver-conf and restart coturn");
+    }
+
     free(old);
 }
 

@@ -40,17 +40,12 @@ turn_policy_t *turn_policy_create(const turn_conf_t *conf, char *error);
 void turn_policy_free(turn_policy_t *policy);
 
 /*
- * Takes the policy of another configuration.  CHANGED: the lists are new and
- * changed() was called.  FAILED: error[TURN_CONF_ERROR_MAX] says why.
+ * Takes the policy of another configuration, as a whole or not at all, and
+ * says in the log what changed.  CHANGED: changed() was called.  FAILED:
+ * error[TURN_CONF_ERROR_MAX] says why.
  */
 turn_policy_e turn_policy_update(turn_policy_t *policy,
     const turn_conf_t *conf, char *error);
-
-/*
- * SIGHUP: reads the file again and takes the policy of it, nothing else.
- * Says in the log what came of it.
- */
-turn_policy_e turn_policy_reload(turn_policy_t *policy, const char *path);
 
 /*
  * Called after the lists were replaced: allocations with a peer that is
