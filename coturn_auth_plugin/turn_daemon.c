@@ -26,6 +26,11 @@
 /* ms */
 #define TURN_DAEMON_TICK             1000
 
+/* coturn's allocations are listed each so often, ms; the first while it does
+ * not tell of them */
+#define TURN_DAEMON_LIST_ALONE       1000
+#define TURN_DAEMON_LIST_TOLD        60000
+
 /* towards Redis, ms */
 #define TURN_DAEMON_TIMEOUT          2000
 #define TURN_DAEMON_CONNECT_TIMEOUT  5000
@@ -39,6 +44,9 @@ typedef struct {
     turn_policy_t      *policy;
     turn_table_t       *table;
     struct event       *pump;         /* what the table has queued, or is due */
+    turn_reaper_t      *reaper;       /* NULL: cli = off */
+    unsigned            version;      /* of coturn, by its CLI */
+    uint64_t            told;         /* connections of statsdb, ever */
     turn_upstream_t    *upstream;     /* NULL: redis = off */
     turn_snapshot_t    *snapshot;     /* NULL: that, or state_dir = off */
     char                redis_password[TURN_CONF_SECRET_MAX + 1];
@@ -59,6 +67,7 @@ static int turn_daemon_table(turn_daemon_t *d, char *error);
 static void turn_daemon_table_conf(const turn_conf_t *conf,
     turn_table_conf_t *tc);
 static int turn_daemon_snapshot(turn_daemon_t *d, char *error);
+static int turn_daemon_reaper(turn_daemon_t *d, char *error);
 static int turn_daemon_upstream(turn_daemon_t *d, char *error);
 static int turn_daemon_listen(turn_daemon_t *d, char *error);
 static int turn_daemon_metrics(turn_daemon_t *d, char *error);
@@ -73,7 +82,12 @@ static int turn_daemon_same(const turn_conf_t *old, const turn_conf_t *conf,
 static void turn_daemon_take(turn_daemon_t *d, const turn_conf_t *conf);
 static void turn_daemon_on_wake(void *data);
 static void turn_daemon_on_pump(evutil_socket_t fd, short what, void *data);
+static void turn_daemon_watch_statsdb(turn_daemon_t *d);
 static void turn_daemon_on_state(void *data, int in_sync);
+static int turn_daemon_on_denies(void *data, rs_str_t peer);
+static void turn_daemon_on_version(void *data, unsigned version);
+static void turn_daemon_on_policy(void *data);
+static unsigned turn_daemon_version(void *data);
 static int turn_daemon_unguarded_userdb(void *data);
 static int turn_daemon_unguarded_statsdb(void *data);
 static int turn_daemon_safe(turn_daemon_t *d, const char *what,
@@ -157,6 +171,7 @@ turn_daemon_init(turn_daemon_t *d, char *error)
     /* coturn first: the policy is served whatever upstream does */
 
     return turn_daemon_listen(d, error)
+           && turn_daemon_reaper(d, error)
            && turn_daemon_upstream(d, error)
            && turn_daemon_metrics(d, error);
 }
@@ -224,6 +239,37 @@ turn_daemon_snapshot(turn_daemon_t *d, char *error)
                                        error, TURN_CONF_ERROR_MAX);
 
     return d->snapshot != NULL;
+}
+
+
+static int
+turn_daemon_reaper(turn_daemon_t *d, char *error)
+{
+    turn_reaper_conf_t  rc;
+
+    if (d->conf->cli.len == 0) {
+        turn_log(TURN_LOG_WARN, "cli = off: no allocation can be ended");
+        return 1;
+    }
+
+    memset(&rc, 0, sizeof(rc));
+    rc.base = d->base;
+    rc.table = d->table;
+    rc.cli = &d->conf->cli;
+    rc.password_file = d->conf->cli_password_file;
+    rc.list_ms = TURN_DAEMON_LIST_ALONE;
+    rc.denies = turn_daemon_on_denies;
+    rc.version = turn_daemon_on_version;
+    rc.data = d;
+
+    d->reaper = turn_reaper_create(&rc, error);
+    d->statsdb.reaper = d->reaper;
+
+    if (d->reaper != NULL) {
+        turn_policy_on_change(d->policy, turn_daemon_on_policy, d);
+    }
+
+    return d->reaper != NULL;
 }
 
 
@@ -334,7 +380,9 @@ turn_daemon_metrics(turn_daemon_t *d, char *error)
     m->statsdb_server = d->statsdb_server;
     m->upstream = d->upstream;
     m->snapshot = d->snapshot;
-    m->coturn_version = d->conf->coturn_version;
+    m->reaper = d->reaper;
+    m->coturn_version = turn_daemon_version;
+    m->data = d;
 
     d->http = turn_http_create(d->base, &d->conf->metrics_listen,
                                turn_metrics_get, m, error);
@@ -384,6 +432,8 @@ turn_daemon_done(turn_daemon_t *d)
     }
 
     turn_snapshot_destroy(d->snapshot);
+    turn_reaper_free(d->reaper);
+    d->reaper = NULL;
 
     if (d->pump != NULL) {
         event_free(d->pump);
@@ -435,6 +485,10 @@ turn_daemon_on_wake(void *data)
     turn_daemon_t  *d = data;
 
     event_active(d->pump, EV_TIMEOUT, 0);
+
+    if (d->reaper != NULL) {
+        turn_reaper_wake(d->reaper);
+    }
 }
 
 
@@ -455,6 +509,8 @@ turn_daemon_on_pump(evutil_socket_t fd, short what, void *data)
         turn_upstream_ask(d->upstream);
     }
 
+    turn_daemon_watch_statsdb(d);
+
     /* the clock may be set: look again after a second at the latest */
 
     due = turn_table_due(d->table);
@@ -468,6 +524,91 @@ turn_daemon_on_pump(evutil_socket_t fd, short what, void *data)
     tv.tv_usec = (suseconds_t) (ms % 1000 * 1000);
 
     (void) event_add(d->pump, &tv);
+}
+
+
+/*
+ * Without its statsdb coturn has to be asked; and what it told before there
+ * was a connection nobody heard.
+ */
+
+static void
+turn_daemon_watch_statsdb(turn_daemon_t *d)
+{
+    const turn_server_stats_t  *s;
+
+    if (d->reaper == NULL || d->statsdb_server == NULL) {
+        return;
+    }
+
+    s = turn_server_stats(d->statsdb_server);
+
+    if (s->authorized != d->told) {
+        d->told = s->authorized;
+        turn_reaper_list(d->reaper);
+    }
+
+    turn_reaper_pace(d->reaper, s->connections ? TURN_DAEMON_LIST_TOLD
+                                               : TURN_DAEMON_LIST_ALONE);
+}
+
+
+static int
+turn_daemon_on_denies(void *data, rs_str_t peer)
+{
+    turn_daemon_t  *d = data;
+
+    return turn_policy_denies(d->policy, peer);
+}
+
+
+static void
+turn_daemon_on_version(void *data, unsigned version)
+{
+    turn_daemon_t  *d = data;
+
+    if (version != d->version) {
+        turn_log(TURN_LOG_NOTICE, "coturn is %u.%u.%u", version / 10000,
+                 version / 100 % 100, version % 100);
+    }
+
+    d->version = version;
+}
+
+
+/* existing channels are looked at by nobody else */
+
+static void
+turn_daemon_on_policy(void *data)
+{
+    turn_daemon_t  *d = data;
+
+    turn_reaper_recheck(d->reaper);
+}
+
+
+/*
+ * Of the coturn that runs now; 0: not known.  What the CLI has said holds
+ * while that connection lasts, for the next coturn may be an older one.
+ */
+
+static unsigned
+turn_daemon_version(void *data)
+{
+    turn_daemon_t       *d = data;
+    turn_reaper_stat_t   stat;
+
+    if (d->conf->coturn_version != 0) {
+        return d->conf->coturn_version;
+    }
+
+    if (d->reaper == NULL) {
+        return 0;
+    }
+
+    turn_reaper_stat(d->reaper, &stat);
+
+    return stat.ready ? d->version : 0;
 }
 
 
@@ -612,18 +753,26 @@ turn_daemon_safe(turn_daemon_t *d, const char *what, const char *instead)
 {
     unsigned  v;
 
-    v = d->conf->coturn_version;
+    v = turn_daemon_version(d);
 
     if (v >= TURN_VERSION_SAFE) {
         return 1;
+    }
+
+    if (v == 0) {
+        turn_log_limited(&d->limit_guard, TURN_LOG_WARN,
+                         "refused coturn as long as its version is not "
+                         "known: the CLI does not answer, or name it: "
+                         "coturn_version");
+        return 0;
     }
 
     turn_log_limited(&d->limit_guard, TURN_LOG_ERR,
                      "refused coturn %u.%u.%u without the guard: %s on "
                      "coturn before 4.13 lets anybody crash it by a user "
                      "name: preload rs-turn-guard.so into turnserver, upgrade "
-                     "coturn (and name it: coturn_version), or %s",
-                     v / 10000, v / 100 % 100, v % 100, what, instead);
+                     "coturn, or %s", v / 10000, v / 100 % 100, v % 100, what,
+                     instead);
 
     return 0;
 }

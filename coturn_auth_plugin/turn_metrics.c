@@ -63,6 +63,10 @@ TURN_METRIC(auth);
 TURN_METRIC(allocations);
 TURN_METRIC(begun);
 TURN_METRIC(ended);
+TURN_METRIC(cli_up);
+TURN_METRIC(cancels);
+TURN_METRIC(kill_seconds);
+TURN_METRIC(listings);
 TURN_METRIC(sessions);
 TURN_METRIC(full);
 TURN_METRIC(events);
@@ -110,6 +114,14 @@ static const turn_metric_t  turn_metrics_list[] = {
       "allocations made, by verdict", turn_metrics_begun },
     { "rs_turn_allocations_ended_total", "counter",
       "allocations the daemon chose to end", turn_metrics_ended },
+    { "rs_turn_cli_up", "gauge", "1: coturn's CLI lets the daemon in",
+      turn_metrics_cli_up },
+    { "rs_turn_cancels_total", "counter", "commands that end an allocation",
+      turn_metrics_cancels },
+    { "rs_turn_kill_seconds", "histogram", "from the verdict to coturn's "
+      "answer", turn_metrics_kill_seconds },
+    { "rs_turn_listings_total", "counter", "listings of coturn's allocations",
+      turn_metrics_listings },
     { "rs_turn_sessions", "gauge", "what is known", turn_metrics_sessions },
     { "rs_turn_full_total", "counter", "refused by a bound of the table",
       turn_metrics_full },
@@ -213,7 +225,10 @@ turn_metrics_write(const turn_metrics_t *m, struct evbuffer *out)
 static void
 turn_metrics_health(const turn_metrics_t *m, struct evbuffer *out)
 {
+    unsigned     v;
     const char  *redis;
+
+    v = m->coturn_version(m->data);
 
     if (m->upstream == NULL) {
         redis = "off";
@@ -231,10 +246,8 @@ turn_metrics_health(const turn_metrics_t *m, struct evbuffer *out)
     (void) evbuffer_add_printf(out, "{\"status\":\"%s\",\"redis\":\"%s\","
                                "\"coturn\":\"%u.%u.%u\"}\n",
                                m->upstream == NULL || redis[0] == 'i'
-                               ? "ok" : "degraded", redis,
-                               m->coturn_version / 10000,
-                               m->coturn_version / 100 % 100,
-                               m->coturn_version % 100);
+                               ? "ok" : "degraded", redis, v / 10000,
+                               v / 100 % 100, v % 100);
 }
 
 
@@ -306,7 +319,7 @@ turn_metrics_build(turn_metrics_out_t *o, const turn_metric_t *m)
 static void
 turn_metrics_coturn(turn_metrics_out_t *o, const turn_metric_t *m)
 {
-    unsigned  v = o->m->coturn_version;
+    unsigned  v = o->m->coturn_version(o->m->data);
 
     if (v != 0) {
         (void) evbuffer_add_printf(o->out, "%s{relay=\"%s\","
@@ -593,5 +606,76 @@ turn_metrics_snapshot_age(turn_metrics_out_t *o, const turn_metric_t *m)
     if (at != 0) {
         turn_metrics_real(o, m, "", o->now > at
                           ? (double) (o->now - at) / 1000 : 0);
+    }
+}
+
+
+static void
+turn_metrics_cli_up(turn_metrics_out_t *o, const turn_metric_t *m)
+{
+    turn_reaper_stat_t  s;
+
+    if (o->m->reaper != NULL) {
+        turn_reaper_stat(o->m->reaper, &s);
+        turn_metrics_line(o, m, "", s.ready != 0);
+    }
+}
+
+
+static void
+turn_metrics_cancels(turn_metrics_out_t *o, const turn_metric_t *m)
+{
+    turn_reaper_stat_t  s;
+
+    if (o->m->reaper != NULL) {
+        turn_reaper_stat(o->m->reaper, &s);
+        turn_metrics_line(o, m, ",kind=\"first\"", s.cancels - s.retries);
+        turn_metrics_line(o, m, ",kind=\"again\"", s.retries);
+    }
+}
+
+
+static void
+turn_metrics_kill_seconds(turn_metrics_out_t *o, const turn_metric_t *m)
+{
+    unsigned             i;
+    uint64_t             n;
+    const char          *relay = o->m->conf->name;
+    turn_reaper_stat_t   s;
+
+    if (o->m->reaper == NULL) {
+        return;
+    }
+
+    turn_reaper_stat(o->m->reaper, &s);
+    n = 0;
+
+    for (i = 0; i < TURN_REAPER_BUCKETS - 1; i++) {
+        n += s.latency[i];
+        (void) evbuffer_add_printf(o->out, "%s_bucket{relay=\"%s\",le=\"%g\"}"
+                                   " %llu\n", m->name, relay,
+                                   turn_reaper_buckets[i] / 1000.0,
+                                   (unsigned long long) n);
+    }
+
+    (void) evbuffer_add_printf(o->out, "%s_bucket{relay=\"%s\",le=\"+Inf\"} "
+                               "%llu\n%s_sum{relay=\"%s\"} %.3f\n"
+                               "%s_count{relay=\"%s\"} %llu\n", m->name,
+                               relay, (unsigned long long) s.latency_n,
+                               m->name, relay, (double) s.latency_ms / 1000,
+                               m->name, relay,
+                               (unsigned long long) s.latency_n);
+}
+
+
+static void
+turn_metrics_listings(turn_metrics_out_t *o, const turn_metric_t *m)
+{
+    turn_reaper_stat_t  s;
+
+    if (o->m->reaper != NULL) {
+        turn_reaper_stat(o->m->reaper, &s);
+        turn_metrics_line(o, m, ",result=\"whole\"", s.listings);
+        turn_metrics_line(o, m, ",result=\"forged\"", s.forged);
     }
 }

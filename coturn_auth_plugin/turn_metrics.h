@@ -31,7 +31,11 @@ typedef struct {
     const turn_server_t    *statsdb_server;
     const turn_upstream_t  *upstream;
     const turn_snapshot_t  *snapshot;
-    unsigned                coturn_version;
+    const turn_reaper_t    *reaper;
+
+    /* TURN_VERSION() of the coturn that runs, 0: not known */
+    unsigned              (*coturn_version)(void *data);
+    void                   *data;
 } turn_metrics_t;
 
 

@@ -537,6 +537,7 @@ turn_connection_auth(turn_connection_t *c)
     if ((r->argc == 2 || r->argc == 3)
         && rs_str_eq_secret(r->argv[r->argc - 1], want))
     {
+        s->stats.authorized += !c->authorized;
         c->authorized = 1;
         (void) evtimer_del(c->timer);
         turn_answer_ok(c);

@@ -41,6 +41,7 @@ typedef struct turn_connection_s  turn_connection_t;
 
 typedef struct {
     uint64_t        accepted;
+    uint64_t        authorized;       /* of these, with the password */
     uint64_t        shed;             /* no room */
     uint64_t        unguarded;        /* refused: old coturn, no guard */
     uint64_t        bad_password;

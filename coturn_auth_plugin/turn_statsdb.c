@@ -77,6 +77,11 @@ turn_statsdb_event(turn_statsdb_t *db, rs_str_t key, rs_str_t value)
     case RS_TURN_EVENT_NEW:
         v = turn_table_alloc(db->table, e.id, e.user, turn_clock_ms());
         db->verdicts[v]++;
+
+        if (v == TURN_V_FULL && db->reaper != NULL) {
+            turn_reaper_kill(db->reaper, e.id);
+        }
+
         break;
 
     case RS_TURN_EVENT_DELETED:

@@ -14,6 +14,7 @@
 
 
 #include "rs_turn_event.h"
+#include "turn_reaper.h"
 #include "turn_server.h"
 #include "turn_table.h"
 
@@ -21,6 +22,7 @@
 typedef struct {
     const turn_conf_t  *conf;
     turn_table_t       *table;
+    turn_reaper_t      *reaper;       /* or NULL */
 
     /* counted */
 
