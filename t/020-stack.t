@@ -170,6 +170,33 @@ $state->{processes} = [{ name => 'stranger', pid => $$, start => 1,
 write_file("$dir_a/stack.json", JSON->new->utf8->encode($state));
 is((stack('down', $dir_a))[0], 0, 'a stranger is left alone');
 
+# the TURN plugin: with the key the gateways have, beside coturn
+
+for my $mode (qw(compat strict)) {
+    my ($up, $three, $log, $dir) = up('--turn-mode', $mode);
+
+    is($up, 0, "a stack with the TURN plugin, $mode") or BAIL_OUT($log);
+
+    my ($daemon) = grep { $_->{name} eq 'turn-authd' }
+                   @{ $three->{processes} };
+    my $port = $three->{turn}{authd}{metrics_port};
+    my $health = RS::Rest->new(base => "http://127.0.0.1:$port");
+
+    wait_until { eval { $health->get('/health')->status == 200 } } 10,
+               'the daemon';
+    like(read_file("$dir/turn/turnserver.conf"), qr/^redis-userdb=/m,
+         'coturn asks it');
+    is(read_file($three->{turn}{key_file}) =~ /^[0-9a-f]{64}$/m
+       && (stat $three->{turn}{key_file})[2] & 0777, 0600,
+       'the key is nobody else\'s');
+
+    kill 'KILL', $daemon->{pid};
+    wait_until { !alive($daemon) } 5, 'the end of the daemon';
+    is((stack('start', $dir, 'turn-authd'))[0], 0, 'it is started again');
+    is((stack('status', $dir))[0], 0, 'and all is up');
+    is((stack('down', $dir))[0], 0, 'down');
+}
+
 is((stack('down', $dir_b))[0], 0, 'down of the second one');
 is(scalar(grep { alive($_) } @{ $two->{processes} }), 0,
    'ends every process of that');

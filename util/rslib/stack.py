@@ -177,7 +177,9 @@ class Stack:
         state["redis"] = redis.start(self)
 
         if args.turn:
-            self.say(f"coturn on {self.ip}:{self.base + ports.TURN}")
+            self.say(f"coturn on {self.ip}:{self.base + ports.TURN}, "
+                     + (f"with the TURN plugin, {args.turn_mode}"
+                        if args.turn_mode != "static" else "by itself"))
             state["turn"] = turn.start(self, tls_dir)
 
         state["nodes"] = []
@@ -287,6 +289,9 @@ class Stack:
 
         if name == "redis":
             r["pid"] = pid
+
+        if name == "turn-authd":
+            self.state["turn"]["authd"]["pid"] = pid
 
         if name in self.state:
             self.state[name]["pid"] = pid
