@@ -15,7 +15,7 @@ use Test::More;
 use RS::Device;
 use RS::Gateway;
 use RS::Sentinel;
-use RS::Util qw(wait_until now tempdir write_file);
+use RS::Util qw(wait_until start within tempdir write_file);
 
 my $trio = RS::Sentinel->new(down_after => 1000);
 my $gw = RS::Gateway->new(redis_conf => $trio->conf, workers => 2);
@@ -60,14 +60,12 @@ sub sessions_again {
         wait_until {
             my $r = create();
             $status{ $r->status }++;
-            $r->seconds < 1 or die 'an answer took ' . $r->seconds . ' s';
+            $r->within(1) or die 'an answer took ' . $r->seconds . ' s';
             $r->status == 201 && (!$cut || $status{503})
         } 15;
     }, "$what: sessions can be made again") or diag($@);
 
-    my $took = now() - $start;
-
-    cmp_ok($took, '<', 6, "$what: within 6 s");
+    within($start, 6, "$what: within 6 s");
     is_deeply([grep { !/^(?:201|503)$/ } keys %status], [],
               "$what: until then 503") or diag(explain(\%status));
 
@@ -85,7 +83,7 @@ is(create()->status, 201, 'a session');
 
 subtest 'the primary is killed' => sub {
     my $old = $trio->primary;
-    my $start = now();
+    my $start = start();
 
     $old->kill;
     sessions_again('killed', $start, 1);
@@ -105,7 +103,7 @@ subtest 'the primary is killed' => sub {
 
 
 subtest 'a planned failover' => sub {
-    my $start = now();
+    my $start = start();
 
     $trio->failover;
     sessions_again('planned', $start);
@@ -116,7 +114,7 @@ subtest 'one Sentinel less' => sub {
     $trio->stop_sentinel(0);
     is(create()->status, 201, 'a session: links stay');
 
-    my $start = now();
+    my $start = start();
 
     $trio->failover;
     sessions_again('with two Sentinels', $start);
@@ -125,7 +123,7 @@ subtest 'one Sentinel less' => sub {
 
 subtest 'a primary that is frozen' => sub {
     my $old = $trio->primary;
-    my $start = now();
+    my $start = start();
 
     # a frozen server keeps its connections; thawed, it thinks it is primary
     # until a Sentinel tells it, which finds it only after some seconds

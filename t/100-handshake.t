@@ -16,6 +16,10 @@ BEGIN {
     $ENV{TEST_NGINX_BINARY} ||= '/usr/sbin/nginx';
     $ENV{TEST_NGINX_LOAD_MODULES}
         ||= top('build', 'module', 'ngx_http_rs_signal_module.so');
+
+    # a lone process may sleep through QUIT
+
+    $ENV{TEST_NGINX_MASTER_PROCESS} ||= 'on';
 }
 
 use Test::Nginx::Socket 'no_plan';

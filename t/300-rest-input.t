@@ -15,6 +15,11 @@ use lib "$Bin/lib";
 use RS::Redis;
 use RS::Rest;
 use RS::Util qw(wait_until);
+
+# a lone process may sleep through QUIT
+
+BEGIN { $ENV{TEST_NGINX_MASTER_PROCESS} ||= 'on' }
+
 use Test::Nginx::Socket 'no_plan';
 
 our $redis = RS::Redis->new();

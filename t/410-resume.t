@@ -19,7 +19,7 @@ use RS::Util qw(wait_until);
 
 my $redis = RS::Redis->new();
 my $gw = RS::Gateway->new(redis => $redis, workers => 2, location => <<'END');
-    rs_resume_grace 2s;
+    rs_resume_grace 30s;
     rs_log_size 20k;
 END
 my $rest = $gw->rest(key => $redis->api_key);
@@ -144,6 +144,9 @@ subtest 'a position that was trimmed' => sub {
 
 
 subtest 'nobody comes back' => sub {
+    $gw->reload(location => 'rs_resume_grace 2s;');
+    $device->connect($gw, worker => 1);
+
     my ($s, $host, $ws) = both();
 
     my $more = $rest->post("/sessions/$s/participants",

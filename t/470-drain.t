@@ -16,7 +16,7 @@ use RS::Device;
 use RS::Gateway;
 use RS::Redis;
 use RS::Stream;
-use RS::Util qw(now wait_until);
+use RS::Util qw(now wait_until within);
 use RS::WS;
 
 my $redis = RS::Redis->new();
@@ -114,7 +114,7 @@ subtest 'spread over the time' => sub {
     cmp_ok($most, '<=', 16, 'not in one burst');
 
     wait_until { !-e "/proc/$old" } 3, 'end of the old worker';
-    cmp_ok(now() - $start, '<', 3 + 3, 'the old worker ends in time');
+    within($start, 3 + 3, 'the old worker ends in time');
 
     for my $ws (@new) {
         is($ws->expect('challenge')->{type}, 'challenge',

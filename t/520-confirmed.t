@@ -16,7 +16,7 @@ use Test::More;
 use RS::Device;
 use RS::Gateway;
 use RS::Redis;
-use RS::Util qw(now wait_until);
+use RS::Util qw(wait_until start within);
 use RS::WS;
 
 my $primary = RS::Redis->new(acl => 1, port => 1);
@@ -50,11 +50,11 @@ sub session {
 
 sub refused {
     my ($ws, $close, $code, $name) = @_;
-    my $start = now();
+    my $start = start();
 
     is($ws->expect_close(), $close, "$name: closed $close");
     is($ws->error->{code}, $code, "$name: $code");
-    cmp_ok(now() - $start, '<', 1, "$name: within a second");
+    within($start, 1, "$name: within a second");
 
     return;
 }
@@ -132,7 +132,7 @@ subtest 'no replica confirms' => sub {
     for my $path ("/sessions/$other", "/enrollments/$enrollment->{id}",
                   '/devices/' . $gone->id)
     {
-        my $start = now();
+        my $start = start();
         my $r = $rest->delete($path);
 
         $rest->problem($r, 503, 'uncertain', detail =>
@@ -141,7 +141,7 @@ subtest 'no replica confirms' => sub {
 
         # the device, then its session: one after the other
 
-        cmp_ok(now() - $start, '<', $path =~ /devices/ ? 2 : 1, 'in time');
+        within($start, $path =~ /devices/ ? 2 : 1, 'in time');
         isnt($rest->get($path)->json->{state} // 'gone', 'waiting_host',
              'done here');
     }

@@ -10,7 +10,6 @@ use warnings;
 use FindBin qw($Bin);
 use lib "$Bin/lib";
 
-use IO::Select ();
 use IO::Socket::INET ();
 use Test::More;
 
@@ -21,7 +20,8 @@ use RS::Util qw(wait_until);
 
 my $redis = RS::Redis->new();
 my $gw = RS::Gateway->new(redis => $redis, workers => 2, ipc => 'on',
-                          connections => 32);
+                          connections => 32,
+                          server => 'client_header_timeout 300s;');
 my $rest = $gw->rest(key => $redis->api_key);
 my $device = RS::Device->enroll($rest);
 
@@ -52,7 +52,8 @@ for (1 .. 200) {
                                   PeerPort => $gw->port)
         or die "connect: $@";
 
-    last if IO::Select->new($s)->can_read(0.1);
+    wait_until { alerts() || $gw->accepted($s) } 10, 'a connection or none';
+    last if alerts();
     next if $gw->worker_of($s) == 0;
 
     syswrite $s, 'GET /';
@@ -82,6 +83,7 @@ my $first = wait_until {
 
 ok($first, 'and takes input when it has room');
 
+close $_ for @held;
 $gw->quit();
 $gw->check_log(allow => qr/connections are not enough/);
 

@@ -14,7 +14,7 @@ use Test::More;
 use RS::Device;
 use RS::Gateway;
 use RS::Redis;
-use RS::Util qw(now wait_until);
+use RS::Util qw(wait_until);
 
 my $redis = RS::Redis->new();
 my $key = $redis->api_key;

@@ -55,6 +55,10 @@ Pids of the workers that take connections, in the order of their start.
 Does every worker answer GET $path with this status? Each has links to Redis
 of its own: that one is ready says nothing of the others.
 
+=item accepted($socket)
+
+Has a worker accepted this connection, and not closed it?
+
 =item worker_of($socket)
 
 Index in C<workers> of the one that holds this connection.
@@ -63,6 +67,10 @@ Index in C<workers> of the one that holds this connection.
 
 HUP; returns when new workers serve. With arguments the configuration is
 written anew first.
+
+=item start_reload(%new_conf)
+
+Only the HUP; returns a function that waits for the rest.
 
 =item upgrade
 
@@ -380,18 +388,22 @@ sub _holds {
 }
 
 
-sub worker_of {
+sub accepted {
     my ($self, $socket) = @_;
-    my ($from, $to) = ($socket->sockport, $socket->peerport);
-    my $line = sprintf '0100007F:%04X 0100007F:%04X', $to, $from;
+    my $line = sprintf '0100007F:%04X 0100007F:%04X', $socket->peerport,
+                       $socket->sockport;
+    my ($row) = read_file('/proc/net/tcp') =~ /^\s*\d+: \Q$line\E (.*)$/m;
 
     # until it is accepted, the server's end has no inode
 
-    my $inode = wait_until {
-        my ($row) = read_file('/proc/net/tcp') =~ /^\s*\d+: \Q$line\E (.*)$/m;
-        defined $row && (split ' ', $row)[6]
-    } 10, "connection $from being accepted";
+    return defined $row ? (split ' ', $row)[6] : 0;
+}
 
+
+sub worker_of {
+    my ($self, $socket) = @_;
+    my $inode = wait_until { $self->accepted($socket) } 10,
+                'connection ' . $socket->sockport . ' being accepted';
     my @workers = $self->workers();
 
     for my $i (0 .. $#workers) {
@@ -444,6 +456,13 @@ sub all_answer {
 
 sub reload {
     my ($self, %conf) = @_;
+
+    return $self->start_reload(%conf)->();
+}
+
+
+sub start_reload {
+    my ($self, %conf) = @_;
     my %old = map { $_ => 1 } $self->workers();
 
     if (%conf) {
@@ -453,16 +472,18 @@ sub reload {
 
     CORE::kill('HUP', $self->pid);
 
-    wait_until {
-        my @new = grep { !$old{$_} } $self->workers();
-        @new == $self->{workers} && !grep { $old{$_} } $self->workers()
-    } 15, 'new workers after a reload';
+    return sub {
+        wait_until {
+            my @new = grep { !$old{$_} } $self->workers();
+            @new == $self->{workers} && !grep { $old{$_} } $self->workers()
+        } 15, 'new workers after a reload';
 
-    wait_until {
-        eval { $self->all_answer('/health/ready', 200) }
-    } 15, 'readiness after a reload' if $self->{ready} // 1;
+        wait_until {
+            eval { $self->all_answer('/health/ready', 200) }
+        } 15, 'readiness after a reload' if $self->{ready} // 1;
 
-    return;
+        return;
+    };
 }
 
 

@@ -48,7 +48,8 @@ consistent; C<%more> are further fields wanted, as C<pointer>.
 
 =back
 
-An answer has C<status>, C<header($name)>, C<content>, C<json>, C<seconds>.
+An answer has C<status>, C<header($name)>, C<content>, C<json>, C<seconds>, and
+C<within($seconds)>: did it take no longer, with C<patience>?
 
 =cut
 
@@ -165,7 +166,7 @@ sub start {
 
 sub raw {
     my ($self, $bytes, $seconds, $socket) = @_;
-    my $start = now();
+    my $start = RS::Util::start();
 
     $seconds //= $self->{timeout};
 
@@ -211,7 +212,7 @@ sub finish {
 
     return bless {
         status => $status, headers => \%headers, content => $content,
-        seconds => now() - ($start // now()),
+        seconds => now() - ($start // now()), start => $start,
     }, 'RS::Rest::Answer';
 }
 
@@ -259,6 +260,7 @@ use warnings;
 sub status  { return $_[0]{status} }
 sub content { return $_[0]{content} }
 sub seconds { return $_[0]{seconds} }
+sub within  { return $_[0]->seconds < RS::Util::patience($_[0]{start}, $_[1]) }
 sub header  { return $_[0]{headers}{ lc $_[1] } }
 sub json    { return $json->decode($_[0]{content}) }
 

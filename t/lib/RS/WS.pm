@@ -108,7 +108,7 @@ use Digest::SHA qw(sha1_base64);
 use JSON ();
 use MIME::Base64 qw(encode_base64);
 use RS::Stream ();
-use RS::Util qw(now);
+use RS::Util qw(now start patience);
 
 my $json = JSON->new->utf8->canonical->allow_nonref;
 
@@ -447,12 +447,29 @@ sub _told {
 }
 
 
-sub expect {
-    my ($self, $type, $seconds) = @_;
-    my $end = now() + ($seconds // 20);
+# the next message, with patience where there is a second for it at least
+
+sub _awaited {
+    my ($self, $start, $seconds) = @_;
+
+    $seconds //= 20;
 
     while (1) {
-        my $m = $self->recv($end - now())
+        my $left = $start - now()
+                   + ($seconds < 1 ? $seconds : patience($start, $seconds));
+        my $m = $self->recv($left > 0 ? $left : 0);
+
+        return $m if $m || $left <= 0 || $seconds < 1;
+    }
+}
+
+
+sub expect {
+    my ($self, $type, $seconds) = @_;
+    my $start = start();
+
+    while (1) {
+        my $m = $self->_awaited($start, $seconds)
             // die "no \"$type\" in time; seen: "
                    . $json->encode($self->{seen}) . "\n";
 
@@ -469,10 +486,10 @@ sub expect {
 
 sub expect_close {
     my ($self, $seconds) = @_;
-    my $end = now() + ($seconds // 20);
+    my $start = start();
 
     while (1) {
-        my $m = $self->recv($end - now())
+        my $m = $self->_awaited($start, $seconds)
             // die "no close in time; seen: "
                    . $json->encode($self->{seen}) . "\n";
 
