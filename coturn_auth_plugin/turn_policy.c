@@ -44,6 +44,9 @@ struct turn_policy_s {
     void                (*changed)(void *data);
     void                 *data;
 
+    unsigned              owed;       /* lists coturn has not been given yet */
+    unsigned              given;      /* ... has, but may not use yet */
+
     turn_policy_stats_t   stats;
 };
 
@@ -51,6 +54,7 @@ struct turn_policy_s {
 static turn_policy_e turn_policy_take(turn_policy_t *policy,
     const turn_conf_t *conf, const rs_turn_peer_conf_t *rules, char *error);
 static int turn_policy_set(turn_policy_t *policy, const rs_turn_peer_t *peer);
+static void turn_policy_tell(turn_policy_t *policy);
 static int turn_policy_list(turn_policy_list_t *list, const rs_ip_set_t *set);
 static void turn_policy_line(void *data, rs_str_t text);
 static void turn_policy_check_floor(const turn_policy_t *policy,
@@ -177,10 +181,7 @@ turn_policy_update(turn_policy_t *policy, const turn_conf_t *conf,
         policy->stats.changes++;
         turn_log(TURN_LOG_NOTICE, "peer policy changed: %zu allowed and %zu "
                  "denied ranges", policy->allowed.n, policy->denied.n);
-
-        if (policy->changed != NULL) {
-            policy->changed(policy->data);
-        }
+        turn_policy_tell(policy);
     }
 
     free(rules);
@@ -250,6 +251,8 @@ turn_policy_set(turn_policy_t *policy, const rs_turn_peer_t *peer)
     policy->allowed = allowed;
     policy->denied = denied;
     policy->peer = *peer;
+    policy->owed = TURN_POLICY_ALLOWED|TURN_POLICY_DENIED;
+    policy->given = 0;
 
     policy->stats.allowed = allowed.n;
     policy->stats.denied = denied.n;
@@ -337,6 +340,33 @@ turn_policy_on_change(turn_policy_t *policy, void (*changed)(void *data),
 {
     policy->changed = changed;
     policy->data = data;
+}
+
+
+void
+turn_policy_given(turn_policy_t *policy, turn_policy_list_e list)
+{
+    policy->given |= policy->owed & list;
+    policy->owed &= ~(unsigned) list;
+}
+
+
+void
+turn_policy_asked(turn_policy_t *policy)
+{
+    if (policy->given) {
+        policy->given = 0;
+        turn_policy_tell(policy);
+    }
+}
+
+
+static void
+turn_policy_tell(turn_policy_t *policy)
+{
+    if (policy->changed != NULL) {
+        policy->changed(policy->data);
+    }
 }
 
 

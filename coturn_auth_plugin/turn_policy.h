@@ -26,6 +26,12 @@ typedef enum {
 } turn_policy_e;
 
 
+typedef enum {
+    TURN_POLICY_ALLOWED = 1,
+    TURN_POLICY_DENIED = 2
+} turn_policy_list_e;
+
+
 typedef struct {
     uint64_t        loaded_at;        /* s since the epoch; the last success */
     uint64_t        changes;
@@ -48,11 +54,20 @@ turn_policy_e turn_policy_update(turn_policy_t *policy,
     const turn_conf_t *conf, char *error);
 
 /*
- * Called after the lists were replaced: allocations with a peer that is
- * denied now have to end, for coturn looks at existing channels no more.
+ * Called when allocations with a peer that is denied now have to end, for
+ * coturn looks at existing channels no more: after the lists were replaced,
+ * and again once coturn has each of the new ones, as until then it lets new
+ * channels to such a peer be made.
  */
 void turn_policy_on_change(turn_policy_t *policy, void (*changed)(void *data),
     void *data);
+
+/*
+ * coturn has been given a list; it asks for the next one, or again, which it
+ * does when it has put the one before into use.
+ */
+void turn_policy_given(turn_policy_t *policy, turn_policy_list_e list);
+void turn_policy_asked(turn_policy_t *policy);
 
 /* the entries, n of them, at least one; valid until the next update */
 const rs_str_t *turn_policy_allowed(const turn_policy_t *policy, size_t *n);

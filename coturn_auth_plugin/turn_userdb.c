@@ -94,6 +94,8 @@ turn_userdb_keys(turn_userdb_t *db, turn_connection_t *c, rs_str_t pattern)
             continue;
         }
 
+        turn_policy_asked(db->policy);
+
         n = snprintf(key, sizeof(key), TURN_USERDB_REALM "%s/%s",
                      db->conf->realm, kinds[i]);
 
@@ -119,12 +121,14 @@ turn_userdb_smembers(turn_userdb_t *db, turn_connection_t *c, rs_str_t key)
         if (rs_str_eq(rest, RS_STR("allowed-peer-ip"))) {
             list = turn_policy_allowed(db->policy, &n);
             turn_userdb_list(c, list, n);
+            turn_policy_given(db->policy, TURN_POLICY_ALLOWED);
             return;
         }
 
         if (rs_str_eq(rest, RS_STR("denied-peer-ip"))) {
             list = turn_policy_denied(db->policy, &n);
             turn_userdb_list(c, list, n);
+            turn_policy_given(db->policy, TURN_POLICY_DENIED);
             return;
         }
 

@@ -372,6 +372,60 @@ run('nft', '-f', $rules);
 is_deeply([heard($a, $c)], [], 'with it no more');
 
 
+# ---- a relay leaves the fleet: its channels are cut, the others stay
+
+my ($stays, $other, $cut) = map { client($one) } 1 .. 3;
+
+is($stays->bind($other->relay), 0, 'a channel within the relay');
+is($other->permit($stays->relay), 0, 'and a permission');
+is($cut->bind($c->relay), 0, 'a channel to the other relay');
+is($c->permit($cut->relay), 0, 'and a permission');
+ok(RS::TurnClient::relays($cut, $c), 'which relays');
+
+my $before = now();
+
+policy($one, sub { s/^relay = \Q$at{relay2}\E\n//m });
+wait_until { $cut->refresh() eq '437' } 10, 'the end of the allocation';
+
+my $took = now() - $before;
+
+cmp_ok($took, '<', 1, 'SIGHUP: a channel to a peer denied now is cut');
+diag(sprintf 'cut %.0f ms after SIGHUP', $took * 1000);
+
+ok(!RS::TurnClient::relays($cut, $c, 0.3), 'nothing comes through');
+ok(RS::TurnClient::relays($stays, $other), 'the other channel relays');
+is($stays->refresh(), 0, 'its allocation lives');
+
+# coturn knows within 5 s; who was quicker is cut then
+
+$cut = client($one);
+
+my $quick = $cut->bind($c->relay);
+
+if ($quick eq '0') {
+    wait_until { $cut->refresh() eq '437' } 20, 'the end of the quick one';
+    diag(sprintf 'a quick channel was cut %.1f s after SIGHUP', now() - $before);
+
+} else {
+    is($quick, 403, 'coturn knew at once');
+    $cut->refresh(0);
+}
+
+wait_until {
+    $cut = client($one);
+    client_code($cut, $c->relay) eq '403'
+} 20, 'coturn knows';
+
+is($cut->bind($c->relay), 403, 'and no new one is let');
+is($cut->bind($other->relay), 0, 'but within the relay');
+
+policy($one, sub { s/^(relay_ip = .*\n)/relay = $at{relay2}\n$1/m });
+$a = client($one);
+wait_until { client_code($a, $ok{4}) eq '0' } 20, 'the relay is back';
+is($c->permit($a->relay), 0, 'permissions');
+is($a->permit($c->relay), 0, 'both ways');
+
+
 # ---- the daemon gone: the floor holds, media flows
 
 $one->stop_authd();

@@ -172,6 +172,24 @@ lists(void)
     ok(denies(policy, "192.0.2.21"), "it is denied now");
     is_int(turn_policy_stats(policy)->changes, 1, "one change");
 
+    /* until coturn has the lists it lets channels to it be made */
+
+    turn_policy_asked(policy);
+    is_int(told, 1, "coturn asks, and has nothing new yet");
+    turn_policy_given(policy, TURN_POLICY_ALLOWED);
+    turn_policy_given(policy, TURN_POLICY_ALLOWED);
+    is_int(told, 1, "nor is what it was given in use");
+    turn_policy_asked(policy);
+    is_int(told, 2, "but now that it asks on");
+    turn_policy_given(policy, TURN_POLICY_DENIED);
+    turn_policy_asked(policy);
+    is_int(told, 3, "as with the other list");
+    turn_policy_given(policy, TURN_POLICY_ALLOWED);
+    turn_policy_given(policy, TURN_POLICY_DENIED);
+    turn_policy_asked(policy);
+    is_int(told, 3, "once each");
+    told = 1;
+
     conf_file("relay_ip = 192.0.2.11\nallow = 10.0.0.0/8\n");
     is_int(reload(policy), TURN_POLICY_FAILED,
            "a rule that is wrong");
