@@ -13,6 +13,7 @@
 
 
 #include "turn_upstream_link.h"
+#include "turn_log.h"
 
 #include <arpa/inet.h>
 #include <netdb.h>
@@ -38,6 +39,7 @@ static socklen_t turn_place_literal(const char *host, unsigned port,
     struct sockaddr_storage *ss);
 static void turn_place_resolve(turn_place_t *place);
 static int turn_place_dns(turn_place_t *place);
+static void turn_place_dns_log(int warning, const char *text);
 static void turn_place_resolved(int error, struct evutil_addrinfo *list,
     void *data);
 static void turn_place_addresses(turn_place_t *place,
@@ -283,6 +285,8 @@ turn_place_dns(turn_place_t *place)
         evdns_base_free(place->dns, 0);
     }
 
+    evdns_set_log_fn(turn_place_dns_log);
+
     place->dns = evdns_base_new(place->base,
                                 EVDNS_BASE_DISABLE_WHEN_INACTIVE);
     if (place->dns == NULL) {
@@ -313,6 +317,17 @@ turn_place_dns(turn_place_t *place)
     (void) evdns_base_set_option(place->dns, "getaddrinfo-allow-skew:", "1");
 
     return 0;
+}
+
+
+/* what matters of it is said of the link */
+
+static void
+turn_place_dns_log(int warning, const char *text)
+{
+    (void) warning;
+
+    turn_log(TURN_LOG_DEBUG, "redis: resolver: %s", text);
 }
 
 

@@ -466,6 +466,7 @@ main(int argc, char **argv)
     t.table = turn_table_create(&tconf);
     t.tick = event_new(t.base, -1, EV_PERSIST, tick, &t);
     term = evsignal_new(t.base, SIGTERM, terminated, &t);
+    (void) event_add(term, NULL);
 
     if (state_dir) {
         t.snapshot = turn_snapshot_create(t.base, state_dir, t.table, error,
@@ -494,7 +495,6 @@ main(int argc, char **argv)
     }
 
     (void) event_add(t.tick, &tv);
-    (void) event_add(term, NULL);
     (void) event_base_dispatch(t.base);
 
     evconnlistener_free(listener);

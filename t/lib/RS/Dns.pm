@@ -22,9 +22,8 @@ A records with a TTL of one second; other types have an empty answer.
 use strict;
 use warnings;
 
-use FindBin qw($Bin);
 use IO::Socket::INET ();
-use RS::Util qw(free_port wait_until spawn tempdir read_file write_file);
+use RS::Util qw(top free_port wait_until spawn tempdir read_file write_file);
 
 
 sub new {
@@ -35,7 +34,7 @@ sub new {
 
     write_file($self->{file}, '');
 
-    $self->{proc} = spawn('dns', [$^X, "-I$Bin/lib", '-MRS::Dns', '-e',
+    $self->{proc} = spawn('dns', [$^X, '-I' . top('t', 'lib'), '-MRS::Dns', '-e',
                                   'RS::Dns::run(@ARGV)', $self->{port},
                                   $self->{file}],
                           log => "$self->{file}.log");

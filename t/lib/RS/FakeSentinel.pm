@@ -21,10 +21,9 @@ Knows what a gateway asks, and nothing else.
 use strict;
 use warnings;
 
-use FindBin qw($Bin);
 use IO::Select ();
 use IO::Socket::INET ();
-use RS::Util qw(free_port wait_until spawn tempdir read_file write_file);
+use RS::Util qw(top free_port wait_until spawn tempdir read_file write_file);
 
 
 sub new {
@@ -34,7 +33,7 @@ sub new {
 
     $self->silence;
     $self->{proc} = spawn('fake-sentinel', [
-        $^X, "-I$Bin/lib", '-MRS::FakeSentinel', '-e',
+        $^X, '-I' . top('t', 'lib'), '-MRS::FakeSentinel', '-e',
         'RS::FakeSentinel::run(@ARGV)', $self->{port}, $self->{file},
     ], log => "$self->{file}.log");
 

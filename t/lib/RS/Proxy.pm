@@ -23,11 +23,10 @@ end is told. Connections made afterwards work.
 use strict;
 use warnings;
 
-use FindBin qw($Bin);
 use IO::Select ();
 use IO::Socket::INET ();
 use IO::Socket::UNIX ();
-use RS::Util qw(free_port wait_until spawn tempdir read_file write_file
+use RS::Util qw(top free_port wait_until spawn tempdir read_file write_file
                 now);
 use Socket qw(SOCK_STREAM);
 
@@ -40,7 +39,7 @@ sub new {
 
     symlink($opt{to}, "$dir/to") or die "$dir/to: $!";
 
-    my $proc = spawn('proxy', [$^X, "-I$Bin/lib", '-MRS::Proxy', '-e',
+    my $proc = spawn('proxy', [$^X, '-I' . top('t', 'lib'), '-MRS::Proxy', '-e',
                                'RS::Proxy::run(@ARGV)', $port, "$dir/to",
                                "$dir/delay"],
                      log => $log);

@@ -191,7 +191,7 @@ sub wait_log {
 
     wait_until { $self->log =~ $regex } $seconds // 10, "a line like $regex";
 
-    return;
+    return 1;
 }
 
 
@@ -210,6 +210,7 @@ sub check_log {
     my ($self) = @_;
 
     $self->stop if $self->{proc}->alive;
+    Test::More::is($self->{proc}{status}, 0, 'its status');
     Test::More::like($self->log, qr/turn-upstream: ended\n\z/, 'a clean end')
         or Test::More::diag($self->log);
     Test::More::unlike($self->log, qr/Sanitizer|runtime error/,
