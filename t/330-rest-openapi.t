@@ -81,8 +81,8 @@ subtest 'OPTIONS names the methods' => sub {
     push @{ $methods{ $_->[1] } }, $_->[0] for $api->operations;
 
     for my $path (sort keys %methods) {
-        my ($kind) = $path =~ m{^/(\w{3})\w*/\{id\}};
-        my $real = $path =~ s/\{id\}/$kind . '_' . 'a' x 26/er;
+        my @ids = none_of($path);
+        my $real = $path =~ s/\{\w+\}/shift @ids/ger;
         my $r = $rest->request('OPTIONS', $real);
         my %allow = map { $_ => 1 } split /, /, $r->header('Allow');
 
@@ -96,25 +96,22 @@ subtest 'OPTIONS names the methods' => sub {
 
 # what every call of its kind answers
 
-my %none = (SessionId => 'ses_', EnrollmentId => 'enr_', DeviceId => 'dev_');
-
-
 sub none_of {
     my ($path) = @_;
-    my ($p) = @{ $api->doc->{paths}{$path}{parameters} // [] };
+    my $a = 'a' x 26;
+    my %none = (SessionId => "ses_$a", EnrollmentId => "enr_$a",
+                DeviceId => "dev_$a", KeyId => "key_$a",
+                Username => "1790000300:default.ses_$a.par_$a");
 
-    return '' if !$p;
-
-    my ($name) = $p->{'$ref'} =~ /(\w+)$/;
-
-    return $none{$name} . 'a' x 26;
+    return map { $_->{'$ref'} =~ /(\w+)$/ ? $none{$1} : () }
+           @{ $api->doc->{paths}{$path}{parameters} // [] };
 }
 
 
 for my $o ($api->operations) {
     my ($method, $path, $operation) = @$o;
     my $answers = $operation->{responses};
-    my $id = none_of($path);
+    my $id = [none_of($path)];
     my @match = $method eq 'PATCH' ? (headers => { 'If-Match' => '"1"' }) : ();
 
     $api->call($unknown, 401, $method, $path, $id, body => sample($path),
@@ -141,7 +138,7 @@ for my $o ($api->operations) {
     # of those with a body, a list's cursor, a query
 
     $api->call($rest, 404, $method, $path, $id, body => sample($path), @match)
-        if $answers->{404} && $id;
+        if $answers->{404} && @$id;
 }
 
 
@@ -153,7 +150,7 @@ sub sample {
     return { host => { type => 'device', device_id => 'dev_' . 'a' x 26 } }
         if $path eq '/sessions';
     return { role => 'viewer' } if $path =~ /participants$/;
-    return {} if $path =~ m{^/(?:ice|enrollments|devices/)};
+    return {} if $path =~ m{^/(?:ice|enrollments|devices/|.*/generate)};
     return undef;
 }
 
@@ -259,6 +256,15 @@ $api->call($rest, 400, 'GET', '/turn', undef, query => '?service=stun');
 $api->call($bare->rest(key => $rest->{key}), 404, 'GET', '/turn', undef,
            query => '?service=turn');
 
+my $turn = '/turn/keys/{id}/credentials';
+my $key_id = $redis->key_id($rest->{key});
+my $made = $api->call($rest, 201, 'POST', "$turn/generate-ice-servers",
+                      $key_id, body => { ttl => 60,
+                                         customIdentifier => 'x' })->json;
+
+$api->call($rest, 204, 'POST', "$turn/{username}/revoke",
+           [$key_id, $made->{iceServers}[1]{username}]);
+
 my $limited = RS::Gateway->new(redis => $redis,
                                http => 'rs_address_rate 1r/m;');
 
@@ -268,7 +274,7 @@ for my $o ($api->operations) {
     my ($method, $path, $operation) = @$o;
 
     $api->call($limited->rest(key => $rest->{key}), 429, $method, $path,
-               none_of($path))
+               [none_of($path)])
         if $operation->{responses}{429};
 }
 
@@ -284,7 +290,7 @@ wait_until { $rest->get('/health/ready')->status == 503 } 5, '503';
 for my $o ($api->operations) {
     my ($method, $path, $operation) = @$o;
 
-    $api->call($rest, 503, $method, $path, none_of($path))
+    $api->call($rest, 503, $method, $path, [none_of($path)])
         if $operation->{responses}{503};
 }
 

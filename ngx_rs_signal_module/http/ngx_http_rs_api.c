@@ -26,9 +26,10 @@
 
 
 static const ngx_http_rs_api_route_t *ngx_http_rs_api_match(
-    ngx_http_request_t *r, ngx_str_t *path, ngx_str_t *id, ngx_str_t *allow);
+    ngx_http_request_t *r, ngx_str_t *path, ngx_str_t *found,
+    ngx_str_t *allow);
 static ngx_uint_t ngx_http_rs_api_match_path(
-    const ngx_http_rs_api_route_t *route, ngx_str_t *path, ngx_str_t *id);
+    const ngx_http_rs_api_route_t *route, ngx_str_t *path, ngx_str_t *found);
 static ngx_http_rs_api_t *ngx_http_rs_api_create(ngx_http_request_t *r,
     ngx_str_t *path);
 static void ngx_http_rs_api_cleanup(void *data);
@@ -114,6 +115,14 @@ static const ngx_http_rs_api_route_t  ngx_http_rs_api_routes[] = {
     { NGX_HTTP_GET, "/turn", NULL, "ice",
       NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_turn },
 
+    { NGX_HTTP_POST, "/turn/keys/{id}/credentials/generate-ice-servers",
+      RS_ID_KEY, "ice",
+      NGX_HTTP_RS_API_MAY_BODY, ngx_http_rs_api_turn_generate },
+
+    { NGX_HTTP_POST, "/turn/keys/{id}/credentials/{username}/revoke",
+      RS_ID_KEY, "ice",
+      NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_turn_revoke },
+
     { NGX_HTTP_GET, "/drain", NULL, "node:drain",
       NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_drain_get },
 
@@ -139,6 +148,7 @@ static const struct {
 };
 
 #define NGX_HTTP_RS_API_ALLOW_MAX  64
+#define NGX_HTTP_RS_API_SEGMENTS   2       /* "{...}" of a path */
 
 
 ngx_int_t
@@ -179,7 +189,7 @@ ngx_http_rs_api_handler(ngx_http_request_t *r, ngx_str_t *path)
 {
     u_char                          text[NGX_HTTP_RS_API_ALLOW_MAX];
     ngx_int_t                       rc;
-    ngx_str_t                       id, allow;
+    ngx_str_t                       found[NGX_HTTP_RS_API_SEGMENTS], allow;
     ngx_http_rs_api_t              *api;
     const ngx_http_rs_api_route_t  *route;
 
@@ -190,7 +200,7 @@ ngx_http_rs_api_handler(ngx_http_request_t *r, ngx_str_t *path)
     allow.data = text;
     allow.len = 0;
 
-    route = ngx_http_rs_api_match(r, path, &id, &allow);
+    route = ngx_http_rs_api_match(r, path, found, &allow);
 
     if (allow.len == 0) {
         return ngx_http_rs_api_problem(r, RS_E_NOT_FOUND, NULL, NULL);
@@ -217,7 +227,8 @@ ngx_http_rs_api_handler(ngx_http_request_t *r, ngx_str_t *path)
     }
 
     api->route = route;
-    api->id = id;
+    api->id = found[0];
+    api->username = found[1];
 
     if (ngx_http_rs_api_credential(api) != NGX_OK
         || ngx_http_rs_api_rates(api) != NGX_OK
@@ -258,25 +269,25 @@ ngx_http_rs_api_handler(ngx_http_request_t *r, ngx_str_t *path)
 /* allow: empty when there is no such path; NULL: not by this method */
 
 static const ngx_http_rs_api_route_t *
-ngx_http_rs_api_match(ngx_http_request_t *r, ngx_str_t *path, ngx_str_t *id,
-    ngx_str_t *allow)
+ngx_http_rs_api_match(ngx_http_request_t *r, ngx_str_t *path,
+    ngx_str_t *found, ngx_str_t *allow)
 {
     u_char                         *p;
     ngx_uint_t                      i, method;
-    const ngx_http_rs_api_route_t  *route, *found;
+    const ngx_http_rs_api_route_t  *route, *match;
 
     p = allow->data;
-    found = NULL;
+    match = NULL;
     method = (r->method == NGX_HTTP_HEAD) ? NGX_HTTP_GET : r->method;
 
     for (route = ngx_http_rs_api_routes; route->path; route++) {
 
-        if (!ngx_http_rs_api_match_path(route, path, id)) {
+        if (!ngx_http_rs_api_match_path(route, path, found)) {
             continue;
         }
 
         if (route->method == method) {
-            found = route;
+            match = route;
         }
 
         for (i = 0; ngx_http_rs_api_methods[i].names; i++) {
@@ -292,35 +303,39 @@ ngx_http_rs_api_match(ngx_http_request_t *r, ngx_str_t *path, ngx_str_t *id,
         allow->len = p - allow->data;
     }
 
-    return found;
+    return match;
 }
 
 
 static ngx_uint_t
 ngx_http_rs_api_match_path(const ngx_http_rs_api_route_t *route,
-    ngx_str_t *path, ngx_str_t *id)
+    ngx_str_t *path, ngx_str_t *found)
 {
     u_char      *p, *last;
-    ngx_str_t    found;
+    ngx_str_t    segments[NGX_HTTP_RS_API_SEGMENTS];
+    ngx_uint_t   n;
     const char  *pattern;
 
     p = path->data;
     last = path->data + path->len;
     pattern = route->path;
 
-    ngx_str_null(&found);
+    n = 0;
+    ngx_memzero(segments, sizeof(segments));
 
     while (*pattern) {
 
         if (*pattern == '{') {
-            found.data = p;
+            segments[n].data = p;
 
             while (p < last && *p != '/') {
                 p++;
             }
 
-            found.len = p - found.data;
-            pattern += sizeof("{id}") - 1;
+            segments[n].len = p - segments[n].data;
+            n++;
+
+            pattern = ngx_strchr(pattern, '}') + 1;
 
             continue;
         }
@@ -340,12 +355,12 @@ ngx_http_rs_api_match_path(const ngx_http_rs_api_route_t *route,
     /* what cannot be an id names nothing */
 
     if (route->id
-        && rs_id_check(ngx_http_rs_slice(&found), route->id) != RS_OK)
+        && rs_id_check(ngx_http_rs_slice(&segments[0]), route->id) != RS_OK)
     {
         return 0;
     }
 
-    *id = found;
+    ngx_memcpy(found, segments, sizeof(segments));
 
     return 1;
 }

@@ -74,7 +74,8 @@ ngx_http_rs_api_read_object(ngx_http_rs_api_t *api, json_t *json,
 
 
 ngx_int_t
-ngx_http_rs_api_check_ttl(ngx_http_rs_api_t *api, int64_t ttl, time_t max)
+ngx_http_rs_api_check_ttl(ngx_http_rs_api_t *api, const char *pointer,
+    int64_t ttl, time_t max)
 {
     rs_err_e  rc;
 
@@ -82,7 +83,7 @@ ngx_http_rs_api_check_ttl(ngx_http_rs_api_t *api, int64_t ttl, time_t max)
         return NGX_OK;
     }
 
-    rc = rs_json_fail(&api->err, RS_E_INVALID_VALUE, "/ttl_s",
+    rc = rs_json_fail(&api->err, RS_E_INVALID_VALUE, pointer,
                       "must be 1 to %lld", (long long) max);
     ngx_http_rs_api_invalid(api, rc);
 

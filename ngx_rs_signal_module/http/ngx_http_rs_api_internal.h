@@ -49,8 +49,9 @@ typedef enum {
 
 typedef struct {
     ngx_uint_t                  method;        /* NGX_HTTP_GET, ... */
-    const char                 *path;          /* "{id}" is one segment */
-    const char                 *id;            /* prefix of {id}, or NULL */
+    const char                 *path;          /* "{...}" is one segment */
+    const char                 *id;            /* prefix of the first one,
+                                                  or NULL */
     const char                 *scope;         /* NULL: no API key */
     ngx_http_rs_api_body_e      body;
     ngx_http_rs_api_pt          handler;
@@ -78,6 +79,7 @@ struct ngx_http_rs_api_s {
     ngx_str_t                       base;      /* the URI before path */
     ngx_str_t                       path;
     ngx_str_t                       id;        /* {id}; empty: none */
+    ngx_str_t                       username;  /* {username}, the second */
 
     ngx_http_rs_caller_t            caller;
     rs_cred_t                       key;
@@ -177,9 +179,9 @@ ngx_int_t ngx_http_rs_api_read_body(ngx_http_rs_api_t *api,
 ngx_int_t ngx_http_rs_api_read_object(ngx_http_rs_api_t *api, json_t *json,
     const rs_json_field_t *fields, ngx_uint_t n, void *target,
     const char *base);
-/* "/ttl_s" against a limit of the configuration */
-ngx_int_t ngx_http_rs_api_check_ttl(ngx_http_rs_api_t *api, int64_t ttl,
-    time_t max);
+/* pointer, as "/ttl_s", against a limit of the configuration */
+ngx_int_t ngx_http_rs_api_check_ttl(ngx_http_rs_api_t *api,
+    const char *pointer, int64_t ttl, time_t max);
 /* tags: array of strings -> JSON */
 ngx_int_t ngx_http_rs_api_read_tags(ngx_http_rs_api_t *api, json_t *tags,
     ngx_str_t *text);
@@ -270,6 +272,8 @@ ngx_int_t ngx_http_rs_api_device_delete(ngx_http_rs_api_t *api);
 
 ngx_int_t ngx_http_rs_api_ice(ngx_http_rs_api_t *api);
 ngx_int_t ngx_http_rs_api_turn(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_turn_generate(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_turn_revoke(ngx_http_rs_api_t *api);
 
 ngx_int_t ngx_http_rs_api_drain_get(ngx_http_rs_api_t *api);
 ngx_int_t ngx_http_rs_api_drain_start(ngx_http_rs_api_t *api);

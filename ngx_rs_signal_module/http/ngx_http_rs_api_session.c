@@ -14,6 +14,9 @@
 #include "ngx_http_rs_api_internal.h"
 
 
+#define NGX_HTTP_RS_API_RELAY  5       /* numbers of what was relayed */
+
+
 typedef struct {
     json_t                           *host;
     json_t                           *policy;
@@ -66,6 +69,9 @@ static ngx_int_t ngx_http_rs_api_session_check(ngx_http_rs_api_t *api,
     ngx_str_t *values);
 static ngx_uint_t ngx_http_rs_api_session_pass(ngx_http_rs_api_t *api,
     ngx_rs_reply_t *reply, ngx_str_t *values);
+static json_t *ngx_http_rs_api_session_relay(int64_t *sums);
+static json_t *ngx_http_rs_api_session_relayed(ngx_rs_reply_t *use,
+    ngx_str_t *id, int64_t *sums);
 static json_t *ngx_http_rs_api_session_make(ngx_http_rs_api_t *api,
     ngx_rs_reply_t *reply);
 static ngx_int_t ngx_http_rs_api_session_got(ngx_http_rs_api_t *api,
@@ -226,7 +232,7 @@ ngx_http_rs_api_session_read(ngx_http_rs_api_t *api,
                          &body, NULL, NULL);
 
     if (rc == NGX_OK) {
-        rc = ngx_http_rs_api_check_ttl(api, body.ttl_s,
+        rc = ngx_http_rs_api_check_ttl(api, "/ttl_s", body.ttl_s,
                                        api->rlcf->session_ttl);
     }
 
@@ -627,14 +633,70 @@ ngx_http_rs_api_session_pass(ngx_http_rs_api_t *api, ngx_rs_reply_t *reply,
 }
 
 
+/*
+ * What went through TURN servers, by the client's view: what a server receives
+ * from him he has sent.  NULL: no memory.
+ */
+
+static json_t *
+ngx_http_rs_api_session_relay(int64_t *sums)
+{
+    return json_pack("{s:I, s:I, s:I, s:I, s:I}",
+                     "allocations", (json_int_t) sums[0],
+                     "packets_sent", (json_int_t) sums[1],
+                     "bytes_sent", (json_int_t) sums[2],
+                     "packets_received", (json_int_t) sums[3],
+                     "bytes_received", (json_int_t) sums[4]);
+}
+
+
+/* of one participant; added to the sums of the session */
+
+static json_t *
+ngx_http_rs_api_session_relayed(ngx_rs_reply_t *use, ngx_str_t *id,
+    int64_t *sums)
+{
+    int64_t      own[NGX_HTTP_RS_API_RELAY];
+    ngx_str_t    s;
+    ngx_uint_t   i, k;
+
+    static const char  *names[NGX_HTTP_RS_API_RELAY] = {
+        "allocations", "rcvp", "rcvb", "sentp", "sentb"
+    };
+
+    ngx_memzero(own, sizeof(own));
+
+    for (i = 0; i < ngx_rs_reply_count(use); i++) {
+
+        s = ngx_rs_reply_field(ngx_rs_reply_at(use, i), "id");
+
+        if (!rs_str_eq(ngx_http_rs_slice(&s), ngx_http_rs_slice(id))) {
+            continue;
+        }
+
+        for (k = 0; k < NGX_HTTP_RS_API_RELAY; k++) {
+            s = ngx_rs_reply_field(ngx_rs_reply_at(use, i), names[k]);
+            own[k] = ngx_max(ngx_atotm(s.data, s.len), 0);
+            sums[k] += own[k];
+        }
+    }
+
+    return ngx_http_rs_api_session_relay(own);
+}
+
+
 /* a reply of rs_session_get */
 
 static json_t *
 ngx_http_rs_api_session_make(ngx_http_rs_api_t *api, ngx_rs_reply_t *reply)
 {
-    json_t          *json, *list;
+    json_t          *json, *list, *part;
+    int64_t          sums[NGX_HTTP_RS_API_RELAY];
+    ngx_str_t        id;
     ngx_uint_t       i;
     ngx_rs_reply_t  *parts;
+
+    ngx_memzero(sums, sizeof(sums));
 
     parts = ngx_rs_reply_at(reply, 2);
 
@@ -647,13 +709,25 @@ ngx_http_rs_api_session_make(ngx_http_rs_api_t *api, ngx_rs_reply_t *reply)
 
     for (i = 0; i < ngx_rs_reply_count(parts); i++) {
 
-        if (json_array_append_new(list,
-                     ngx_http_rs_api_participant_json(
-                                                 ngx_rs_reply_at(parts, i)))
-            != 0)
+        part = ngx_http_rs_api_participant_json(ngx_rs_reply_at(parts, i));
+        id = ngx_rs_reply_field(ngx_rs_reply_at(parts, i), "id");
+
+        if (json_array_append_new(list, part) != 0
+            || json_object_set_new(part, "relay",
+                                   ngx_http_rs_api_session_relayed(
+                                             ngx_rs_reply_at(reply, 3), &id,
+                                             sums))
+               != 0)
         {
             goto failed;
         }
+    }
+
+    if (json_object_set_new(json, "relay",
+                            ngx_http_rs_api_session_relay(sums))
+        != 0)
+    {
+        goto failed;
     }
 
     return json;

@@ -182,11 +182,11 @@ ngx_int_t ngx_http_rs_store_participant_retry(ngx_http_rs_store_op_t *op,
 /* key_id: must be the caller's, if not empty */
 ngx_int_t ngx_http_rs_store_turn_session(ngx_http_rs_store_op_t *op,
     ngx_http_rs_caller_t *caller, ngx_str_t *session_id, ngx_str_t *key_id,
-    time_t ttl, time_t retain);
-/* of a session of kind turn all, of another that participant */
+    time_t ttl, time_t retain, ngx_str_t *external_id);
+/* of a session of kind turn all; of another that participant, with scope */
 ngx_int_t ngx_http_rs_store_turn_revoke(ngx_http_rs_store_op_t *op,
     ngx_http_rs_caller_t *caller, ngx_str_t *session_id, ngx_str_t *key_id,
-    ngx_str_t *participant_id);
+    ngx_str_t *participant_id, const char *scope);
 
 ngx_int_t ngx_http_rs_store_enrollment_create(ngx_http_rs_store_op_t *op,
     ngx_http_rs_caller_t *caller, ngx_http_rs_store_enrollment_t *e);

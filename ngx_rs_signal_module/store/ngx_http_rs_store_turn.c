@@ -124,7 +124,7 @@ ngx_http_rs_store_clock(void)
 ngx_int_t
 ngx_http_rs_store_turn_session(ngx_http_rs_store_op_t *op,
     ngx_http_rs_caller_t *caller, ngx_str_t *session_id, ngx_str_t *key_id,
-    time_t ttl, time_t retain)
+    time_t ttl, time_t retain, ngx_str_t *external_id)
 {
     ngx_http_rs_store_call_t  call;
 
@@ -142,6 +142,7 @@ ngx_http_rs_store_turn_session(ngx_http_rs_store_op_t *op,
     ngx_http_rs_store_arg(&call, key_id);
     ngx_http_rs_store_arg_number(&call, ttl);
     ngx_http_rs_store_arg_number(&call, retain);
+    ngx_http_rs_store_arg(&call, external_id);
 
     return ngx_http_rs_store_send(&call);
 }
@@ -150,7 +151,7 @@ ngx_http_rs_store_turn_session(ngx_http_rs_store_op_t *op,
 ngx_int_t
 ngx_http_rs_store_turn_revoke(ngx_http_rs_store_op_t *op,
     ngx_http_rs_caller_t *caller, ngx_str_t *session_id, ngx_str_t *key_id,
-    ngx_str_t *participant_id)
+    ngx_str_t *participant_id, const char *scope)
 {
     ngx_http_rs_store_call_t  call;
 
@@ -164,6 +165,7 @@ ngx_http_rs_store_turn_revoke(ngx_http_rs_store_op_t *op,
     ngx_http_rs_store_index(&call, &caller->tenant, "trev");
 
     ngx_http_rs_store_arg(&call, &caller->scope);
+    ngx_http_rs_store_arg_text(&call, scope);
     ngx_http_rs_store_arg(&call, key_id);
     ngx_http_rs_store_arg(&call, participant_id);
 

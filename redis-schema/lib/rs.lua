@@ -2350,7 +2350,8 @@ end
 
 
 -- rs_turn_session
--- KEYS: auth, ses, turn.  ARGV: scope, key id (empty: any), ttl_s, retain_s.
+-- KEYS: auth, ses, turn.
+-- ARGV: scope, key id (empty: any), ttl_s, retain_s, external_id.
 -- ok: key id, expires_at.  A session of kind turn: credentials without
 --     signalling.  Publishes live to the TURN plugins.  A repeated call
 --     changes nothing.
@@ -2360,7 +2361,7 @@ end
 local function rs_turn_session(keys, args)
     local no, key_id, key_name, now, s, expires
 
-    check(keys, 3, args, 4)
+    check(keys, 3, args, 5)
 
     no, key_id, key_name = auth(keys[1], args[1])
     if no then
@@ -2384,7 +2385,7 @@ local function rs_turn_session(keys, args)
     call('HSET', keys[2], 'kind', 'turn', 'state', 'active',
          'created_at', int(now), 'expires_at', int(expires),
          'retain_s', int(number(args[4])), 'epoch', '1', 'key_id', key_id,
-         'key_name', key_name)
+         'key_name', key_name, 'external_id', args[5])
     call('EXPIREAT', keys[2], int(expires + number(args[4])))
 
     turn_live(keys[3], session(keys[2], now), now)
@@ -2395,17 +2396,18 @@ end
 
 -- rs_turn_revoke
 -- KEYS: auth, ses, par, turn, trev.
--- ARGV: scope, key id (empty: any), par id (empty: all of a session of kind
---       turn).
+-- ARGV: scope, the one wanted besides for a participant of another session
+--       than one of kind turn, key id (empty: any), par id (empty: all of a
+--       session of kind turn).
 -- ok: ended (a session of kind turn), revoked (one participant of another
 --     session, who stays in it) or already.  The TURN plugins are told end or
 --     rev, once.
 -- Errors: unauthenticated, forbidden, not_found.  O(log sessions)
 
 local function rs_turn_revoke(keys, args)
-    local no, key_id, now, s, held
+    local no, key_id, now, s, par, held
 
-    check(keys, 5, args, 3)
+    check(keys, 5, args, 4)
 
     no, key_id = auth(keys[1], args[1])
     if no then
@@ -2414,15 +2416,21 @@ local function rs_turn_revoke(keys, args)
 
     now = now_s()
     s = session(keys[2], now)
+    par = args[4]
 
-    if not s or (args[2] ~= '' and args[2] ~= key_id)
+    if not s or (args[3] ~= '' and args[3] ~= key_id)
        or (s.kind ~= 'turn'
-           and (args[3] == '' or not participant(keys[3], args[3])))
+           and (par == '' or not participant(keys[3], par)))
     then
         return { 'not_found' }
     end
 
-    held = call('ZSCORE', keys[5], s.id .. '.' .. args[3])
+    no = s.kind ~= 'turn' and auth(keys[1], args[2])
+    if no then
+        return no
+    end
+
+    held = call('ZSCORE', keys[5], s.id .. '.' .. par)
 
     -- a write, as in rs_session_end
 
@@ -2432,7 +2440,7 @@ local function rs_turn_revoke(keys, args)
     end
 
     if s.kind ~= 'turn' then
-        turn_revoke(keys[5], s, args[3], now)
+        turn_revoke(keys[5], s, par, now)
         return { 'ok', 'revoked' }
     end
 

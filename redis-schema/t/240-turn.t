@@ -172,6 +172,10 @@ is_deeply([$s->writes(sub { $s->turn_revoke($again, $third) })],
 told('is told once');
 is((grep { $_->{id} eq $third } $s->get($again))[0]{state}, 'joined',
    'he is in the session still');
+my ($ice) = $s->api_key('ice');
+
+is_deeply($s->turn_revoke($again, $third, auth => $ice), ['forbidden'],
+          'with a key that is for ICE only');
 is_deeply($s->turn_revoke($again, ''), ['not_found'],
           'all of it: not a session with signalling');
 is_deeply($s->turn_revoke($again, random_id('par_')), ['not_found'],
@@ -422,10 +426,13 @@ is_deeply($s->turn_usage($again, ["$again->{host}/relay-1/1-1", 2, 2, 2, 2,
 
 # memory is short: revoking works, reporting is tried again later
 
-my $z = $s->turn_session();
+my $z = $s->turn_session(auth => $ice, external_id => 'x');
+
+is(($s->get($z))[0]{external_id}, 'x', 'whose it is');
 
 $redis->call('CONFIG', 'SET', 'maxmemory', 1);
-is_deeply($s->turn_revoke($z), ['ok', 'ended'], 'no memory: revoking works');
+is_deeply($s->turn_revoke($z, '', auth => $ice), ['ok', 'ended'],
+          'no memory: revoking works');
 is_deeply($s->fcall('rs_turn_tenant', ['tens'], 100, 'c'), ['ok'],
           'no memory: so do tenants');
 $s->dies_like(qr/OOM/, 'no memory: no reports', 'rs_turn_usage',

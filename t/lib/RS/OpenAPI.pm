@@ -27,7 +27,8 @@ The document. Needs python3-jsonschema.
 =item call($rest, $status, $method, $path, $id, %opt)
 
 A request by C<RS::Rest>, a test that its status is C<$status>, and a record
-of the answer. C<$path> as in the document.
+of the answer. C<$path> as in the document, C<$id> what stands in it for {id},
+or a list, for {id} and {username}.
 
 =item operations
 
@@ -92,7 +93,9 @@ sub answers {
 sub call {
     my ($self, $rest, $status, $method, $path, $id, %opt) = @_;
     my $query = delete $opt{query} // '';
-    my $r = $rest->request($method, ($path =~ s/\{id\}/$id/r) . $query, %opt);
+    my @ids = ref $id ? @$id : $id;
+    my $r = $rest->request($method, ($path =~ s/\{\w+\}/shift @ids/ger)
+                                    . $query, %opt);
 
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 

@@ -59,6 +59,10 @@ Every key's name and content as one string, to look for secrets in.
 
 Makes an API key as util/rs-key does and returns it.
 
+=item key_id($key)
+
+The id of an API key.
+
 =item stop, start, kill, freeze, thaw, flush
 
 =item replicate($primary), promote
@@ -341,6 +345,14 @@ sub api_key {
                 $opt{name} // 'test', $opt{scopes} // '*');
 
     return $key;
+}
+
+
+sub key_id {
+    my ($self, $key) = @_;
+    my ($tenant) = $key =~ /^rsk_(.*)_/;
+
+    return $self->call('HGET', "rs:{$tenant}:key:" . sha256_hex($key), 'id');
 }
 
 

@@ -519,7 +519,8 @@ sub turn_session {
                                [$opt{auth} // $self->{key}, "ses:$x->{id}",
                                 'turn'],
                                $opt{scope} // 'ice', $opt{key_id} // '',
-                               $opt{ttl_s} // 300, $opt{retain_s} // 3600);
+                               $opt{ttl_s} // 300, $opt{retain_s} // 3600,
+                               $opt{external_id} // '');
 
     return $x;
 }
@@ -531,7 +532,8 @@ sub turn_revoke {
     return $self->fcall('rs_turn_revoke',
                         [$opt{auth} // $self->{key}, "ses:$x->{id}",
                          "par:$x->{id}", 'turn', 'trev'],
-                        $opt{scope} // 'ice', $opt{key_id} // '', $par // '');
+                        $opt{scope} // 'ice', 'sessions:write',
+                        $opt{key_id} // '', $par // '');
 }
 
 
