@@ -311,31 +311,36 @@ ok(RS::TurnClient::relays($a6, $b6), 'IPv6: relayed');
 my %service;
 my $port = free_port();
 
-for my $ip ('0.0.0.0', @at{qw(relay listen)}, '127.0.0.1') {
+for my $ip ('0.0.0.0', @at{qw(relay listen)}, '127.0.0.1', '::',
+            $at{relay6}, '::1')
+{
     $service{$ip} = IO::Socket::IP->new(LocalHost => $ip,
-                                        LocalPort => $port++,
+                                        LocalPort => $port++, V6Only => 1,
                                         Type => SOCK_DGRAM) or die "$ip: $@";
     $service{$ip}->blocking(0);
 }
 
 
-# What comes to them when all of it is sent through the relay.  Marks that are
-# sent after it, relay to relay, say when it would have come.
+# What comes to them when all of it is sent through a relay, and what answers.
+# Marks that are sent after it, relay to relay, say when it would have come.
+
+my $binding = pack('nnNa12', 1, 0, 0x2112A442, 'x' x 12);
 
 sub heard {
     my ($client, $other) = @_;
+    my $v6 = $client->relay =~ /^\[/;
+    my @here = $v6 ? ($at{relay6}, '::1') : (@at{qw(relay listen)},
+                                             '127.0.0.1');
     my (@heard, %target);
 
-    for my $ip (keys %service) {
-        my $p = $service{$ip}->sockport;
+    for my $ip (@here) {
+        my $at = $v6 ? "[$ip]" : $ip;
 
-        $target{"$_:$p"} = 1 for $ip, @at{qw(relay listen)}, '127.0.0.1';
-    }
+        $target{"$at:" . $_->sockport} = 1 for values %service;
 
-    # coturn's own listener, CLI, and what the daemon serves
+        # coturn's own listener, CLI, and what the daemon serves
 
-    for my $ip (@at{qw(relay listen relay2)}, '127.0.0.1') {
-        $target{"$ip:$_"} = 1 for $one->port, $one->tls_port, $one->cli_port,
+        $target{"$at:$_"} = 1 for $one->port, $one->tls_port, $one->cli_port,
                                   $one->metrics_port, @$one{qw(userdb_port
                                                                statsdb_port)};
     }
@@ -343,33 +348,68 @@ sub heard {
     for my $t (sort keys %target) {
         $client->permit($t);
         $client->indicate($t, "to $t");
+        $client->indicate($t, $binding);
     }
 
     RS::TurnClient::relays($client, $other, 5) or die 'marks do not come';
 
     for my $ip (sort keys %service) {
         while (defined $service{$ip}->recv(my $data, 100)) {
-            push @heard, "$ip: $data";
+            push @heard, "$ip: $data" if $data =~ /^to /;
         }
+    }
+
+    while (my $d = $client->recv(0)) {
+        push @heard, "$d->{peer} answers" if $d->{data} =~ /^\x01\x01/;
     }
 
     return @heard;
 }
 
 is_deeply([heard($a, $c)], [], 'services hear nothing through a relay');
+is_deeply([heard($a6, $b6)], [], 'nor through one of IPv6');
 
 run('nft', 'delete', 'table', 'inet', 'rs_turn');
 
 my @heard = heard($a, $c);
 
-cmp_ok(scalar(grep { /^0\.0\.0\.0: to $at{relay}:/ } @heard), '>', 0,
+cmp_ok(scalar(grep { /^0\.0\.0\.0: to \Q$at{relay}\E:/ } @heard), '>', 0,
        'without the kernel rule one on 0.0.0.0 does')
     or diag(explain(\@heard));
-is(scalar(grep { !/: to $at{relay}:/ } @heard), 0,
+is(scalar(grep { !/: to \Q$at{relay}\E:/ } @heard), 0,
    'and is reached by the relay address only');
+
+@heard = heard($a6, $b6);
+
+cmp_ok(scalar(grep { /^::: to \[\Q$at{relay6}\E\]:/ } @heard), '>', 0,
+       'and one on [::]') or diag(explain(\@heard));
 
 run('nft', '-f', $rules);
 is_deeply([heard($a, $c)], [], 'with it no more');
+is_deeply([heard($a6, $b6)], [], 'nor in IPv6');
+
+# coturn itself: only UDP is relayed, and with one address for both it would
+# be within reach
+
+my $tcp = client($one, proto => 'tcp');
+
+$tcp->refresh(0);
+$tcp = RS::TurnClient->new(server => $one->ip, port => $one->port,
+                           proto => 'tcp', %{ $one->credential($session) });
+like($tcp->request(3, [0x19, pack('CCn', 6, 0, 0)])->{code}, qr/^4\d\d$/,
+     'no relay for TCP');
+
+my $same = RS::Turn->new(mode => 'plain', ip => $at{listen},
+                         relay_ip => $at{listen}, name => 'same',
+                         turn_conf => { 'denied-peer-ip' => undef,
+                                        'allowed-peer-ip' => $at{listen} });
+my $g = client($same);
+
+is($g->permit("$at{listen}:9"), 0, 'relay and listener of one address');
+$g->indicate("$at{listen}:" . $same->port, $binding);
+like((eval { $g->recv(5)->{data} } // '') =~ s/^(..).*/$1/sr, qr/^\x01\x01/,
+     'coturn itself answers through its relay');
+$same->turnserver->kill();
 
 
 # ---- a relay leaves the fleet: its channels are cut, the others stay
