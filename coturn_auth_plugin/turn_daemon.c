@@ -45,6 +45,7 @@ typedef struct {
     turn_table_t       *table;
     struct event       *pump;         /* what the table has queued, or is due */
     turn_reaper_t      *reaper;       /* NULL: cli = off */
+    turn_usage_t       *usage;        /* NULL: redis = off */
     unsigned            version;      /* of coturn, by its CLI */
     uint64_t            told;         /* connections of statsdb, ever */
     turn_upstream_t    *upstream;     /* NULL: redis = off */
@@ -67,6 +68,7 @@ static int turn_daemon_table(turn_daemon_t *d, char *error);
 static void turn_daemon_table_conf(const turn_conf_t *conf,
     turn_table_conf_t *tc);
 static int turn_daemon_snapshot(turn_daemon_t *d, char *error);
+static int turn_daemon_usage(turn_daemon_t *d, char *error);
 static int turn_daemon_reaper(turn_daemon_t *d, char *error);
 static int turn_daemon_upstream(turn_daemon_t *d, char *error);
 static int turn_daemon_listen(turn_daemon_t *d, char *error);
@@ -84,7 +86,13 @@ static void turn_daemon_on_wake(void *data);
 static void turn_daemon_on_pump(evutil_socket_t fd, short what, void *data);
 static void turn_daemon_watch_statsdb(turn_daemon_t *d);
 static void turn_daemon_on_state(void *data, int in_sync);
+static int turn_daemon_on_usage(void *data, rs_str_t tenant, rs_str_t ses,
+    const turn_usage_item_t *items, size_t n, turn_usage_pt callback,
+    void *cb_data);
 static int turn_daemon_on_denies(void *data, rs_str_t peer);
+static void turn_daemon_on_seen(void *data, const turn_reaper_seen_t *seen);
+static void turn_daemon_on_gone(void *data, uint64_t id);
+static void turn_daemon_on_listed(void *data);
 static void turn_daemon_on_version(void *data, unsigned version);
 static void turn_daemon_on_policy(void *data);
 static unsigned turn_daemon_version(void *data);
@@ -171,6 +179,7 @@ turn_daemon_init(turn_daemon_t *d, char *error)
     /* coturn first: the policy is served whatever upstream does */
 
     return turn_daemon_listen(d, error)
+           && turn_daemon_usage(d, error)
            && turn_daemon_reaper(d, error)
            && turn_daemon_upstream(d, error)
            && turn_daemon_metrics(d, error);
@@ -243,6 +252,29 @@ turn_daemon_snapshot(turn_daemon_t *d, char *error)
 
 
 static int
+turn_daemon_usage(turn_daemon_t *d, char *error)
+{
+    turn_usage_conf_t  uc;
+
+    if (d->conf->redis == NULL) {
+        return 1;
+    }
+
+    memset(&uc, 0, sizeof(uc));
+    uc.relay = d->conf->name;
+    uc.state_dir = d->conf->state_dir;
+    uc.send = turn_daemon_on_usage;
+    uc.wake = turn_daemon_on_wake;
+    uc.data = d;
+
+    d->usage = turn_usage_create(&uc, error, turn_clock_ms());
+    d->statsdb.usage = d->usage;
+
+    return d->usage != NULL;
+}
+
+
+static int
 turn_daemon_reaper(turn_daemon_t *d, char *error)
 {
     turn_reaper_conf_t  rc;
@@ -259,6 +291,9 @@ turn_daemon_reaper(turn_daemon_t *d, char *error)
     rc.password_file = d->conf->cli_password_file;
     rc.list_ms = TURN_DAEMON_LIST_ALONE;
     rc.denies = turn_daemon_on_denies;
+    rc.seen = turn_daemon_on_seen;
+    rc.gone = turn_daemon_on_gone;
+    rc.listed = turn_daemon_on_listed;
     rc.version = turn_daemon_on_version;
     rc.data = d;
 
@@ -381,6 +416,7 @@ turn_daemon_metrics(turn_daemon_t *d, char *error)
     m->upstream = d->upstream;
     m->snapshot = d->snapshot;
     m->reaper = d->reaper;
+    m->usage = d->usage;
     m->coturn_version = turn_daemon_version;
     m->data = d;
 
@@ -429,11 +465,16 @@ turn_daemon_done(turn_daemon_t *d)
 
     if (d->upstream != NULL) {
         turn_upstream_destroy(d->upstream);
+        d->upstream = NULL;
     }
 
     turn_snapshot_destroy(d->snapshot);
     turn_reaper_free(d->reaper);
     d->reaper = NULL;
+
+    if (d->usage != NULL) {
+        turn_usage_destroy(d->usage);
+    }
 
     if (d->pump != NULL) {
         event_free(d->pump);
@@ -511,9 +552,18 @@ turn_daemon_on_pump(evutil_socket_t fd, short what, void *data)
 
     turn_daemon_watch_statsdb(d);
 
+    due = turn_table_due(d->table);
+
+    if (d->usage != NULL) {
+        turn_usage_tick(d->usage, now);
+
+        if (turn_usage_due(d->usage) < due) {
+            due = turn_usage_due(d->usage);
+        }
+    }
+
     /* the clock may be set: look again after a second at the latest */
 
-    due = turn_table_due(d->table);
     ms = due <= now ? 1 : due - now;
 
     if (ms > TURN_DAEMON_TICK) {
@@ -550,6 +600,66 @@ turn_daemon_watch_statsdb(turn_daemon_t *d)
 
     turn_reaper_pace(d->reaper, s->connections ? TURN_DAEMON_LIST_TOLD
                                                : TURN_DAEMON_LIST_ALONE);
+}
+
+
+static int
+turn_daemon_on_usage(void *data, rs_str_t tenant, rs_str_t ses,
+    const turn_usage_item_t *items, size_t n, turn_usage_pt callback,
+    void *cb_data)
+{
+    turn_daemon_t  *d = data;
+
+    if (d->upstream == NULL) {
+        return -1;
+    }
+
+    return turn_upstream_usage(d->upstream, tenant, ses, items, n, callback,
+                               cb_data);
+}
+
+
+static void
+turn_daemon_on_seen(void *data, const turn_reaper_seen_t *seen)
+{
+    uint64_t             now;
+    turn_daemon_t       *d = data;
+    turn_usage_count_t   count;
+
+    if (d->usage == NULL) {
+        return;
+    }
+
+    now = turn_clock_ms();
+    count.rcvp = seen->rcvp;
+    count.rcvb = seen->rcvb;
+    count.sentp = seen->sentp;
+    count.sentb = seen->sentb;
+
+    turn_usage_open(d->usage, seen->id, seen->user, seen->started_at, now);
+    turn_usage_seen(d->usage, seen->id, &count, now);
+}
+
+
+static void
+turn_daemon_on_gone(void *data, uint64_t id)
+{
+    turn_daemon_t  *d = data;
+
+    if (d->usage != NULL) {
+        turn_usage_close(d->usage, id, turn_clock_ms());
+    }
+}
+
+
+static void
+turn_daemon_on_listed(void *data)
+{
+    turn_daemon_t  *d = data;
+
+    if (d->usage != NULL) {
+        turn_usage_listed(d->usage, turn_clock_ms());
+    }
 }
 
 
@@ -615,10 +725,11 @@ turn_daemon_version(void *data)
 static void
 turn_daemon_on_state(void *data, int in_sync)
 {
-    (void) data;
+    turn_daemon_t  *d = data;
 
-    turn_log(TURN_LOG_NOTICE, in_sync ? "in sync with Redis"
-                                      : "not in sync with Redis any more");
+    if (in_sync) {
+        turn_usage_resume(d->usage, turn_clock_ms());
+    }
 }
 
 

@@ -72,6 +72,8 @@ TURN_METRIC(full);
 TURN_METRIC(events);
 TURN_METRIC(events_ignored);
 TURN_METRIC(bytes);
+TURN_METRIC(usage);
+TURN_METRIC(usage_records);
 TURN_METRIC(policy_entries);
 TURN_METRIC(policy_age);
 TURN_METRIC(policy_reloads);
@@ -133,6 +135,10 @@ static const turn_metric_t  turn_metrics_list[] = {
     { "rs_turn_bytes_total", "counter", "relayed, as coturn told it",
       turn_metrics_bytes },
 
+    { "rs_turn_usage_pending", "gauge", "allocations whose usage is not "
+      "recorded yet", turn_metrics_usage },
+    { "rs_turn_usage_records_total", "counter", "allocations that have ended, "
+      "by what came of their usage", turn_metrics_usage_records },
     { "rs_turn_policy_entries", "gauge", "entries of the peer lists",
       turn_metrics_policy_entries },
     { "rs_turn_policy_age_seconds", "gauge", "since the policy was read",
@@ -478,6 +484,33 @@ turn_metrics_bytes(turn_metrics_out_t *o, const turn_metric_t *m)
     if (db != NULL) {
         turn_metrics_line(o, m, ",direction=\"received\"", db->received);
         turn_metrics_line(o, m, ",direction=\"sent\"", db->sent);
+    }
+}
+
+
+static void
+turn_metrics_usage(turn_metrics_out_t *o, const turn_metric_t *m)
+{
+    turn_usage_stat_t  s;
+
+    if (o->m->usage != NULL) {
+        turn_usage_stat(o->m->usage, &s);
+        turn_metrics_line(o, m, ",state=\"open\"", s.open);
+        turn_metrics_line(o, m, ",state=\"ended\"", s.pending);
+    }
+}
+
+
+static void
+turn_metrics_usage_records(turn_metrics_out_t *o, const turn_metric_t *m)
+{
+    turn_usage_stat_t  s;
+
+    if (o->m->usage != NULL) {
+        turn_usage_stat(o->m->usage, &s);
+        turn_metrics_line(o, m, ",result=\"ok\"", s.acked);
+        turn_metrics_line(o, m, ",result=\"not_found\"", s.not_found);
+        turn_metrics_line(o, m, ",result=\"lost\"", s.lost);
     }
 }
 

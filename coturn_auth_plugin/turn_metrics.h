@@ -32,6 +32,7 @@ typedef struct {
     const turn_upstream_t  *upstream;
     const turn_snapshot_t  *snapshot;
     const turn_reaper_t    *reaper;
+    const turn_usage_t     *usage;
 
     /* TURN_VERSION() of the coturn that runs, 0: not known */
     unsigned              (*coturn_version)(void *data);

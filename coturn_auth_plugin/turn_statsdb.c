@@ -13,6 +13,7 @@
 
 static void turn_statsdb_event(turn_statsdb_t *db, rs_str_t key,
     rs_str_t value);
+static void turn_statsdb_new(turn_statsdb_t *db, const rs_turn_event_t *e);
 static void turn_statsdb_traffic(turn_statsdb_t *db,
     const rs_turn_event_t *e);
 
@@ -51,7 +52,6 @@ turn_statsdb_command(void *data, turn_connection_t *c, const rs_str_t *argv,
 static void
 turn_statsdb_event(turn_statsdb_t *db, rs_str_t key, rs_str_t value)
 {
-    turn_verdict_e   v;
     rs_turn_event_t  e;
 
     if (rs_turn_event_parse(&e, key, value) != RS_OK) {
@@ -75,13 +75,7 @@ turn_statsdb_event(turn_statsdb_t *db, rs_str_t key, rs_str_t value)
     switch (e.type) {
 
     case RS_TURN_EVENT_NEW:
-        v = turn_table_alloc(db->table, e.id, e.user, turn_clock_ms());
-        db->verdicts[v]++;
-
-        if (v == TURN_V_FULL && db->reaper != NULL) {
-            turn_reaper_kill(db->reaper, e.id);
-        }
-
+        turn_statsdb_new(db, &e);
         break;
 
     case RS_TURN_EVENT_DELETED:
@@ -89,9 +83,14 @@ turn_statsdb_event(turn_statsdb_t *db, rs_str_t key, rs_str_t value)
             db->unknown++;
         }
 
+        if (db->usage != NULL) {
+            turn_usage_close(db->usage, e.id, turn_clock_ms());
+        }
+
         break;
 
     case RS_TURN_EVENT_TRAFFIC:
+    case RS_TURN_EVENT_TOTAL:
         turn_statsdb_traffic(db, &e);
         break;
 
@@ -102,9 +101,48 @@ turn_statsdb_event(turn_statsdb_t *db, rs_str_t key, rs_str_t value)
 
 
 static void
+turn_statsdb_new(turn_statsdb_t *db, const rs_turn_event_t *e)
+{
+    uint64_t        now;
+    turn_verdict_e  v;
+
+    now = turn_clock_ms();
+    v = turn_table_alloc(db->table, e->id, e->user, now);
+    db->verdicts[v]++;
+
+    if (v == TURN_V_FULL && db->reaper != NULL) {
+        turn_reaper_kill(db->reaper, e->id);
+    }
+
+    if (db->usage != NULL) {
+        turn_usage_open(db->usage, e->id, e->user, now / 1000, now);
+    }
+}
+
+
+static void
 turn_statsdb_traffic(turn_statsdb_t *db, const rs_turn_event_t *e)
 {
-    turn_alloc_info_t  info;
+    uint64_t            now;
+    turn_alloc_info_t   info;
+    turn_usage_count_t  count;
+
+    now = turn_clock_ms();
+    count.rcvp = e->rcvp;
+    count.rcvb = e->rcvb;
+    count.sentp = e->sentp;
+    count.sentb = e->sentb;
+
+    /* a total comes when the table has forgotten it; usage knows whose it is */
+
+    if (e->type == RS_TURN_EVENT_TOTAL) {
+
+        if (db->usage != NULL) {
+            turn_usage_total(db->usage, e->id, &count, now);
+        }
+
+        return;
+    }
 
     if (!turn_table_find(db->table, e->id, &info)) {
         db->unknown++;
@@ -113,4 +151,8 @@ turn_statsdb_traffic(turn_statsdb_t *db, const rs_turn_event_t *e)
 
     db->received += e->rcvb;
     db->sent += e->sentb;
+
+    if (db->usage != NULL) {
+        turn_usage_add(db->usage, e->id, &count, now);
+    }
 }

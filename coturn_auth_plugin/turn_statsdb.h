@@ -17,12 +17,14 @@
 #include "turn_reaper.h"
 #include "turn_server.h"
 #include "turn_table.h"
+#include "turn_usage.h"
 
 
 typedef struct {
     const turn_conf_t  *conf;
     turn_table_t       *table;
     turn_reaper_t      *reaper;       /* or NULL */
+    turn_usage_t       *usage;        /* or NULL */
 
     /* counted */
 
