@@ -98,4 +98,28 @@ for my $how (['compat', 'static'], ['compat', 'derived'],
     $turn->stop();
 }
 
+# nobody said which coturn it is: its CLI does
+
+{
+    my $turn = RS::Turn->new(redis => $redis, mode => 'strict',
+                             authd_conf => { coturn_version => 'auto' });
+
+    $turn->wait_sync();
+
+    my $c = $turn->credential($turn->session());
+
+    wait_until { allocate($turn, $c) == 0 } 30, 'an allocation';
+    pass('strict, of a version that was asked for');
+
+    # what tells of allocations is let in, too, when it comes again
+
+    wait_until {
+        allocate($turn, $c);
+        $turn->metric('rs_turn_events_total', type => 'new')
+    } 30, 'an allocation that was told';
+    pass('coturn tells the daemon');
+    $turn->check_logs();
+    $turn->stop();
+}
+
 done_testing();

@@ -411,6 +411,11 @@ sub _printed {
                 "$self->{dir}/rs-turn-authd.conf", '--print-turnserver-conf',
                 '--guard', '--output', $path);
 
+    # with coturn_version = auto it asks the one it finds
+
+    local $ENV{PATH} = dirname(_tool('turnserver')) . ":$ENV{PATH}"
+        if _tool('turnserver') =~ m{/};
+
     system(@argv) == 0 or die "@argv failed";
 
     return read_file($path);
