@@ -32,8 +32,8 @@
 #define TURN_DAEMON_LIST_TOLD        60000
 
 /* towards Redis, ms */
-#define TURN_DAEMON_TIMEOUT          2000
-#define TURN_DAEMON_CONNECT_TIMEOUT  5000
+#define TURN_DAEMON_TIMEOUT          1500
+#define TURN_DAEMON_CONNECT_TIMEOUT  3000
 
 
 typedef struct {

@@ -14,6 +14,7 @@
 #define _GNU_SOURCE
 
 #include "turn_snapshot.h"
+#include "turn_clock.h"
 #include "turn_log.h"
 #include "rs_turn_snap.h"
 
@@ -26,7 +27,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 #include <openssl/evp.h>
 
@@ -80,7 +80,6 @@ typedef struct {
 } turn_snapshot_writer_t;
 
 
-static uint64_t turn_snapshot_now(clockid_t clock);
 static int turn_snapshot_dir(turn_snapshot_t *s, const char *dir,
     char *error, size_t size);
 static void turn_snapshot_tidy(turn_snapshot_t *s);
@@ -104,17 +103,6 @@ static void turn_snapshot_entry(void *data, const turn_entry_t *e);
 static void turn_snapshot_put(turn_snapshot_writer_t *w, const char *text,
     size_t len, int digest);
 static void turn_snapshot_flush(turn_snapshot_writer_t *w);
-
-
-static uint64_t
-turn_snapshot_now(clockid_t clock)
-{
-    struct timespec  ts;
-
-    (void) clock_gettime(clock, &ts);
-
-    return (uint64_t) ts.tv_sec * 1000 + (uint64_t) ts.tv_nsec / 1000000;
-}
 
 
 turn_snapshot_t *
@@ -354,10 +342,10 @@ turn_snapshot_restore(turn_snapshot_t *s, rs_turn_snap_reader_t *reader)
 
     static const turn_entry_e  types[RS_TURN_SNAP_MAX] = {
         TURN_ENTRY_LIVE, TURN_ENTRY_ENDED, TURN_ENTRY_REVOKED,
-        TURN_ENTRY_NEWEST, TURN_ENTRY_ALLOC
+        TURN_ENTRY_NEWEST
     };
 
-    now = turn_snapshot_now(CLOCK_REALTIME);
+    now = turn_clock_ms();
 
     for (n = 0; rs_turn_snap_next(reader, &r); n++) {
         e.type = types[r.type];
@@ -365,8 +353,6 @@ turn_snapshot_restore(turn_snapshot_t *s, rs_turn_snap_reader_t *reader)
         e.session_id = r.session_id;
         e.participant_id = r.participant_id;
         e.at = r.at;
-        e.id = r.id;
-        e.started_at = r.started_at;
 
         (void) turn_table_restore(s->table, &e, now);
     }
@@ -404,7 +390,7 @@ turn_snapshot_destroy(turn_snapshot_t *s)
     }
 
     if (s->changes != turn_table_changes(s->table)) {
-        s->began = turn_snapshot_now(CLOCK_MONOTONIC);
+        s->began = turn_clock_mono_us() / 1000;
         turn_snapshot_write(s, &result);
         turn_snapshot_done(s, &result);
     }
@@ -433,7 +419,7 @@ turn_snapshot_tick(evutil_socket_t fd, short what, void *data)
     (void) fd;
     (void) what;
 
-    passed = turn_snapshot_now(CLOCK_MONOTONIC) - s->began;
+    passed = turn_clock_mono_us() / 1000 - s->began;
 
     if (s->pipe == NULL) {
         if (s->changes != turn_table_changes(s->table)
@@ -458,7 +444,7 @@ turn_snapshot_fork(turn_snapshot_t *s)
     int                     fds[2];
     turn_snapshot_result_t  result;
 
-    s->began = turn_snapshot_now(CLOCK_MONOTONIC);
+    s->began = turn_clock_mono_us() / 1000;
     memset(&result, 0, sizeof(result));
 
     if (pipe2(fds, O_CLOEXEC|O_NONBLOCK) == -1) {
@@ -585,8 +571,8 @@ turn_snapshot_done(turn_snapshot_t *s, const turn_snapshot_result_t *result)
     s->told = (result->left_out != 0);
 
     s->stats.written++;
-    s->stats.written_at = turn_snapshot_now(CLOCK_REALTIME);
-    s->stats.ms = turn_snapshot_now(CLOCK_MONOTONIC) - s->began;
+    s->stats.written_at = turn_clock_ms();
+    s->stats.ms = turn_clock_mono_us() / 1000 - s->began;
     s->stats.bytes = result->bytes;
     s->stats.records = result->records;
 }
@@ -705,8 +691,7 @@ turn_snapshot_entry(void *data, const turn_entry_t *e)
         [TURN_ENTRY_LIVE] = RS_TURN_SNAP_LIVE,
         [TURN_ENTRY_ENDED] = RS_TURN_SNAP_ENDED,
         [TURN_ENTRY_REVOKED] = RS_TURN_SNAP_REVOKED,
-        [TURN_ENTRY_NEWEST] = RS_TURN_SNAP_NEWEST,
-        [TURN_ENTRY_ALLOC] = RS_TURN_SNAP_ALLOC
+        [TURN_ENTRY_NEWEST] = RS_TURN_SNAP_NEWEST
     };
 
     memset(&r, 0, sizeof(r));
@@ -717,11 +702,6 @@ turn_snapshot_entry(void *data, const turn_entry_t *e)
 
     if (e->type != TURN_ENTRY_ENDED) {
         r.participant_id = e->participant_id;
-    }
-
-    if (e->type == TURN_ENTRY_ALLOC) {
-        r.id = e->id;
-        r.started_at = e->started_at;
     }
 
     n = rs_turn_snap_line(line, &r);

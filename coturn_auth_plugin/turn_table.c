@@ -164,7 +164,6 @@ turn_table_destroy(turn_table_t *t)
         }
     }
 
-    turn_memory_done(t);
     turn_hash_done(&t->allocs);
     turn_hash_done(&t->sessions);
     turn_hash_done(&t->tenants);

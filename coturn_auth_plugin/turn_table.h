@@ -260,8 +260,7 @@ typedef enum {
     TURN_ENTRY_LIVE,              /* at: expires_at, par: host or empty */
     TURN_ENTRY_ENDED,             /* at: expires_at */
     TURN_ENTRY_REVOKED,           /* at: until */
-    TURN_ENTRY_NEWEST,            /* at: expiry of the newest user name */
-    TURN_ENTRY_ALLOC              /* at: expiry of its user name */
+    TURN_ENTRY_NEWEST             /* at: expiry of the newest user name */
 } turn_entry_e;
 
 typedef struct {
@@ -270,19 +269,13 @@ typedef struct {
     rs_str_t            session_id;
     rs_str_t            participant_id;
     uint64_t            at;           /* s */
-    uint64_t            id;           /* alloc: coturn's number */
-    uint64_t            started_at;   /* alloc: s */
 } turn_entry_t;
 
 /* the table must not be changed by entry(); slices valid during the call */
 void turn_table_walk(const turn_table_t *t,
     void (*entry)(void *data, const turn_entry_t *e), void *data);
 
-/*
- * Puts one back; as the four above.  Not a listing: nothing is swept by it.
- * Of an allocation only the instant is remembered, for turn_table_ps_seen(),
- * until the first complete listing of coturn's.
- */
+/* puts one back; as the four above.  Not a listing: nothing is swept by it */
 rs_err_e turn_table_restore(turn_table_t *t, const turn_entry_t *e,
     uint64_t now);
 

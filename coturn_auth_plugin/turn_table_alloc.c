@@ -213,6 +213,7 @@ turn_alloc_judge(turn_table_t *t, turn_alloc_t *a, rs_str_t username,
 
     if (v == TURN_V_OK && u.expires_at > p->newest) {
         p->newest = u.expires_at;
+        t->changes++;
     }
 
     return v;
@@ -300,12 +301,10 @@ turn_alloc_add(turn_table_t *t, uint64_t id, rs_str_t username,
     turn_list_init(&a->in_queue);
     a->id = id;
     a->user = turn_hash_str(t->conf.seed, username);
-    a->started_at = adopted ? turn_memory_started(t, id, a->user, started_at)
-                            : started_at;
+    a->started_at = started_at;
     a->adopted = adopted ? 1 : 0;
     a->ps = t->ps;
 
-    t->changes++;
     v = turn_alloc_judge(t, a, username, now);
 
     /* from "nowhere" into the counts of its first state */
@@ -368,7 +367,6 @@ turn_alloc_free(turn_table_t *t, turn_alloc_t *a)
         a->par->ses->nallocs--;
     }
 
-    t->changes++;
     turn_list_del(&a->in_par);
     turn_list_del(&a->in_queue);
     turn_hash_del(&t->allocs, &a->node);
@@ -668,10 +666,6 @@ turn_table_ps_end(turn_table_t *t, int complete, turn_table_gone_pt gone,
     turn_alloc_t  *a;
 
     t->ps_runs = 0;
-
-    if (complete) {
-        turn_memory_done(t);
-    }
 
     for (i = 0; complete && i < t->allocs.size; i++) {
         for (node = t->allocs.buckets[i]; node != NULL; node = next) {

@@ -100,7 +100,6 @@ struct turn_table_s {
     turn_hash_t         tenants;
     turn_hash_t         sessions;
     turn_hash_t         allocs;
-    turn_hash_t         memory;       /* of allocations, from a snapshot */
     turn_heap_t         due;
     turn_list_t         to_ask;
     turn_list_t         asked;
@@ -166,16 +165,6 @@ void turn_ses_doom(turn_table_t *t, turn_ses_t *s, turn_verdict_e why,
 /* its session lives now: those that waited are looked at again */
 void turn_ses_settle(turn_table_t *t, turn_ses_t *s, uint64_t now);
 void turn_alloc_free(turn_table_t *t, turn_alloc_t *a);
-
-/* turn_table_memory.c */
-
-rs_err_e turn_memory_add(turn_table_t *t, const turn_entry_t *e);
-/* when it began: as remembered, if coturn says about the same */
-uint64_t turn_memory_started(const turn_table_t *t, uint64_t id,
-    uint64_t user, uint64_t started_at);
-void turn_memory_done(turn_table_t *t);
-/* of an allocation with a participant; tenant and session are set already */
-void turn_memory_entry(const turn_alloc_t *a, turn_entry_t *e);
 
 
 #endif /* _TURN_TABLE_IMPL_H_INCLUDED_ */

@@ -455,11 +455,9 @@ turn_table_walk(const turn_table_t *t,
     size_t         i;
     turn_ses_t    *s;
     turn_par_t    *p;
-    turn_list_t   *l, *k;
+    turn_list_t   *l;
     turn_entry_t   e;
     turn_hnode_t  *node;
-
-    memset(&e, 0, sizeof(e));
 
     for (i = 0; i < t->sessions.size; i++) {
         for (node = t->sessions.buckets[i]; node != NULL; node = node->next) {
@@ -491,11 +489,6 @@ turn_table_walk(const turn_table_t *t,
                     e.at = p->newest;
                     entry(data, &e);
                 }
-
-                for (k = p->allocs.next; k != &p->allocs; k = k->next) {
-                    turn_memory_entry(TURN_OF(k, turn_alloc_t, in_par), &e);
-                    entry(data, &e);
-                }
             }
         }
     }
@@ -521,9 +514,6 @@ turn_table_restore(turn_table_t *t, const turn_entry_t *e, uint64_t now)
     case TURN_ENTRY_REVOKED:
         return turn_table_revoke(t, e->tenant, e->session_id,
                                  e->participant_id, e->at, now);
-
-    case TURN_ENTRY_ALLOC:
-        return turn_memory_add(t, e);
 
     case TURN_ENTRY_NEWEST:
         break;

@@ -12,6 +12,7 @@
 
 
 #include "turn_upstream_sync.h"
+#include "turn_clock.h"
 #include "turn_log.h"
 #include "rs_turn_feed.h"
 
@@ -26,6 +27,7 @@
 #define TURN_UPSTREAM_ASKS      64     /* sessions asked for at once */
 #define TURN_UPSTREAM_KEY       128    /* bytes of a key's name */
 #define TURN_UPSTREAM_TOMBSTONE 86400  /* s, where the end is not known */
+#define TURN_UPSTREAM_FIRST     10000  /* ms until a first listing is missed */
 
 
 struct turn_upstream_s {
@@ -53,8 +55,10 @@ struct turn_upstream_s {
     unsigned                 in_sync:1;
     unsigned                 closing:1;
     unsigned                 told:1;       /* that a listing broke off */
+    unsigned                 stale:1;      /* as it was said last */
     unsigned                 late:1;       /* the beacon got a round more */
 
+    uint64_t                 created;      /* ms */
     uint64_t                 beacon;       /* number of the last one */
     uint64_t                 beacon_sent;  /* us */
     uint64_t                 beacon_back;  /* number that has come back */
@@ -93,6 +97,7 @@ static void turn_upstream_again_handler(evutil_socket_t fd, short what,
 static void turn_upstream_synced(void *data, int whole, const char *why);
 static void turn_upstream_set(turn_upstream_t *up, int in_sync);
 static void turn_upstream_tick(evutil_socket_t fd, short what, void *data);
+static void turn_upstream_stale(turn_upstream_t *up);
 static void turn_upstream_message(void *data, turn_reply_t *reply);
 static void turn_upstream_pong(turn_upstream_t *up, rs_str_t text);
 static void turn_upstream_feed(turn_upstream_t *up, rs_str_t text);
@@ -124,6 +129,7 @@ turn_upstream_create(struct event_base *base,
     up->data = data;
     up->resync = conf->resync * 1000;
     up->timeout = conf->timeout;
+    up->created = turn_upstream_ms();
 
     wrong = turn_upstream_conf(up, conf);
 
@@ -144,7 +150,7 @@ turn_upstream_create(struct event_base *base,
     }
 
     turn_place_init(&up->place, base, &up->url, 0, conf->resolver,
-                    conf->connect_timeout);
+                    conf->connect_timeout / 2);
 
     if (turn_upstream_links(up) < 0) {
         (void) snprintf(error, size, "no memory");
@@ -455,11 +461,13 @@ turn_upstream_tick(evutil_socket_t fd, short what, void *data)
     (void) fd;
     (void) what;
 
+    turn_upstream_stale(up);
+
     if (up->messages->state != TURN_LINK_UP) {
         return;
     }
 
-    passed = (turn_upstream_us() - up->beacon_sent) / 1000;
+    passed = (turn_clock_mono_us() - up->beacon_sent) / 1000;
 
     if (up->beacon_back != up->beacon) {
 
@@ -489,8 +497,47 @@ turn_upstream_tick(evutil_socket_t fd, short what, void *data)
                     (unsigned long long) ++up->beacon);
 
     up->late = 0;
-    up->beacon_sent = turn_upstream_us();
+    up->beacon_sent = turn_clock_mono_us();
     (void) turn_link_ping(up->messages, rs_str(text));
+}
+
+
+/* the table knows; an operator has to know, too */
+
+static void
+turn_upstream_stale(turn_upstream_t *up)
+{
+    int       stale;
+    uint64_t  at, now;
+
+    now = turn_clock_ms();
+    stale = turn_table_stale(up->table, now);
+
+    if (stale == up->stale
+        || (stale && turn_upstream_ms() - up->created < TURN_UPSTREAM_FIRST))
+    {
+        return;
+    }
+
+    up->stale = (unsigned) stale & 1;
+
+    if (!stale) {
+        turn_log(TURN_LOG_NOTICE, "redis: what is known is not stale any "
+                 "more");
+        return;
+    }
+
+    at = turn_table_synced_at(up->table);
+
+    if (at == 0) {
+        turn_log(TURN_LOG_ERR, "redis: never in sync, and no snapshot: new "
+                 "credentials are refused until it is reached");
+
+    } else {
+        turn_log(TURN_LOG_ERR, "redis: out of sync for %llu s, which is "
+                 "stale_limit: new credentials are refused until it is "
+                 "reached", (unsigned long long) ((now - at) / 1000));
+    }
 }
 
 
@@ -530,7 +577,7 @@ turn_upstream_pong(turn_upstream_t *up, rs_str_t text)
     }
 
     up->beacon_back = n;
-    up->stats.beacon_us = turn_upstream_us() - up->beacon_sent;
+    up->stats.beacon_us = turn_clock_mono_us() - up->beacon_sent;
 }
 
 
@@ -547,7 +594,7 @@ turn_upstream_feed(turn_upstream_t *up, rs_str_t text)
         return;
     }
 
-    now = turn_upstream_time();
+    now = turn_clock_ms();
 
     switch (feed.kind) {
 
@@ -684,7 +731,7 @@ turn_upstream_verdict(turn_upstream_ask_t *ask, turn_reply_t *reply)
     turn_table_t  *table;
 
     table = ask->up->table;
-    now = turn_upstream_time();
+    now = turn_clock_ms();
     verdict = turn_reply_str(reply, 1);
     host = turn_reply_str(reply, 3);
     (void) turn_reply_u64(reply, 2, &at);

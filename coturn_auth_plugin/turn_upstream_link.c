@@ -17,6 +17,7 @@
 
 
 #include "turn_upstream_link.h"
+#include "turn_clock.h"
 #include "turn_log.h"
 
 #include <netinet/in.h>
@@ -27,7 +28,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 #include <event2/bufferevent_ssl.h>
 #include <openssl/err.h>
 
@@ -65,31 +65,9 @@ static void turn_link_drain(turn_link_t *link);
 
 
 uint64_t
-turn_upstream_us(void)
-{
-    struct timespec  ts;
-
-    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
-
-    return (uint64_t) ts.tv_sec * 1000000 + (uint64_t) ts.tv_nsec / 1000;
-}
-
-
-uint64_t
 turn_upstream_ms(void)
 {
-    return turn_upstream_us() / 1000;
-}
-
-
-uint64_t
-turn_upstream_time(void)
-{
-    struct timespec  ts;
-
-    (void) clock_gettime(CLOCK_REALTIME, &ts);
-
-    return (uint64_t) ts.tv_sec * 1000 + (uint64_t) ts.tv_nsec / 1000000;
+    return turn_clock_mono_us() / 1000;
 }
 
 
@@ -101,7 +79,7 @@ turn_upstream_random(uint64_t below)
     uint64_t  v;
 
     if (getrandom(&v, sizeof(v), GRND_NONBLOCK) != sizeof(v)) {
-        v = turn_upstream_us();
+        v = turn_clock_mono_us();
     }
 
     return below ? v % below : 0;

@@ -138,10 +138,7 @@ typedef struct {
 extern const turn_link_step_t  turn_link_steps[];
 
 
-/* what only goes forward; the last: ms since the epoch */
-uint64_t turn_upstream_ms(void);
-uint64_t turn_upstream_us(void);
-uint64_t turn_upstream_time(void);
+uint64_t turn_upstream_ms(void);      /* never goes back */
 uint64_t turn_upstream_random(uint64_t below);
 
 

@@ -11,6 +11,7 @@
 
 
 #include "turn_upstream_sync.h"
+#include "turn_clock.h"
 #include "rs_turn_feed.h"
 
 #include <stdio.h>
@@ -464,7 +465,7 @@ turn_sync_list_reply(void *data, turn_reply_t *reply)
     }
 
     turn_table_tenant_end(sync->table, rs_str(slot->tenant), 1,
-                          turn_upstream_time());
+                          turn_clock_ms());
     slot->tenant[0] = '\0';
     sync->ntenants++;
 
@@ -490,8 +491,8 @@ turn_sync_entry(turn_sync_slot_t *slot, rs_str_t member, uint64_t at)
     slot->sync->nentries++;
 
     rc = slot->revoked
-         ? turn_table_revoke(table, tenant, ses, par, at, turn_upstream_time())
-         : turn_table_live(table, tenant, ses, at, par, turn_upstream_time());
+         ? turn_table_revoke(table, tenant, ses, par, at, turn_clock_ms())
+         : turn_table_live(table, tenant, ses, at, par, turn_clock_ms());
 
     return rc == RS_E_INVALID_VALUE ? "the table refuses an entry" : NULL;
 }
@@ -514,7 +515,7 @@ turn_sync_break(turn_sync_t *sync, const char *why)
 
             if (slot->tenant[0]) {
                 turn_table_tenant_end(sync->table, rs_str(slot->tenant), 0,
-                                      turn_upstream_time());
+                                      turn_clock_ms());
                 slot->tenant[0] = '\0';
             }
         }
@@ -540,7 +541,7 @@ turn_sync_finish(turn_sync_t *sync)
         sync->whole_tenants = sync->ntenants;
     }
 
-    turn_table_round_end(sync->table, whole, turn_upstream_time());
+    turn_table_round_end(sync->table, whole, turn_clock_ms());
 
     sync->done(sync->data, whole, sync->why);
 }

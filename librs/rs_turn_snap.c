@@ -16,7 +16,7 @@
 
 
 static const char *const  rs_turn_snap_names[RS_TURN_SNAP_MAX] = {
-    "live", "ended", "revoked", "newest", "alloc"
+    "live", "ended", "revoked", "newest"
 };
 
 
@@ -64,13 +64,6 @@ rs_turn_snap_line(char *dst, const rs_turn_snap_t *r)
     rs_buf_str(&b, r->participant_id.len ? r->participant_id : RS_STR("-"));
     rs_buf_char(&b, ' ');
     rs_buf_u64(&b, r->at);
-
-    if (r->type == RS_TURN_SNAP_ALLOC) {
-        rs_buf_char(&b, ' ');
-        rs_buf_u64(&b, r->id);
-        rs_buf_char(&b, ' ');
-        rs_buf_u64(&b, r->started_at);
-    }
 
     rs_buf_char(&b, '\n');
 
@@ -240,20 +233,18 @@ rs_turn_snap_take(rs_str_t *text, rs_str_t *line)
 static int
 rs_turn_snap_parse(rs_str_t line, rs_turn_snap_t *r)
 {
-    size_t    n, want;
-    rs_str_t  word[7];
+    size_t    n;
+    rs_str_t  word[5];
 
     *r = (rs_turn_snap_t) { .type = RS_TURN_SNAP_MAX };
 
-    for (n = 0; n < 7; /* void */ ) {
-        if (!rs_str_split(line, ' ', &word[n++], &line)) {
-            break;
-        }
-
-        if (n == 7) {
+    for (n = 0; n < 4; n++) {
+        if (!rs_str_split(line, ' ', &word[n], &line)) {
             return 0;
         }
     }
+
+    word[4] = line;
 
     for (r->type = 0; r->type < RS_TURN_SNAP_MAX; r->type++) {
         if (rs_str_eq(word[0], rs_str(rs_turn_snap_names[r->type]))) {
@@ -261,9 +252,7 @@ rs_turn_snap_parse(rs_str_t line, rs_turn_snap_t *r)
         }
     }
 
-    want = (r->type == RS_TURN_SNAP_ALLOC) ? 7 : 5;
-
-    if (r->type == RS_TURN_SNAP_MAX || n != want) {
+    if (r->type == RS_TURN_SNAP_MAX) {
         return 0;
     }
 
@@ -283,12 +272,6 @@ rs_turn_snap_parse(rs_str_t line, rs_turn_snap_t *r)
         return 0;
     }
 
-    if (n == 7 && (!rs_u64_parse(word[5], UINT64_MAX, &r->id)
-                   || !rs_u64_parse(word[6], UINT64_MAX, &r->started_at)))
-    {
-        return 0;
-    }
-
     return rs_turn_snap_valid(r);
 }
 
@@ -300,10 +283,7 @@ rs_turn_snap_valid(const rs_turn_snap_t *r)
            && rs_tenant_check(r->tenant) == RS_OK
            && rs_id_check_session(r->session_id) == RS_OK
            && rs_turn_snap_par(r->type, r->participant_id)
-           && r->at <= RS_TURN_SNAP_TIME_MAX
-           && r->started_at <= RS_TURN_SNAP_TIME_MAX
-           && (r->type == RS_TURN_SNAP_ALLOC
-               || (r->id == 0 && r->started_at == 0));
+           && r->at <= RS_TURN_SNAP_TIME_MAX;
 }
 
 

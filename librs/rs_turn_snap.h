@@ -11,7 +11,6 @@
  *     ended <tenant> <session> - <expires_at>
  *     revoked <tenant> <session> <participant> <until>
  *     newest <tenant> <session> <participant> <expiry>
- *     alloc <tenant> <session> <participant> <expiry> <id> <started_at>
  *     end <records> <SHA-256 of all before this line>
  *
  * Read strictly: whole, in this order, or not at all.
@@ -35,7 +34,6 @@ typedef enum {
     RS_TURN_SNAP_ENDED,
     RS_TURN_SNAP_REVOKED,
     RS_TURN_SNAP_NEWEST,
-    RS_TURN_SNAP_ALLOC,
 
     RS_TURN_SNAP_MAX                  /* one past the last */
 } rs_turn_snap_e;
@@ -46,9 +44,7 @@ typedef struct {
     rs_str_t            tenant;
     rs_str_t            session_id;
     rs_str_t            participant_id;    /* live: the host, or empty */
-    uint64_t            at;           /* s: what stands last but for alloc */
-    uint64_t            id;           /* alloc: coturn's number */
-    uint64_t            started_at;   /* alloc: s */
+    uint64_t            at;           /* s: what stands last */
 } rs_turn_snap_t;
 
 

@@ -9,8 +9,7 @@
  *
  *     verdict USERNAME     what strict mode would say of it
  *     alloc ID USERNAME    coturn made one: the verdict
- *     ps ID USERNAME AT    coturn lists one, and it alone: the verdict
- *     find ID              state of an allocation, why it ends, when it began
+ *     find ID              state of an allocation, and why it ends
  *     use TENANT SES KEY RCVP RCVB SENTP SENTB DONE      result of the write
  *     stats                name=value ...
  *     quit
@@ -201,24 +200,9 @@ find(tool_t *t, const char *id)
         return;
     }
 
-    (void) snprintf(text, sizeof(text), "%s %s %llu", states[info.state],
-                    turn_verdict_name(info.why),
-                    (unsigned long long) info.started_at);
+    (void) snprintf(text, sizeof(text), "%s %s", states[info.state],
+                    turn_verdict_name(info.why));
     answer(t, text);
-}
-
-
-static void
-list(tool_t *t, char **word)
-{
-    turn_verdict_e  v;
-
-    turn_table_ps_begin(t->table);
-    v = turn_table_ps_seen(t->table, strtoull(word[1], NULL, 10),
-                           rs_str(word[2]), strtoull(word[3], NULL, 10),
-                           now_ms());
-    turn_table_ps_end(t->table, 1, NULL, NULL);
-    answer(t, turn_verdict_name(v));
 }
 
 
@@ -246,9 +230,6 @@ question(tool_t *t, char *line)
                       strtoull(word[1], NULL, 10), rs_str(word[2]),
                       now_ms())));
         turn_upstream_ask(t->up);
-
-    } else if (n == 4 && strcmp(word[0], "ps") == 0) {
-        list(t, word);
 
     } else if (n == 2 && strcmp(word[0], "find") == 0) {
         find(t, word[1]);
