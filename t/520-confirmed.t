@@ -1,8 +1,8 @@
 # Copyright (C) rs-gateway contributors
 
 # What must not come back to life after a failover is told when a replica has
-# confirmed it: the ticket that was used, the session that ended, the device
-# that was removed or has a newer socket.  When none does in time, that is
+# confirmed it: the ticket that was used, the session that ended, the TURN
+# credential that was revoked, the device that was removed or has a newer socket.  When none does in time, that is
 # told as such, and nothing else stands still.
 
 use strict;
@@ -16,7 +16,7 @@ use Test::More;
 use RS::Device;
 use RS::Gateway;
 use RS::Redis;
-use RS::Util qw(wait_until start within);
+use RS::Util qw(wait_until start within tempdir write_file);
 use RS::WS;
 
 my $primary = RS::Redis->new(acl => 1, port => 1);
@@ -24,9 +24,14 @@ my $replica = RS::Redis->new();
 
 $replica->replicate($primary);
 
+my $secret = write_file(tempdir() . '/secret',
+                        'p8Kd3mWq7ZtRv2Nx9LbHf5YcJg4TsQa6');
 my $gw = RS::Gateway->new(redis => $primary, workers => 2,
-                          http => 'rs_redis_wait 1 400ms;');
-my $rest = $gw->rest(key => $primary->api_key);
+                          http => 'rs_redis_wait 1 400ms;',
+                          location => "rs_turn_server eu turn:turn.test;
+                                       rs_turn_secret_file $secret;");
+my $key = $primary->api_key;
+my $rest = $gw->rest(key => $key);
 my $device = RS::Device->enroll($rest, name => 'desk');
 
 $device->connect($gw, worker => 1);
@@ -68,6 +73,16 @@ sub states {
 }
 
 
+# what revokes the credential of this user name
+
+sub revoke {
+    my ($name) = @_;
+
+    return $rest->request('POST', '/turn/keys/' . $primary->key_id($key)
+                                  . "/credentials/$name/revoke");
+}
+
+
 sub waits { return $primary->calls('wait') }
 
 
@@ -105,12 +120,26 @@ subtest 'no replica confirms' => sub {
     my $gone = RS::Device->enroll($rest, name => 'gone');
     my $late = RS::Device->enroll($rest, name => 'late');
     my $enrollment = $rest->post('/enrollments', {})->json;
+    my $turn = $rest->get('/turn?service=turn')->json->{username};
+    my ($turn_id) = $turn =~ /(ses_\w+)/;
     my $live = $gone->connect($gw, worker => 0);
     my ($last, $t2) = session($gone);
     my $guest = $gw->signal("rs.ticket.$t2", worker => 1);
 
-    $guest->expect('welcome');
+    my $w = $guest->expect('welcome');
+    my ($name) = map { $_->{username} // () } @{ $w->{ice}{iceServers} };
+
     $replica->freeze;
+
+    for my $revoked ($turn, $name, $turn, $name) {
+        my $start = start();
+
+        $rest->problem(revoke($revoked), 503, 'uncertain');
+        within($start, 1, 'in time');
+    }
+
+    is($primary->call('HGET', "rs:{default}:ses:$turn_id", 'state'), 'ended',
+       'credentials are void here');
 
     refused($gw->signal("rs.ticket.$ticket", worker => 0), 1013, 'uncertain',
             'a join');
@@ -161,6 +190,13 @@ subtest 'no replica confirms' => sub {
 
     $replica->thaw;
     wait_until { $primary->call('WAIT', 1, 100) } 5, 'the replica';
+
+    is(revoke($turn)->status, 204, 'revoked once more: done');
+    is(revoke($name)->status, 204, 'a participant, too');
+    is($replica->call('HGET', "rs:{default}:ses:$turn_id", 'state'), 'ended',
+       'the replica has it');
+    is(scalar @{ $replica->call('ZRANGE', 'rs:{default}:trev', 0, -1) }, 1,
+       'and him');
 
     is($rest->delete("/sessions/$other")->status, 204, 'repeated: done');
     is($rest->delete("/enrollments/$enrollment->{id}")->status, 404,

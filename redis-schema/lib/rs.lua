@@ -758,13 +758,13 @@ local function finish(s, workers, keys, host_came, now, reason, detail, limit)
         tell(s.invited, 'rvk', s.key, s.id, reason)
     end
 
-    turn_end(keys.turn, s)
-
     call('EXPIREAT', s.key, dies)
     call('EXPIREAT', keys.par, dies)
     call('EXPIREAT', keys.mem, dies)
     call('EXPIREAT', keys.log,
          int(now + math.min(LOG_KEEP, tonumber(s.retain_s))))
+
+    turn_end(keys.turn, s)
 end
 
 
@@ -1314,7 +1314,6 @@ local function session_new(keys, args, now, key_id, key_name, dev)
     call('EXPIREAT', par, dies)
 
     s = session(ses, now)
-    turn_live(keys[10], s, now)
 
     return { 'ok', 'created', int(now), dev.owner, session_obj(s), key_id,
              participant_objs(s, list) }
@@ -1396,6 +1395,7 @@ local function rs_session_create(keys, args)
          call('ZRANGE', keys[9], '-1', '-1', 'WITHSCORES')[2])
 
     tell(dev.owner, 'inv', keys[2], args[3], '')
+    turn_live(keys[10], session(keys[2], now), now)
 
     return reply
 end
