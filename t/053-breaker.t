@@ -138,7 +138,7 @@ subtest 'slow' => sub {
     my $proxy = RS::Proxy->new(to => $redis->socket);
     my $gw = RS::Gateway->new(
         node => 'slow', redis_conf => 'redis://127.0.0.1:' . $proxy->port,
-        http => 'rs_lease_ttl 3s; rs_redis_slow 300ms;',
+        http => 'rs_lease_ttl 3s; rs_redis_slow 300ms; rs_redis_timeout 9s;',
         server => 'location = /metrics { rs_metrics; }');
     my $rest = $gw->rest(key => $key);
     my $ups = sub { scalar(() = $gw->error_log =~ /for commands is up/g) };

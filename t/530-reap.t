@@ -20,12 +20,12 @@ use RS::Util qw(wait_until now random_id start within);
 
 # a lease and a grace, and what it takes to notice and to tell
 
-my $bound = 3 + 2 + 3;
+my $bound = 5 + 2 + 3;
 
 my $redis = RS::Redis->new(acl => 1);
 my @node = map {
     RS::Gateway->new(redis => $redis, workers => 2, node => "node$_",
-                     http => 'rs_lease_ttl 3s;',
+                     http => 'rs_lease_ttl 5s;',
                      location => 'rs_resume_grace 2s;')
 } 1, 2;
 my $key = $redis->api_key;
@@ -291,7 +291,7 @@ subtest 'Redis was away for longer than a lease' => sub {
     my @before = map { length $_->error_log } @node;
 
     $redis->stop();
-    wait_until { now() - $start > 3.5 } 10, 'the leases to run out';
+    wait_until { now() - $start > 5.5 } 10, 'the leases to run out';
     $redis->start();
     wait_until { eval { $_->all_answer('/health/ready', 200) } } 10, 'readiness'
         for @node;

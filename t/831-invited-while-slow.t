@@ -19,7 +19,8 @@ use RS::Util qw(now wait_until);
 
 my $redis = RS::Redis->new();
 my $proxy = RS::Proxy->new(to => $redis->socket);
-my $slow = RS::Gateway->new(node => 'slow', http => 'rs_redis_slow 300ms;',
+my $slow = RS::Gateway->new(node => 'slow', http => 'rs_redis_slow 300ms; '
+                                    . 'rs_redis_timeout 9s;',
                             redis_conf => 'redis://127.0.0.1:'
                                           . $proxy->port);
 my $gw = RS::Gateway->new(node => 'quick', redis => $redis);
