@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 
 #include "rs_id.h"
+#include "rs_redis_url.h"
 #include "rs_turn_key.h"
 #include "turn_log.h"
 
@@ -63,6 +64,8 @@ static int turn_conf_set_path(void *field, const turn_conf_key_t *key,
 static int turn_conf_set_name(void *field, const turn_conf_key_t *key,
     const char *value, char *why);
 static int turn_conf_set_realm(void *field, const turn_conf_key_t *key,
+    const char *value, char *why);
+static int turn_conf_set_redis(void *field, const turn_conf_key_t *key,
     const char *value, char *why);
 static int turn_conf_set_tenants(void *field, const turn_conf_key_t *key,
     const char *value, char *why);
@@ -137,7 +140,7 @@ static const turn_conf_key_t  turn_conf_keys[] = {
     { "metrics_listen", "127.0.0.1:16381", turn_conf_set_loopback,
       FIELD(metrics_listen), NULL, 1, 0 },
 
-    { "redis", NULL, turn_conf_set_str, FIELD(redis), "off", 0, 0 },
+    { "redis", NULL, turn_conf_set_redis, FIELD(redis), "off", 0, 0 },
     { "redis_user", NULL, turn_conf_set_str, FIELD(redis_user), NULL, 0, 0 },
     { "redis_password_file", NULL, turn_conf_set_path,
       FIELD(redis_password_file), NULL, 0, 0 },
@@ -519,7 +522,8 @@ turn_conf_free(turn_conf_t *conf)
         } else if (key->set == turn_conf_set_str
                    || key->set == turn_conf_set_path
                    || key->set == turn_conf_set_name
-                   || key->set == turn_conf_set_realm)
+                   || key->set == turn_conf_set_realm
+                   || key->set == turn_conf_set_redis)
         {
             free(*(char **) field);
         }
@@ -710,6 +714,25 @@ turn_conf_set_realm(void *field, const turn_conf_key_t *key,
     if (rs_turn_realm_check(rs_str(value)) != RS_OK) {
         return turn_conf_why(why, "a realm has 1 to 127 of A-Z, a-z, 0-9, "
                              "\".\", \"-\" and \"_\"");
+    }
+
+    return turn_conf_set_str(field, key, value, why);
+}
+
+
+static int
+turn_conf_set_redis(void *field, const turn_conf_key_t *key,
+    const char *value, char *why)
+{
+    const char      *wrong;
+    rs_redis_url_t   url;
+
+    if (strcmp(value, key->data) != 0) {
+        wrong = rs_redis_url_parse(rs_str(value), &url);
+
+        if (wrong != NULL) {
+            return turn_conf_why(why, wrong);
+        }
     }
 
     return turn_conf_set_str(field, key, value, why);

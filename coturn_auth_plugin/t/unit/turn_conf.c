@@ -108,6 +108,8 @@ static const struct {
     { "peers = any\n", "one of closed open lan" },
     { "key_file = keys\n", "t.conf:1: key_file = \"keys\": a file is named by "
       "its whole path, which begins with \"/\"" },
+    { "redis = http://redis.example.net\n", "t.conf:1: redis = \"http://" },
+    { "redis = redis://host:99999\n", "redis = \"redis://host:99999\": " },
     { "tenants = acme, B*d\n", "tenants as the gateway calls them" },
     { "quota = 0\n", "quota = \"0\": a number from 1 to 10000" },
     { "quota = 10001\n", "a number from 1 to 10000" },
