@@ -9,54 +9,56 @@
 #include "turn_host.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
+#include <netinet/in.h>
+#include <openssl/rand.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
-#include "rs_nft.h"
+#include "rs_ip.h"
 #include "turn_log.h"
 
 
 #define TURN_HOST_RELAYS  16
-#define TURN_HOST_ROOM    65536
+#define TURN_HOST_TRIES   64
+#define TURN_HOST_TOKEN   16
+
+
+typedef struct {
+    struct event       *event;
+    int                 fd;
+    unsigned char       token[TURN_HOST_TOKEN];
+    char                relay[RS_IP_TEXT_MAX + 1];
+} turn_host_probe_t;
 
 
 struct turn_host_s {
-    struct event   *event;
-    pid_t           pid;              /* of nft; 0: none */
-    int             fd;
-    char           *text;
-    size_t          len;
-    size_t          size;
-
-    char            relay[TURN_HOST_RELAYS][RS_IP_TEXT_MAX + 1];
-    unsigned        relays;
+    unsigned            n;
+    turn_host_probe_t   probe[TURN_HOST_RELAYS];
 };
 
 
-extern char  **environ;
-
-
-static int turn_host_shared(const turn_conf_t *conf, const char *relay);
-static int turn_host_spawn(turn_host_t *host);
+static int turn_host_listens(const turn_conf_t *conf, const rs_ip_t *ip);
+static void turn_host_probe(struct event_base *base, const turn_conf_t *conf,
+    turn_host_probe_t *probe, const rs_ip_t *ip);
+static socklen_t turn_host_addr(struct sockaddr_storage *addr,
+    const rs_ip_t *ip, unsigned port);
+static int turn_host_bind(const turn_conf_t *conf, const rs_ip_t *ip,
+    struct sockaddr_storage *addr);
+static int turn_host_send(turn_host_probe_t *probe, const rs_ip_t *ip,
+    const struct sockaddr_storage *to);
 static void turn_host_read(evutil_socket_t fd, short what, void *data);
-static int turn_host_grow(turn_host_t *host);
-static void turn_host_unseen(turn_host_t *host, const char *why);
-static void turn_host_verdict(turn_host_t *host);
-static void turn_host_end(turn_host_t *host);
+static void turn_host_end(turn_host_probe_t *probe);
 
 
 turn_host_t *
 turn_host_check(struct event_base *base, const turn_conf_t *conf)
 {
-    size_t           i;
-    const char      *relay;
-    turn_host_t     *host;
-    struct timeval   timeout = { TURN_HOST_TIMEOUT, 0 };
+    size_t        i;
+    rs_ip_t       ip;
+    const char   *relay;
+    turn_host_t  *host;
 
     host = calloc(1, sizeof(turn_host_t));
 
@@ -64,41 +66,27 @@ turn_host_check(struct event_base *base, const turn_conf_t *conf)
         return NULL;
     }
 
-    host->fd = -1;
-
     for (i = 0; i < conf->relay_ip.n; i++) {
         relay = conf->relay_ip.item[i];
 
-        if (turn_host_shared(conf, relay)) {
+        if (rs_ip_parse(rs_str(relay), &ip) != RS_OK) {
+            continue;
+        }
+
+        if (turn_host_listens(conf, &ip)) {
             turn_log(TURN_LOG_WARN, "relay_ip and listening_ip are both %s: "
                      "whoever has a relay reaches coturn, and every UDP "
                      "service of this host, from within: give the relay an "
                      "address of its own", relay);
 
-        } else if (host->relays < TURN_HOST_RELAYS
-                   && strlen(relay) <= RS_IP_TEXT_MAX)
-        {
-            (void) strcpy(host->relay[host->relays++], relay);
+        } else if (host->n < TURN_HOST_RELAYS) {
+            (void) strcpy(host->probe[host->n].relay, relay);
+            turn_host_probe(base, conf, &host->probe[host->n++], &ip);
         }
     }
 
-    if (host->relays == 0) {
-        turn_host_free(host);
-        return NULL;
-    }
-
-    if (!turn_host_spawn(host)) {
-        turn_host_unseen(host, strerror(errno));
-        turn_host_free(host);
-        return NULL;
-    }
-
-    host->event = event_new(base, host->fd, EV_READ|EV_PERSIST,
-                            turn_host_read, host);
-
-    if (host->event == NULL || event_add(host->event, &timeout) != 0) {
-        turn_host_unseen(host, "out of memory");
-        turn_host_free(host);
+    if (host->n == 0) {
+        free(host);
         return NULL;
     }
 
@@ -109,22 +97,30 @@ turn_host_check(struct event_base *base, const turn_conf_t *conf)
 void
 turn_host_free(turn_host_t *host)
 {
+    unsigned  i;
+
     if (host == NULL) {
         return;
     }
 
-    turn_host_end(host);
+    for (i = 0; i < host->n; i++) {
+        turn_host_end(&host->probe[i]);
+    }
+
     free(host);
 }
 
 
 static int
-turn_host_shared(const turn_conf_t *conf, const char *relay)
+turn_host_listens(const turn_conf_t *conf, const rs_ip_t *ip)
 {
-    size_t  i;
+    size_t   i;
+    rs_ip_t  other;
 
     for (i = 0; i < conf->listening_ip.n; i++) {
-        if (strcmp(conf->listening_ip.item[i], relay) == 0) {
+        if (rs_ip_parse(rs_str(conf->listening_ip.item[i]), &other) == RS_OK
+            && rs_ip_cmp(&other, ip) == 0)
+        {
             return 1;
         }
     }
@@ -133,186 +129,173 @@ turn_host_shared(const turn_conf_t *conf, const char *relay)
 }
 
 
-static int
-turn_host_spawn(turn_host_t *host)
+static void
+turn_host_probe(struct event_base *base, const turn_conf_t *conf,
+    turn_host_probe_t *probe, const rs_ip_t *ip)
 {
-    int                          rc, pipes[2];
-    posix_spawn_file_actions_t   actions;
+    struct timeval           timeout;
+    struct sockaddr_storage  addr;
 
-    static char                 *argv[] = {
-        "nft", "-j", "list", "ruleset", NULL
-    };
+    timeout.tv_sec = 0;
+    timeout.tv_usec = TURN_HOST_TIMEOUT * 1000;
 
-    if (pipe(pipes) != 0) {
+    probe->fd = turn_host_bind(conf, ip, &addr);
+
+    if (probe->fd == -1) {
+        turn_log(TURN_LOG_WARN, "relay_ip %s cannot be used: %s: is it an "
+                 "address of this host?", probe->relay, strerror(errno));
+        return;
+    }
+
+    probe->event = event_new(base, probe->fd, EV_READ|EV_PERSIST,
+                             turn_host_read, probe);
+
+    if (probe->event == NULL || event_add(probe->event, &timeout) != 0
+        || RAND_bytes(probe->token, TURN_HOST_TOKEN) != 1
+        || !turn_host_send(probe, ip, &addr))
+    {
+        turn_log(TURN_LOG_WARN, "cannot try whether a kernel rule closes "
+                 "relay_ip %s: %s: \"nft list table inet rs_turn\" tells "
+                 "root", probe->relay, strerror(errno));
+        turn_host_end(probe);
+    }
+}
+
+
+static socklen_t
+turn_host_addr(struct sockaddr_storage *addr, const rs_ip_t *ip,
+    unsigned port)
+{
+    struct sockaddr_in   *v4 = (struct sockaddr_in *) addr;
+    struct sockaddr_in6  *v6 = (struct sockaddr_in6 *) addr;
+
+    memset(addr, 0, sizeof(struct sockaddr_storage));
+
+    if (ip->len == RS_IP_V4) {
+        v4->sin_family = AF_INET;
+        v4->sin_port = htons((uint16_t) port);
+        memcpy(&v4->sin_addr, ip->b, RS_IP_V4);
+
+        return sizeof(struct sockaddr_in);
+    }
+
+    v6->sin6_family = AF_INET6;
+    v6->sin6_port = htons((uint16_t) port);
+    memcpy(&v6->sin6_addr, ip->b, RS_IP_V6);
+
+    return sizeof(struct sockaddr_in6);
+}
+
+
+/* a port of the address that no relay has: the rule lets those through */
+
+static int
+turn_host_bind(const turn_conf_t *conf, const rs_ip_t *ip,
+    struct sockaddr_storage *addr)
+{
+    int        fd, error;
+    uint16_t   port;
+    unsigned   i;
+    socklen_t  len;
+
+    fd = socket(ip->len == RS_IP_V4 ? AF_INET : AF_INET6,
+                SOCK_DGRAM|SOCK_NONBLOCK|SOCK_CLOEXEC, 0);
+
+    if (fd == -1) {
+        return -1;
+    }
+
+    error = EADDRINUSE;
+
+    for (i = 0; i < TURN_HOST_TRIES && error == EADDRINUSE; i++) {
+        if (RAND_bytes((unsigned char *) &port, sizeof(port)) != 1
+            || port < 1024
+            || (port >= conf->min_port && port <= conf->max_port))
+        {
+            continue;
+        }
+
+        len = turn_host_addr(addr, ip, port);
+
+        if (bind(fd, (struct sockaddr *) addr, len) == 0) {
+            return fd;
+        }
+
+        error = errno;
+    }
+
+    (void) close(fd);
+    errno = error;
+
+    return -1;
+}
+
+
+static int
+turn_host_send(turn_host_probe_t *probe, const rs_ip_t *ip,
+    const struct sockaddr_storage *to)
+{
+    int                      fd, rc;
+    socklen_t                len;
+    struct sockaddr_storage  from;
+
+    fd = socket(to->ss_family, SOCK_DGRAM|SOCK_NONBLOCK|SOCK_CLOEXEC, 0);
+
+    if (fd == -1) {
         return 0;
     }
 
-    host->fd = pipes[0];
-    rc = ENOMEM;
+    len = turn_host_addr(&from, ip, 0);
+    rc = bind(fd, (struct sockaddr *) &from, len) == 0
+         && sendto(fd, probe->token, TURN_HOST_TOKEN, 0,
+                   (const struct sockaddr *) to, len) == TURN_HOST_TOKEN;
 
-    if (fcntl(pipes[0], F_SETFD, FD_CLOEXEC) == 0
-        && fcntl(pipes[0], F_SETFL, O_NONBLOCK) == 0
-        && posix_spawn_file_actions_init(&actions) == 0)
-    {
-        if (posix_spawn_file_actions_addopen(&actions, STDIN_FILENO,
-                                             "/dev/null", O_RDONLY, 0) == 0
-            && posix_spawn_file_actions_addopen(&actions, STDERR_FILENO,
-                                                "/dev/null", O_WRONLY, 0) == 0
-            && posix_spawn_file_actions_adddup2(&actions, pipes[1],
-                                                STDOUT_FILENO) == 0
-            && posix_spawn_file_actions_addclosefrom_np(&actions, 3) == 0)
-        {
-            rc = posix_spawnp(&host->pid, argv[0], &actions, NULL, argv,
-                              environ);
-        }
+    (void) close(fd);
 
-        (void) posix_spawn_file_actions_destroy(&actions);
-    }
-
-    (void) close(pipes[1]);
-
-    if (rc != 0) {
-        host->pid = 0;
-        errno = rc;
-    }
-
-    return rc == 0;
+    return rc;
 }
 
 
 static void
 turn_host_read(evutil_socket_t fd, short what, void *data)
 {
-    ssize_t       n;
-    turn_host_t  *host = data;
+    ssize_t             n;
+    unsigned char       buf[TURN_HOST_TOKEN + 1];
+    turn_host_probe_t  *probe = data;
 
     if (what & EV_TIMEOUT) {
-        turn_host_unseen(host, "nft does not answer");
-        turn_host_end(host);
+        turn_log(TURN_LOG_INFO, "relay_ip %s is closed by a kernel rule",
+                 probe->relay);
+        turn_host_end(probe);
         return;
     }
 
-    if (!turn_host_grow(host)) {
-        turn_host_unseen(host, "there is too much of them");
-        turn_host_end(host);
+    n = recv(fd, buf, sizeof(buf), 0);
+
+    if (n != TURN_HOST_TOKEN || memcmp(buf, probe->token, sizeof(probe->token)))
+    {
+        /* a stranger's */
         return;
     }
 
-    n = read(fd, host->text + host->len, host->size - host->len);
-
-    if (n > 0) {
-        host->len += (size_t) n;
-        return;
-    }
-
-    if (n == -1 && (errno == EAGAIN || errno == EINTR)) {
-        return;
-    }
-
-    turn_host_verdict(host);
-    turn_host_end(host);
-}
-
-
-/* room for one byte at least */
-
-static int
-turn_host_grow(turn_host_t *host)
-{
-    char  *text;
-
-    if (host->len < host->size) {
-        return 1;
-    }
-
-    if (host->size >= RS_NFT_MAX) {
-        return 0;
-    }
-
-    text = realloc(host->text, host->size + TURN_HOST_ROOM);
-
-    if (text == NULL) {
-        return 0;
-    }
-
-    host->text = text;
-    host->size += TURN_HOST_ROOM;
-
-    return 1;
+    turn_log(TURN_LOG_WARN, "no kernel rule closes relay_ip %s: whoever has "
+             "a relay reaches the UDP services of this host that are bound "
+             "to 0.0.0.0 or to it: load what --print-nft prints",
+             probe->relay);
+    turn_host_end(probe);
 }
 
 
 static void
-turn_host_unseen(turn_host_t *host, const char *why)
+turn_host_end(turn_host_probe_t *probe)
 {
-    turn_log(TURN_LOG_NOTICE, "cannot see the kernel's rules (%s): whether "
-             "%s is closed to all but relayed packets, \"nft list table inet "
-             "rs_turn\" tells root; --print-nft makes the rules", why,
-             host->relay[0]);
-}
-
-
-static void
-turn_host_verdict(turn_host_t *host)
-{
-    rs_ip_t    ip;
-    rs_err_e   rc;
-    rs_str_t   text;
-    unsigned   i;
-
-    text.data = (uint8_t *) host->text;
-    text.len = host->len;
-
-    for (i = 0; i < host->relays; i++) {
-        if (rs_ip_parse(rs_str(host->relay[i]), &ip) != RS_OK) {
-            continue;
-        }
-
-        rc = rs_nft_closed(text, &ip);
-
-        if (rc == RS_OK) {
-            turn_log(TURN_LOG_INFO, "relay_ip %s is closed by a kernel rule",
-                     host->relay[i]);
-
-        } else if (rc == RS_E_NOT_FOUND) {
-            turn_log(TURN_LOG_WARN, "no kernel rule closes relay_ip %s: "
-                     "whoever has a relay reaches the UDP services of this "
-                     "host that are bound to 0.0.0.0 or to it: load what "
-                     "--print-nft prints", host->relay[i]);
-
-        } else {
-            turn_host_unseen(host, "nft may not list them");
-            return;
-        }
-    }
-}
-
-
-static void
-turn_host_end(turn_host_t *host)
-{
-    if (host->event != NULL) {
-        event_free(host->event);
-        host->event = NULL;
+    if (probe->event != NULL) {
+        event_free(probe->event);
+        probe->event = NULL;
     }
 
-    if (host->fd != -1) {
-        (void) close(host->fd);
-        host->fd = -1;
+    if (probe->fd != -1) {
+        (void) close(probe->fd);
+        probe->fd = -1;
     }
-
-    /* it has said all it has to say, or never will */
-
-    if (host->pid > 0) {
-        (void) kill(host->pid, SIGKILL);
-
-        while (waitpid(host->pid, NULL, 0) == -1 && errno == EINTR) { }
-
-        host->pid = 0;
-    }
-
-    free(host->text);
-    host->text = NULL;
-    host->len = 0;
-    host->size = 0;
 }

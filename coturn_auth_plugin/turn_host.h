@@ -2,8 +2,9 @@
 /*
  * Copyright (C) rs-gateway contributors
  *
- * Is the host as a relay needs it?  Looked at once, at the start; what is
- * missing is a warning with its cure.  Nothing here makes the daemon wait.
+ * Is the host as a relay needs it?  Tried once, at the start; what is missing
+ * is a warning with its cure.  Nothing here makes the daemon wait, and
+ * nothing needs a right it has not.
  */
 
 
@@ -16,20 +17,21 @@
 #include "turn_conf.h"
 
 
-#define TURN_HOST_TIMEOUT  5              /* s, for nft */
+/* what does not come within this time was dropped */
+#define TURN_HOST_TIMEOUT  500            /* ms */
 
 
 typedef struct turn_host_s  turn_host_t;
 
 
 /*
- * Says at once when a relay address is one that coturn listens at; asks nft
- * for the kernel's rules and says later whether one is missing, or that it
- * could not be seen.  NULL: there is nothing to ask for.
+ * Says at once when a relay address is one that coturn listens at.  To each
+ * other one a packet is sent from itself, as from a relay, to a port that no
+ * relay has: when it comes, no kernel rule closes the address.  NULL: there
+ * is nothing to try.
  */
 turn_host_t *turn_host_check(struct event_base *base,
     const turn_conf_t *conf);
-/* ends nft if it still runs */
 void turn_host_free(turn_host_t *host);
 
 

@@ -29,6 +29,7 @@
 
 
 static int turn_print_need(const turn_conf_t *conf, char *error);
+static int turn_print_has(const turn_conf_list_t *list, rs_str_t addr);
 static unsigned turn_print_version(const turn_conf_t *conf, char *error);
 static int turn_print_password(const char *path, const char *what,
     size_t max, char *dst, char *error);
@@ -117,6 +118,9 @@ done:
 static int
 turn_print_need(const turn_conf_t *conf, char *error)
 {
+    size_t    i;
+    rs_str_t  outer, inner;
+
     if (conf->listening_ip.n == 0) {
         turn_print_fail(error, "%s: \"listening_ip\" is missing: the address "
                         "clients connect to", conf->path);
@@ -129,7 +133,41 @@ turn_print_need(const turn_conf_t *conf, char *error)
         return 0;
     }
 
+    for (i = 0; i < conf->external_ip.n; i++) {
+        (void) rs_str_split(rs_str(conf->external_ip.item[i]), '/', &outer,
+                            &inner);
+
+        if (!turn_print_has(&conf->relay_ip, inner)) {
+            turn_print_fail(error, "%s: external_ip = \"%s\": write OUTER/"
+                            "INNER, with INNER one of relay_ip", conf->path,
+                            conf->external_ip.item[i]);
+            return 0;
+        }
+    }
+
     return 1;
+}
+
+
+static int
+turn_print_has(const turn_conf_list_t *list, rs_str_t addr)
+{
+    size_t   i;
+    rs_ip_t  ip, other;
+
+    if (rs_ip_parse(addr, &ip) != RS_OK) {
+        return 0;
+    }
+
+    for (i = 0; i < list->n; i++) {
+        if (rs_ip_parse(rs_str(list->item[i]), &other) == RS_OK
+            && rs_ip_cmp(&other, &ip) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -450,7 +488,7 @@ turn_print_nft(const turn_conf_t *conf, char *error)
 {
     FILE        *f;
     char        *text;
-    size_t       i, j, size;
+    size_t       i, size;
     rs_ip_t      ip;
     const char  *relay, *family;
 
@@ -459,22 +497,19 @@ turn_print_nft(const turn_conf_t *conf, char *error)
     }
 
     for (i = 0; i < conf->relay_ip.n; i++) {
-        for (j = 0; j < conf->listening_ip.n; j++) {
-            if (strcmp(conf->relay_ip.item[i], conf->listening_ip.item[j])
-                == 0)
-            {
-                turn_print_fail(error, "%s: relay_ip and listening_ip are "
-                                "both %s: give the relay an address of its "
-                                "own, for no rule can tell its packets from "
-                                "those of clients", conf->path,
-                                conf->relay_ip.item[i]);
-                return NULL;
-            }
+        relay = conf->relay_ip.item[i];
+
+        if (rs_ip_parse(rs_str(relay), &ip) != RS_OK) {
+            turn_print_fail(error, "%s: relay_ip = \"%s\" is no address: "
+                            "write one", conf->path, relay);
+            return NULL;
         }
 
-        if (rs_ip_parse(rs_str(conf->relay_ip.item[i]), &ip) != RS_OK) {
-            turn_print_fail(error, "%s: relay_ip = \"%s\" is no address: "
-                            "write one", conf->path, conf->relay_ip.item[i]);
+        if (turn_print_has(&conf->listening_ip, rs_str(relay))) {
+            turn_print_fail(error, "%s: relay_ip and listening_ip are both "
+                            "%s: give the relay an address of its own, for "
+                            "no rule can tell its packets from those of "
+                            "clients", conf->path, relay);
             return NULL;
         }
     }

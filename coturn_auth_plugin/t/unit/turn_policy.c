@@ -339,6 +339,11 @@ refused(void)
             "\"relay_ip\" is missing");
     refuses("coturn_version = 4.6.1\nlistening_ip = 10.0.0.11\n"
             "relay_ip = 10.0.0.11\n", "relay_ip and listening_ip are both");
+    refuses("coturn_version = 4.6.1\nlistening_ip = 2001:DB8::1\n"
+            "relay_ip = 2001:db8:0::1\n", "relay_ip and listening_ip are "
+            "both");
+    refuses(NET "coturn_version = 4.6.1\n"
+            "external_ip = 192.0.2.12/10.0.0.12\n", "INNER one of relay_ip");
     refuses(NET "coturn_version = 4.6.1\nallow = 010.0.0.1\n",
             "allow = \"010.0.0.1\": write one address");
 
