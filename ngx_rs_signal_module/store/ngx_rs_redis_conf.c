@@ -8,22 +8,10 @@
 
 
 #include "ngx_rs_redis_adapter.h"
+#include "rs_redis_url.h"
 
 
-#define NGX_RS_REDIS_PORT          6379
-#define NGX_RS_REDIS_SENTINEL_PORT 26379
-#define NGX_RS_REDIS_SENTINELS     16
-#define NGX_RS_REDIS_DB_MAX        65535
 #define NGX_RS_REDIS_SECRET_MAX    4096
-
-
-/* what stands before "://" */
-
-typedef struct {
-    ngx_str_t                    name;
-    ngx_uint_t                   sentinel;
-    ngx_uint_t                   tls;
-} ngx_rs_redis_scheme_t;
 
 
 /* a parameter: where its value goes, and whether it is a file with it */
@@ -35,26 +23,14 @@ typedef struct {
 } ngx_rs_redis_param_t;
 
 
-static const ngx_rs_redis_scheme_t *ngx_rs_redis_conf_scheme(ngx_str_t *url);
-static char *ngx_rs_redis_conf_url(ngx_conf_t *cf, ngx_rs_redis_conf_t *conf,
-    ngx_str_t *url);
-static char *ngx_rs_redis_conf_path(ngx_rs_redis_conf_t *conf,
-    const ngx_rs_redis_scheme_t *scheme, ngx_str_t *path);
-static char *ngx_rs_redis_conf_server(ngx_conf_t *cf,
-    ngx_rs_redis_conf_t *conf, ngx_str_t *text, in_port_t port);
+static const char *ngx_rs_redis_conf_url(ngx_conf_t *cf,
+    ngx_rs_redis_conf_t *conf, ngx_str_t *text, ngx_uint_t *tls);
+static const char *ngx_rs_redis_conf_server(ngx_conf_t *cf,
+    ngx_rs_redis_conf_t *conf, const rs_redis_server_t *parsed);
 static char *ngx_rs_redis_conf_param(ngx_conf_t *cf,
     ngx_rs_redis_conf_t *conf, ngx_str_t *value);
 static char *ngx_rs_redis_conf_check(ngx_rs_redis_conf_t *conf,
     ngx_uint_t tls);
-
-
-static const ngx_rs_redis_scheme_t  ngx_rs_redis_schemes[] = {
-    { ngx_string("redis://"), 0, 0 },
-    { ngx_string("rediss://"), 0, 1 },
-    { ngx_string("sentinel://"), 1, 0 },
-    { ngx_string("sentinel+tls://"), 1, 1 },
-    { ngx_null_string, 0, 0 }
-};
 
 
 static const ngx_rs_redis_param_t  ngx_rs_redis_params[] = {
@@ -81,11 +57,11 @@ ngx_rs_redis_conf_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     char *p = conf;
 
-    char                         *rv;
-    ngx_str_t                    *value;
-    ngx_uint_t                    i, tls;
-    ngx_rs_redis_conf_t          *rc;
-    const ngx_rs_redis_scheme_t  *scheme;
+    char                 *rv;
+    ngx_str_t            *value;
+    ngx_uint_t            i, tls;
+    const char           *wrong;
+    ngx_rs_redis_conf_t  *rc;
 
     rc = (ngx_rs_redis_conf_t *) (p + cmd->offset);
 
@@ -95,12 +71,12 @@ ngx_rs_redis_conf_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
-    rv = ngx_rs_redis_conf_url(cf, rc, &value[1]);
+    wrong = ngx_rs_redis_conf_url(cf, rc, &value[1], &tls);
 
-    if (rv != NGX_CONF_OK) {
+    if (wrong) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid \"rs_redis\" value \"%V\": %s",
-                           &value[1], rv);
+                           &value[1], wrong);
         return NGX_CONF_ERROR;
     }
 
@@ -114,9 +90,6 @@ ngx_rs_redis_conf_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
     }
 
-    scheme = ngx_rs_redis_conf_scheme(&value[1]);
-    tls = scheme ? scheme->tls : 0;
-
     rv = ngx_rs_redis_conf_check(rc, tls);
 
     if (rv != NGX_CONF_OK || !tls) {
@@ -127,159 +100,58 @@ ngx_rs_redis_conf_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* NGX_CONF_OK or what is wrong */
+/* NULL, or what is wrong */
 
-static char *
+static const char *
 ngx_rs_redis_conf_url(ngx_conf_t *cf, ngx_rs_redis_conf_t *conf,
-    ngx_str_t *url)
+    ngx_str_t *text, ngx_uint_t *tls)
 {
-    char                         *rv;
-    u_char                       *p, *end, *last;
-    ngx_str_t                     text, path;
-    const ngx_rs_redis_scheme_t  *scheme;
+    size_t           i;
+    const char      *wrong;
+    rs_redis_url_t   url;
 
-    if (ngx_array_init(&conf->servers, cf->pool, 1,
+    wrong = rs_redis_url_parse((rs_str_t) { text->data, text->len }, &url);
+
+    if (wrong) {
+        return wrong;
+    }
+
+    if (ngx_array_init(&conf->servers, cf->pool, url.n,
                        sizeof(ngx_rs_redis_server_t))
         != NGX_OK)
     {
         return "no memory";
     }
 
-    if (url->len > 5 && ngx_strncmp(url->data, "unix:", 5) == 0) {
-        return ngx_rs_redis_conf_server(cf, conf, url, 0);
-    }
+    for (i = 0; i < url.n; i++) {
+        wrong = ngx_rs_redis_conf_server(cf, conf, &url.servers[i]);
 
-    scheme = ngx_rs_redis_conf_scheme(url);
-
-    if (scheme == NULL) {
-        return "must be redis://host[:port][/db], "
-               "sentinel://host[:port][,...]/name[/db], the same with "
-               "rediss:// or sentinel+tls://, or unix:/path";
-    }
-
-    p = url->data + scheme->name.len;
-    last = url->data + url->len;
-
-    if (ngx_strlchr(p, last, '@')) {
-        return "no password belongs into the URL: give \"user=\" and "
-               "\"password_file=\"";
-    }
-
-    end = ngx_strlchr(p, last, '/');
-
-    if (end == NULL) {
-        end = last;
-    }
-
-    path.data = end;
-    path.len = last - end;
-
-    rv = ngx_rs_redis_conf_path(conf, scheme, &path);
-    if (rv != NGX_CONF_OK) {
-        return rv;
-    }
-
-    do {
-        text.data = p;
-        p = scheme->sentinel ? ngx_strlchr(p, end, ',') : NULL;
-        text.len = (p ? p : end) - text.data;
-
-        rv = ngx_rs_redis_conf_server(cf, conf, &text,
-                                      scheme->sentinel
-                                      ? NGX_RS_REDIS_SENTINEL_PORT
-                                      : NGX_RS_REDIS_PORT);
-        if (rv != NGX_CONF_OK) {
-            return rv;
+        if (wrong) {
+            return wrong;
         }
+    }
 
-    } while (p++);
+    conf->db = url.db;
+    *tls = url.tls;
 
-    return NGX_CONF_OK;
-}
-
-
-static const ngx_rs_redis_scheme_t *
-ngx_rs_redis_conf_scheme(ngx_str_t *url)
-{
-    const ngx_rs_redis_scheme_t  *scheme;
-
-    for (scheme = ngx_rs_redis_schemes; scheme->name.len; scheme++) {
-
-        if (url->len > scheme->name.len
-            && ngx_memcmp(url->data, scheme->name.data, scheme->name.len)
-               == 0)
-        {
-            return scheme;
-        }
+    if (url.sentinel) {
+        conf->master.data = (u_char *) url.master.data;
+        conf->master.len = url.master.len;
+        conf->wait_default = 1;      /* a replica may be promoted */
     }
 
     return NULL;
 }
 
 
-/* "", "/", "/db"; of Sentinel "/name", "/name/", "/name/db" */
-
-static char *
-ngx_rs_redis_conf_path(ngx_rs_redis_conf_t *conf,
-    const ngx_rs_redis_scheme_t *scheme, ngx_str_t *path)
-{
-    u_char     *p, *last;
-    ngx_int_t   db;
-
-    p = path->data;
-    last = p + path->len;
-
-    if (scheme->sentinel) {
-        p++;                         /* the slash, if there is one */
-
-        conf->master.data = p;
-        conf->wait_default = 1;      /* a replica may be promoted */
-
-        while (p < last && *p != '/') {
-            p++;
-        }
-
-        if (p >= last && path->len < 2) {
-            return "after the Sentinels comes \"/\" and the name they have "
-                   "for the primary";
-        }
-
-        conf->master.len = p - conf->master.data;
-
-        if (conf->master.len == 0) {
-            return "the name of the primary is empty";
-        }
-    }
-
-    if (last - p < 2) {
-        conf->db = 0;
-        return NGX_CONF_OK;
-    }
-
-    db = ngx_atoi(p + 1, last - p - 1);
-
-    if (db == NGX_ERROR || db > NGX_RS_REDIS_DB_MAX) {
-        return "the database after \"/\" must be a number";
-    }
-
-    conf->db = db;
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
+static const char *
 ngx_rs_redis_conf_server(ngx_conf_t *cf, ngx_rs_redis_conf_t *conf,
-    ngx_str_t *text, in_port_t port)
+    const rs_redis_server_t *parsed)
 {
     ngx_url_t               u;
     ngx_int_t               rc;
     ngx_addr_t             *addr;
     ngx_rs_redis_server_t  *server;
-
-    if (conf->servers.nelts == NGX_RS_REDIS_SENTINELS) {
-        return "more than 16 Sentinels";
-    }
 
     server = ngx_array_push(&conf->servers);
     addr = ngx_pcalloc(cf->pool, sizeof(ngx_addr_t));
@@ -289,31 +161,27 @@ ngx_rs_redis_conf_server(ngx_conf_t *cf, ngx_rs_redis_conf_t *conf,
     }
 
     ngx_memzero(server, sizeof(ngx_rs_redis_server_t));
-    ngx_memzero(&u, sizeof(ngx_url_t));
 
-    u.url = *text;
-    u.default_port = port;
-    u.no_resolve = 1;
+    server->text.data = (u_char *) parsed->text.data;
+    server->text.len = parsed->text.len;
+    server->host.data = (u_char *) parsed->host.data;
+    server->host.len = parsed->host.len;
+    server->port = (in_port_t) parsed->port;
 
-    if (ngx_parse_url(cf->pool, &u) != NGX_OK) {
-        return u.err ? u.err : "no memory";
-    }
+    if (server->port == 0) {
+        ngx_memzero(&u, sizeof(ngx_url_t));
 
-    server->text = *text;
-    server->host = u.host;
-    server->port = u.port;
+        u.url = server->text;
+        u.no_resolve = 1;
 
-    if (u.family == AF_UNIX) {
+        if (ngx_parse_url(cf->pool, &u) != NGX_OK) {
+            return u.err ? u.err : "no memory";
+        }
+
         server->addrs = u.addrs;
         server->naddrs = u.naddrs;
-        return NGX_CONF_OK;
-    }
 
-    /* "[::1]" as others write it */
-
-    if (server->host.len > 2 && server->host.data[0] == '[') {
-        server->host.data++;
-        server->host.len -= 2;
+        return NULL;
     }
 
     rc = ngx_parse_addr(cf->pool, addr, server->host.data, server->host.len);
@@ -323,12 +191,12 @@ ngx_rs_redis_conf_server(ngx_conf_t *cf, ngx_rs_redis_conf_t *conf,
     }
 
     if (rc == NGX_OK) {
-        ngx_inet_set_port(addr->sockaddr, u.port);
+        ngx_inet_set_port(addr->sockaddr, server->port);
         server->addrs = addr;
         server->naddrs = 1;
     }
 
-    return NGX_CONF_OK;
+    return NULL;
 }
 
 
