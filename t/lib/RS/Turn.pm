@@ -75,6 +75,10 @@ L<RS::Schema/session> returns it.  C<ttl_s>, C<roles>, C<tenant>.
 C<revoke> takes the credentials of one participant, who stays in the session;
 without one, those of a session of kind "turn".
 
+=item use_redis($redis)
+
+Sessions are written to that one from now on, as after a failover.
+
 =item turn_session(%opt)
 
 A session of kind "turn": C<id>, C<tenant>, C<pars> with one participant.
@@ -596,6 +600,16 @@ sub _schema {
     return $self->{schema}{$tenant} //=
         RS::Schema->new(redis => $self->{redis} // die('needs redis'),
                         tenant => $tenant, watch => 0);
+}
+
+
+sub use_redis {
+    my ($self, $redis) = @_;
+
+    $self->{redis} = $redis;
+    delete @$self{qw(schema device)};
+
+    return;
 }
 
 
