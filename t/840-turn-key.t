@@ -2,8 +2,8 @@
 
 # TURN secrets derived from a key file: what is minted is of the realm and the
 # day of the user name, by whichever worker; a participant keeps his user name
-# for a while, and no credential outlives its session.  The tenant is in the
-# table of tenants before its first session, and then not asked for each time.
+# for a while, and no credential outlives its session.  A tenant is in the
+# table of tenants before anybody hears of its first session.
 
 use strict;
 use warnings;
@@ -221,6 +221,36 @@ subtest 'tenants' => sub {
 };
 
 
+subtest 'a stranger' => sub {
+    $monitor = $redis->monitor();
+
+    for my $key ('rsk_nobody_' . 'a' x 52, 'rsk_default_' . 'a' x 52) {
+        my $stranger = $gw->rest(key => $key);
+
+        $rest->problem($stranger->post('/ice'), 401, 'unauthenticated');
+        $rest->problem($stranger->post('/sessions', {
+            host => { type => 'device', device_id => $device->id } }), 401,
+            'unauthenticated');
+    }
+
+    is(called('rs_turn_tenant'), 0, 'makes up no tenant');
+
+    # one that there is, and the second worker that hears of it
+
+    my $other = $gw->rest(key => $redis->api_key(tenant => 'other'));
+
+    for my $worker (0, 1, 0, 1) {
+        is($other->request('POST', '/ice', body => {},
+                           socket => $gw->socket(worker => $worker))->status,
+           200, 'another tenant');
+    }
+
+    is(called('rs_turn_tenant'), 2, 'is told once by each worker');
+    is_deeply([sort @{ $redis->call('ZRANGE', 'rs:{w}:tens', 0, -1) }],
+              ['default', 'other'], 'who there is');
+};
+
+
 subtest 'the key is changed' => sub {
     $device->ws->reset();
 
@@ -240,6 +270,22 @@ subtest 'the key is changed' => sub {
 
 unlike($gw->error_log, qr/$master[0]|$master[1]/, 'no key is in the log');
 unlike($gw->error_log, qr/a call ended with/, 'no call failed');
+
+
+# nobody is given a session that the plugins might not find
+
+subtest 'the table cannot be written' => sub {
+    my $third = $gw->rest(key => $redis->api_key(tenant => 'third'));
+
+    on(0);
+    $redis->call('DEL', 'rs:{w}:tens');
+    $redis->call('SET', 'rs:{w}:tens', 'x');
+    $rest->problem($third->post('/ice'), 503, 'unavailable');
+    on(0);
+    pass('who is in it already goes on');
+    $redis->call('DEL', 'rs:{w}:tens');
+    is($third->post('/ice')->status, 200, 'tried again, it can');
+};
 
 $gw->stop;
 $gw->check_log;

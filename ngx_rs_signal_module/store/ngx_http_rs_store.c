@@ -394,7 +394,10 @@ ngx_http_rs_store_reply(void *data, ngx_rs_reply_t *reply)
 
     rc = ngx_http_rs_store_status(store, reply, &flags);
 
-    ngx_http_rs_store_tell(op, rc, reply);
+    if (rc != RS_OK || !ngx_http_rs_store_list_first(op, reply)) {
+        ngx_http_rs_store_tell(op, rc, reply);
+    }
+
     ngx_http_rs_store_act(store, store->redis, flags);
 }
 

@@ -6,8 +6,9 @@
  * names keys and functions.  docs/design/redis.md is the contract.
  *
  * Every verb: NGX_OK, and op's handler runs exactly once, later, never inside
- * the call, within rs_redis_timeout; or NGX_BUSY (store down, in-flight cap),
- * op is freed and the handler does not run.  Strings are copied.
+ * the call, within rs_redis_timeout (twice that for a tenant's first session);
+ * or NGX_BUSY (store down, in-flight cap), op is freed and the handler does not
+ * run.  Strings are copied.
  */
 
 

@@ -75,8 +75,15 @@ struct ngx_http_rs_store_op_s {
     ngx_msec_t                      since;
     ngx_uint_t                      argc;
     ngx_str_t                      *argv;        /* until it is sent */
-    ngx_rs_reply_t                 *reply;       /* until it is confirmed */
+    ngx_rs_reply_t                 *reply;       /* until it is confirmed,
+                                                    or the tenant is told */
     rs_err_e                        rc;
+
+    /* ngx_http_rs_store_turn.c; listed is 0: makes no session */
+
+    size_t                          listed;      /* length of the name */
+    u_char                          listed_name[RS_TENANT_MAX];
+    time_t                          listed_ttl;
 
     unsigned                        rest:1;
     unsigned                        counted:1;   /* in nrest */
@@ -160,16 +167,16 @@ void ngx_http_rs_store_act(ngx_http_rs_store_t *store, ngx_rs_redis_t *redis,
 
 
 /*
- * ngx_http_rs_store_turn.c: before a session of a tenant is made that lives
- * for ttl (s) at most, over the command link.  NGX_OK; else it must not be.
+ * ngx_http_rs_store_turn.c: the call makes a session that lives for ttl (s) at
+ * most; when it is answered well, the tenant is in the table of tenants before
+ * the handler runs.
  */
-ngx_int_t ngx_http_rs_store_tenant(ngx_http_rs_store_t *store,
-    ngx_str_t *tenant, time_t ttl);
+void ngx_http_rs_store_lists(ngx_http_rs_store_op_t *op, ngx_str_t *tenant,
+    time_t ttl);
+/* 1: the tenant is to be told first, then the handler runs */
+ngx_uint_t ngx_http_rs_store_list_first(ngx_http_rs_store_op_t *op,
+    ngx_rs_reply_t *reply);
 void ngx_http_rs_store_tenants_forget(ngx_http_rs_store_t *store);
-
-
-/* keys of the fleet are under this tag instead of a tenant's */
-extern ngx_str_t  ngx_http_rs_store_fleet;
 
 
 /*

@@ -11,7 +11,9 @@
 #include "store/ngx_http_rs_store_call.h"
 
 
-ngx_str_t  ngx_http_rs_store_fleet = ngx_string("w");
+/* keys of the fleet are under this tag instead of a tenant's */
+
+static ngx_str_t  ngx_http_rs_store_fleet = ngx_string("w");
 
 
 static void ngx_http_rs_store_session_keys(ngx_http_rs_store_call_t *call,

@@ -69,13 +69,8 @@ ngx_http_rs_store_session_create(ngx_http_rs_store_op_t *op,
 
     n = s->participants ? s->participants->nelts : 0;
 
-    if (ngx_http_rs_store_tenant(op->store, &caller->tenant, s->ttl)
-        != NGX_OK)
-    {
-        return ngx_http_rs_store_refuse(op);
-    }
-
     ngx_http_rs_store_begin(&call, op, "rs_session_create", 0);
+    ngx_http_rs_store_lists(op, &caller->tenant, s->ttl);
 
     ngx_http_rs_store_auth_key(&call, caller);
     ngx_http_rs_store_key(&call, &caller->tenant, "ses", &s->id);

@@ -6,10 +6,10 @@
  * table of tenants that may have sessions, which tells the plugins beside the
  * TURN servers where to look.
  *
- * A tenant is in the table before its first session, for as long as that may
- * live: rs_turn_tenant goes over the link just before the create, and Redis
- * does what a link sends in order.  It is good for an hour longer, so that the
- * sessions of that hour need none.  What was told is remembered by worker, and
+ * A tenant is told when a create was answered well, before anybody hears of
+ * the session: a stranger may make up API keys, and with them tenants.  It is
+ * told for as long as the session may live and an hour, so that the sessions
+ * of that hour need no call.  What was told is remembered by worker, and
  * forgotten when the link is lost: the next primary may not know of it.
  */
 
@@ -32,74 +32,144 @@ struct ngx_http_rs_tenants_s {
 
 
 static time_t ngx_http_rs_store_clock(void);
-static void ngx_http_rs_store_tenant_told(void *data, rs_err_e rc,
-    ngx_rs_reply_t *reply);
+static ngx_uint_t ngx_http_rs_store_slot(ngx_http_rs_store_op_t *op);
+static ngx_uint_t ngx_http_rs_store_known(ngx_http_rs_store_op_t *op);
+static ngx_int_t ngx_http_rs_store_tenant(ngx_http_rs_store_op_t *op);
+static void ngx_http_rs_store_listed(void *data, ngx_rs_reply_t *reply);
+
+
+void
+ngx_http_rs_store_lists(ngx_http_rs_store_op_t *op, ngx_str_t *tenant,
+    time_t ttl)
+{
+    op->listed = ngx_min(tenant->len, RS_TENANT_MAX);
+    op->listed_ttl = ttl;
+
+    ngx_memcpy(op->listed_name, tenant->data, op->listed);
+}
+
+
+ngx_uint_t
+ngx_http_rs_store_list_first(ngx_http_rs_store_op_t *op,
+    ngx_rs_reply_t *reply)
+{
+    if (op->listed == 0 || ngx_http_rs_store_known(op)) {
+        return 0;
+    }
+
+    op->reply = ngx_rs_reply_copy(reply, op->store->log);
+
+    /* a session that plugins might not find must not be given to anybody */
+
+    if (op->reply == NULL || ngx_http_rs_store_tenant(op) != NGX_OK) {
+        ngx_http_rs_store_listed(op, NULL);
+    }
+
+    return 1;
+}
 
 
 /* tenants of one slot take it from each other, which costs a call each time */
 
-ngx_int_t
-ngx_http_rs_store_tenant(ngx_http_rs_store_t *store, ngx_str_t *tenant,
-    time_t ttl)
+static ngx_uint_t
+ngx_http_rs_store_slot(ngx_http_rs_store_op_t *op)
 {
-    size_t                     len;
-    time_t                     until;
-    ngx_uint_t                 i;
-    ngx_http_rs_tenants_t     *t;
-    ngx_http_rs_store_op_t    *op;
-    ngx_http_rs_store_call_t   call;
+    return ngx_crc32_short(op->listed_name, op->listed)
+           & (NGX_HTTP_RS_TENANT_SLOTS - 1);
+}
 
-    if (store->tenants == NULL) {
-        store->tenants = ngx_calloc(sizeof(ngx_http_rs_tenants_t),
-                                    store->log);
-        if (store->tenants == NULL) {
-            return NGX_ERROR;
-        }
-    }
 
-    t = store->tenants;
-    len = ngx_min(tenant->len, RS_TENANT_MAX);
-    i = ngx_crc32_short(tenant->data, len) & (NGX_HTTP_RS_TENANT_SLOTS - 1);
-    until = ngx_http_rs_store_clock() + ttl;
+static ngx_uint_t
+ngx_http_rs_store_known(ngx_http_rs_store_op_t *op)
+{
+    ngx_uint_t              i;
+    ngx_http_rs_tenants_t  *t;
 
-    if (t->slots[i].until >= until && t->slots[i].len == len
-        && ngx_memcmp(t->slots[i].name, tenant->data, len) == 0)
+    t = op->store->tenants;
+    i = ngx_http_rs_store_slot(op);
+
+    return t != NULL
+           && t->slots[i].until >= ngx_http_rs_store_clock() + op->listed_ttl
+           && t->slots[i].len == op->listed
+           && ngx_memcmp(t->slots[i].name, op->listed_name, op->listed) == 0;
+}
+
+
+static ngx_int_t
+ngx_http_rs_store_tenant(ngx_http_rs_store_op_t *op)
+{
+    u_char     ttl[NGX_INT64_LEN];
+    ngx_str_t  words[6];
+
+    ngx_str_set(&words[0], "FCALL");
+    ngx_str_set(&words[1], "rs_turn_tenant");
+    ngx_str_set(&words[2], "1");
+    ngx_str_set(&words[3], "rs:{w}:tens");
+
+    words[4].data = ttl;
+    words[4].len = ngx_sprintf(ttl, "%T", op->listed_ttl
+                                          + NGX_HTTP_RS_TENANT_FRESH)
+                   - ttl;
+
+    words[5].data = op->listed_name;
+    words[5].len = op->listed;
+
+    if (ngx_rs_redis_command(op->store->redis, 6, words,
+                             ngx_http_rs_store_listed, op)
+        != NGX_OK)
     {
-        return NGX_OK;
-    }
-
-    op = ngx_http_rs_store_op(store, ngx_http_rs_store_tenant_told, store);
-    if (op == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_http_rs_store_begin(&call, op, "rs_turn_tenant", 0);
-
-    ngx_http_rs_store_index(&call, &ngx_http_rs_store_fleet, "tens");
-
-    ngx_http_rs_store_arg_number(&call, ttl + NGX_HTTP_RS_TENANT_FRESH);
-    ngx_http_rs_store_arg(&call, tenant);
-
-    if (ngx_http_rs_store_send(&call) != NGX_OK) {
         return NGX_BUSY;
     }
 
-    t->slots[i].until = until + NGX_HTTP_RS_TENANT_FRESH;
-    t->slots[i].len = len;
-    ngx_memcpy(t->slots[i].name, tenant->data, len);
+    ngx_http_rs_count(op->store->rmcf, NGX_HTTP_RS_STAT_REDIS_COMMAND);
 
     return NGX_OK;
 }
 
 
-/* which one failed does not matter: all are told again */
-
 static void
-ngx_http_rs_store_tenant_told(void *data, rs_err_e rc, ngx_rs_reply_t *reply)
+ngx_http_rs_store_listed(void *data, ngx_rs_reply_t *reply)
 {
-    if (rc != RS_OK) {
-        ngx_http_rs_store_tenants_forget(data);
+    ngx_http_rs_store_op_t *op = data;
+
+    time_t                  until;
+    rs_err_e                rc;
+    ngx_uint_t              i, flags;
+    ngx_rs_reply_t         *first;
+    ngx_http_rs_store_t    *store;
+    ngx_http_rs_tenants_t  *t;
+
+    store = op->store;
+    first = op->reply;
+    op->reply = NULL;
+
+    rc = ngx_http_rs_store_status(store, reply, &flags);
+
+    if (rc == RS_OK && store->tenants == NULL) {
+        store->tenants = ngx_calloc(sizeof(ngx_http_rs_tenants_t),
+                                    store->log);
     }
+
+    t = store->tenants;
+
+    if (rc == RS_OK && t != NULL) {
+        i = ngx_http_rs_store_slot(op);
+        until = ngx_http_rs_store_clock() + op->listed_ttl
+                + NGX_HTTP_RS_TENANT_FRESH;
+
+        t->slots[i].until = until;
+        t->slots[i].len = op->listed;
+        ngx_memcpy(t->slots[i].name, op->listed_name, op->listed);
+    }
+
+    ngx_http_rs_store_tell(op, rc == RS_OK ? RS_OK : RS_E_UNAVAILABLE,
+                           rc == RS_OK ? first : NULL);
+
+    if (first) {
+        ngx_free(first);
+    }
+
+    ngx_http_rs_store_act(store, store->redis, flags);
 }
 
 
@@ -128,11 +198,8 @@ ngx_http_rs_store_turn_session(ngx_http_rs_store_op_t *op,
 {
     ngx_http_rs_store_call_t  call;
 
-    if (ngx_http_rs_store_tenant(op->store, &caller->tenant, ttl) != NGX_OK) {
-        return ngx_http_rs_store_refuse(op);
-    }
-
     ngx_http_rs_store_begin(&call, op, "rs_turn_session", 0);
+    ngx_http_rs_store_lists(op, &caller->tenant, ttl);
 
     ngx_http_rs_store_auth_key(&call, caller);
     ngx_http_rs_store_key(&call, &caller->tenant, "ses", session_id);

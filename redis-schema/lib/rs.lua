@@ -2454,8 +2454,8 @@ end
 
 -- rs_turn_tenant
 -- KEYS: tens.  ARGV: ttl_s, tenant.
--- ok.  Before a tenant's first session: the TURN plugins look for its sessions
---      for that long.  O(log tenants)
+-- ok.  The TURN plugins look for the tenant's sessions for that long.
+--      O(log tenants)
 
 local function rs_turn_tenant(keys, args)
     local now = now_s()
