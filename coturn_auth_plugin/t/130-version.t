@@ -18,6 +18,7 @@ use lib "$FindBin::Bin/../../t/lib";
 
 use RS::Redis;
 use RS::Turn;
+use RS::TurnClient;
 use RS::Util qw(now wait_until);
 
 
@@ -109,6 +110,30 @@ for my $mode (qw(compat strict)) {
 
 # ---- by what coturn's CLI says
 
+# It gets the lists of peers when it comes back after it was refused, so not
+# in its first 5 s.
+
+sub wait_peers {
+    my ($turn) = @_;
+    my $s = $turn->session();
+
+    wait_until {
+        my $client = $turn->client($turn->credential($s));
+        my $code = $client->allocate();
+
+        if (!$code) {
+            $code = $client->permit($turn->relay_ip . ':9');
+            $client->refresh(0);
+        }
+
+        $client->close();
+        $code == 0
+    } 20, 'the lists of peers';
+
+    return;
+}
+
+
 for my $mode (qw(compat strict)) {
     my $turn = RS::Turn->new(mode => $mode, redis => $redis,
                              authd_conf => { coturn_version => 'auto' });
@@ -121,16 +146,20 @@ for my $mode (qw(compat strict)) {
     } 10, 'the version';
     pass("$mode: its CLI says that it is $version");
 
-    wait_until {
-        $turn->metric('rs_turn_connections', listener => 'statsdb')
-    } 20, 'statsdb';
-    pass("$mode: it tells of its allocations");
 
-    $unguarded->($turn, 'statsdb', "$mode: statsdb without the guard");
+    # what was refused comes again: early versions each 5 s, later ones when
+    # they have something to tell
+
+    wait_peers($turn);
 
     my $r = $turn->uclient($turn->credential($turn->session()));
 
     is($r->{lost}, 0, "$mode: relays") or diag($r->{text});
+    wait_until { $turn->metric('rs_turn_events_total', type => 'new') } 20,
+        'statsdb';
+    pass("$mode: it tells of its allocations");
+
+    $unguarded->($turn, 'statsdb', "$mode: statsdb without the guard");
 
     # the next one may be another
 
@@ -142,11 +171,17 @@ for my $mode (qw(compat strict)) {
     $turn->start_turnserver();
     wait_until {
         $turn->metric('rs_turn_coturn_info', version => $version)
-            && $turn->metric('rs_turn_connections', listener => 'statsdb')
     } 20, 'the version again';
 
+    my $told = $turn->metric('rs_turn_events_total', type => 'new');
+
+    wait_peers($turn);
     $r = $turn->uclient($turn->credential($turn->session()));
     is($r->{lost}, 0, "$mode: after its restart too") or diag($r->{text});
+    wait_until {
+        $turn->metric('rs_turn_events_total', type => 'new') > $told
+    } 20, 'statsdb again';
+    pass("$mode: and tells");
 
     $turn->check_logs();
     $turn->stop();
