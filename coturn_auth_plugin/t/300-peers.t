@@ -35,8 +35,8 @@ my %at = (
     relay2 => '10.79.2.2',   relay62 => '2001:db8:79::22',
     listen3 => '10.79.3.1',
     relay3 => '10.79.3.2',   relay63 => '2001:db8:79::32',
-    listen4 => '10.79.4.1',
-    relay4 => '10.79.4.2',
+    listen4 => '10.79.4.1', relay4 => '10.79.4.2',
+    listen5 => '10.79.5.1', relay5 => '10.79.5.2',
 );
 
 for my $a (sort values %at) {
@@ -539,7 +539,9 @@ is($d->permit('192.168.8.1:9'), 403, 'no more, no less');
 # ---- behind NAT: others know the relay by its outer address
 
 my $outer = '198.51.100.5';
-my $four = start(4, authd_conf => { external_ip => "$outer/$at{relay4}" });
+my $four = start(4, authd_conf => {
+    external_ip => "$outer/$at{relay4}", relay => '198.51.100.7',
+});
 
 run('nft', '-f', rules($four));
 
@@ -551,12 +553,44 @@ is($f->permit($e->relay), 0, 'NAT: and the other way');
 ok(RS::TurnClient::relays($e, $f), 'NAT: relayed');
 is($e->permit('198.51.100.6:9'), 403, 'NAT: not what is beside it');
 
+# two of them, each behind an address of its own: the kernel is the NAT
+
+my $outer5 = '198.51.100.7';
+my $five = start(5, authd_conf => {
+    external_ip => "$outer5/$at{relay5}", relay => $outer,
+});
+
+run('nft', '-f', rules($four, $five));
+run('nft', '-f', write_file($five->dir . '/nat', <<"END"));
+table ip rs_nat {
+    chain output {
+        type nat hook output priority -100; policy accept;
+        ip daddr $outer dnat to $at{relay4}
+        ip daddr $outer5 dnat to $at{relay5}
+    }
+
+    chain postrouting {
+        type nat hook postrouting priority srcnat; policy accept;
+        ip saddr $at{relay4} ip daddr $at{relay5} snat to $outer
+        ip saddr $at{relay5} ip daddr $at{relay4} snat to $outer5
+    }
+}
+END
+
+my $far = client($five);
+
+is($e->permit($far->relay), 0, 'NAT, two: the other outer address');
+is($far->permit($e->relay), 0, 'NAT, two: and the other way');
+ok(RS::TurnClient::relays($e, $far), 'NAT, two: relayed');
+ok(RS::TurnClient::relays($far, $e), 'NAT, two: and back');
+is($e->permit("$at{relay5}:9"), 403, 'NAT, two: not its inner address');
+
 $four->stop_authd();
 wait_until { client_code($e, $f->relay) eq '403' } 20, 'no list';
 is($e->permit("$at{relay4}:9"), 403,
    'NAT: coturn allows no inner address by itself');
 
-for my $turn ($one, $two, $three, $four) {
+for my $turn ($one, $two, $three, $four, $five) {
     $turn->check_logs();
 
     # newer ones let allocations run out when they are asked to end
