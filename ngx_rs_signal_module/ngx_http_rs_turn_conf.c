@@ -311,5 +311,14 @@ ngx_http_rs_turn_merge(ngx_conf_t *cf, ngx_http_rs_loc_conf_t *prev,
         return NGX_CONF_ERROR;
     }
 
+    /* TURN servers have the secrets of yesterday, today and tomorrow */
+
+    if (conf->turn_key && conf->turn_ttl > RS_TURN_EPOCH) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"rs_turn_ttl\" must not be above 1d with "
+                           "\"rs_turn_key_file\", whose secrets are by day");
+        return NGX_CONF_ERROR;
+    }
+
     return NGX_CONF_OK;
 }

@@ -168,7 +168,8 @@ subtest 'values' => sub {
                              . 'rs/turn.secret;'],
         ['TURN by keys', location => 'rs_turn_server eu turn:a.test; '
                                      . 'rs_turn_key_file rs/turn.key; '
-                                     . 'rs_turn_realm a.test;'],
+                                     . 'rs_turn_realm a.test; '
+                                     . 'rs_turn_ttl 1d;'],
         ['keys instead of a secret', http => 'rs_turn_secret_file '
                                              . 'rs/turn.secret; '
                                              . 'rs_turn_realm a.test; '
@@ -241,6 +242,9 @@ subtest 'refusals' => sub {
                      . 'rs/turn.secret;', qr{excludes "rs_turn_key_file"}],
         [location => 'rs_turn_key_file rs/turn.key; rs_turn_key_file '
                      . 'rs/turn.key;', qr{is duplicate}],
+        [location => 'rs_turn_server eu turn:a.test; rs_turn_key_file '
+                     . 'rs/turn.key; rs_turn_realm a; rs_turn_ttl 86401s;',
+         qr{"rs_turn_ttl" must not be above 1d}],
         [location => 'rs_turn_key_file rs/short.key;',
          qr{rs/short\.key", line 2: a key is 64 .*openssl rand -hex 32}],
         [location => 'rs_turn_key_file rs/long.key;', qr{at most 16384 bytes}],
