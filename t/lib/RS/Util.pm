@@ -360,13 +360,26 @@ sub stop {
 
     return if !$self->alive();
 
+    # CONT only to who needs it: LeakSanitizer stops a process at its end, and
+    # would wait for ever for a stop that was taken back
+
+    my $stopped = $self->_stopped();
+
     $self->signal($name // 'TERM');
-    $self->signal('CONT');
+    $self->signal('CONT') if $stopped;
 
     eval { $self->wait(10) };
     $self->kill() if $self->alive();
 
     return;
+}
+
+
+sub _stopped {
+    my ($self) = @_;
+    my $text = eval { RS::Util::read_file("/proc/$self->{pid}/stat") };
+
+    return ($text // '') =~ /.*\) T /s;
 }
 
 
