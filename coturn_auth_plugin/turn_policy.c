@@ -16,6 +16,13 @@
 #include "turn_log.h"
 
 
+/*
+ * A request that was under way when a list came into use may be seen after
+ * that: one more look when coturn has asked for both lists once more.
+ */
+#define TURN_POLICY_AGAIN  2
+
+
 /* entries in one piece of memory: the slices, then their text */
 
 typedef struct {
@@ -46,6 +53,7 @@ struct turn_policy_s {
 
     unsigned              owed;       /* lists coturn has not been given yet */
     unsigned              given;      /* ... has, but may not use yet */
+    unsigned              again;      /* questions until the last look */
 
     turn_policy_stats_t   stats;
 };
@@ -253,6 +261,7 @@ turn_policy_set(turn_policy_t *policy, const rs_turn_peer_t *peer)
     policy->peer = *peer;
     policy->owed = TURN_POLICY_ALLOWED|TURN_POLICY_DENIED;
     policy->given = 0;
+    policy->again = 0;
 
     policy->stats.allowed = allowed.n;
     policy->stats.denied = denied.n;
@@ -356,6 +365,10 @@ turn_policy_asked(turn_policy_t *policy)
 {
     if (policy->given) {
         policy->given = 0;
+        policy->again = TURN_POLICY_AGAIN;
+        turn_policy_tell(policy);
+
+    } else if (policy->again && --policy->again == 0) {
         turn_policy_tell(policy);
     }
 }

@@ -56,8 +56,8 @@ turn_policy_e turn_policy_update(turn_policy_t *policy,
 /*
  * Called when allocations with a peer that is denied now have to end, for
  * coturn looks at existing channels no more: after the lists were replaced,
- * and again once coturn has each of the new ones, as until then it lets new
- * channels to such a peer be made.
+ * again once coturn has each of the new ones, as until then it lets new
+ * channels to such a peer be made, and once after that, 5 s later.
  */
 void turn_policy_on_change(turn_policy_t *policy, void (*changed)(void *data),
     void *data);

@@ -188,6 +188,12 @@ lists(void)
     turn_policy_given(policy, TURN_POLICY_DENIED);
     turn_policy_asked(policy);
     is_int(told, 3, "once each");
+    turn_policy_asked(policy);
+    is_int(told, 4, "and a last time for what was under way");
+    turn_policy_asked(policy);
+    turn_policy_asked(policy);
+    turn_policy_asked(policy);
+    is_int(told, 4, "no more");
     told = 1;
 
     conf_file("relay_ip = 192.0.2.11\nallow = 10.0.0.0/8\n");
