@@ -29,6 +29,7 @@ struct turn_connection_s {
     TAILQ_ENTRY(turn_connection_s)   entry;
     turn_server_t                   *server;
     struct bufferevent              *bev;
+    struct evbuffer                 *answers;   /* not handed to it yet */
     struct event                    *timer;     /* to authorize, to close */
     rs_resp_t                        parser;
     unsigned                         decided:1; /* first command seen */
@@ -72,6 +73,7 @@ static void turn_connection_on_event(struct bufferevent *bev, short what,
 static void turn_connection_on_timer(evutil_socket_t fd, short what,
     void *data);
 static void turn_connection_process(turn_connection_t *c);
+static size_t turn_connection_flush(turn_connection_t *c);
 static int turn_connection_request(turn_connection_t *c, rs_resp_e rc);
 static int turn_connection_first(turn_connection_t *c);
 static void turn_connection_auth(turn_connection_t *c);
@@ -269,6 +271,12 @@ turn_connection_create(turn_server_t *s, evutil_socket_t fd)
         goto failed;
     }
 
+    c->answers = evbuffer_new();
+
+    if (c->answers == NULL) {
+        goto failed;
+    }
+
     c->bev = bufferevent_socket_new(s->base, fd, 0);
 
     if (c->bev == NULL) {
@@ -298,6 +306,10 @@ failed:
         event_free(c->timer);
     }
 
+    if (c->answers) {
+        evbuffer_free(c->answers);
+    }
+
     free(c);
 
     return NULL;
@@ -316,6 +328,7 @@ turn_connection_free(turn_connection_t *c)
 
     event_free(c->timer);
     bufferevent_free(c->bev);
+    evbuffer_free(c->answers);
     (void) evutil_closesocket(fd);
 
     OPENSSL_cleanse(&c->parser, sizeof(c->parser));
@@ -389,15 +402,16 @@ turn_connection_process(turn_connection_t *c)
 {
     size_t                 used;
     rs_resp_e              rc;
-    struct evbuffer       *in, *out;
+    struct evbuffer       *in;
     struct evbuffer_iovec  v;
 
     in = bufferevent_get_input(c->bev);
-    out = bufferevent_get_output(c->bev);
 
     for ( ;; ) {
 
-        if (evbuffer_get_length(out) > TURN_SERVER_OUTPUT_HIGH) {
+        if (evbuffer_get_length(c->answers) > TURN_SERVER_OUTPUT_HIGH
+            && turn_connection_flush(c) > TURN_SERVER_OUTPUT_HIGH)
+        {
             (void) bufferevent_disable(c->bev, EV_READ);
             return;
         }
@@ -416,7 +430,7 @@ turn_connection_process(turn_connection_t *c)
         if (!turn_connection_request(c, rc)) {
             (void) bufferevent_disable(c->bev, EV_READ);
 
-            if (evbuffer_get_length(out) == 0
+            if (turn_connection_flush(c) == 0
                 || evtimer_add(c->timer, &turn_server_patience) != 0)
             {
                 turn_connection_free(c);
@@ -429,7 +443,35 @@ turn_connection_process(turn_connection_t *c)
         }
     }
 
+    if (turn_connection_flush(c) > TURN_SERVER_OUTPUT_HIGH) {
+        (void) bufferevent_disable(c->bev, EV_READ);
+        return;
+    }
+
     (void) bufferevent_enable(c->bev, EV_READ);
+}
+
+
+/*
+ * Answers are written at once: coturn waits for them, and to be told that the
+ * socket takes them would be a turn of the loop.  What it does not take is
+ * the bufferevent's; that much is returned.
+ */
+
+static size_t
+turn_connection_flush(turn_connection_t *c)
+{
+    struct evbuffer  *out;
+
+    out = bufferevent_get_output(c->bev);
+
+    if (evbuffer_get_length(out) == 0 && evbuffer_get_length(c->answers)) {
+        (void) evbuffer_write(c->answers, bufferevent_getfd(c->bev));
+    }
+
+    (void) evbuffer_add_buffer(out, c->answers);
+
+    return evbuffer_get_length(out);
 }
 
 
@@ -560,14 +602,14 @@ turn_connection_auth(turn_connection_t *c)
 void
 turn_answer_ok(turn_connection_t *c)
 {
-    (void) bufferevent_write(c->bev, "+OK\r\n", 5);
+    (void) evbuffer_add(c->answers, "+OK\r\n", 5);
 }
 
 
 void
 turn_answer_int(turn_connection_t *c, uint64_t v)
 {
-    (void) evbuffer_add_printf(bufferevent_get_output(c->bev), ":%llu\r\n",
+    (void) evbuffer_add_printf(c->answers, ":%llu\r\n",
                                (unsigned long long) v);
 }
 
@@ -575,9 +617,7 @@ turn_answer_int(turn_connection_t *c, uint64_t v)
 void
 turn_answer_bulk(turn_connection_t *c, rs_str_t s)
 {
-    struct evbuffer  *out;
-
-    out = bufferevent_get_output(c->bev);
+    struct evbuffer  *out = c->answers;
 
     (void) evbuffer_add_printf(out, "$%zu\r\n", s.len);
     (void) evbuffer_add(out, s.data, s.len);
@@ -588,22 +628,21 @@ turn_answer_bulk(turn_connection_t *c, rs_str_t s)
 void
 turn_answer_nil(turn_connection_t *c)
 {
-    (void) bufferevent_write(c->bev, "$-1\r\n", 5);
+    (void) evbuffer_add(c->answers, "$-1\r\n", 5);
 }
 
 
 void
 turn_answer_array(turn_connection_t *c, size_t n)
 {
-    (void) evbuffer_add_printf(bufferevent_get_output(c->bev), "*%zu\r\n", n);
+    (void) evbuffer_add_printf(c->answers, "*%zu\r\n", n);
 }
 
 
 void
 turn_answer_error(turn_connection_t *c, const char *text)
 {
-    (void) evbuffer_add_printf(bufferevent_get_output(c->bev), "-%s\r\n",
-                               text);
+    (void) evbuffer_add_printf(c->answers, "-%s\r\n", text);
 }
 
 
