@@ -118,6 +118,11 @@ tc_check_on_done(void *ctx, tc_pair_t *p)
     }
 
     if (p->phase == TC_PAIR_CLOSE) {
+
+        /* what could not be given back was gone */
+
+        run->r->error = p->error;
+        run->r->failed_end = p->failed_end;
         (void) event_base_loopbreak(run->env->base);
         return;
     }
@@ -398,7 +403,9 @@ tc_hint(const tc_error_t *e, const tc_cred_t *cred, time_t now)
                  "needs every relay of the fleet in relay=";
 
     case 437:
-        return "the allocation is gone: its session may have ended";
+        return strcmp(e->step, "allocate") == 0
+               ? "the server still has an allocation of this address and port"
+               : "the allocation is gone: its session may have ended";
 
     case 438:
         return "the nonce is stale again and again: are there two servers "

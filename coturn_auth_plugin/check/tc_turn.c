@@ -26,6 +26,7 @@
 #define TC_TURN_RTO_US        500000  /* 6.2.1 */
 #define TC_TURN_ATTEMPTS      4       /* 401 and 438 of one request */
 #define TC_TURN_LIFETIME      600     /* s, asked for */
+#define TC_TURN_REOPENS       3       /* from other ports, RFC 8656, 7.4 */
 
 
 typedef struct tc_tx_s  tc_tx_t;
@@ -78,6 +79,7 @@ struct tc_turn_s {
     uint64_t             connected;
     uint64_t             allocated;
 
+    unsigned             reopens;
     unsigned             busy;
     unsigned             failed:1;
     unsigned             gone:1;
@@ -88,6 +90,7 @@ static void tc_turn_on_ready(void *ctx);
 static void tc_turn_on_frame(void *ctx, const rs_stun_frame_t *f);
 static void tc_turn_on_failed(void *ctx, const tc_error_t *e);
 static void tc_turn_on_allocated(void *data, const tc_error_t *e);
+static int tc_turn_reopen(tc_turn_t *t);
 static void tc_turn_on_refresh(evutil_socket_t fd, short what, void *data);
 static void tc_turn_on_refreshed(void *data, const tc_error_t *e);
 static void tc_turn_answer(tc_turn_t *t, const rs_stun_msg_t *m);
@@ -309,7 +312,8 @@ tc_turn_answer(tc_turn_t *t, const rs_stun_msg_t *m)
             return;
 
         } else {
-            tc_error_set(&e, tc_tx_step(tx), code, reason);
+            tc_error_set(&e, tc_tx_step(tx), code,
+                         reason.len ? reason : RS_STR("no reason given"));
         }
 
     } else if (rc == RS_OK) {
@@ -437,7 +441,10 @@ tc_turn_on_allocated(void *data, const tc_error_t *e)
     t = data;
 
     if (e != NULL) {
-        tc_turn_fail(t, e);
+        if (e->code != 437 || !tc_turn_reopen(t)) {
+            tc_turn_fail(t, e);
+        }
+
         return;
     }
 
@@ -446,6 +453,41 @@ tc_turn_on_allocated(void *data, const tc_error_t *e)
     (void) event_add(t->refresh, &tv);
 
     t->ops->allocated(t->ctx);
+}
+
+
+/*
+ * The server has an allocation for our address and port: of one who had the
+ * port a moment before us.  1: we try another one.
+ */
+
+static int
+tc_turn_reopen(tc_turn_t *t)
+{
+    tc_io_t     *io;
+    tc_error_t   ignored;
+
+    if (t->reopens == TC_TURN_REOPENS) {
+        return 0;
+    }
+
+    memset(&ignored, 0, sizeof(tc_error_t));
+    io = tc_io_open(t->env, t->server, &tc_turn_io_ops, t, &ignored);
+
+    if (io == NULL) {
+        return 0;
+    }
+
+    tc_io_close(t->io);
+    t->io = io;
+    t->reopens++;
+
+    /* what was told of the old address need not be so for the new one */
+
+    t->realm_len = 0;
+    t->nonce_len = 0;
+
+    return 1;
 }
 
 
