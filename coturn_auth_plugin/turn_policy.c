@@ -312,34 +312,43 @@ turn_policy_line(void *data, rs_str_t text)
 
 
 /*
- * turnserver.conf still has the floor it was printed with: what that denies
- * and the new one would not, stays denied unless it is allowed by name.
+ * turnserver.conf has the floor it was printed with: what that denies stays
+ * denied unless it is allowed by name, and what it does not is denied only
+ * while this daemon answers.
  */
 
 static void
 turn_policy_check_floor(const turn_policy_t *policy,
     const rs_turn_peer_conf_t *rules)
 {
-    rs_ip_set_t  *old, *new;
+    rs_ip_set_t  *more, *less;
 
-    old = malloc(2 * sizeof(rs_ip_set_t));
+    more = malloc(2 * sizeof(rs_ip_set_t));
 
-    if (old == NULL) {
+    if (more == NULL) {
         return;
     }
 
-    new = old + 1;
-    *old = policy->floor;
-    rs_turn_peer_floor(rules, new);
-    rs_ip_set_sub_set(old, new);
+    less = more + 1;
+    rs_turn_peer_floor(rules, more);
+    *less = policy->floor;
+    rs_ip_set_sub_set(less, more);
+    rs_ip_set_sub_set(more, &policy->floor);
 
-    if (old->n || old->overflow) {
+    if (less->n || less->overflow) {
         turn_log(TURN_LOG_WARN, "peers denied when this daemon began would "
                  "be no more, but turnserver.conf denies them: make it again "
                  "with --print-turnserver-conf and restart coturn");
     }
 
-    free(old);
+    if (more->n || more->overflow) {
+        turn_log(TURN_LOG_WARN, "peers are denied that were not when this "
+                 "daemon began: turnserver.conf lets them through while it "
+                 "does not answer: make it again with --print-turnserver-conf "
+                 "and restart coturn");
+    }
+
+    free(more);
 }
 
 

@@ -527,6 +527,12 @@ wait_until { client_code($d, '192.168.7.7:9') eq '0' } 20, 'the network';
 is($d->permit('192.168.7.9:9'), 403, 'lan: without what is denied');
 is($d->permit('192.168.8.1:9'), 403, 'lan: not the one beside it');
 
+like($three->authd_log, qr/denied when this daemon began would be no more/,
+     'a floor that is above the policy is told of');
+policy($three, sub { s/^deny = .*$/deny = 192.168.7.9\ndeny = 9.9.9.0\/24/m });
+like($three->authd_log, qr/denied that were not when this daemon began/,
+     'and one that is below it');
+
 # a file that is wrong changes nothing
 
 policy($three, sub { s/^lan = .*$/lan = 192.168.0.0\/16/m });
