@@ -204,14 +204,14 @@ turn_metrics_write(const turn_metrics_t *m, struct evbuffer *out)
     o.out = out;
     o.now = turn_clock_ms();
 
-    turn_table_stat(m->table, &o.table);
+    turn_table_stat(m->parts->table, &o.table);
 
-    if (m->upstream != NULL) {
-        turn_upstream_stats(m->upstream, &o.up);
+    if (m->parts->upstream != NULL) {
+        turn_upstream_stats(m->parts->upstream, &o.up);
     }
 
-    if (m->snapshot != NULL) {
-        turn_snapshot_stats(m->snapshot, &o.snapshot);
+    if (m->parts->snapshot != NULL) {
+        turn_snapshot_stats(m->parts->snapshot, &o.snapshot);
     }
 
     for (i = 0; i < TURN_METRICS; i++) {
@@ -234,15 +234,15 @@ turn_metrics_health(const turn_metrics_t *m, struct evbuffer *out)
     unsigned     v;
     const char  *redis;
 
-    v = m->coturn_version(m->data);
+    v = turn_follow_coturn(m->follow);
 
-    if (m->upstream == NULL) {
+    if (m->parts->upstream == NULL) {
         redis = "off";
 
-    } else if (turn_upstream_in_sync(m->upstream)) {
+    } else if (turn_upstream_in_sync(m->parts->upstream)) {
         redis = "in_sync";
 
-    } else if (turn_table_stale(m->table, turn_clock_ms())) {
+    } else if (turn_table_stale(m->parts->table, turn_clock_ms())) {
         redis = "stale";
 
     } else {
@@ -251,7 +251,7 @@ turn_metrics_health(const turn_metrics_t *m, struct evbuffer *out)
 
     (void) evbuffer_add_printf(out, "{\"status\":\"%s\",\"redis\":\"%s\","
                                "\"coturn\":\"%u.%u.%u\"}\n",
-                               m->upstream == NULL || redis[0] == 'i'
+                               m->parts->upstream == NULL || redis[0] == 'i'
                                ? "ok" : "degraded", redis, v / 10000,
                                v / 100 % 100, v % 100);
 }
@@ -325,7 +325,7 @@ turn_metrics_build(turn_metrics_out_t *o, const turn_metric_t *m)
 static void
 turn_metrics_coturn(turn_metrics_out_t *o, const turn_metric_t *m)
 {
-    unsigned  v = o->m->coturn_version(o->m->data);
+    unsigned  v = turn_follow_coturn(o->m->follow);
 
     if (v != 0) {
         (void) evbuffer_add_printf(o->out, "%s{relay=\"%s\","
@@ -493,8 +493,8 @@ turn_metrics_usage(turn_metrics_out_t *o, const turn_metric_t *m)
 {
     turn_usage_stat_t  s;
 
-    if (o->m->usage != NULL) {
-        turn_usage_stat(o->m->usage, &s);
+    if (o->m->parts->usage != NULL) {
+        turn_usage_stat(o->m->parts->usage, &s);
         turn_metrics_line(o, m, ",state=\"open\"", s.open);
         turn_metrics_line(o, m, ",state=\"ended\"", s.pending);
     }
@@ -506,8 +506,8 @@ turn_metrics_usage_records(turn_metrics_out_t *o, const turn_metric_t *m)
 {
     turn_usage_stat_t  s;
 
-    if (o->m->usage != NULL) {
-        turn_usage_stat(o->m->usage, &s);
+    if (o->m->parts->usage != NULL) {
+        turn_usage_stat(o->m->parts->usage, &s);
         turn_metrics_line(o, m, ",result=\"ok\"", s.acked);
         turn_metrics_line(o, m, ",result=\"not_found\"", s.not_found);
         turn_metrics_line(o, m, ",result=\"lost\"", s.lost);
@@ -547,7 +547,7 @@ turn_metrics_policy_reloads(turn_metrics_out_t *o, const turn_metric_t *m)
 static void
 turn_metrics_redis_up(turn_metrics_out_t *o, const turn_metric_t *m)
 {
-    if (o->m->upstream != NULL) {
+    if (o->m->parts->upstream != NULL) {
         turn_metrics_line(o, m, ",link=\"calls\"", o->up.commands_up != 0);
         turn_metrics_line(o, m, ",link=\"channel\"", o->up.messages_up != 0);
     }
@@ -557,7 +557,7 @@ turn_metrics_redis_up(turn_metrics_out_t *o, const turn_metric_t *m)
 static void
 turn_metrics_in_sync(turn_metrics_out_t *o, const turn_metric_t *m)
 {
-    if (o->m->upstream != NULL) {
+    if (o->m->parts->upstream != NULL) {
         turn_metrics_line(o, m, "", o->up.in_sync != 0);
     }
 }
@@ -566,7 +566,8 @@ turn_metrics_in_sync(turn_metrics_out_t *o, const turn_metric_t *m)
 static void
 turn_metrics_stale(turn_metrics_out_t *o, const turn_metric_t *m)
 {
-    turn_metrics_line(o, m, "", turn_table_stale(o->m->table, o->now) != 0);
+    turn_metrics_line(o, m, "",
+                      turn_table_stale(o->m->parts->table, o->now) != 0);
 }
 
 
@@ -575,7 +576,7 @@ turn_metrics_sync_age(turn_metrics_out_t *o, const turn_metric_t *m)
 {
     uint64_t  at;
 
-    at = turn_table_synced_at(o->m->table);
+    at = turn_table_synced_at(o->m->parts->table);
 
     /* there is none before the first one */
 
@@ -589,7 +590,7 @@ turn_metrics_sync_age(turn_metrics_out_t *o, const turn_metric_t *m)
 static void
 turn_metrics_lag(turn_metrics_out_t *o, const turn_metric_t *m)
 {
-    if (o->m->upstream != NULL && o->up.messages_up) {
+    if (o->m->parts->upstream != NULL && o->up.messages_up) {
         turn_metrics_real(o, m, "", (double) o->up.beacon_us / 1000000);
     }
 }
@@ -648,8 +649,8 @@ turn_metrics_cli_up(turn_metrics_out_t *o, const turn_metric_t *m)
 {
     turn_reaper_stat_t  s;
 
-    if (o->m->reaper != NULL) {
-        turn_reaper_stat(o->m->reaper, &s);
+    if (o->m->parts->reaper != NULL) {
+        turn_reaper_stat(o->m->parts->reaper, &s);
         turn_metrics_line(o, m, "", s.ready != 0);
     }
 }
@@ -660,8 +661,8 @@ turn_metrics_cancels(turn_metrics_out_t *o, const turn_metric_t *m)
 {
     turn_reaper_stat_t  s;
 
-    if (o->m->reaper != NULL) {
-        turn_reaper_stat(o->m->reaper, &s);
+    if (o->m->parts->reaper != NULL) {
+        turn_reaper_stat(o->m->parts->reaper, &s);
         turn_metrics_line(o, m, ",kind=\"first\"", s.cancels - s.retries);
         turn_metrics_line(o, m, ",kind=\"again\"", s.retries);
     }
@@ -676,11 +677,11 @@ turn_metrics_kill_seconds(turn_metrics_out_t *o, const turn_metric_t *m)
     const char          *relay = o->m->conf->name;
     turn_reaper_stat_t   s;
 
-    if (o->m->reaper == NULL) {
+    if (o->m->parts->reaper == NULL) {
         return;
     }
 
-    turn_reaper_stat(o->m->reaper, &s);
+    turn_reaper_stat(o->m->parts->reaper, &s);
     n = 0;
 
     for (i = 0; i < TURN_REAPER_BUCKETS - 1; i++) {
@@ -706,8 +707,8 @@ turn_metrics_listings(turn_metrics_out_t *o, const turn_metric_t *m)
 {
     turn_reaper_stat_t  s;
 
-    if (o->m->reaper != NULL) {
-        turn_reaper_stat(o->m->reaper, &s);
+    if (o->m->parts->reaper != NULL) {
+        turn_reaper_stat(o->m->parts->reaper, &s);
         turn_metrics_line(o, m, ",result=\"whole\"", s.listings);
         turn_metrics_line(o, m, ",result=\"forged\"", s.forged);
     }

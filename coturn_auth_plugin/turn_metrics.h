@@ -13,30 +13,21 @@
 
 
 #include "turn_http.h"
-#include "turn_snapshot.h"
 #include "turn_statsdb.h"
-#include "turn_upstream.h"
 #include "turn_userdb.h"
 
 
-/* the parts that are asked; all but policy, table and userdb may be NULL */
+/* who is asked; statsdb and its server may be NULL */
 
 typedef struct {
-    const turn_conf_t      *conf;
-    const turn_policy_t    *policy;
-    const turn_table_t     *table;
-    const turn_userdb_t    *userdb;
-    const turn_statsdb_t   *statsdb;
-    const turn_server_t    *userdb_server;
-    const turn_server_t    *statsdb_server;
-    const turn_upstream_t  *upstream;
-    const turn_snapshot_t  *snapshot;
-    const turn_reaper_t    *reaper;
-    const turn_usage_t     *usage;
-
-    /* TURN_VERSION() of the coturn that runs, 0: not known */
-    unsigned              (*coturn_version)(void *data);
-    void                   *data;
+    const turn_conf_t          *conf;
+    const turn_policy_t        *policy;
+    const turn_userdb_t        *userdb;
+    const turn_statsdb_t       *statsdb;
+    const turn_server_t        *userdb_server;
+    const turn_server_t        *statsdb_server;
+    const turn_follow_t        *follow;
+    const turn_follow_parts_t  *parts;
 } turn_metrics_t;
 
 

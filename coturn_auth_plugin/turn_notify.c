@@ -15,7 +15,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "rs_str.h"
 #include "turn_log.h"
+
+
+#define TURN_NOTIFY_USEC_MAX  (3600ull * 1000000)
 
 
 void
@@ -65,4 +69,33 @@ turn_notify(const char *state)
     }
 
     (void) close(fd);
+}
+
+
+unsigned
+turn_notify_watchdog(void)
+{
+    uint64_t     usec, pid;
+    const char  *text;
+
+    text = getenv("WATCHDOG_USEC");
+
+    if (text == NULL || getenv("NOTIFY_SOCKET") == NULL
+        || !rs_u64_parse(rs_str(text), TURN_NOTIFY_USEC_MAX, &usec))
+    {
+        return 0;
+    }
+
+    /* it may be meant for somebody else */
+
+    text = getenv("WATCHDOG_PID");
+
+    if (text != NULL
+        && (!rs_u64_parse(rs_str(text), UINT32_MAX, &pid)
+            || pid != (uint64_t) getpid()))
+    {
+        return 0;
+    }
+
+    return (unsigned) (usec / 3000);
 }

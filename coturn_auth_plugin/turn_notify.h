@@ -16,5 +16,11 @@
  */
 void turn_notify(const char *state);
 
+/*
+ * So often, in ms, "WATCHDOG=1" is wanted: a third of the time after which a
+ * daemon that is silent is taken for hung; 0: not at all.
+ */
+unsigned turn_notify_watchdog(void);
+
 
 #endif /* _TURN_NOTIFY_H_INCLUDED_ */

@@ -76,7 +76,7 @@ static void turn_connection_process(turn_connection_t *c);
 static size_t turn_connection_flush(turn_connection_t *c);
 static int turn_connection_request(turn_connection_t *c, rs_resp_e rc);
 static int turn_connection_first(turn_connection_t *c);
-static void turn_connection_auth(turn_connection_t *c);
+static int turn_connection_auth(turn_connection_t *c);
 
 
 static const struct timeval  turn_server_patience = {
@@ -323,6 +323,7 @@ turn_connection_free(turn_connection_t *c)
 
     TAILQ_REMOVE(&c->server->connections, c, entry);
     c->server->stats.connections--;
+    c->server->stats.serving -= c->authorized;
 
     fd = bufferevent_getfd(c->bev);
 
@@ -518,8 +519,7 @@ turn_connection_request(turn_connection_t *c, rs_resp_e rc)
     }
 
     if (rs_str_eq_ci(c->parser.argv[0], RS_STR("auth"))) {
-        turn_connection_auth(c);
-        return c->authorized;
+        return turn_connection_auth(c);
     }
 
     if (!c->authorized) {
@@ -564,9 +564,9 @@ turn_connection_first(turn_connection_t *c)
 }
 
 
-/* AUTH password, AUTH user password */
+/* AUTH password, AUTH user password; 0: wrong, the connection ends */
 
-static void
+static int
 turn_connection_auth(turn_connection_t *c)
 {
     rs_str_t        want;
@@ -579,14 +579,17 @@ turn_connection_auth(turn_connection_t *c)
     if ((r->argc == 2 || r->argc == 3)
         && rs_str_eq_secret(r->argv[r->argc - 1], want))
     {
-        s->stats.authorized += !c->authorized;
-        c->authorized = 1;
+        if (!c->authorized) {
+            c->authorized = 1;
+            s->stats.authorized++;
+            s->stats.serving++;
+        }
+
         (void) evtimer_del(c->timer);
         turn_answer_ok(c);
-        return;
+        return 1;
     }
 
-    c->authorized = 0;
     s->stats.bad_password++;
 
     turn_log_limited(&s->limit_auth, TURN_LOG_ERR,
@@ -596,6 +599,8 @@ turn_connection_auth(turn_connection_t *c)
 
     turn_answer_error(c, "WRONGPASS invalid username-password pair or user "
                          "is disabled.");
+
+    return 0;
 }
 
 

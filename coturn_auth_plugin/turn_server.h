@@ -50,6 +50,7 @@ typedef struct {
     uint64_t        commands;
     uint64_t        unknown;
     unsigned        connections;      /* open now */
+    unsigned        serving;          /* of these, with the password */
 } turn_server_stats_t;
 
 

@@ -79,12 +79,12 @@ turn_statsdb_event(turn_statsdb_t *db, rs_str_t key, rs_str_t value)
         break;
 
     case RS_TURN_EVENT_DELETED:
-        if (!turn_table_free(db->table, e.id)) {
+        if (!turn_table_free(db->parts->table, e.id)) {
             db->unknown++;
         }
 
-        if (db->usage != NULL) {
-            turn_usage_close(db->usage, e.id, turn_clock_ms());
+        if (db->parts->usage != NULL) {
+            turn_usage_close(db->parts->usage, e.id, turn_clock_ms());
         }
 
         break;
@@ -107,15 +107,15 @@ turn_statsdb_new(turn_statsdb_t *db, const rs_turn_event_t *e)
     turn_verdict_e  v;
 
     now = turn_clock_ms();
-    v = turn_table_alloc(db->table, e->id, e->user, now);
+    v = turn_table_alloc(db->parts->table, e->id, e->user, now);
     db->verdicts[v]++;
 
-    if (v == TURN_V_FULL && db->reaper != NULL) {
-        turn_reaper_kill(db->reaper, e->id);
+    if (v == TURN_V_FULL && db->parts->reaper != NULL) {
+        turn_reaper_kill(db->parts->reaper, e->id);
     }
 
-    if (db->usage != NULL) {
-        turn_usage_open(db->usage, e->id, e->user, now / 1000, now);
+    if (db->parts->usage != NULL) {
+        turn_usage_open(db->parts->usage, e->id, e->user, now / 1000, now);
     }
 }
 
@@ -137,14 +137,14 @@ turn_statsdb_traffic(turn_statsdb_t *db, const rs_turn_event_t *e)
 
     if (e->type == RS_TURN_EVENT_TOTAL) {
 
-        if (db->usage != NULL) {
-            turn_usage_total(db->usage, e->id, &count, now);
+        if (db->parts->usage != NULL) {
+            turn_usage_total(db->parts->usage, e->id, &count, now);
         }
 
         return;
     }
 
-    if (!turn_table_find(db->table, e->id, &info)) {
+    if (!turn_table_find(db->parts->table, e->id, &info)) {
         db->unknown++;
         return;
     }
@@ -152,7 +152,7 @@ turn_statsdb_traffic(turn_statsdb_t *db, const rs_turn_event_t *e)
     db->received += e->rcvb;
     db->sent += e->sentb;
 
-    if (db->usage != NULL) {
-        turn_usage_add(db->usage, e->id, &count, now);
+    if (db->parts->usage != NULL) {
+        turn_usage_add(db->parts->usage, e->id, &count, now);
     }
 }

@@ -14,27 +14,23 @@
 
 
 #include "rs_turn_event.h"
-#include "turn_reaper.h"
+#include "turn_follow.h"
 #include "turn_server.h"
-#include "turn_table.h"
-#include "turn_usage.h"
 
 
 typedef struct {
-    const turn_conf_t  *conf;
-    turn_table_t       *table;
-    turn_reaper_t      *reaper;       /* or NULL */
-    turn_usage_t       *usage;        /* or NULL */
+    const turn_conf_t          *conf;
+    const turn_follow_parts_t  *parts;
 
     /* counted */
 
-    uint64_t            events[RS_TURN_EVENT_TOTAL_PEER + 1];
-    uint64_t            malformed;
-    uint64_t            other_realm;
-    uint64_t            unknown;      /* no allocation */
-    uint64_t            verdicts[TURN_V_MAX];   /* of those that began */
-    uint64_t            received;     /* bytes, from clients */
-    uint64_t            sent;         /* to clients */
+    uint64_t        events[RS_TURN_EVENT_TOTAL_PEER + 1];
+    uint64_t        malformed;
+    uint64_t        other_realm;
+    uint64_t        unknown;          /* no allocation */
+    uint64_t        verdicts[TURN_V_MAX];   /* of those that began */
+    uint64_t        received;         /* bytes, from clients */
+    uint64_t        sent;             /* to clients */
 } turn_statsdb_t;
 
 

@@ -179,19 +179,15 @@ for my $case (
 
 # ---- ready, and its end
 
-for my $kind ('file', 'abstract') {
-    my $name = $turn->dir . "/notify";
+# As systemd does: what the daemon says, one by one.
 
-    unlink $name;
+sub listener {
+    my ($name) = @_;
+
     socket(my $s, AF_UNIX, SOCK_DGRAM, 0) or die "socket: $!";
-    bind($s, pack_sockaddr_un($kind eq 'file' ? $name : "\0$name"))
-        or die "bind: $!";
+    bind($s, pack_sockaddr_un($name)) or die "bind: $!";
 
-    my $p = spawn('rs-turn-authd', [$daemon, '-c', $conf],
-                  log => $turn->dir . '/notify.log',
-                  env => { NOTIFY_SOCKET => $kind eq 'file' ? $name
-                                                            : "\@$name" });
-    my $hear = sub {
+    return sub {
         my $bits = '';
         my $text = '';
 
@@ -201,6 +197,17 @@ for my $kind ('file', 'abstract') {
 
         return $text;
     };
+}
+
+
+for my $kind ('file', 'abstract') {
+    my $name = $turn->dir . "/notify";
+
+    my $hear = listener($kind eq 'file' ? $name : "\0$name");
+    my $p = spawn('rs-turn-authd', [$daemon, '-c', $conf],
+                  log => $turn->dir . '/notify.log',
+                  env => { NOTIFY_SOCKET => $kind eq 'file' ? $name
+                                                            : "\@$name" });
 
     is($hear->(), 'READY=1', "ready, to a socket in the $kind namespace");
     ok(IO::Socket::INET->new(PeerAddr => '127.0.0.1',
@@ -210,6 +217,23 @@ for my $kind ('file', 'abstract') {
     $p->signal('TERM');
     is($hear->(), 'STOPPING=1', 'it ends');
     is($p->wait(10), 0, 'well');
+}
+
+{
+    my $name = $turn->dir . '/watchdog';
+    my $hear = listener($name);
+    my $p = spawn('rs-turn-authd', [$daemon, '-c', $conf],
+                  log => $turn->dir . '/watchdog.log',
+                  env => { NOTIFY_SOCKET => $name,
+                           WATCHDOG_USEC => 300_000 });
+
+    is_deeply([map { $hear->() } 1 .. 4], ['READY=1', ('WATCHDOG=1') x 3],
+              'it says that it does not hang');
+    $p->signal('STOP');
+    1 while $hear->() =~ /WATCHDOG/;
+    pass('and nothing when it does');
+    $p->signal('CONT');
+    $p->stop();
 }
 
 {
@@ -237,7 +261,7 @@ SKIP: {
     my $unit = read_file(top('coturn_auth_plugin', 'rs-turn-authd.service'));
 
     like($unit, qr/^$_$/m, $_)
-        for 'Type=notify', 'Before=coturn\.service', 'NoNewPrivileges=yes',
+        for 'Type=notify', 'WatchdogSec=\d+', 'Before=coturn\.service', 'NoNewPrivileges=yes',
             'CapabilityBoundingSet=', 'ProtectSystem=strict',
             'ExecStart=\S+/rs-turn-authd';
 
