@@ -466,6 +466,22 @@ is($c->permit($a->relay), 0, 'permissions');
 is($a->permit($c->relay), 0, 'both ways');
 
 
+# ---- what the daemon says of its host
+
+for (['listen3', qr/relay_ip and listening_ip are both \Q$at{listen3}\E/],
+     ['nowhere', qr/relay_ip 192\.0\.2\.99 cannot be used/]) {
+    my ($name, $says) = @$_;
+    my $odd = RS::Turn->new(redis_conf => 'off', start => 0,
+                            ip => $at{listen3},
+                            relay_ip => $at{$name} // '192.0.2.99');
+
+    $odd->start_authd();
+    ok(eval { $odd->wait_log($says, 10) }, "a warning: $says")
+        or diag($odd->authd_log);
+    $odd->stop_authd();
+}
+
+
 # ---- the daemon gone: the floor holds, media flows
 
 $one->stop_authd();
