@@ -392,6 +392,12 @@ tc_hint(const tc_error_t *e, const tc_cred_t *cred, time_t now)
     case 300:
         return "the server sends its clients elsewhere";
 
+    case 400:
+        return strcmp(e->step, "allocate") == 0
+               ? NULL
+               : "coturn says so when it has just ended the allocation: its "
+                 "session may be over";
+
     case 401:
         return "wrong password, or a credential of another realm or tenant, "
                "or of a session that has ended";
