@@ -115,6 +115,10 @@ C<argv>: more arguments; C<timeout> (60) seconds.
 
 The same, but it runs still: a process.
 
+=item uclient_wait($process, $seconds)
+
+What became of it, as C<uclient> returns it.
+
 =item cli($command)
 
 What coturn's CLI answers, without the prompt.
@@ -748,8 +752,16 @@ sub uclient_start {
 sub uclient {
     my ($self, $c, %opt) = @_;
     my $start = now();
-    my $p = $self->uclient_start($c, %opt);
-    my $status = eval { $p->wait($opt{timeout} // 60) };
+    my $r = $self->uclient_wait($self->uclient_start($c, %opt),
+                                $opt{timeout});
+
+    return { %$r, seconds => now() - $start };
+}
+
+
+sub uclient_wait {
+    my ($self, $p, $seconds) = @_;
+    my $status = eval { $p->wait($seconds // 60) };
 
     $p->kill() if !defined $status;
 
@@ -758,8 +770,7 @@ sub uclient {
     my ($lost) = $text =~ /.*Total lost packets (\d+)/s;
 
     return { status => $status, text => $text, sent => $sent // 0,
-             received => $got // 0, lost => $lost,
-             seconds => now() - $start };
+             received => $got // 0, lost => $lost };
 }
 
 
