@@ -418,7 +418,10 @@ turn_upstream_synced(void *data, int whole, const char *why)
     up->told = 0;
     up->stats.syncs++;
 
-    turn_upstream_again(up, up->resync);
+    /* not all relays at the same time */
+
+    turn_upstream_again(up, up->resync
+                            - turn_upstream_random(up->resync / 10 + 1));
 
     if (!up->in_sync) {
         turn_log(TURN_LOG_NOTICE, "redis: in sync: %llu entries of %llu "

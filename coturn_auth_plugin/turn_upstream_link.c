@@ -615,7 +615,6 @@ turn_link_ready(turn_link_t *link)
 
     link->state = TURN_LINK_UP;
     link->up_at = turn_upstream_ms();
-    link->told = 0;
     link->late = 0;
     link->ups++;
 
@@ -767,8 +766,11 @@ turn_link_down(turn_link_t *link, unsigned kind)
     if (was_up) {
         link->downs++;
 
+        /* one that comes up only to be lost is still the same trouble */
+
         if (turn_upstream_ms() - link->up_at >= TURN_LINK_STABLE) {
             link->attempts = 0;
+            link->told = 0;
         }
     }
 
