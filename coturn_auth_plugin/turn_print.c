@@ -296,16 +296,15 @@ turn_print_network(FILE *f, const turn_conf_t *conf, unsigned version)
     turn_print_list(f, "relay-ip", &conf->relay_ip);
     turn_print_external(f, conf);
 
-    fprintf(f, "listening-port=%u\ntls-listening-port=%u\nmin-port=%u\n"
-            "max-port=%u\n\n", conf->listening_port,
-            conf->tls_listening_port, conf->min_port, conf->max_port);
+    fprintf(f, "listening-port=%u\nmin-port=%u\nmax-port=%u\n\n",
+            conf->listening_port, conf->min_port, conf->max_port);
 
     /* the ciphers leave no room for TLS before 1.2 whatever the version */
 
     if (conf->cert != NULL && conf->pkey != NULL) {
-        fprintf(f, "cert=%s\npkey=%s\n"
-                "cipher-list=ECDHE+AESGCM:ECDHE+CHACHA20\n", conf->cert,
-                conf->pkey);
+        fprintf(f, "tls-listening-port=%u\ncert=%s\npkey=%s\n"
+                "cipher-list=ECDHE+AESGCM:ECDHE+CHACHA20\n",
+                conf->tls_listening_port, conf->cert, conf->pkey);
 
         if (version < TURN_VERSION(4, 7, 0)) {
             fprintf(f, "no-tlsv1\nno-tlsv1_1\n");

@@ -264,6 +264,10 @@ ok(eval { $one->wait_log(qr/no kernel rule closes relay_ip \Q$at{relay}\E/,
                          10) }, 'the daemon says that a rule is missing')
     or diag($one->authd_log);
 
+is_deeply([grep { /ERROR|Bad config|Unknown arg|deprecated/ }
+           map { split /\n/, $_->turn_log } $one, $two], [],
+          'coturn reads the printed file without complaint');
+
 my $rules = rules($one, $two);
 
 run('nft', '-f', $rules);

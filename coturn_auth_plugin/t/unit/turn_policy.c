@@ -273,7 +273,8 @@ turnserver_conf(void)
                "\nexternal-ip=192.0.2.11\n", "\nmin-port=50000\n",
                "\nmax-port=59999\n", "\nrealm=support.example.net\n",
                "\nuse-auth-secret\n", "\nno-tlsv1\n", "\nno-tlsv1_1\n",
-               "\nno-dtls\n", "\ncert=/tls/cert.pem\n", "\ncipher-list=",
+               "\nno-dtls\n", "\ntls-listening-port=5349\n",
+               "\ncert=/tls/cert.pem\n", "\ncipher-list=",
                "\nredis-userdb=\"ip=127.0.0.1 dbname=0 password=db-word "
                "connect_timeout=5 port=16379\"\n",
                "\nredis-statsdb=\"ip=127.0.0.1 dbname=0 password=db-word "
@@ -296,7 +297,8 @@ turnserver_conf(void)
                "\nno-tls\n", "\nuser-quota=100\n", NULL
            },
            (const char *[]) {
-               "\nredis-statsdb=", "\ncli-ip=", "\ncert=", NULL
+               "\nredis-statsdb=", "\ncli-ip=", "\ncert=",
+               "\ntls-listening-port=", NULL
            });
 
     prints(NET "coturn_version = 4.18.0\npeers = open\ndeny = 8.8.8.0/24\n",
