@@ -187,7 +187,7 @@ ngx_http_rs_store_link_state(void *data, ngx_uint_t up)
 static void
 ngx_http_rs_store_not_ready(ngx_http_rs_store_t *store)
 {
-    ngx_http_rs_store_tenants_forget(store);
+    ngx_http_rs_store_tenants_lost(store);
 
     if (store->ready) {
         store->ready = 0;
@@ -312,6 +312,7 @@ ngx_http_rs_store_probe_reply(void *data, ngx_rs_reply_t *reply)
     store->ready = 1;
     ngx_http_rs_gauge_set(store->rmcf, NGX_HTTP_RS_GAUGE_REDIS, 1);
     ngx_http_rs_count(store->rmcf, NGX_HTTP_RS_STAT_REDIS_CONNECT);
+    ngx_http_rs_store_tenants_again(store);
     store->state(store->data, 1);
 }
 

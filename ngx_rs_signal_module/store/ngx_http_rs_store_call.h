@@ -176,7 +176,9 @@ void ngx_http_rs_store_lists(ngx_http_rs_store_op_t *op, ngx_str_t *tenant,
 /* 1: the tenant is to be told first, then the handler runs */
 ngx_uint_t ngx_http_rs_store_list_first(ngx_http_rs_store_op_t *op,
     ngx_rs_reply_t *reply);
-void ngx_http_rs_store_tenants_forget(ngx_http_rs_store_t *store);
+/* the store cannot be used; and it can again: tenants are told once more */
+void ngx_http_rs_store_tenants_lost(ngx_http_rs_store_t *store);
+void ngx_http_rs_store_tenants_again(ngx_http_rs_store_t *store);
 
 
 /*

@@ -9,8 +9,8 @@
  * A tenant is told when a create was answered well, before anybody hears of
  * the session: a stranger may make up API keys, and with them tenants.  It is
  * told for as long as the session may live and an hour, so that the sessions
- * of that hour need no call.  What was told is remembered by worker, and
- * forgotten when the link is lost: the next primary may not know of it.
+ * of that hour need no call.  What was told is remembered by worker, and told
+ * again when the link was lost: the next primary may not know of it.
  */
 
 
@@ -20,15 +20,29 @@
 
 #define NGX_HTTP_RS_TENANT_SLOTS  256     /* a power of two */
 #define NGX_HTTP_RS_TENANT_FRESH  3600    /* s */
+#define NGX_HTTP_RS_TENANT_STEP   64      /* told by one call */
+
+
+typedef struct {
+    time_t                  until;        /* by ngx_http_rs_store_clock() */
+    size_t                  len;
+    u_char                  name[RS_TENANT_MAX];
+} ngx_http_rs_tenant_t;
 
 
 struct ngx_http_rs_tenants_s {
-    struct {
-        time_t                  until;    /* by ngx_http_rs_store_clock() */
-        size_t                  len;
-        u_char                  name[RS_TENANT_MAX];
-    } slots[NGX_HTTP_RS_TENANT_SLOTS];
+    ngx_uint_t              lost;         /* to be told again */
+    ngx_http_rs_tenant_t    slots[NGX_HTTP_RS_TENANT_SLOTS];
 };
+
+
+/* a call for some of them while it is put together */
+
+typedef struct {
+    ngx_uint_t              n;
+    ngx_str_t               words[4 + 2 * NGX_HTTP_RS_TENANT_STEP];
+    u_char                  text[NGX_HTTP_RS_TENANT_STEP][NGX_INT64_LEN];
+} ngx_http_rs_tenant_call_t;
 
 
 static time_t ngx_http_rs_store_clock(void);
@@ -36,6 +50,12 @@ static ngx_uint_t ngx_http_rs_store_slot(ngx_http_rs_store_op_t *op);
 static ngx_uint_t ngx_http_rs_store_known(ngx_http_rs_store_op_t *op);
 static ngx_int_t ngx_http_rs_store_tenant(ngx_http_rs_store_op_t *op);
 static void ngx_http_rs_store_listed(void *data, ngx_rs_reply_t *reply);
+static void ngx_http_rs_tenant_add(ngx_http_rs_tenant_call_t *call,
+    u_char *name, size_t len, time_t ttl);
+static ngx_int_t ngx_http_rs_tenant_send(ngx_http_rs_store_t *store,
+    ngx_http_rs_tenant_call_t *call, ngx_rs_redis_reply_pt handler,
+    void *data);
+static void ngx_http_rs_store_told_again(void *data, ngx_rs_reply_t *reply);
 
 
 void
@@ -88,7 +108,7 @@ ngx_http_rs_store_known(ngx_http_rs_store_op_t *op)
     t = op->store->tenants;
     i = ngx_http_rs_store_slot(op);
 
-    return t != NULL
+    return t != NULL && !t->lost
            && t->slots[i].until >= ngx_http_rs_store_clock() + op->listed_ttl
            && t->slots[i].len == op->listed
            && ngx_memcmp(t->slots[i].name, op->listed_name, op->listed) == 0;
@@ -98,30 +118,52 @@ ngx_http_rs_store_known(ngx_http_rs_store_op_t *op)
 static ngx_int_t
 ngx_http_rs_store_tenant(ngx_http_rs_store_op_t *op)
 {
-    u_char     ttl[NGX_INT64_LEN];
-    ngx_str_t  words[6];
+    ngx_http_rs_tenant_call_t  call;
 
-    ngx_str_set(&words[0], "FCALL");
-    ngx_str_set(&words[1], "rs_turn_tenant");
-    ngx_str_set(&words[2], "1");
-    ngx_str_set(&words[3], "rs:{w}:tens");
+    call.n = 0;
+    ngx_http_rs_tenant_add(&call, op->listed_name, op->listed,
+                           op->listed_ttl + NGX_HTTP_RS_TENANT_FRESH);
 
-    words[4].data = ttl;
-    words[4].len = ngx_sprintf(ttl, "%T", op->listed_ttl
-                                          + NGX_HTTP_RS_TENANT_FRESH)
-                   - ttl;
+    return ngx_http_rs_tenant_send(op->store, &call, ngx_http_rs_store_listed,
+                                   op);
+}
 
-    words[5].data = op->listed_name;
-    words[5].len = op->listed;
 
-    if (ngx_rs_redis_command(op->store->redis, 6, words,
-                             ngx_http_rs_store_listed, op)
+static void
+ngx_http_rs_tenant_add(ngx_http_rs_tenant_call_t *call, u_char *name,
+    size_t len, time_t ttl)
+{
+    ngx_str_t  *word;
+
+    word = &call->words[4 + 2 * call->n];
+
+    word[0].data = call->text[call->n];
+    word[0].len = ngx_sprintf(word[0].data, "%T", ttl) - word[0].data;
+    word[1].data = name;
+    word[1].len = len;
+
+    call->n++;
+}
+
+
+static ngx_int_t
+ngx_http_rs_tenant_send(ngx_http_rs_store_t *store,
+    ngx_http_rs_tenant_call_t *call, ngx_rs_redis_reply_pt handler,
+    void *data)
+{
+    ngx_str_set(&call->words[0], "FCALL");
+    ngx_str_set(&call->words[1], "rs_turn_tenant");
+    ngx_str_set(&call->words[2], "1");
+    ngx_str_set(&call->words[3], "rs:{w}:tens");
+
+    if (ngx_rs_redis_command(store->redis, 4 + 2 * call->n, call->words,
+                             handler, data)
         != NGX_OK)
     {
         return NGX_BUSY;
     }
 
-    ngx_http_rs_count(op->store->rmcf, NGX_HTTP_RS_STAT_REDIS_COMMAND);
+    ngx_http_rs_count(store->rmcf, NGX_HTTP_RS_STAT_REDIS_COMMAND);
 
     return NGX_OK;
 }
@@ -174,11 +216,78 @@ ngx_http_rs_store_listed(void *data, ngx_rs_reply_t *reply)
 
 
 void
-ngx_http_rs_store_tenants_forget(ngx_http_rs_store_t *store)
+ngx_http_rs_store_tenants_lost(ngx_http_rs_store_t *store)
 {
     if (store->tenants) {
+        store->tenants->lost = 1;
+    }
+}
+
+
+/* they are in the table before what is sent from now on */
+
+void
+ngx_http_rs_store_tenants_again(ngx_http_rs_store_t *store)
+{
+    time_t                      now;
+    ngx_uint_t                  i;
+    ngx_http_rs_tenant_t       *slot;
+    ngx_http_rs_tenants_t      *t;
+    ngx_http_rs_tenant_call_t   call;
+
+    t = store->tenants;
+
+    if (t == NULL || !t->lost) {
+        return;
+    }
+
+    t->lost = 0;
+    call.n = 0;
+    now = ngx_http_rs_store_clock();
+
+    for (i = 0; i < NGX_HTTP_RS_TENANT_SLOTS; i++) {
+        slot = &t->slots[i];
+
+        if (slot->until > now) {
+            ngx_http_rs_tenant_add(&call, slot->name, slot->len,
+                                   slot->until - now);
+        }
+
+        if (call.n == NGX_HTTP_RS_TENANT_STEP
+            || (call.n && i == NGX_HTTP_RS_TENANT_SLOTS - 1))
+        {
+            if (ngx_http_rs_tenant_send(store, &call,
+                                        ngx_http_rs_store_told_again, store)
+                != NGX_OK)
+            {
+                ngx_memzero(t, sizeof(ngx_http_rs_tenants_t));
+                return;
+            }
+
+            call.n = 0;
+        }
+    }
+}
+
+
+/* not told: then when the next session is made */
+
+static void
+ngx_http_rs_store_told_again(void *data, ngx_rs_reply_t *reply)
+{
+    ngx_http_rs_store_t *store = data;
+
+    ngx_uint_t  flags;
+
+    if (reply == NULL) {
+        return;                      /* lost again */
+    }
+
+    if (ngx_http_rs_store_status(store, reply, &flags) != RS_OK) {
         ngx_memzero(store->tenants, sizeof(ngx_http_rs_tenants_t));
     }
+
+    ngx_http_rs_store_act(store, store->redis, flags);
 }
 
 

@@ -52,6 +52,7 @@ local FLAP_WINDOW = 60          -- s, in which they are counted
 local QUARANTINE = 300          -- s
 local AUDIT_MAX = 10000         -- entries of a tenant's audit, about
 local TURN_PAGE = 500           -- entries of one page for the TURN plugin
+local TENS_STEP = 64           -- tenants told by one call
 local USE_STEP = 64             -- allocations one call tells of
 local USE_MAX = 2048            -- allocations of one session kept
 
@@ -2453,17 +2454,21 @@ end
 
 
 -- rs_turn_tenant
--- KEYS: tens.  ARGV: ttl_s, tenant.
--- ok.  The TURN plugins look for the tenant's sessions for that long.
---      O(log tenants)
+-- KEYS: tens.  ARGV: n x (ttl_s, tenant), n at most 64.
+-- ok.  The TURN plugins look for the tenants' sessions for that long.
+--      O(n log tenants)
 
 local function rs_turn_tenant(keys, args)
+    local n = math.floor(#args / 2)
     local now = now_s()
 
-    check(keys, 1, args, 2)
+    check(keys, 1, args, 2 * math.max(1, math.min(n, TENS_STEP)))
 
     call('ZREMRANGEBYSCORE', keys[1], '-inf', int(now))
-    call('ZADD', keys[1], 'GT', int(now + number(args[1])), args[2])
+
+    for i = 1, #args, 2 do
+        call('ZADD', keys[1], 'GT', int(now + number(args[i])), args[i + 1])
+    end
 
     return { 'ok' }
 end

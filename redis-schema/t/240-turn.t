@@ -337,6 +337,14 @@ is_deeply($s->fcall('rs_turn_tenant', ['tens'], 100, 'a'), ['ok'], 'a tenant');
 is_deeply($s->fcall('rs_turn_tenant', ['tens'], 200, 'b'), ['ok'], 'another');
 is_deeply($s->fcall('rs_turn_tenant', ['tens'], 50, 'b'), ['ok'],
           'a worker with shorter lives');
+is_deeply($s->fcall('rs_turn_tenant', ['tens'],
+                    map { (20, "t$_") } 1 .. 64), ['ok'], '64 tenants');
+cmp_ok(abs(score('tens', "t$_") - time() - 20), '<=', 2, 'is told of')
+    for 1, 64;
+$s->dies_like(qr/arguments wanted/, '65 tenants', 'rs_turn_tenant', ['tens'],
+              map { (20, "t$_") } 1 .. 65);
+$s->dies_like(qr/arguments wanted/, 'none', 'rs_turn_tenant', ['tens']);
+$redis->call('ZREM', $s->key('tens'), map { "t$_" } 1 .. 64);
 is(score('tens', 'gone'), undef, 'who had none for long is gone');
 cmp_ok(abs(score('tens', 'b') - time() - 200), '<=', 2, 'the longest counts');
 
