@@ -170,6 +170,7 @@ turn_daemon_listen(turn_daemon_t *d, char *error)
     h.what = "userdb";
     h.command = turn_userdb_command;
     h.unguarded = turn_daemon_unguarded_userdb;
+    h.tells = 0;
     h.data = &d->userdb;
     h.guard = d;
 
@@ -181,6 +182,7 @@ turn_daemon_listen(turn_daemon_t *d, char *error)
         h.what = "statsdb";
         h.command = turn_statsdb_command;
         h.unguarded = turn_daemon_unguarded_statsdb;
+        h.tells = 1;
         h.data = &d->statsdb;
 
         d->statsdb_server = turn_server_create(d->base,

@@ -31,6 +31,7 @@ struct turn_connection_s {
     struct bufferevent              *bev;
     struct evbuffer                 *answers;   /* not handed to it yet */
     struct event                    *timer;     /* to authorize, to close */
+    struct event                    *later;     /* answers; NULL: at once */
     rs_resp_t                        parser;
     unsigned                         decided:1; /* first command seen */
     unsigned                         guard:1;
@@ -72,12 +73,16 @@ static void turn_connection_on_event(struct bufferevent *bev, short what,
     void *data);
 static void turn_connection_on_timer(evutil_socket_t fd, short what,
     void *data);
+static void turn_connection_on_later(evutil_socket_t fd, short what,
+    void *data);
 static void turn_connection_process(turn_connection_t *c);
 static size_t turn_connection_flush(turn_connection_t *c);
 static int turn_connection_request(turn_connection_t *c, rs_resp_e rc);
 static int turn_connection_first(turn_connection_t *c);
 static int turn_connection_auth(turn_connection_t *c);
 
+
+static const struct timeval  turn_server_later = { 0, TURN_SERVER_LATER };
 
 static const struct timeval  turn_server_patience = {
     TURN_SERVER_AUTH_TIME, 0
@@ -277,6 +282,14 @@ turn_connection_create(turn_server_t *s, evutil_socket_t fd)
         goto failed;
     }
 
+    if (s->handler.tells) {
+        c->later = evtimer_new(s->base, turn_connection_on_later, c);
+
+        if (c->later == NULL) {
+            goto failed;
+        }
+    }
+
     c->bev = bufferevent_socket_new(s->base, fd, 0);
 
     if (c->bev == NULL) {
@@ -310,6 +323,10 @@ failed:
         evbuffer_free(c->answers);
     }
 
+    if (c->later) {
+        event_free(c->later);
+    }
+
     free(c);
 
     return NULL;
@@ -330,6 +347,11 @@ turn_connection_free(turn_connection_t *c)
     event_free(c->timer);
     bufferevent_free(c->bev);
     evbuffer_free(c->answers);
+
+    if (c->later) {
+        event_free(c->later);
+    }
+
     (void) evutil_closesocket(fd);
 
     OPENSSL_cleanse(&c->parser, sizeof(c->parser));
@@ -396,6 +418,16 @@ turn_connection_on_timer(evutil_socket_t fd, short what, void *data)
 }
 
 
+static void
+turn_connection_on_later(evutil_socket_t fd, short what, void *data)
+{
+    (void) fd;
+    (void) what;
+
+    (void) turn_connection_flush(data);
+}
+
+
 /* as many requests as there are, while their answers are read */
 
 static void
@@ -444,7 +476,12 @@ turn_connection_process(turn_connection_t *c)
         }
     }
 
-    if (turn_connection_flush(c) > TURN_SERVER_OUTPUT_HIGH) {
+    if (c->later && c->authorized && evbuffer_get_length(c->answers)) {
+        if (!evtimer_pending(c->later, NULL)) {
+            (void) evtimer_add(c->later, &turn_server_later);
+        }
+
+    } else if (turn_connection_flush(c) > TURN_SERVER_OUTPUT_HIGH) {
         (void) bufferevent_disable(c->bev, EV_READ);
         return;
     }
