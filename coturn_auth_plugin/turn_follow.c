@@ -52,6 +52,10 @@ static int turn_follow_snapshot(turn_follow_t *f, char *error);
 static int turn_follow_usage(turn_follow_t *f, char *error);
 static int turn_follow_reaper(turn_follow_t *f, char *error);
 static int turn_follow_upstream(turn_follow_t *f, char *error);
+static int turn_follow_secrets(turn_follow_t *f, char *error);
+static int turn_follow_secret(const char *path, char *dst, char *error);
+static void turn_follow_upstream_conf(turn_follow_t *f,
+    turn_upstream_conf_t *uc);
 static void turn_follow_on_wake(void *data);
 static void turn_follow_on_pump(evutil_socket_t fd, short what, void *data);
 static void turn_follow_watch_statsdb(turn_follow_t *f);
@@ -157,10 +161,24 @@ turn_follow_parts(const turn_follow_t *f)
 void
 turn_follow_reconf(turn_follow_t *f)
 {
-    turn_table_conf_t  tc;
+    char                  error[TURN_CONF_ERROR_MAX];
+    turn_table_conf_t     tc;
+    turn_upstream_conf_t  uc;
 
     turn_follow_table_conf(f->conf, &tc);
     turn_table_reconf(f->p.table, &tc);
+
+    if (f->p.upstream == NULL) {
+        return;
+    }
+
+    turn_follow_upstream_conf(f, &uc);
+
+    if (turn_upstream_reload(f->p.upstream, &uc, error, sizeof(error)) < 0
+        || !turn_follow_secrets(f, error))
+    {
+        turn_log(TURN_LOG_ERR, "redis: not reloaded: %s", error);
+    }
 }
 
 
@@ -307,45 +325,83 @@ turn_follow_reaper(turn_follow_t *f, char *error)
 static int
 turn_follow_upstream(turn_follow_t *f, char *error)
 {
-    size_t                len;
-    const turn_conf_t    *conf = f->conf;
     turn_upstream_conf_t  uc;
 
-    if (conf->redis == NULL) {
+    if (f->conf->redis == NULL) {
         turn_log(TURN_LOG_WARN, "redis = off: no session is followed, and "
                  "nothing is revoked");
         return 1;
     }
 
-    if ((conf->redis_password_file != NULL
-         && !turn_conf_secret(conf->redis_password_file, f->redis_password,
-                              &len, error))
-        || (conf->sentinel_password_file != NULL
-            && !turn_conf_secret(conf->sentinel_password_file,
-                                 f->sentinel_password, &len, error)))
-    {
+    if (!turn_follow_secrets(f, error)) {
         return 0;
     }
 
-    memset(&uc, 0, sizeof(uc));
-    uc.redis = conf->redis;
-    uc.user = conf->redis_user;
-    uc.password = f->redis_password;
-    uc.sentinel_user = conf->sentinel_user;
-    uc.sentinel_password = f->sentinel_password;
-    uc.ca_file = conf->redis_ca_file;
-    uc.server_name = conf->redis_server_name;
-    uc.certificate = conf->redis_certificate;
-    uc.certificate_key = conf->redis_certificate_key;
-    uc.timeout = TURN_FOLLOW_TIMEOUT;
-    uc.connect_timeout = TURN_FOLLOW_CONNECT_TIMEOUT;
-    uc.resync = conf->resync;
+    turn_follow_upstream_conf(f, &uc);
 
     f->p.upstream = turn_upstream_create(f->base, &uc, f->p.table,
                                          turn_follow_on_state, f, error,
                                          TURN_CONF_ERROR_MAX);
 
     return f->p.upstream != NULL;
+}
+
+
+/* both or none; the upstream looks at them where they are */
+
+static int
+turn_follow_secrets(turn_follow_t *f, char *error)
+{
+    int   good;
+    char  redis[TURN_CONF_SECRET_MAX + 1];
+    char  sentinel[TURN_CONF_SECRET_MAX + 1];
+
+    good = turn_follow_secret(f->conf->redis_password_file, redis, error)
+           && turn_follow_secret(f->conf->sentinel_password_file, sentinel,
+                                 error);
+
+    if (good) {
+        memcpy(f->redis_password, redis, sizeof(redis));
+        memcpy(f->sentinel_password, sentinel, sizeof(sentinel));
+    }
+
+    OPENSSL_cleanse(redis, sizeof(redis));
+    OPENSSL_cleanse(sentinel, sizeof(sentinel));
+
+    return good;
+}
+
+
+static int
+turn_follow_secret(const char *path, char *dst, char *error)
+{
+    size_t  len;
+
+    memset(dst, 0, TURN_CONF_SECRET_MAX + 1);
+
+    return path == NULL || turn_conf_secret(path, dst, &len, error);
+}
+
+
+static void
+turn_follow_upstream_conf(turn_follow_t *f, turn_upstream_conf_t *uc)
+{
+    const turn_conf_t  *conf = f->conf;
+
+    memset(uc, 0, sizeof(*uc));
+
+    uc->redis = conf->redis;
+    uc->user = conf->redis_user;
+    uc->password = f->redis_password;
+    uc->sentinel_user = conf->sentinel_user;
+    uc->sentinel_password = f->sentinel_password;
+    uc->ca_file = conf->redis_ca_file;
+    uc->server_name = conf->redis_server_name;
+    uc->certificate = conf->redis_certificate;
+    uc->certificate_key = conf->redis_certificate_key;
+    uc->timeout = TURN_FOLLOW_TIMEOUT;
+    uc->connect_timeout = TURN_FOLLOW_CONNECT_TIMEOUT;
+    uc->resync = conf->resync;
 }
 
 

@@ -53,7 +53,10 @@ void turn_follow_free(turn_follow_t *f);
 
 const turn_follow_parts_t *turn_follow_parts(const turn_follow_t *f);
 
-/* quotas and times of conf are others now */
+/*
+ * Quotas and times of conf are others now, and what its files towards Redis
+ * hold, for connections that are made from now on.
+ */
 void turn_follow_reconf(turn_follow_t *f);
 
 /*

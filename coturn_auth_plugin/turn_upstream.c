@@ -326,6 +326,38 @@ turn_upstream_destroy(turn_upstream_t *up)
 }
 
 
+int
+turn_upstream_reload(turn_upstream_t *up, const turn_upstream_conf_t *conf,
+    char *error, size_t size)
+{
+    SSL_CTX  *tls;
+
+    if (!up->url.tls) {
+        return 0;
+    }
+
+    tls = turn_tls_create(conf, error, size);
+
+    if (tls == NULL) {
+        return -1;
+    }
+
+    /* links that stand have a part of the old one each */
+
+    SSL_CTX_free(up->tls);
+
+    up->tls = tls;
+    up->link_conf.tls = tls;
+    up->sentinel_conf.tls = tls;
+
+    if (up->place.sentinel) {
+        turn_sentinel_tls(up->place.sentinel, tls);
+    }
+
+    return 0;
+}
+
+
 static void
 turn_upstream_state(void *data, int is_up)
 {

@@ -110,6 +110,13 @@ turn_upstream_t *turn_upstream_create(struct event_base *base,
     turn_upstream_state_pt state, void *data, char *error, size_t size);
 
 /*
+ * Reads the certificates of conf again, for links that are made from now on.
+ * Passwords may be changed where they are.  0, or -1 and error: as before.
+ */
+int turn_upstream_reload(turn_upstream_t *up,
+    const turn_upstream_conf_t *conf, char *error, size_t size);
+
+/*
  * Every callback still owed runs, as unavailable, before it returns; state is
  * not called.
  */

@@ -41,6 +41,7 @@
 
 #define TURN_LINK_E_LINK        1          /* kinds of trouble */
 #define TURN_LINK_E_STEP        2
+#define TURN_LINK_E_TLS         4
 
 
 static void turn_link_timer(turn_link_t *link, uint64_t ms);
@@ -434,12 +435,14 @@ static void
 turn_link_lost(turn_link_t *link, short what, int err)
 {
     SSL            *ssl;
+    unsigned        kind;
     unsigned long   code;
 
     /* with TLS 1.3 a server looks at our certificate when we are done */
 
     ssl = link->conf->tls ? bufferevent_openssl_get_ssl(link->bev) : NULL;
     code = ssl ? bufferevent_get_openssl_error(link->bev) : 0;
+    kind = TURN_LINK_E_LINK;
 
     if (ssl && (link->state == TURN_LINK_CONNECTING || code)) {
 
@@ -449,6 +452,7 @@ turn_link_lost(turn_link_t *link, short what, int err)
             turn_link_reason(link, "connect() failed: %s", strerror(err));
 
         } else {
+            kind = TURN_LINK_E_TLS;
             turn_tls_reason(ssl, link->conf->server_name
                                  && *link->conf->server_name
                                  ? link->conf->server_name : link->host,
@@ -464,7 +468,7 @@ turn_link_lost(turn_link_t *link, short what, int err)
                          ? "connect()" : "the socket", strerror(err));
     }
 
-    turn_link_down(link, TURN_LINK_E_LINK);
+    turn_link_down(link, kind);
 }
 
 
@@ -789,7 +793,7 @@ turn_link_down(turn_link_t *link, unsigned kind)
              "redis: link to \"%s\" for %s is down: %s", link->conf->text,
              link->name, link->reason);
 
-    link->told |= kind & 3;
+    link->told |= kind & 7;
 
     if (was_up) {
         link->state_handler(link->data, 0);

@@ -101,7 +101,7 @@ struct turn_link_s {
     size_t                       step;
     unsigned                     waiting:1;        /* for the place */
     unsigned                     late:1;   /* its deadline got a round more */
-    unsigned                     told:2;   /* which trouble was an error */
+    unsigned                     told:3;   /* which trouble was an error */
 
     struct bufferevent          *bev;      /* NULL: closed */
     turn_reader_t               *reader;
@@ -215,6 +215,8 @@ turn_sentinel_t *turn_sentinel_create(turn_place_t *place,
     const rs_redis_url_t *url, const turn_link_conf_t *conf);
 void turn_sentinel_destroy(turn_sentinel_t *st);
 void turn_sentinel_ask(turn_sentinel_t *st);
+/* of links that are made from now on */
+void turn_sentinel_tls(turn_sentinel_t *st, SSL_CTX *tls);
 
 
 /* NULL: error says why */

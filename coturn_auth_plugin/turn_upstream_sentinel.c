@@ -161,6 +161,17 @@ turn_sentinel_destroy(turn_sentinel_t *st)
 }
 
 
+void
+turn_sentinel_tls(turn_sentinel_t *st, SSL_CTX *tls)
+{
+    size_t  i;
+
+    for (i = 0; i < st->n; i++) {
+        st->watches[i].conf.tls = tls;
+    }
+}
+
+
 static void
 turn_sentinel_state(void *data, int up)
 {
