@@ -17,7 +17,7 @@ use lib "$FindBin::Bin/../../t/lib";
 use RS::Redis;
 use RS::Turn;
 use RS::TurnClient;
-use RS::Util qw(random_id wait_until spawn free_port now);
+use RS::Util qw(wait_until spawn free_port read_file now);
 
 my $redis = RS::Redis->new(acl => 1);
 
@@ -151,6 +151,14 @@ sub quota {
 }
 
 
+sub stopped {
+    my ($pid) = @_;
+
+    return !grep { read_file($_) !~ /^State:\s+T/m }
+                 glob("/proc/$pid/task/*/status");
+}
+
+
 # The daemon, coturn or the way between them is gone for a while.
 
 sub breaks {
@@ -176,6 +184,7 @@ sub breaks {
     # coturn does not answer
 
     $turn->turnserver->signal('STOP');
+    wait_until { stopped($turn->turnserver->pid) } 20, 'each thread to stop';
     $turn->end_session($t);
     $turn->wait_log(qr/CLI at .*: does not answer/, 30);
     $turn->turnserver->signal('CONT');
