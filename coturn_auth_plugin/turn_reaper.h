@@ -50,7 +50,8 @@ typedef struct {
 
     const turn_conf_addr_t  *cli;
     const char         *password_file;    /* NULL: none; read at each login */
-    unsigned            list_ms;      /* a listing each so often; 0: 60 s */
+    unsigned            list_ms;      /* a listing each so often, and later
+                                         by 1 ms for 4 sessions; 0: 60 s */
     size_t              max_sessions; /* of a listing; 0: 65536 */
 
     /* each may be NULL */

@@ -20,6 +20,7 @@
 
 
 #define TURN_LIST_AGAIN   200     /* ms, after a lie; doubles while they lie */
+#define TURN_LIST_EACH    4       /* sessions that make the next 1 ms later */
 #define TURN_LIST_GAP     20      /* ms, at least, between two */
 
 
@@ -414,7 +415,8 @@ turn_listing_commit(turn_reaper_t *r)
 
     if (!l->lied) {
         l->again = TURN_LIST_AGAIN;
-        turn_listing_end(r, !l->partial, r->conf.list_ms);
+        turn_listing_end(r, !l->partial,
+                         r->conf.list_ms + l->n / TURN_LIST_EACH);
         return;
     }
 
