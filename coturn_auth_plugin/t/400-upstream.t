@@ -67,6 +67,29 @@ subtest 'heard and listed' => sub {
 };
 
 
+subtest 'one tenant of several' => sub {
+    my ($ours, $other) = (session(tenant => 'ours'), session());
+    my $up = RS::Upstream->new(@conf, tenants => 'ours', resync => 1);
+
+    $up->wait_in_sync;
+    is($up->verdict($ours), 'ok', 'is served');
+    is($up->verdict($other), 'other_tenant', 'another is not');
+    is($up->stat('sync_tenants'), 1, 'and nothing of it is listed');
+
+    my $told = session();
+
+    RS::Upstream::end($redis, $ours);
+    $up->wait_verdict($ours, 'ended', 2);
+    is($up->stat('live'), 0, 'nor heard');
+
+    my $n = $up->stat('syncs');
+
+    $up->wait_stat(syncs => sub { $_[0] > $n + 1 });
+    is($up->verdict($told), 'other_tenant', 'again and again');
+    $up->check_log;
+};
+
+
 subtest 'a session never heard of' => sub {
     my $up = RS::Upstream->new(@conf);
 

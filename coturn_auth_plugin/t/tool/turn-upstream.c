@@ -44,6 +44,7 @@ typedef struct {
     turn_snapshot_t       *snapshot;   /* NULL: no state_dir */
     unsigned               states;     /* how often in sync has changed */
     char                   secrets[2][256];
+    rs_str_t               tenant;     /* served; empty: all are */
 } tool_t;
 
 
@@ -388,7 +389,12 @@ configure(tool_t *t, turn_upstream_conf_t *conf, turn_table_conf_t *tconf,
         }
     }
 
-    if (strcmp(arg, "redis_password_file") == 0) {
+    if (strcmp(arg, "tenants") == 0) {
+        t->tenant = rs_str(value);
+        tconf->tenants = &t->tenant;
+        tconf->ntenants = 1;
+
+    } else if (strcmp(arg, "redis_password_file") == 0) {
         conf->password = secret(t->secrets[0], sizeof(t->secrets[0]), value);
 
     } else if (strcmp(arg, "sentinel_password_file") == 0) {
