@@ -37,6 +37,7 @@
 #define TURN_LINK_BACKOFF_SOON  400        /* ms, where Sentinel is asked */
 #define TURN_LINK_STABLE        5000       /* ms up that clear the backoff */
 #define TURN_LINK_LATE          5          /* ms, for one more round */
+#define TURN_LINK_FLAPS         3          /* that are worth a word */
 #define TURN_LINK_ERROR_LEN     128        /* of Redis' own words in a log */
 
 #define TURN_LINK_E_LINK        1          /* kinds of trouble */
@@ -615,6 +616,8 @@ turn_link_step_reply(turn_link_t *link, turn_reply_t *reply)
 static void
 turn_link_ready(turn_link_t *link)
 {
+    turn_log_e  level;
+
     (void) event_del(link->timer);
 
     link->state = TURN_LINK_UP;
@@ -622,7 +625,9 @@ turn_link_ready(turn_link_t *link)
     link->late = 0;
     link->ups++;
 
-    turn_log(link->conf->sentinel ? TURN_LOG_INFO : TURN_LOG_NOTICE,
+    level = link->conf->sentinel ? TURN_LOG_INFO : TURN_LOG_NOTICE;
+
+    turn_log(link->flaps > TURN_LINK_FLAPS ? TURN_LOG_DEBUG : level,
              "redis: link to \"%s\" for %s is up", link->conf->text,
              link->name);
 
@@ -705,7 +710,11 @@ turn_link_command_reply(turn_link_t *link, turn_reply_t *reply)
         return;
     }
 
-    if (turn_reply_error(reply, &text) && turn_link_fatal(text)) {
+    /* what a Sentinel does not answer is no trouble of its link */
+
+    if (!link->conf->sentinel && turn_reply_error(reply, &text)
+        && turn_link_fatal(text))
+    {
         turn_link_reason(link, "%.*s",
                          (int) (text.len < TURN_LINK_ERROR_LEN
                                 ? text.len : TURN_LINK_ERROR_LEN),
@@ -774,7 +783,11 @@ turn_link_down(turn_link_t *link, unsigned kind)
 
         if (turn_upstream_ms() - link->up_at >= TURN_LINK_STABLE) {
             link->attempts = 0;
+            link->flaps = 0;
             link->told = 0;
+
+        } else {
+            link->flaps++;
         }
     }
 

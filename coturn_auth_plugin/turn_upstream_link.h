@@ -112,6 +112,7 @@ struct turn_link_s {
     struct event                *timer;    /* DOWN: again; until UP: give up;
                                               UP: the oldest pending */
     unsigned                     attempts;
+    unsigned                     flaps;    /* up, and lost soon, in a row */
     uint64_t                     up_at;    /* ms */
     unsigned                     generation;       /* of the place */
     uint64_t                     ups;
