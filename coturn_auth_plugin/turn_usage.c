@@ -33,6 +33,9 @@ static turn_use_ses_t *turn_use_session(turn_usage_t *u,
 static void turn_use_tidy(turn_usage_t *u, turn_use_ses_t *s);
 static void turn_use_dirty(turn_usage_t *u, turn_use_t *use, uint64_t wait);
 static void turn_use_over(turn_usage_t *u, turn_use_t *use);
+static void turn_use_count(turn_usage_t *u, turn_use_t *use);
+static void turn_use_max(turn_usage_count_t *c,
+    const turn_usage_count_t *other);
 static int turn_use_make_room(turn_usage_t *u);
 static void turn_usage_send(turn_usage_t *u, turn_use_ses_t *s);
 static void turn_usage_on_answer(void *data, turn_usage_e result);
@@ -392,11 +395,11 @@ turn_usage_add(turn_usage_t *u, uint64_t id, const turn_usage_count_t *count,
         return;
     }
 
-    use->count.rcvp += count->rcvp;
-    use->count.rcvb += count->rcvb;
-    use->count.sentp += count->sentp;
-    use->count.sentb += count->sentb;
-    turn_use_dirty(u, use, u->conf.flush_ms);
+    use->added.rcvp += count->rcvp;
+    use->added.rcvb += count->rcvb;
+    use->added.sentp += count->sentp;
+    use->added.sentb += count->sentb;
+    turn_use_count(u, use);
 }
 
 
@@ -404,8 +407,7 @@ void
 turn_usage_seen(turn_usage_t *u, uint64_t id, const turn_usage_count_t *count,
     uint64_t now)
 {
-    turn_use_t          *use;
-    turn_usage_count_t  *c;
+    turn_use_t  *use;
 
     u->now = now;
     use = turn_use_find(u, id);
@@ -414,17 +416,40 @@ turn_usage_seen(turn_usage_t *u, uint64_t id, const turn_usage_count_t *count,
         return;
     }
 
-    c = &use->count;
+    use->seen = *count;
+    turn_use_count(u, use);
+}
 
-    if (count->rcvb <= c->rcvb && count->sentb <= c->sentb) {
-        return;
+
+/*
+ * What was added up misses what an earlier daemon was told; a listing is of
+ * some time ago.  Both are at most what it is, and they overlap: the greater
+ * one holds.
+ */
+
+static void
+turn_use_count(turn_usage_t *u, turn_use_t *use)
+{
+    turn_usage_count_t  c;
+
+    c = use->count;
+    turn_use_max(&c, &use->added);
+    turn_use_max(&c, &use->seen);
+
+    if (memcmp(&c, &use->count, sizeof(c)) != 0) {
+        use->count = c;
+        turn_use_dirty(u, use, u->conf.flush_ms);
     }
+}
 
-    c->rcvp = (count->rcvp > c->rcvp) ? count->rcvp : c->rcvp;
-    c->rcvb = (count->rcvb > c->rcvb) ? count->rcvb : c->rcvb;
-    c->sentp = (count->sentp > c->sentp) ? count->sentp : c->sentp;
-    c->sentb = (count->sentb > c->sentb) ? count->sentb : c->sentb;
-    turn_use_dirty(u, use, u->conf.flush_ms);
+
+static void
+turn_use_max(turn_usage_count_t *c, const turn_usage_count_t *other)
+{
+    c->rcvp = (other->rcvp > c->rcvp) ? other->rcvp : c->rcvp;
+    c->rcvb = (other->rcvb > c->rcvb) ? other->rcvb : c->rcvb;
+    c->sentp = (other->sentp > c->sentp) ? other->sentp : c->sentp;
+    c->sentb = (other->sentb > c->sentb) ? other->sentb : c->sentb;
 }
 
 

@@ -83,7 +83,7 @@ void turn_usage_open(turn_usage_t *u, uint64_t id, rs_str_t username,
 /* moved since the last time */
 void turn_usage_add(turn_usage_t *u, uint64_t id,
     const turn_usage_count_t *count, uint64_t now);
-/* moved so far, by a listing: never less than what is known */
+/* moved so far, by a listing: the greater of that and what was added up */
 void turn_usage_seen(turn_usage_t *u, uint64_t id,
     const turn_usage_count_t *count, uint64_t now);
 /* moved in its whole life: it is over */

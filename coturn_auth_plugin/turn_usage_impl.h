@@ -34,7 +34,9 @@ typedef struct {
     uint64_t            id;
     uint64_t            started_at;   /* s */
     uint64_t            closed_at;    /* ms */
-    turn_usage_count_t  count;
+    turn_usage_count_t  count;        /* the greater of the two, or the total */
+    turn_usage_count_t  added;
+    turn_usage_count_t  seen;         /* by a listing */
     turn_use_e          state;
     unsigned            total:1;      /* count is coturn's total */
     unsigned            orphan:1;     /* of the file, not claimed yet */

@@ -173,7 +173,7 @@ test_flow(void)
     turn_usage_seen(u, 7, count(500, 300), NOW + 30000);
     turn_usage_tick(u, NOW + 31000);
     ok(ncalls == 3 && calls[2].items[0].rcvb == 500
-       && calls[2].items[0].sentb == 601, "with more it does");
+       && calls[2].items[0].sentb == 601, "the greater one holds");
 
     turn_usage_close(u, 7, NOW + 31001);
     turn_usage_total(u, 7, count(450, 602), NOW + 31002);
@@ -360,8 +360,11 @@ test_file(void)
 
     turn_usage_open(u, 1, RS_STR(USER), T0 - 2, NOW);
     turn_usage_seen(u, 1, count(70, 80), NOW);
+    turn_usage_add(u, 1, count(60, 90), NOW);
     turn_usage_listed(u, NOW);
     turn_usage_tick(u, NOW + 1000);
+    ok(calls[1].items[0].rcvb == 70 && calls[1].items[0].sentb == 90,
+       "what was listed and what was added are not added up");
     ok(ncalls == 2 && calls[1].n == 1
        && !strcmp(calls[1].keys[0], PAR "/r-1/1-1800000000"),
        "its name is the one it had, whatever the listing says");
