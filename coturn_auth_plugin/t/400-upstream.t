@@ -166,6 +166,11 @@ subtest 'killed and restarted' => sub {
     my ($stays, $goes, $ends) = (session(), session(), session());
 
     $up->wait_in_sync;
+
+    for my $s ($stays, $goes, $ends) {
+        wait_until { $up->verdict($s) eq 'ok' } 5, 'a session that was told';
+    }
+
     $redis->kill;
     $up->wait_stat(in_sync => 0, 2);
 
