@@ -168,7 +168,15 @@ subtest 'reload' => sub {
 
     is($m->value('rs_acks_total'), $before, 'acks of the old workers count');
 
-    wait_until { metrics($gw)->value('rs_workers') == 2 } 10, 'old workers end';
+    # two are also the old ones, before the new ones are there
+
+    wait_until {
+        my $now = metrics($gw);
+
+        $now->value('rs_workers') == 2
+            && $now->value('rs_connections_closed_total',
+                           reason => 'going_away') == 3
+    } 10, 'old workers end';
 
     $m = grown('old workers gone');
     $rest->delete("/sessions/$session");
