@@ -379,6 +379,7 @@ turn_listing_commit(turn_reaper_t *r)
     size_t               i;
     uint64_t             now;
     turn_list_entry_t   *e;
+    turn_alloc_info_t    info;
     turn_reaper_list_t  *l;
     turn_reaper_seen_t   seen;
 
@@ -408,7 +409,11 @@ turn_listing_commit(turn_reaper_t *r)
             turn_table_doom(r->conf.table, e->id, TURN_V_POLICY, now);
         }
 
-        if (r->conf.seen != NULL) {
+        /* who has gone since has been counted, under the name it had */
+
+        if (r->conf.seen != NULL
+            && turn_table_find(r->conf.table, e->id, &info))
+        {
             r->conf.seen(r->conf.data, &seen);
         }
     }

@@ -37,6 +37,7 @@ static void turn_ses_count(turn_table_t *t, turn_ses_state_e state, int n);
 static uint64_t turn_ses_hash(turn_table_t *t, rs_str_t tenant, rs_str_t ses);
 static void turn_par_free(turn_table_t *t, turn_par_t *par);
 static int turn_par_idle(const turn_par_t *par, uint64_t now);
+static void turn_ses_waits(turn_table_t *t, turn_ses_t *s, uint64_t now);
 
 
 turn_table_t *
@@ -603,8 +604,26 @@ turn_table_tick(turn_table_t *t, uint64_t now)
             turn_ses_over(t, s, TURN_SES_EXPIRED, now);
 
         } else {
+            turn_ses_waits(t, s, now);
             turn_ses_tidy(t, s, now);
         }
+    }
+}
+
+
+/*
+ * Nobody says what it is waited for, nor when that would be over: not longer
+ * than anything else that is known of upstream is believed.
+ */
+
+static void
+turn_ses_waits(turn_table_t *t, turn_ses_t *s, uint64_t now)
+{
+    if (s->state == TURN_SES_NONE && s->asked_at && turn_table_stale(t, now)
+        && now >= s->asked_at + t->conf.stale_limit_s * 1000)
+    {
+        turn_ses_unask(t, s);
+        turn_ses_doom(t, s, TURN_V_STALE, now);
     }
 }
 

@@ -43,8 +43,9 @@ static uint64_t                started;   /* s */
 /* the CLI */
 
 static session_t  sessions[MAX];
-static unsigned   nsessions, limit, logins, commands, pus;
+static unsigned   nsessions, limit, logins, commands, pus, nprinted;
 static int        authed, hangs, deaf, silent, cut_at;
+static uint64_t   leaves;             /* between a listing and its fence */
 
 /* what was told */
 
@@ -140,6 +141,7 @@ print_sessions(struct evbuffer *out, const char *user)
         }
 
         shown++;
+        nprinted++;
         evbuffer_add_printf(out, "\r\n    %u) id=%018llu, user <%s>:\r\n"
                             "      realm: turn.test\r\n", n,
                             (unsigned long long) sessions[i].id,
@@ -275,6 +277,12 @@ cli_read(struct bufferevent *bev, void *data)
 
     } else if (strncmp(text, "cc cli-max-output-sessions ", 27) == 0) {
         limit = (unsigned) strtoul(text + 27, NULL, 10);
+
+        if (leaves && nprinted) {
+            cancel(leaves);
+            leaves = 0;
+        }
+
         evbuffer_add_printf(out, "  cli-max-output-sessions: %u (**)\r\n",
                             limit);
 
@@ -439,6 +447,7 @@ begin(void)
     started = ms() / 1000 - 3;
     nsessions = commands = logins = nseen = ngone = nlisted = pus = 0;
     hangs = deaf = silent = cut_at = 0;
+    leaves = nprinted = 0;
     cli_listen();
 
     (void) strcpy(path, "/tmp/rs-turn-reaper.XXXXXX");
@@ -607,6 +616,27 @@ test_retry(void)
 }
 
 
+/* who has gone since coturn printed it is not told of as if it were there */
+
+static void
+test_leaves(void)
+{
+    begin();
+    add(1, 1, NULL, NULL);
+    add(2, 1, NULL, NULL);
+    live(1);
+    told(0);
+    told(1);
+    leaves = 2;
+    UNTIL(nlisted);
+    is_int(nsessions, 1, "one has gone while it was listed");
+    is_int(allocs(), 1, "it is not adopted");
+    is_int(nseen, 1, "nor seen: its bytes have been counted");
+
+    done();
+}
+
+
 static void
 test_breaks(void)
 {
@@ -753,6 +783,7 @@ main(void)
     test_login();
     test_cancel();
     test_retry();
+    test_leaves();
     test_breaks();
     test_password();
     test_policy();

@@ -450,6 +450,41 @@ test_asks(void)
 }
 
 
+/* upstream may be away for ever; nothing says when such a session is over */
+
+static void
+test_waits(void)
+{
+    uint64_t            now;
+    turn_table_t       *t;
+    turn_table_stat_t   stat;
+
+    t = table(NULL);
+    (void) turn_table_live(t, ACME, ses(1), T0 + 86400, NONE, NOW);
+    (void) turn_table_alloc(t, 1, user("acme", 1, 1, T0 + 300), NOW);
+    (void) turn_table_alloc(t, 2, user("acme", 2, 1, T0 + 900),
+                            NOW + 600000);
+
+    for (now = NOW; now < NOW + 4190000; now += 5000) {
+        turn_table_tick(t, now);
+    }
+
+    is_int(doomed(t), 0, "it waits for upstream");
+
+    for ( /* void */ ; now < NOW + 4210000; now += 5000) {
+        turn_table_tick(t, now);
+    }
+
+    turn_table_stat(t, &stat);
+    is_int(stat.ended[TURN_V_STALE], 1, "stale_limit: not any longer");
+    is_int(stat.asked, 0, "nor is it asked for");
+    is_int(stat.waiting, 0, "nothing waits");
+    is_int(doomed(t), 1, "what is known to live lives on");
+
+    turn_table_destroy(t);
+}
+
+
 static void
 test_bucket(void)
 {
@@ -846,6 +881,7 @@ main(void)
     test_newest();
     test_quota();
     test_asks();
+    test_waits();
     test_bucket();
     test_resync();
     test_time();
