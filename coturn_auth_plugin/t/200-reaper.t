@@ -108,6 +108,41 @@ sub ends {
 }
 
 
+# One participant; and compat, where coturn asks for no name, lets those in
+# again who have no right to be there any more: for a moment.
+
+sub revokes {
+    my ($turn, $mode) = @_;
+    my $s = $turn->session();
+    my @a = allocate($turn, $s, 4);         # two of each participant
+
+    $turn->revoke($s, $s->{pars}[0]);
+    dead(now(), @a[1, 3]);
+    is(alive(@a[0, 2]), 2, "$mode: a participant is revoked, nobody else");
+
+    my $c = $turn->client($turn->credential($s, par => $s->{pars}[0]));
+    my $t0 = now();
+    my $code = $c->allocate();
+
+    if ($mode eq 'strict') {
+        is($code, 401, "$mode: it gets no other one");
+
+    } else {
+        is($code, 0, "$mode: it gets another one");
+
+        my $took = dead($t0, $c);
+
+        # a Refresh that met the end is not answered, but sent again
+
+        cmp_ok($took, '<', 1.5, sprintf('%s: dead %.0f ms after its request',
+                                        $mode, $took * 1000));
+    }
+
+    $turn->end_session($s);
+    dead(now(), @a[0, 2]);
+}
+
+
 sub times_out {
     my ($turn, $mode) = @_;
     my $s = $turn->session(ttl_s => 3);
@@ -293,6 +328,14 @@ for my $mode (qw(compat strict)) {
 
     $turn->wait_sync();
     ends($turn, $mode);
+    revokes($turn, $mode);
+
+    my $kills = $turn->metric('rs_turn_kill_seconds_count');
+    my $mean = $turn->metric('rs_turn_kill_seconds_sum') / $kills;
+
+    cmp_ok($mean, '<', 0.5,
+           sprintf('%s: %d were cancelled after %.1f ms on the average',
+                   $mode, $kills, $mean * 1000));
     times_out($turn, $mode);
     breaks($turn, $mode);
     forges($turn) if $mode eq 'strict';
