@@ -10,6 +10,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <event2/util.h>
 #include <netinet/in.h>
 #include <openssl/crypto.h>
 #include <stdarg.h>
@@ -66,6 +67,8 @@ static int turn_conf_set_name(void *field, const turn_conf_key_t *key,
 static int turn_conf_set_realm(void *field, const turn_conf_key_t *key,
     const char *value, char *why);
 static int turn_conf_set_redis(void *field, const turn_conf_key_t *key,
+    const char *value, char *why);
+static int turn_conf_set_resolver(void *field, const turn_conf_key_t *key,
     const char *value, char *why);
 static int turn_conf_set_tenants(void *field, const turn_conf_key_t *key,
     const char *value, char *why);
@@ -156,6 +159,7 @@ static const turn_conf_key_t  turn_conf_keys[] = {
       0, 0 },
     { "sentinel_password_file", NULL, turn_conf_set_path,
       FIELD(sentinel_password_file), NULL, 0, 0 },
+    { "resolver", NULL, turn_conf_set_resolver, FIELD(resolver), NULL, 0, 0 },
     { "resync", "30", turn_conf_set_num, FIELD(resync), NULL, 1, 3600 },
     { "stale_limit", "3600", turn_conf_set_num, FIELD(stale_limit), NULL,
       1, 604800 },
@@ -733,6 +737,26 @@ turn_conf_set_redis(void *field, const turn_conf_key_t *key,
         if (wrong != NULL) {
             return turn_conf_why(why, wrong);
         }
+    }
+
+    return turn_conf_set_str(field, key, value, why);
+}
+
+
+static int
+turn_conf_set_resolver(void *field, const turn_conf_key_t *key,
+    const char *value, char *why)
+{
+    int                      len;
+    struct sockaddr_storage  ss;
+
+    len = sizeof(ss);
+
+    if (evutil_parse_sockaddr_port(value, (struct sockaddr *) &ss, &len)
+        != 0)
+    {
+        return turn_conf_why(why, "the address of a name server: 192.0.2.53, "
+                             "192.0.2.53:5353 or [2001:db8::53]:53");
     }
 
     return turn_conf_set_str(field, key, value, why);

@@ -99,6 +99,7 @@ typedef struct {
     char                    *redis_certificate_key;
     char                    *sentinel_user;
     char                    *sentinel_password_file;
+    char                    *resolver;        /* or NULL: resolv.conf */
     unsigned                 resync;          /* s */
     unsigned                 stale_limit;     /* s */
     char                    *state_dir;       /* NULL: off, no snapshot */

@@ -399,6 +399,7 @@ turn_follow_upstream_conf(turn_follow_t *f, turn_upstream_conf_t *uc)
     uc->server_name = conf->redis_server_name;
     uc->certificate = conf->redis_certificate;
     uc->certificate_key = conf->redis_certificate_key;
+    uc->resolver = conf->resolver;
     uc->timeout = TURN_FOLLOW_TIMEOUT;
     uc->connect_timeout = TURN_FOLLOW_CONNECT_TIMEOUT;
     uc->resync = conf->resync;

@@ -13,6 +13,7 @@ use Test::More;
 
 use lib "$FindBin::Bin/../../t/lib";
 
+use RS::Dns;
 use RS::Redis;
 use RS::Turn;
 use RS::Util qw(top wait_until tempdir free_port read_file write_file
@@ -87,8 +88,17 @@ sub cut {
 }
 
 
-my $turn = RS::Turn->new(start => 0, redis_conf => "rediss://127.0.0.1:$port",
-                         authd_conf => { redis_user => 'rs-plugin',
+# by a name that one name server knows, and the address in the certificate
+
+my $dns = RS::Dns->new();
+
+$dns->set('redis.test' => '127.0.0.1');
+
+my $turn = RS::Turn->new(start => 0,
+                         redis_conf => "rediss://redis.test:$port",
+                         authd_conf => { resolver => $dns->address,
+                                         redis_server_name => '127.0.0.1',
+                                         redis_user => 'rs-plugin',
                                          redis_password_file => $password,
                                          redis_ca_file => "$dir/ca.pem" });
 

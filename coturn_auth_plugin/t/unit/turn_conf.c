@@ -110,6 +110,9 @@ static const struct {
       "its whole path, which begins with \"/\"" },
     { "redis = http://redis.example.net\n", "t.conf:1: redis = \"http://" },
     { "redis = redis://host:99999\n", "redis = \"redis://host:99999\": " },
+    { "resolver = dns.example.net\n", "resolver = \"dns.example.net\": the "
+      "address of a name server" },
+    { "resolver = 192.0.2.53:99999\n", "the address of a name server" },
     { "tenants = acme, B*d\n", "tenants as the gateway calls them" },
     { "quota = 0\n", "quota = \"0\": a number from 1 to 10000" },
     { "quota = 10001\n", "a number from 1 to 10000" },
