@@ -527,7 +527,8 @@ turn_conf_free(turn_conf_t *conf)
                    || key->set == turn_conf_set_path
                    || key->set == turn_conf_set_name
                    || key->set == turn_conf_set_realm
-                   || key->set == turn_conf_set_redis)
+                   || key->set == turn_conf_set_redis
+                   || key->set == turn_conf_set_resolver)
         {
             free(*(char **) field);
         }
