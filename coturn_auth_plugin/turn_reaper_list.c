@@ -74,7 +74,7 @@ turn_listing_go(turn_reaper_t *r)
         l->n = 0;
         l->text_len = 0;
         l->step = TURN_LIST_RAISE;
-        turn_table_ps_begin(r->conf.table);
+        turn_table_ps_begin(r->conf.table, turn_reaper_wall());
         turn_reaper_fence(r);
 
         return 1;

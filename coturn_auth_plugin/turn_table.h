@@ -193,13 +193,14 @@ int turn_table_free(turn_table_t *t, uint64_t id);
 /*
  * Listing of coturn's own (ps).  What was there before begin and is not seen
  * has gone; what is seen and was not known is adopted: like
- * turn_table_alloc(), but it may be older than the newest user name.
+ * turn_table_alloc(), but it may be older than the newest user name, unless
+ * it began after the last complete listing.
  * complete 0: the listing broke off or was cut, nothing has gone.
  * gone, if not NULL, is called for each that has.
  */
 typedef void (*turn_table_gone_pt)(void *data, uint64_t id);
 
-void turn_table_ps_begin(turn_table_t *t);
+void turn_table_ps_begin(turn_table_t *t, uint64_t now);
 turn_verdict_e turn_table_ps_seen(turn_table_t *t, uint64_t id,
     rs_str_t username, uint64_t started_at, uint64_t now);
 void turn_table_ps_end(turn_table_t *t, int complete,

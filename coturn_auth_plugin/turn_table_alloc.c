@@ -607,9 +607,10 @@ turn_table_retry(turn_table_t *t, uint64_t id)
 
 
 void
-turn_table_ps_begin(turn_table_t *t)
+turn_table_ps_begin(turn_table_t *t, uint64_t now)
 {
     t->ps++;
+    t->ps_began = now / 1000;
     t->ps_runs = 1;
     t->ps_blind = 0;
     t->nfreed = 0;
@@ -635,6 +636,7 @@ turn_verdict_e
 turn_table_ps_seen(turn_table_t *t, uint64_t id, rs_str_t username,
     uint64_t started_at, uint64_t now)
 {
+    int            adopted;
     turn_alloc_t  *a;
 
     a = turn_alloc_find(t, id);
@@ -652,7 +654,11 @@ turn_table_ps_seen(turn_table_t *t, uint64_t id, rs_str_t username,
         return TURN_V_OK;
     }
 
-    return turn_alloc_add(t, id, username, started_at, 1, now);
+    /* younger than what was listed last: its event is late, or was lost */
+
+    adopted = t->ps_at == 0 || started_at + TURN_TABLE_LATE < t->ps_at;
+
+    return turn_alloc_add(t, id, username, started_at, adopted, now);
 }
 
 
@@ -666,6 +672,10 @@ turn_table_ps_end(turn_table_t *t, int complete, turn_table_gone_pt gone,
     turn_alloc_t  *a;
 
     t->ps_runs = 0;
+
+    if (complete) {
+        t->ps_at = t->ps_began;
+    }
 
     for (i = 0; complete && i < t->allocs.size; i++) {
         for (node = t->allocs.buckets[i]; node != NULL; node = next) {
@@ -690,4 +700,5 @@ turn_table_ps_reset(turn_table_t *t, turn_table_gone_pt gone, void *data)
 {
     t->ps++;
     turn_table_ps_end(t, 1, gone, data);
+    t->ps_at = 0;
 }

@@ -18,6 +18,8 @@
 /* s: coturn says "started N secs ago", by a clock it reads now and then */
 #define TURN_TABLE_SAME       10
 
+#define TURN_TABLE_LATE       2       /* s, by the same clock */
+
 #define TURN_TABLE_FREED_MAX  4096    /* during one ps */
 #define TURN_TABLE_AT_MAX     (UINT64_MAX / 4000)   /* s: no product wraps */
 
@@ -114,6 +116,8 @@ struct turn_table_s {
     uint64_t            synced_at;    /* ms */
 
     uint64_t            ps;
+    uint64_t            ps_began;     /* s, the one that runs */
+    uint64_t            ps_at;        /* s, the last complete one; 0: none */
     unsigned            ps_runs:1;
     unsigned            ps_blind:1;   /* freed did not hold all */
     size_t              nfreed;

@@ -329,9 +329,17 @@ test_newest(void)
          TURN_V_OK, "another participant is another one");
     is_int(doomed(t), 1, "what was allocated before lives on");
 
-    turn_table_ps_begin(t);
+    turn_table_ps_begin(t, NOW);
     is_v(turn_table_ps_seen(t, 4, user("acme", 1, 1, T0 + 60), T0 - 9, NOW),
          TURN_V_OK, "one found by ps may be older");
+    turn_table_ps_end(t, 1, NULL, NULL);
+    turn_table_ps_begin(t, NOW + 2000);
+    is_v(turn_table_ps_seen(t, 5, user("acme", 1, 1, T0 + 60), T0 - 9,
+                            NOW + 2000),
+         TURN_V_OK, "at any time");
+    is_v(turn_table_ps_seen(t, 6, user("acme", 1, 1, T0 + 60), T0 + 1,
+                            NOW + 2000),
+         TURN_V_SUPERSEDED, "but not one that began since the last ps");
 
     turn_table_destroy(t);
 }
@@ -620,7 +628,7 @@ test_ps(void)
     (void) turn_table_alloc(t, 3, user("acme", 1, 3, T0 + 60), NOW);
 
     ngone = 0;
-    turn_table_ps_begin(t);
+    turn_table_ps_begin(t, NOW);
     (void) turn_table_ps_seen(t, 1, user("acme", 1, 1, T0 + 60), T0, NOW);
     (void) turn_table_ps_seen(t, 4, user("acme", 1, 4, T0 - 900), T0 - 9, NOW);
     turn_table_ps_end(t, 0, gone, NULL);
@@ -628,7 +636,7 @@ test_ps(void)
     ok(turn_table_find(t, 4, &info) && info.state == TURN_ALLOC_LIVE
        && info.started_at == T0 - 9, "one was adopted");
 
-    turn_table_ps_begin(t);
+    turn_table_ps_begin(t, NOW);
     (void) turn_table_ps_seen(t, 1, user("acme", 1, 1, T0 + 60), T0, NOW);
     (void) turn_table_ps_seen(t, 2, user("acme", 1, 9, T0 + 60), T0, NOW);
     (void) turn_table_ps_seen(t, 4, user("acme", 1, 4, T0 - 900), T0 - 8,
@@ -833,7 +841,7 @@ test_random(void)
             break;
 
         case 9:
-            turn_table_ps_begin(t);
+            turn_table_ps_begin(t, NOW);
             (void) turn_table_ps_seen(t, i % 90, user("acme", s, p,
                                       now / 1000), now / 1000, now);
             turn_table_ps_end(t, seed % 64 == 0, NULL, NULL);
