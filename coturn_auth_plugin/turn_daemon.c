@@ -56,6 +56,9 @@ static void turn_daemon_on_reload(evutil_socket_t signo, short what,
     void *data);
 static int turn_daemon_same(const turn_conf_t *old, const turn_conf_t *conf,
     char *error);
+static const char *turn_daemon_text(const char *s);
+static const char *turn_daemon_changed(const turn_conf_t *old,
+    const turn_conf_t *conf);
 static void turn_daemon_take(turn_daemon_t *d, const turn_conf_t *conf);
 static int turn_daemon_unguarded_userdb(void *data);
 static int turn_daemon_unguarded_statsdb(void *data);
@@ -377,7 +380,8 @@ static int
 turn_daemon_same(const turn_conf_t *old, const turn_conf_t *conf,
     char *error)
 {
-    size_t  i;
+    size_t       i;
+    const char  *key;
 
     const struct {
         const char  *name;
@@ -395,21 +399,84 @@ turn_daemon_same(const turn_conf_t *old, const turn_conf_t *conf,
         { "metrics_listen", old->metrics_listen.text,
           conf->metrics_listen.text },
         { "cli", old->cli.text, conf->cli.text },
-        { "redis", old->redis ? old->redis : "off",
-          conf->redis ? conf->redis : "off" },
+        { "redis", old->redis, conf->redis },
+        { "redis_user", old->redis_user, conf->redis_user },
+        { "redis_password_file", old->redis_password_file,
+          conf->redis_password_file },
+        { "redis_ca_file", old->redis_ca_file, conf->redis_ca_file },
+        { "redis_server_name", old->redis_server_name,
+          conf->redis_server_name },
+        { "redis_certificate", old->redis_certificate,
+          conf->redis_certificate },
+        { "redis_certificate_key", old->redis_certificate_key,
+          conf->redis_certificate_key },
+        { "sentinel_user", old->sentinel_user, conf->sentinel_user },
+        { "sentinel_password_file", old->sentinel_password_file,
+          conf->sentinel_password_file },
+        { "password_file", old->password_file, conf->password_file },
+        { "cli_password_file", old->cli_password_file,
+          conf->cli_password_file },
+        { "resolver", old->resolver, conf->resolver },
+        { "state_dir", old->state_dir, conf->state_dir },
     };
 
     for (i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
-        if (strcmp(list[i].was, list[i].is) != 0) {
+        if (strcmp(turn_daemon_text(list[i].was),
+                   turn_daemon_text(list[i].is)) != 0)
+        {
             (void) snprintf(error, TURN_CONF_ERROR_MAX, "%s: %s was \"%.64s\" "
                             "and is \"%.64s\": that needs a restart",
-                            conf->path, list[i].name, list[i].was,
-                            list[i].is);
+                            conf->path, list[i].name,
+                            turn_daemon_text(list[i].was),
+                            turn_daemon_text(list[i].is));
             return 0;
         }
     }
 
-    return 1;
+    key = turn_daemon_changed(old, conf);
+
+    if (key != NULL) {
+        (void) snprintf(error, TURN_CONF_ERROR_MAX, "%s: %s has changed: that "
+                        "needs a restart", conf->path, key);
+    }
+
+    return key == NULL;
+}
+
+
+static const char *
+turn_daemon_text(const char *s)
+{
+    return s != NULL ? s : "off";
+}
+
+
+/* as above, of keys that are no text; NULL: none */
+
+static const char *
+turn_daemon_changed(const turn_conf_t *old, const turn_conf_t *conf)
+{
+    size_t  i;
+
+    if (old->resync != conf->resync) {
+        return "resync";
+    }
+
+    if (old->max_connections != conf->max_connections) {
+        return "max_connections";
+    }
+
+    if (old->tenants.n != conf->tenants.n) {
+        return "tenants";
+    }
+
+    for (i = 0; i < old->tenants.n; i++) {
+        if (strcmp(old->tenants.item[i], conf->tenants.item[i]) != 0) {
+            return "tenants";
+        }
+    }
+
+    return NULL;
 }
 
 

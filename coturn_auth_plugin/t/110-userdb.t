@@ -370,6 +370,23 @@ $turn->stop();
     $t->authd->signal('HUP');
     $t->wait_log(qr/key\.secret: everybody may read or write it: chmod 600/, 10);
     is_deeply($get->(), $was, 'one that everybody may read');
+    chmod 0600, $t->dir . '/key.secret';
+
+    # what cannot change while it runs is not taken for changed
+
+    my $file = $t->dir . '/rs-turn-authd.conf';
+    my $conf = read_file($file);
+
+    for my $line ('tenants = acme', 'resync = 29', 'max_connections = 77',
+                  'redis_user = somebody')
+    {
+        my ($key) = $line =~ /^(\w+)/;
+
+        write_file($file, $conf =~ s/^$key = .*\n//mr . "$line\n");
+        $t->authd->signal('HUP');
+        ok($t->wait_log(qr/not reloaded.* $key (?:was|has changed).*restart/,
+                        10), "$key needs a restart, and it is said");
+    }
 
     $t->check_logs();
 }
