@@ -37,7 +37,8 @@ the secrets (compat). Dies unless all were answered with something.
 
 =item median(@list), ratio(\@a, \@b)
 
-Functions; the ratio is the median of the rounds' ratios.
+Functions; the ratio is that of the medians: what disturbs a run on a busy machine
+is over before the next.
 
 =item version, stop
 
@@ -95,7 +96,7 @@ sub median {
 sub ratio {
     my ($over, $under) = @_;
 
-    return median(map { $over->[$_] / $under->[$_] } 0 .. $#$over);
+    return median(@$over) / median(@$under);
 }
 
 
