@@ -421,10 +421,14 @@ turn_connection_on_timer(evutil_socket_t fd, short what, void *data)
 static void
 turn_connection_on_later(evutil_socket_t fd, short what, void *data)
 {
+    turn_connection_t  *c = data;
+
     (void) fd;
     (void) what;
 
-    (void) turn_connection_flush(data);
+    if (turn_connection_flush(c) <= TURN_SERVER_OUTPUT_HIGH) {
+        (void) bufferevent_enable(c->bev, EV_READ);
+    }
 }
 
 
@@ -476,10 +480,11 @@ turn_connection_process(turn_connection_t *c)
         }
     }
 
-    if (c->later && c->authorized && evbuffer_get_length(c->answers)) {
-        if (!evtimer_pending(c->later, NULL)) {
-            (void) evtimer_add(c->later, &turn_server_later);
-        }
+    if (c->later && c->authorized && evbuffer_get_length(c->answers)
+        && evtimer_add(c->later, &turn_server_later) == 0)
+    {
+        (void) bufferevent_disable(c->bev, EV_READ);
+        return;
 
     } else if (turn_connection_flush(c) > TURN_SERVER_OUTPUT_HIGH) {
         (void) bufferevent_disable(c->bev, EV_READ);

@@ -33,7 +33,7 @@
 
 #define TURN_SERVER_AUTH_TIME    5              /* s */
 #define TURN_SERVER_OUTPUT_HIGH  (64 * 1024)    /* reading stops above */
-#define TURN_SERVER_LATER        10000          /* us */
+#define TURN_SERVER_LATER        2000           /* us */
 
 
 typedef struct turn_server_s      turn_server_t;
@@ -70,9 +70,9 @@ typedef struct {
     int           (*unguarded)(void *guard);
 
     /*
-     * 1: clients tell and wait for no answer.  Answers are sent together,
-     * TURN_SERVER_LATER after the first of them: each one on its own would
-     * wake a thread of coturn that relays.
+     * 1: clients tell and wait for no answer.  What came is answered, and
+     * more is read, TURN_SERVER_LATER after it: one by one events would wake
+     * us and answers a thread of coturn that relays.
      */
     unsigned        tells;
 
