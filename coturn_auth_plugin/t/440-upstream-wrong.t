@@ -27,7 +27,7 @@ my $s = { tenant => 'default', id => $ses, par => $par, until => $until };
 sub upstream {
     return RS::Upstream->new(redis => 'unix:' . $fake->socket, resync => 1,
                              redis_connect_timeout => 300,
-                             redis_timeout => 300);
+                             redis_timeout => 300, @_);
 }
 
 
@@ -97,7 +97,9 @@ sub later {
 $fake->say('FCALL_RO rs_turn_list 1 rs:{default}:turn'
            => reply('', "$ses.-", $until));
 
-my $up = upstream();
+# this one is not to lose its links because the machine is busy
+
+my $up = upstream(redis_connect_timeout => 3000, redis_timeout => 3000);
 
 $up->wait_in_sync;
 is($up->verdict($s), 'ok', 'a session');
