@@ -216,6 +216,7 @@ turn_follow_table(turn_follow_t *f, char *error)
 
     tc.tenants = tenants;
     tc.ntenants = f->conf->tenants.n;
+    tc.alone = f->conf->redis == NULL;
     tc.wake = turn_follow_on_wake;
     tc.data = f;
 

@@ -65,6 +65,8 @@ typedef struct {
     size_t            max_participants;  /* of one session [256] */
     size_t            max_asks;       /* questions to upstream [1024] */
 
+    int               alone;          /* no upstream: all sessions live */
+
     uint64_t          seed;           /* of the hash tables: random */
 
     const rs_str_t   *tenants;        /* served; copied */

@@ -199,6 +199,10 @@ turn_alloc_judge(turn_table_t *t, turn_alloc_t *a, rs_str_t username,
             return TURN_V_REVOKED;
         }
 
+        if (t->conf.alone) {
+            return TURN_V_OK;
+        }
+
         a->state = TURN_ALLOC_WAITS;
 
         return turn_ses_ask(t, s, u.participant_id, now) ? TURN_V_OK

@@ -493,6 +493,48 @@ test_waits(void)
 }
 
 
+/* redis = off: nobody can be asked, and everybody is taken */
+
+static void
+test_alone(void)
+{
+    unsigned            i, n;
+    turn_ask_t          ask;
+    turn_table_t       *t;
+    turn_table_stat_t   stat;
+    turn_table_conf_t   conf;
+
+    memset(&conf, 0, sizeof(conf));
+    conf.quota = 2;
+    conf.host_quota = 2;
+    conf.alone = 1;
+    t = turn_table_create(&conf);
+
+    for (i = 1, n = 0; i <= 3000; i++) {
+        n += turn_table_alloc(t, i, user("acme", i, 1, T0 + 60), NOW)
+             == TURN_V_OK;
+    }
+
+    is_int(n, 3000, "more sessions than questions");
+    ok(!turn_table_next_ask(t, &ask), "nothing is asked");
+    turn_table_stat(t, &stat);
+    is_int(stat.waiting, 0, "nor waited for");
+
+    turn_table_tick(t, NOW + 86400000);
+    is_int(doomed(t), 0, "all live on");
+
+    for (i = 1; i <= 3000; i++) {
+        (void) turn_table_free(t, i);
+    }
+
+    turn_table_tick(t, NOW + 2 * 86400000);
+    turn_table_stat(t, &stat);
+    ok(stat.tenants == 0 && stat.participants == 0, "nothing is kept of them");
+
+    turn_table_destroy(t);
+}
+
+
 static void
 test_bucket(void)
 {
@@ -890,6 +932,7 @@ main(void)
     test_quota();
     test_asks();
     test_waits();
+    test_alone();
     test_bucket();
     test_resync();
     test_time();
