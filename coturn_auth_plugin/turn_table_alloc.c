@@ -166,7 +166,9 @@ turn_alloc_judge(turn_table_t *t, turn_alloc_t *a, rs_str_t username,
             return TURN_V_STALE;
         }
 
-        if (u.expires_at + t->conf.skew_s < now / 1000) {
+        /* one that was listed may have begun a while ago */
+
+        if (u.expires_at + t->conf.skew_s < a->started_at) {
             return TURN_V_EXPIRED;
         }
     }

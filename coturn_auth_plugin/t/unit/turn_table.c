@@ -710,6 +710,32 @@ test_ps(void)
 }
 
 
+/* neither CLI nor events for a quarter of an hour: judged as of its begin */
+
+static void
+test_ps_late(void)
+{
+    turn_table_t  *t;
+
+    t = table(NULL);
+    (void) turn_table_live(t, ACME, ses(1), T0 + 7200, NONE, NOW);
+
+    turn_table_ps_begin(t, NOW);
+    turn_table_ps_end(t, 1, NULL, NULL);
+
+    turn_table_ps_begin(t, NOW + 900000);
+    is_v(turn_table_ps_seen(t, 1, user("acme", 1, 1, T0 + 300), T0 + 100,
+                            NOW + 900000),
+         TURN_V_OK, "a name that was good when it began");
+    is_v(turn_table_ps_seen(t, 2, user("acme", 1, 2, T0 + 300), T0 + 400,
+                            NOW + 900000),
+         TURN_V_EXPIRED, "one that was not");
+    turn_table_ps_end(t, 1, NULL, NULL);
+
+    turn_table_destroy(t);
+}
+
+
 static void
 test_bounds(void)
 {
@@ -937,6 +963,7 @@ main(void)
     test_resync();
     test_time();
     test_ps();
+    test_ps_late();
     test_bounds();
     test_snapshot();
     test_random();
