@@ -159,6 +159,10 @@ turn_secret_list(turn_secret_t *s, uint64_t now,
     size_t    i;
     uint64_t  epoch;
 
+    /* coturn tries them in turn: today's is what most are made with */
+
+    static const int  days[TURN_SECRETS_MAX] = { 0, 1, -1 };
+
     if (!s->derived) {
         list[0] = (rs_str_t) { (uint8_t *) s->text, s->len };
         return 1;
@@ -171,9 +175,9 @@ turn_secret_list(turn_secret_t *s, uint64_t now,
         s->epoch = epoch;
 
         for (i = 0; i < TURN_SECRETS_MAX; i++) {
-            if (epoch + i > 0
+            if ((epoch > 0 || days[i] >= 0)
                 && rs_turn_key_secret(s->list[s->n], &s->key, s->realm,
-                                      epoch + i - 1) == RS_OK)
+                                      epoch + (uint64_t) days[i]) == RS_OK)
             {
                 s->n++;
             }
