@@ -63,10 +63,16 @@ function zombie(pid) {
 
 
 export class Stack {
-    /** Starts one; options are those of rs-stack up. */
+    /** Starts one; options are those of rs-stack up.  RS_TURN_MODE in the
+     *  environment is the mode of its TURN plugin, unless they say it. */
     static async up(options = []) {
         const dir = await mkdtemp(join(tmpdir(), "rs-e2e-"));
         const stack = new Stack(dir);
+        const mode = process.env.RS_TURN_MODE;
+
+        if (mode) {
+            options = ["--turn-mode", mode, ...options];
+        }
 
         try {
             const {stdout} = await run(TOOL, ["up", "--json", "--quiet",
