@@ -38,7 +38,9 @@ sub line {
     my $line;
 
     wait_until {
-        my @lines = split /\n/, read_file($gw->dir . '/logs/rs.log');
+        # a line over the end of a page can be seen by halves
+
+        my @lines = read_file($gw->dir . '/logs/rs.log') =~ /(.*)\n/g;
 
         while ($read < @lines && !$line) {
             my $l = JSON->new->decode($lines[$read++]);
