@@ -49,7 +49,7 @@ subtest 'the document is the one in the tree' => sub {
 
 subtest 'the same paths, methods and scopes' => sub {
     my $c = read_file(top('ngx_rs_signal_module', 'http',
-                          'ngx_http_rs_api.c'));
+                          'ngx_http_rs_api_route.c'));
     my %table;
 
     while ($c =~ /\{ \s* NGX_HTTP_(GET|POST|PATCH|DELETE), \s* "(\/[^"]*)",

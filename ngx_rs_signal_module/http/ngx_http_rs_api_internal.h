@@ -29,6 +29,9 @@
 #define NGX_HTTP_RS_API_TAG_MAX       64      /* characters */
 #define NGX_HTTP_RS_API_TICKET_TTL    86400   /* s */
 
+#define NGX_HTTP_RS_API_ALLOW_MAX     64      /* bytes of Allow */
+#define NGX_HTTP_RS_API_SEGMENTS      2       /* "{...}" of a path */
+
 
 typedef struct ngx_http_rs_api_s  ngx_http_rs_api_t;
 
@@ -114,10 +117,25 @@ struct ngx_http_rs_api_s {
  */
 ngx_http_rs_api_op_t *ngx_http_rs_api_op(ngx_http_rs_api_t *api,
     ngx_http_rs_api_done_pt done, void *data);
-/* 1: it takes a token of its tenant when it is answered well */
-ngx_uint_t ngx_http_rs_api_creates(ngx_http_rs_api_t *api);
 /* rc of a verb of the store: NGX_DONE, or the answer `unavailable` is set */
 ngx_int_t ngx_http_rs_api_wait(ngx_http_rs_api_op_t *aop, ngx_int_t rc);
+
+/* ngx_http_rs_api_route.c */
+
+/*
+ * The call r is by its method and path; found: what stands for "{...}".
+ * NULL: not by this method, but by those of allow (NGX_HTTP_RS_API_ALLOW_MAX
+ * bytes); allow is empty when there is no such path.
+ */
+const ngx_http_rs_api_route_t *ngx_http_rs_api_match(ngx_http_request_t *r,
+    ngx_str_t *path, ngx_str_t *found, ngx_str_t *allow);
+
+/* ngx_http_rs_api_caller.c; NGX_OK, or NGX_DECLINED: the answer is set */
+
+ngx_int_t ngx_http_rs_api_credential(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_rates(ngx_http_rs_api_t *api);
+/* 1: it takes a token of its tenant when it is answered well */
+ngx_uint_t ngx_http_rs_api_creates(ngx_http_rs_api_t *api);
 
 /* ngx_http_rs_api_reply.c; all return NGX_OK or NGX_ERROR */
 

@@ -1,0 +1,210 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ *
+ * The table of REST: {method, path, id, scope, body, handler}, and the call
+ * that a request is by it.
+ */
+
+
+#include "ngx_http_rs_api_internal.h"
+
+
+static ngx_uint_t ngx_http_rs_api_match_path(
+    const ngx_http_rs_api_route_t *route, ngx_str_t *path, ngx_str_t *found);
+
+
+static const ngx_http_rs_api_route_t  ngx_http_rs_api_routes[] = {
+
+    { NGX_HTTP_GET, "/", NULL, NULL,
+      NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_root },
+
+    { NGX_HTTP_GET, "/health/live", NULL, NULL,
+      NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_live },
+
+    { NGX_HTTP_GET, "/health/ready", NULL, NULL,
+      NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_ready },
+
+    { NGX_HTTP_GET, "/openapi.json", NULL, NULL,
+      NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_openapi },
+
+    { NGX_HTTP_POST, "/sessions", NULL, "sessions:write",
+      NGX_HTTP_RS_API_BODY, ngx_http_rs_api_session_create },
+
+    { NGX_HTTP_GET, "/sessions", NULL, "sessions:read",
+      NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_session_list },
+
+    { NGX_HTTP_GET, "/sessions/{id}", RS_ID_SESSION, "sessions:read",
+      NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_session_get },
+
+    { NGX_HTTP_DELETE, "/sessions/{id}", RS_ID_SESSION, "sessions:write",
+      NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_session_end },
+
+    { NGX_HTTP_POST, "/sessions/{id}/participants", RS_ID_SESSION,
+      "sessions:write",
+      NGX_HTTP_RS_API_BODY, ngx_http_rs_api_participant_add },
+
+    { NGX_HTTP_POST, "/enrollments", NULL, "enrollments:write",
+      NGX_HTTP_RS_API_MAY_BODY, ngx_http_rs_api_enrollment_create },
+
+    { NGX_HTTP_GET, "/enrollments", NULL, "enrollments:read",
+      NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_enrollment_list },
+
+    { NGX_HTTP_GET, "/enrollments/{id}", RS_ID_ENROLLMENT,
+      "enrollments:read",
+      NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_enrollment_get },
+
+    { NGX_HTTP_DELETE, "/enrollments/{id}", RS_ID_ENROLLMENT,
+      "enrollments:write",
+      NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_enrollment_delete },
+
+    { NGX_HTTP_POST, "/devices", NULL, NULL,
+      NGX_HTTP_RS_API_BODY, ngx_http_rs_api_device_create },
+
+    { NGX_HTTP_GET, "/devices", NULL, "devices:read",
+      NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_device_list },
+
+    { NGX_HTTP_GET, "/devices/{id}", RS_ID_DEVICE, "devices:read",
+      NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_device_get },
+
+    { NGX_HTTP_PATCH, "/devices/{id}", RS_ID_DEVICE, "devices:write",
+      NGX_HTTP_RS_API_PATCH, ngx_http_rs_api_device_patch },
+
+    { NGX_HTTP_DELETE, "/devices/{id}", RS_ID_DEVICE, "devices:write",
+      NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_device_delete },
+
+    { NGX_HTTP_POST, "/ice", NULL, "ice",
+      NGX_HTTP_RS_API_MAY_BODY, ngx_http_rs_api_ice },
+
+    { NGX_HTTP_GET, "/turn", NULL, "ice",
+      NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_turn },
+
+    { NGX_HTTP_POST, "/turn/keys/{id}/credentials/generate-ice-servers",
+      RS_ID_KEY, "ice",
+      NGX_HTTP_RS_API_MAY_BODY, ngx_http_rs_api_turn_generate },
+
+    { NGX_HTTP_POST, "/turn/keys/{id}/credentials/{username}/revoke",
+      RS_ID_KEY, "ice",
+      NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_turn_revoke },
+
+    { NGX_HTTP_GET, "/drain", NULL, "node:drain",
+      NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_drain_get },
+
+    { NGX_HTTP_POST, "/drain", NULL, "node:drain",
+      NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_drain_start },
+
+    { NGX_HTTP_DELETE, "/drain", NULL, "node:drain",
+      NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_drain_end },
+
+    { 0, NULL, NULL, NULL, NGX_HTTP_RS_API_NO_BODY, NULL }
+};
+
+
+static const struct {
+    ngx_uint_t   method;
+    const char  *names;
+} ngx_http_rs_api_methods[] = {
+    { NGX_HTTP_GET, "GET, HEAD, " },
+    { NGX_HTTP_POST, "POST, " },
+    { NGX_HTTP_PATCH, "PATCH, " },
+    { NGX_HTTP_DELETE, "DELETE, " },
+    { 0, NULL }
+};
+
+
+const ngx_http_rs_api_route_t *
+ngx_http_rs_api_match(ngx_http_request_t *r, ngx_str_t *path,
+    ngx_str_t *found, ngx_str_t *allow)
+{
+    u_char                         *p;
+    ngx_uint_t                      i, method;
+    const ngx_http_rs_api_route_t  *route, *match;
+
+    p = allow->data;
+    match = NULL;
+    method = (r->method == NGX_HTTP_HEAD) ? NGX_HTTP_GET : r->method;
+
+    for (route = ngx_http_rs_api_routes; route->path; route++) {
+
+        if (!ngx_http_rs_api_match_path(route, path, found)) {
+            continue;
+        }
+
+        if (route->method == method) {
+            match = route;
+        }
+
+        for (i = 0; ngx_http_rs_api_methods[i].names; i++) {
+            if (ngx_http_rs_api_methods[i].method == route->method) {
+                p = ngx_cpymem(p, ngx_http_rs_api_methods[i].names,
+                               ngx_strlen(ngx_http_rs_api_methods[i].names));
+            }
+        }
+    }
+
+    if (p != allow->data) {
+        p = ngx_cpymem(p, "OPTIONS", sizeof("OPTIONS") - 1);
+        allow->len = p - allow->data;
+    }
+
+    return match;
+}
+
+
+static ngx_uint_t
+ngx_http_rs_api_match_path(const ngx_http_rs_api_route_t *route,
+    ngx_str_t *path, ngx_str_t *found)
+{
+    u_char      *p, *last;
+    ngx_str_t    segments[NGX_HTTP_RS_API_SEGMENTS];
+    ngx_uint_t   n;
+    const char  *pattern;
+
+    p = path->data;
+    last = path->data + path->len;
+    pattern = route->path;
+
+    n = 0;
+    ngx_memzero(segments, sizeof(segments));
+
+    while (*pattern) {
+
+        if (*pattern == '{') {
+            segments[n].data = p;
+
+            while (p < last && *p != '/') {
+                p++;
+            }
+
+            segments[n].len = p - segments[n].data;
+            n++;
+
+            pattern = ngx_strchr(pattern, '}') + 1;
+
+            continue;
+        }
+
+        if (p == last || *p != (u_char) *pattern) {
+            return 0;
+        }
+
+        p++;
+        pattern++;
+    }
+
+    if (p != last) {
+        return 0;
+    }
+
+    /* what cannot be an id names nothing */
+
+    if (route->id
+        && rs_id_check(ngx_http_rs_slice(&segments[0]), route->id) != RS_OK)
+    {
+        return 0;
+    }
+
+    ngx_memcpy(found, segments, sizeof(segments));
+
+    return 1;
+}
