@@ -53,10 +53,12 @@ subtest 'the same paths, methods and scopes' => sub {
     my %table;
 
     while ($c =~ /\{ \s* NGX_HTTP_(GET|POST|PATCH|DELETE), \s* "(\/[^"]*)",
-                  \s* \w+, \s* (?:NULL|"([^"]*)"), \s*
+                  \s* \w+, \s* (?:RS_VERB_(\w+)|NGX_HTTP_RS_API_\w+), \s*
                   NGX_HTTP_RS_API_(\w+),/gx)
     {
-        $table{"$1 $2"} = [$3, $4];
+        my ($call, $verb, $body) = ("$1 $2", $3, $4);
+
+        $table{$call} = [$verb ? lc($verb) =~ s/_/:/r : undef, $body];
     }
 
     my %doc = map { ("$_->[0] $_->[1]" => $_->[2]) } $api->operations;

@@ -244,7 +244,9 @@ ngx_http_rs_api_check_body(ngx_http_rs_api_t *api)
     r = api->request;
     body = api->route->body;
 
-    if (api->route->scope || body != NGX_HTTP_RS_API_NO_BODY) {
+    if (api->route->verb != NGX_HTTP_RS_API_OPEN
+        || body != NGX_HTTP_RS_API_NO_BODY)
+    {
 
         if (!ngx_http_rs_store_ready(api->rmcf->store)
             || !ngx_http_rs_presence_ready(api->rmcf->presence))

@@ -17,7 +17,7 @@ ngx_http_rs_api_credential(ngx_http_rs_api_t *api)
     ngx_table_elt_t     *h;
     ngx_http_request_t  *r;
 
-    if (api->route->scope == NULL) {
+    if (api->route->verb == NGX_HTTP_RS_API_OPEN) {
         return NGX_OK;
     }
 
@@ -57,8 +57,8 @@ ngx_http_rs_api_credential(ngx_http_rs_api_t *api)
     api->caller.tenant.len = api->key.tenant.len;
     api->caller.key_hash.data = (u_char *) api->key.hash;
     api->caller.key_hash.len = RS_ID_HASH_LEN;
-    api->caller.scope.data = (u_char *) api->route->scope;
-    api->caller.scope.len = ngx_strlen(api->route->scope);
+    api->caller.scope.data = (u_char *) rs_verb_name(api->route->verb);
+    api->caller.scope.len = ngx_strlen(api->caller.scope.data);
 
     api->ctx->tenant = api->caller.tenant;
 
@@ -75,7 +75,8 @@ malformed:
 ngx_uint_t
 ngx_http_rs_api_creates(ngx_http_rs_api_t *api)
 {
-    return api->route->method == NGX_HTTP_POST && api->route->scope
+    return api->route->method == NGX_HTTP_POST
+           && api->route->verb != NGX_HTTP_RS_API_OPEN
            && api->route->body != NGX_HTTP_RS_API_NO_BODY;
 }
 
@@ -95,13 +96,14 @@ ngx_http_rs_api_rates(ngx_http_rs_api_t *api)
     const char       *detail;
     struct sockaddr  *sa;
 
-    if (api->route->scope == NULL
+    if (api->route->verb == NGX_HTTP_RS_API_OPEN
         && api->route->body == NGX_HTTP_RS_API_NO_BODY)
     {
         return NGX_OK;
     }
 
-    what = api->route->scope ? RS_RATE_LOOK : RS_RATE_TAKE;
+    what = (api->route->verb == NGX_HTTP_RS_API_OPEN) ? RS_RATE_TAKE
+                                                      : RS_RATE_LOOK;
     sa = api->request->connection->sockaddr;
 
     if (ngx_http_rs_limit_address(api->rmcf, sa, what, &wait) != NGX_OK) {

@@ -18,6 +18,7 @@
 #include "ngx_http_rs.h"
 #include "ngx_http_rs_variables.h"
 #include "rs_json.h"
+#include "rs_role.h"
 
 
 #define NGX_HTTP_RS_API_N(fields)     (sizeof(fields) / sizeof((fields)[0]))
@@ -50,12 +51,18 @@ typedef enum {
 } ngx_http_rs_api_body_e;
 
 
+/* of a route: no credential is looked at; any will do, no verb is needed */
+
+#define NGX_HTTP_RS_API_OPEN          (-1)
+#define NGX_HTTP_RS_API_SELF          (-2)
+
+
 typedef struct {
     ngx_uint_t                  method;        /* NGX_HTTP_GET, ... */
     const char                 *path;          /* "{...}" is one segment */
     const char                 *id;            /* prefix of the first one,
                                                   or NULL */
-    const char                 *scope;         /* NULL: no API key */
+    ngx_int_t                   verb;          /* rs_verb_e, or of below */
     ngx_http_rs_api_body_e      body;
     ngx_http_rs_api_pt          handler;
 } ngx_http_rs_api_route_t;

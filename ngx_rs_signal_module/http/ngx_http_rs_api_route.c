@@ -2,7 +2,7 @@
 /*
  * Copyright (C) rs-gateway contributors
  *
- * The table of REST: {method, path, id, scope, body, handler}, and the call
+ * The table of REST: {method, path, id, verb, body, handler}, and the call
  * that a request is by it.
  */
 
@@ -16,87 +16,87 @@ static ngx_uint_t ngx_http_rs_api_match_path(
 
 static const ngx_http_rs_api_route_t  ngx_http_rs_api_routes[] = {
 
-    { NGX_HTTP_GET, "/", NULL, NULL,
+    { NGX_HTTP_GET, "/", NULL, NGX_HTTP_RS_API_OPEN,
       NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_root },
 
-    { NGX_HTTP_GET, "/health/live", NULL, NULL,
+    { NGX_HTTP_GET, "/health/live", NULL, NGX_HTTP_RS_API_OPEN,
       NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_live },
 
-    { NGX_HTTP_GET, "/health/ready", NULL, NULL,
+    { NGX_HTTP_GET, "/health/ready", NULL, NGX_HTTP_RS_API_OPEN,
       NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_ready },
 
-    { NGX_HTTP_GET, "/openapi.json", NULL, NULL,
+    { NGX_HTTP_GET, "/openapi.json", NULL, NGX_HTTP_RS_API_OPEN,
       NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_openapi },
 
-    { NGX_HTTP_POST, "/sessions", NULL, "sessions:write",
+    { NGX_HTTP_POST, "/sessions", NULL, RS_VERB_SESSIONS_WRITE,
       NGX_HTTP_RS_API_BODY, ngx_http_rs_api_session_create },
 
-    { NGX_HTTP_GET, "/sessions", NULL, "sessions:read",
+    { NGX_HTTP_GET, "/sessions", NULL, RS_VERB_SESSIONS_READ,
       NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_session_list },
 
-    { NGX_HTTP_GET, "/sessions/{id}", RS_ID_SESSION, "sessions:read",
+    { NGX_HTTP_GET, "/sessions/{id}", RS_ID_SESSION, RS_VERB_SESSIONS_READ,
       NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_session_get },
 
-    { NGX_HTTP_DELETE, "/sessions/{id}", RS_ID_SESSION, "sessions:write",
+    { NGX_HTTP_DELETE, "/sessions/{id}", RS_ID_SESSION, RS_VERB_SESSIONS_WRITE,
       NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_session_end },
 
     { NGX_HTTP_POST, "/sessions/{id}/participants", RS_ID_SESSION,
-      "sessions:write",
+      RS_VERB_SESSIONS_WRITE,
       NGX_HTTP_RS_API_BODY, ngx_http_rs_api_participant_add },
 
-    { NGX_HTTP_POST, "/enrollments", NULL, "enrollments:write",
+    { NGX_HTTP_POST, "/enrollments", NULL, RS_VERB_ENROLLMENTS_WRITE,
       NGX_HTTP_RS_API_MAY_BODY, ngx_http_rs_api_enrollment_create },
 
-    { NGX_HTTP_GET, "/enrollments", NULL, "enrollments:read",
+    { NGX_HTTP_GET, "/enrollments", NULL, RS_VERB_ENROLLMENTS_READ,
       NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_enrollment_list },
 
     { NGX_HTTP_GET, "/enrollments/{id}", RS_ID_ENROLLMENT,
-      "enrollments:read",
+      RS_VERB_ENROLLMENTS_READ,
       NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_enrollment_get },
 
     { NGX_HTTP_DELETE, "/enrollments/{id}", RS_ID_ENROLLMENT,
-      "enrollments:write",
+      RS_VERB_ENROLLMENTS_WRITE,
       NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_enrollment_delete },
 
-    { NGX_HTTP_POST, "/devices", NULL, NULL,
+    { NGX_HTTP_POST, "/devices", NULL, NGX_HTTP_RS_API_OPEN,
       NGX_HTTP_RS_API_BODY, ngx_http_rs_api_device_create },
 
-    { NGX_HTTP_GET, "/devices", NULL, "devices:read",
+    { NGX_HTTP_GET, "/devices", NULL, RS_VERB_DEVICES_READ,
       NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_device_list },
 
-    { NGX_HTTP_GET, "/devices/{id}", RS_ID_DEVICE, "devices:read",
+    { NGX_HTTP_GET, "/devices/{id}", RS_ID_DEVICE, RS_VERB_DEVICES_READ,
       NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_device_get },
 
-    { NGX_HTTP_PATCH, "/devices/{id}", RS_ID_DEVICE, "devices:write",
+    { NGX_HTTP_PATCH, "/devices/{id}", RS_ID_DEVICE, RS_VERB_DEVICES_WRITE,
       NGX_HTTP_RS_API_PATCH, ngx_http_rs_api_device_patch },
 
-    { NGX_HTTP_DELETE, "/devices/{id}", RS_ID_DEVICE, "devices:write",
+    { NGX_HTTP_DELETE, "/devices/{id}", RS_ID_DEVICE, RS_VERB_DEVICES_WRITE,
       NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_device_delete },
 
-    { NGX_HTTP_POST, "/ice", NULL, "ice",
+    { NGX_HTTP_POST, "/ice", NULL, RS_VERB_ICE,
       NGX_HTTP_RS_API_MAY_BODY, ngx_http_rs_api_ice },
 
-    { NGX_HTTP_GET, "/turn", NULL, "ice",
+    { NGX_HTTP_GET, "/turn", NULL, RS_VERB_ICE,
       NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_turn },
 
     { NGX_HTTP_POST, "/turn/keys/{id}/credentials/generate-ice-servers",
-      RS_ID_KEY, "ice",
+      RS_ID_KEY, RS_VERB_ICE,
       NGX_HTTP_RS_API_MAY_BODY, ngx_http_rs_api_turn_generate },
 
     { NGX_HTTP_POST, "/turn/keys/{id}/credentials/{username}/revoke",
-      RS_ID_KEY, "ice",
+      RS_ID_KEY, RS_VERB_ICE,
       NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_turn_revoke },
 
-    { NGX_HTTP_GET, "/drain", NULL, "node:drain",
+    { NGX_HTTP_GET, "/drain", NULL, RS_VERB_NODE_DRAIN,
       NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_drain_get },
 
-    { NGX_HTTP_POST, "/drain", NULL, "node:drain",
+    { NGX_HTTP_POST, "/drain", NULL, RS_VERB_NODE_DRAIN,
       NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_drain_start },
 
-    { NGX_HTTP_DELETE, "/drain", NULL, "node:drain",
+    { NGX_HTTP_DELETE, "/drain", NULL, RS_VERB_NODE_DRAIN,
       NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_drain_end },
 
-    { 0, NULL, NULL, NULL, NGX_HTTP_RS_API_NO_BODY, NULL }
+    { 0, NULL, NULL, 0, NGX_HTTP_RS_API_NO_BODY, NULL }
 };
 
 
