@@ -9,10 +9,12 @@
 
 import { RsApi, RsError, RsSession, resolveBase, socketUrl }
     from "./rs-client.js";
+import { Pins, RsWho } from "./rs-identity.js";
 import { RsPeer } from "./rs-peer.js";
 import { RsInput } from "./rs-input.js";
 import { RsView } from "./rs-view.js";
 import { RsStage } from "./rs-stage.js";
+import { RsStore } from "./rs-store.js";
 
 
 const POLL_MS = 4000;
@@ -27,6 +29,8 @@ const meta = document.querySelector('meta[name="rs-base"]');
 const base = resolveBase(meta?.content || "../rs/v1", location.href);
 const view = new RsView(document);
 const stage = new RsStage(document);
+const store = new RsStore("rs-console");
+const pins = new Pins(store);
 
 /* the place in a session is lost, the session need not be */
 const LOST = new Set(["lost", "unauthenticated", "resume_too_old",
@@ -263,7 +267,15 @@ async function rejoin(mine, error) {
 
 
 function watchPeer(mine, session) {
-    const peer = new RsPeer({session});
+    const device_id = mine.want.device_id ?? session.session.host?.device_id;
+    const who = new RsWho({
+        session_id: session.session.id,
+        device_id,
+        participant_id: session.self,
+        pins,
+        device: () => deviceRecord(device_id),
+    });
+    const peer = new RsPeer({session, who});
 
     mine.peer = peer;
 
@@ -288,6 +300,17 @@ function watchPeer(mine, session) {
     on("problem", (error) => stage.problem(error));
 
     stage.setPeer(peer.state);
+}
+
+
+/* as the gateway has it; what it does not say proves nothing */
+async function deviceRecord(id) {
+    try {
+        return api === null ? null : (await api.device(id)).data;
+
+    } catch {
+        return null;
+    }
 }
 
 

@@ -12,6 +12,9 @@
  * connects, then it is closed.  What carries another line's number is
  * dropped.
  *
+ * An offer carries the proof of who offers, and an answer is used only after
+ * its device proved itself: RsWho of rs-identity.js.
+ *
  * Input goes over the line's data channel.  A line that stands without one
  * sends it by way of the gateway instead, which answers nothing and may lose
  * some.
@@ -28,6 +31,7 @@ const SILENCE_MS = 10000;
 const STATS_MS = 1000;
 const DISCONNECTED_MS = 5000;
 const ATTEMPTS_MAX = 6;
+const CONSENT_MAX_S = 600;
 const CANDIDATES_MAX = 256;
 const SIGNAL_TEXT_MAX = 60000;
 const CHANNEL_TEXT_MAX = 16384;
@@ -120,6 +124,7 @@ class Line {
     stream = null;
     hello = null;
     lastHeard = 0;
+    patience = null;        /* its timer */
     pings = 0;
     detour = false;         /* input goes by the gateway */
     move = null;            /* the newest one, waiting for its turn there */
@@ -138,8 +143,10 @@ class Line {
 /**
  * Events, each an RsEvent:
  *
- *   state    "waiting" | "connecting" | "connected" | "unsteady" | "failed"
- *            | "closed"
+ *   state    "waiting" | "connecting" | "asking" | "connected" | "unsteady"
+ *            | "failed" | "closed"; asking: the person at the device
+ *   verified {how, short, at, operator: {verified, name, reason}|null}   the
+ *            device proved itself; operator: what it made of our proof
  *   stream   MediaStream          show this one from now on
  *   hello    {width, height, input}   of the host: it takes input from now
  *            on; 0 by 0 when input goes by way of the gateway
@@ -149,6 +156,7 @@ class Line {
  */
 export class RsPeer extends EventTarget {
     #session;
+    #who;
     #Connection;
     #clock;
     #undo = [];
@@ -166,12 +174,14 @@ export class RsPeer extends EventTarget {
 
     /**
      * @param {{session: import("./rs-client.js").RsSession,
+     *          who: import("./rs-identity.js").RsWho,
      *          RTCPeerConnection?: typeof RTCPeerConnection,
      *          clock?: import("./rs-client.js").Clock}} o
      */
     constructor(o) {
         super();
         this.#session = o.session;
+        this.#who = o.who;
         this.#Connection = o.RTCPeerConnection
                            ?? globalThis.RTCPeerConnection;
         this.#clock = o.clock ?? systemClock;
@@ -362,8 +372,7 @@ export class RsPeer extends EventTarget {
             await this.#offer(this.#open(host.id, ice));
 
         } catch (e) {
-            this.#problem("peer_failed", String(e?.message ?? e));
-            this.#again(this.#line);
+            this.#failed(this.#line, e);
         }
     }
 
@@ -406,24 +415,59 @@ export class RsPeer extends EventTarget {
             channel.onclose = () => this.#again(line);
         }
 
-        this.#later(line, CONNECT_TIMEOUT_MS, () => {
-            if (!line.connected) {
-                this.#problem("peer_timeout",
-                              `no path within ${CONNECT_TIMEOUT_MS / 1000} s`);
-                this.#again(line);
-            }
-        });
+        this.#expect(line, CONNECT_TIMEOUT_MS);
 
         return line;
     }
 
+    /* a path within ms, or another line */
+    #expect(line, ms) {
+        this.#clock.clearTimeout(line.patience);
+        line.timers.delete(line.patience);
+
+        line.patience = this.#later(line, ms, () => {
+            if (!line.connected) {
+                this.#problem("peer_timeout", `no path within ${ms / 1000} s`);
+                this.#again(line);
+            }
+        });
+    }
+
+    /* what is proven is in the offer before it is the local description, so
+     * that no candidate overtakes it */
     async #offer(line) {
-        await line.pc.setLocalDescription(await line.pc.createOffer());
+        const offer = await line.pc.createOffer();
+        const proof = await this.#who.prove(line.n, offer.sdp);
+
+        if (line !== this.#line) {
+            return;
+        }
+
+        await line.pc.setLocalDescription(offer);
 
         if (line === this.#line) {
-            this.#tell(line, {kind: "offer", pc: line.n,
-                              sdp: line.pc.localDescription.sdp});
+            const {sdp} = line.pc.localDescription;
+
+            this.#tell(line, {kind: "offer", pc: line.n, sdp,
+                              ...(proof === null ? {} : {proof})});
         }
+    }
+
+    /* what nobody said a code of may be better next time; the rest is final */
+    #failed(line, e) {
+        if (line === null || line !== this.#line) {
+            return;
+        }
+
+        if (e instanceof RsError) {
+            this.dispatchEvent(new RsEvent("problem", e));
+            this.#attempts = ATTEMPTS_MAX;
+
+        } else {
+            this.#problem("peer_failed", String(e?.message ?? e));
+        }
+
+        this.#again(line);
     }
 
     #tell(line, data) {
@@ -505,6 +549,9 @@ export class RsPeer extends EventTarget {
         }
 
         if (this.#attempts >= ATTEMPTS_MAX) {
+            /* the reason that was told is the last word */
+            this.#clock.clearTimeout(line.patience);
+            line.timers.delete(line.patience);
             this.#setState("failed");
             return;
         }
@@ -529,7 +576,11 @@ export class RsPeer extends EventTarget {
         switch (data.kind) {
 
         case "answer":
-            this.#onAnswer(line, data.sdp);
+            this.#onAnswer(line, data);
+            break;
+
+        case "waiting":
+            this.#onWaiting(line, data);
             break;
 
         case "candidate":
@@ -549,7 +600,18 @@ export class RsPeer extends EventTarget {
         }
     }
 
-    async #onAnswer(line, sdp) {
+    /* the person at the device is being asked: no answer until then */
+    #onWaiting(line, {timeout_s}) {
+        if (line.answered || !(timeout_s > 0)) {
+            return;
+        }
+
+        this.#setState("asking");
+        this.#expect(line, CONNECT_TIMEOUT_MS
+                           + Math.min(timeout_s, CONSENT_MAX_S) * 1000);
+    }
+
+    async #onAnswer(line, {sdp, device, operator}) {
         if (line.answered || typeof sdp !== "string"
             || sdp.length > SIGNAL_TEXT_MAX)
         {
@@ -559,6 +621,20 @@ export class RsPeer extends EventTarget {
         line.answered = true;
 
         try {
+            const verdict = await this.#who.check(
+                line.n, line.pc.localDescription.sdp, sdp, device);
+
+            if (line !== this.#line) {
+                return;
+            }
+
+            if (this.state === "asking") {
+                this.#setState("connecting");
+            }
+
+            this.dispatchEvent(new RsEvent("verified", {
+                ...verdict, operator: operatorOf(operator)}));
+
             await line.pc.setRemoteDescription({type: "answer", sdp});
 
             while (line.candidates.length > 0) {
@@ -568,10 +644,7 @@ export class RsPeer extends EventTarget {
             line.candidates = null;
 
         } catch (e) {
-            if (line === this.#line) {
-                this.#problem("peer_failed", String(e?.message ?? e));
-                this.#again(line);
-            }
+            this.#failed(line, e);
         }
     }
 
@@ -789,6 +862,16 @@ function dataChannel(pc) {
     } catch {
         return null;
     }
+}
+
+
+/* what the device made of the proof, for people */
+function operatorOf(told) {
+    return told === null || typeof told !== "object" ? null : {
+        verified: told.verified === true,
+        name: shortText(told.name),
+        reason: shortText(told.reason),
+    };
 }
 
 

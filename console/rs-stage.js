@@ -292,7 +292,9 @@ export class RsStage extends EventTarget {
             return "joining";
         }
 
-        if (this.#session.state === "waiting_consent") {
+        if (this.#session.state === "waiting_consent"
+            || this.#peer === "asking")
+        {
             return "waiting_consent";
         }
 

@@ -10,7 +10,7 @@
 import test from "node:test";
 import assert from "node:assert/strict";
 
-import { RsEvent } from "../rs-client.js";
+import { RsError, RsEvent } from "../rs-client.js";
 import { RsPeer, pathOf, samePath, videoOf } from "../rs-peer.js";
 import { HandClock, record } from "./lib.mjs";
 
@@ -148,13 +148,31 @@ function connectionClass() {
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
 
-async function start(host = {id: HOST, role: "host", state: "joined"}) {
+/* who proves and believes everything, unless a test says otherwise */
+function whoever() {
+    return {
+        asked: [],
+        async prove() {
+            return null;
+        },
+        async check(...args) {
+            this.asked.push(args);
+            return {how: "pinned", short: "AAAA", at: 1};
+        },
+    };
+}
+
+
+async function start(host = {id: HOST, role: "host", state: "joined"},
+                     who = whoever())
+{
     const session = new TestSession();
     const clock = new HandClock();
     const Connection = connectionClass();
-    const peer = new RsPeer({session, clock, RTCPeerConnection: Connection});
+    const peer = new RsPeer({session, who, clock,
+                             RTCPeerConnection: Connection});
     const seen = record(peer, ["state", "stream", "hello", "path", "video",
-                               "problem"]);
+                               "verified", "problem"]);
 
     if (host !== null) {
         session.setPeers([host]);
@@ -162,7 +180,7 @@ async function start(host = {id: HOST, role: "host", state: "joined"}) {
 
     await settle();
 
-    return {session, clock, Connection, peer, seen,
+    return {session, who, clock, Connection, peer, seen,
             of: (type) => seen.filter((e) => e[0] === type)
                               .map((e) => e[1])};
 }
@@ -348,6 +366,92 @@ test("what the host refuses for good is not tried again", async () => {
     assert.equal(it.peer.state, "failed");
     assert.equal(it.of("problem")[0].code, "no_codec");
     assert.equal(it.of("problem")[0].detail, "no encoder");
+});
+
+
+test("the last word stays: no timer speaks after it", async () => {
+    const it = await start();
+
+    it.session.say({kind: "failed", pc: 1, code: "operator_unverified",
+                    message: "the token has expired"});
+    it.clock.pass(60000);
+    await settle();
+    assert.deepEqual(it.of("problem").map((e) => e.code),
+                     ["operator_unverified"]);
+    assert.equal(it.peer.state, "failed");
+});
+
+
+test("an offer carries its proof, and goes out before any candidate",
+     async () => {
+    const proof = {id_token: "a.b.c", key: {}, signature: "s"};
+    const who = {...whoever(), prove: async (...args) => [args, proof][1]};
+    const it = await start(undefined, who);
+
+    assert.deepEqual(it.session.sent, [
+        {to: HOST, data: {kind: "offer", pc: 1, sdp: "sdp1", proof}}]);
+});
+
+
+test("no proof to be had is told, and nothing is offered", async () => {
+    const who = {...whoever(), async prove() {
+        throw new RsError("token_expired");
+    }};
+    const it = await start(undefined, who);
+
+    assert.deepEqual(it.session.sent, []);
+    assert.equal(it.peer.state, "failed");
+    assert.equal(it.of("problem")[0].code, "token_expired");
+});
+
+
+test("an answer is checked before it is used", async () => {
+    const it = await start();
+    const device = {public_key: "k", signature: "s"};
+
+    it.session.say({kind: "answer", pc: 1, sdp: "answer", device,
+                    operator: {verified: true, name: "Anna", reason: 7}});
+    await settle();
+    assert.deepEqual(it.who.asked, [[1, "sdp1", "answer", device]]);
+    assert.deepEqual(it.of("verified"), [{
+        how: "pinned", short: "AAAA", at: 1,
+        operator: {verified: true, name: "Anna", reason: ""}}]);
+    assert.equal(it.Connection.last.remote.sdp, "answer");
+});
+
+
+test("an answer of somebody else is not used, and that is final", async () => {
+    const who = {...whoever(), async check() {
+        throw new RsError("device_changed", {detail: "another key"});
+    }};
+    const it = await start(undefined, who);
+
+    it.session.say({kind: "answer", pc: 1, sdp: "answer", device: {}});
+    await settle();
+    assert.equal(it.Connection.last.remote, undefined);
+    assert.deepEqual(it.of("verified"), []);
+    assert.equal(it.peer.state, "failed");
+    assert.equal(it.of("problem")[0].code, "device_changed");
+    it.clock.pass(60000);
+    await settle();
+    assert.equal(it.Connection.all.length, 1);
+});
+
+
+test("while somebody is asked, the line waits as long", async () => {
+    const it = await start();
+
+    it.session.say({kind: "waiting", pc: 1, for: "consent", timeout_s: 60});
+    assert.equal(it.peer.state, "asking");
+    it.clock.pass(79000);
+    await settle();
+    assert.equal(it.Connection.all.length, 1);
+
+    it.session.say({kind: "answer", pc: 1, sdp: "answer", device: {}});
+    await settle();
+    assert.equal(it.peer.state, "connecting");
+    it.clock.pass(1000);
+    assert.equal(it.of("problem")[0].code, "peer_timeout");
 });
 
 
@@ -579,7 +683,8 @@ test("a browser without data channels at all", async () => {
         throw new Error("NotSupportedError");
     };
 
-    const peer = new RsPeer({session, clock, RTCPeerConnection: Connection});
+    const peer = new RsPeer({session, who: whoever(), clock,
+                             RTCPeerConnection: Connection});
 
     session.setPeers([{id: HOST, role: "host", state: "joined"}]);
     await settle();
