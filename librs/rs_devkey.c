@@ -16,6 +16,7 @@
 #include <openssl/bn.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/sha.h>
 
 
 static int rs_devkey_on_curve(const uint8_t *raw);
@@ -170,6 +171,28 @@ rs_err_e
 rs_devkey_check(rs_str_t text)
 {
     return rs_devkey_parse(text, NULL);
+}
+
+
+void
+rs_devkey_short(const uint8_t raw[RS_DEVKEY_KEY_LEN],
+    char dst[RS_DEVKEY_SHORT_LEN])
+{
+    char     text[RS_BASE32_LEN(10)];
+    size_t   i;
+    uint8_t  digest[SHA256_DIGEST_LENGTH];
+
+    SHA256(raw, RS_DEVKEY_KEY_LEN, digest);
+    rs_base32_encode(text, digest, 10);
+
+    for (i = 0; i < sizeof(text); i++) {
+
+        if (i != 0 && i % 4 == 0) {
+            *dst++ = '-';
+        }
+
+        *dst++ = (char) ((text[i] >= 'a') ? text[i] - 'a' + 'A' : text[i]);
+    }
 }
 
 

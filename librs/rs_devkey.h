@@ -21,6 +21,7 @@
 #define RS_DEVKEY_KEY_LEN        32    /* public, and the private seed */
 #define RS_DEVKEY_SIGNATURE_LEN  64
 #define RS_DEVKEY_TEXT_LEN       43    /* base64url of a public key */
+#define RS_DEVKEY_SHORT_LEN      19    /* AB12-CD34-EF56-GH78 */
 #define RS_DEVKEY_HOST_MAX       255
 #define RS_DEVKEY_SIGNED_MAX     (12 + RS_DEVKEY_HOST_MAX + 1                \
                                   + RS_TENANT_MAX + 1 + RS_ID_LEN + 1        \
@@ -36,6 +37,10 @@
 rs_err_e rs_devkey_parse(rs_str_t text, uint8_t raw[RS_DEVKEY_KEY_LEN]);
 /* the same as a check of rs_json_field_t */
 rs_err_e rs_devkey_check(rs_str_t text);
+
+/* what people compare: 80 bits of the key's SHA-256; no NUL is added */
+void rs_devkey_short(const uint8_t raw[RS_DEVKEY_KEY_LEN],
+    char dst[RS_DEVKEY_SHORT_LEN]);
 
 /*
  * The bytes that are signed; dst: RS_DEVKEY_SIGNED_MAX.  The length; 0: host
