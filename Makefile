@@ -15,12 +15,13 @@ export RS_TOP := $(CURDIR)
 SUITES  := librs agent redis console bench gateway e2e faults
 
 
-.PHONY: help deps all librs module agent turn test unit gateway e2e \
+.PHONY: help deps all librs module agent turn console test unit gateway e2e \
         test-asan test-faults test-turn lint fuzz-smoke bench demo clean
 
 help:
 	@echo "make deps        install what is needed (twice: does nothing)"
-	@echo "make all         librs, the nginx module, the agent, the TURN plugin"
+	@echo "make all         librs, the nginx module, the agent, the TURN plugin,"
+	@echo "                 the console"
 	@echo "make demo        a whole fleet here; https://localhost:8443/"
 	@echo "make test        every suite: $(SUITES)"
 	@echo "make unit        librs, agent, redis, console, bench"
@@ -39,7 +40,7 @@ help:
 deps:
 	@util/deps
 
-all: librs module agent turn
+all: librs module agent turn console
 
 
 librs:
@@ -55,6 +56,9 @@ turn: librs
 	@$(MAKE) -s -j $(JOBS) -C coturn_auth_plugin BUILD=$(B)/turn \
 	    LIBRS=$(B)/librs/librs.a all
 
+console:
+	@util/build-console
+
 
 # ---- tests
 
@@ -64,13 +68,13 @@ test: deps all
 unit: all
 	@util/test librs agent redis console bench
 
-gateway: module
+gateway: module console
 	@util/test gateway
 
 e2e: deps all
 	@util/test e2e
 
-test-asan:
+test-asan: console
 	@util/build-module --asan
 	@util/test librs-asan agent-asan gateway-asan turn-asan
 

@@ -206,6 +206,7 @@ function join(mine, ticket) {
     const session = new RsSession({url: socketUrl(base, "/signal"), ticket});
 
     mine.session = session;
+    mine.tenant = ticket.slice(0, ticket.indexOf("."));
 
     const on = (type, f) => session.addEventListener(type, (ev) => {
         if (run === mine) {
@@ -269,6 +270,7 @@ async function rejoin(mine, error) {
 function watchPeer(mine, session) {
     const device_id = mine.want.device_id ?? session.session.host?.device_id;
     const who = new RsWho({
+        tenant: mine.tenant,
         session_id: session.session.id,
         device_id,
         participant_id: session.self,

@@ -20,8 +20,9 @@ import { RsError } from "./rs-api.js";
  *             add: (name: string, value: any) => Promise<any>,
  *             put: (name: string, value: any) => Promise<void>,
  *             delete: (name: string) => Promise<void>}} Store */
-/** @typedef {{old: string, new: string, created_at: number,
- *             signature: string}} Statement  one device key by the one before */
+/** @typedef {{old: string, new: string, signature: string}} Statement  one key
+ *             of a device, by the one before */
+/** @typedef {{tenant: string, device_id: string}} Device */
 /** @typedef {{session_id: string, device_id: string, participant_id: string,
  *             pc: number}} Line  what a signature is about */
 
@@ -288,14 +289,11 @@ export async function verifyAnswer(line, offer, answer, device,
 
 
 /** Whether a statement hands its device from one key on to the next. */
-export function verifyStatement(deviceId, statement,
-                                crypto = globalThis.crypto)
-{
+function verifyStatement(crypto, {tenant, device_id}, statement) {
     return verifyEd25519(crypto, statement.old, statement.signature,
-                         signedBytes("rs-device-key-v1", deviceId,
+                         signedBytes("rs-device-key-v1", tenant, device_id,
                                      String(statement.old),
-                                     String(statement.new),
-                                     String(statement.created_at)));
+                                     String(statement.new)));
 }
 
 
@@ -319,15 +317,15 @@ export class Pins {
     /** Of a device that proved it has this key.  Throws when another one is
      *  pinned and nothing leads from that one to this.
      *
-     *  @param {string} deviceId  @param {string} publicKey
+     *  @param {Device} device  @param {string} publicKey
      *  @param {Statement[]} history  @param {number} now  seconds
      *  @returns {Promise<{how: "first"|"pinned"|"rotated", short: string,
      *                     at: number}>}  at: pinned since
      */
-    async check(deviceId, publicKey, history, now) {
-        const name = "pin:" + deviceId;
+    async check(device, publicKey, history, now) {
+        const name = "pin:" + device.device_id;
         const mine = {public_key: publicKey, at: now};
-        const before = await this.get(deviceId);
+        const before = await this.get(device.device_id);
         const pin = before ?? await this.#store.add(name, mine);
         const short = await shortFingerprint(publicKey, this.#crypto);
 
@@ -336,7 +334,7 @@ export class Pins {
                     at: pin.at};
         }
 
-        if (!await this.#leads(deviceId, pin.public_key, publicKey, history)) {
+        if (!await this.#leads(device, pin.public_key, publicKey, history)) {
             throw new RsError("device_changed", {
                 detail: "known: " + await shortFingerprint(pin.public_key,
                                                            this.#crypto)
@@ -355,7 +353,7 @@ export class Pins {
     }
 
     /* statements need not be in order, and each is followed once */
-    async #leads(deviceId, from, to, history) {
+    async #leads(device, from, to, history) {
         const left = (Array.isArray(history) ? history : [])
                      .slice(0, HISTORY_MAX);
 
@@ -368,7 +366,7 @@ export class Pins {
 
             const [statement] = left.splice(i, 1);
 
-            if (await verifyStatement(deviceId, statement, this.#crypto)) {
+            if (await verifyStatement(this.#crypto, device, statement)) {
                 from = statement.new;
             }
         }
@@ -384,6 +382,7 @@ export class Pins {
  */
 export class RsWho {
     #about;
+    #tenant;
     #operator;
     #pins;
     #device;
@@ -391,7 +390,7 @@ export class RsWho {
     #crypto;
 
     /**
-     * @param {{session_id: string, device_id: string,
+     * @param {{tenant: string, session_id: string, device_id: string,
      *          participant_id: string, pins: Pins,
      *          operator?: () => {key: OperatorKey, id_token: string}|null,
      *          device?: () => Promise<{public_key?: string,
@@ -404,6 +403,7 @@ export class RsWho {
         const {session_id, device_id, participant_id} = o;
 
         this.#about = {session_id, device_id, participant_id};
+        this.#tenant = o.tenant;
         this.#operator = o.operator ?? (() => null);
         this.#device = o.device ?? (async () => null);
         this.#pins = o.pins;
@@ -451,6 +451,7 @@ export class RsWho {
             history = told?.key_history;
         }
 
-        return this.#pins.check(device_id, key, history, this.#now());
+        return this.#pins.check({tenant: this.#tenant, device_id}, key,
+                                history, this.#now());
     }
 }

@@ -73,9 +73,20 @@ def _site(stack, index, ns):
                   f" rs_turn_realm {turn['realm']};"]
 
     lines += ["map \"\" $rs_console_dir {",
-              f"    default {files.top('console')};", "}"]
+              f"    default {_console()};", "}",
+              "map \"\" $rs_console_issuer {",
+              "    default \"\";", "}"]
 
     return "\n".join(lines) + "\n"
+
+
+def _console():
+    folder = files.top("build", "console")
+
+    if not os.path.exists(os.path.join(folder, "index.html")):
+        raise StackError(f"no {folder}: run make console")
+
+    return folder
 
 
 def _user(stack):
@@ -86,7 +97,7 @@ def _user(stack):
 
     name = "root"
 
-    if (files.open_to_all(files.top("console"))
+    if (files.open_to_all(_console())
             and files.open_to_all(stack.dir)
             and "www-data:" in files.read("/etc/passwd")
             and files.read("/proc/self/uid_map").split()[0:2] == ["0", "0"]
