@@ -37,6 +37,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         CHECK(p.credential.len == 0
               || (p.credential.data >= data
                   && p.credential.data + p.credential.len <= data + size));
+        CHECK(p.nonce.len == 0
+              || (p.nonce.data >= data
+                  && p.nonce.data + p.nonce.len <= data + size));
         CHECK(p.rs_v1 == rs_ws_has_token(s, RS_STR("rs.v1"))
               || !p.rs_v1);
         CHECK(memchr(p.credential.data ? p.credential.data : data, ',',

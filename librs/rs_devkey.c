@@ -4,9 +4,7 @@
  *
  * Device keys.  OpenSSL takes any 32 bytes for a public key and finds out at
  * the first signature; a key is checked here when it is enrolled, so that who
- * enrols a broken one is told at once, and none of low order gets in.  What a
- * failed call leaves in OpenSSL's queue of errors is taken out again: a TLS
- * server in the same process would find it there.
+ * enrols a broken one is told at once, and none of low order gets in.
  */
 
 
@@ -14,8 +12,6 @@
 
 #include <string.h>
 #include <openssl/bn.h>
-#include <openssl/err.h>
-#include <openssl/evp.h>
 #include <openssl/sha.h>
 
 
@@ -230,11 +226,8 @@ rs_devkey_verify(rs_str_t key, rs_str_t host, rs_str_t tenant,
     rs_str_t device_id, const uint8_t nonce[RS_DEVKEY_NONCE_LEN],
     const uint8_t signature[RS_DEVKEY_SIGNATURE_LEN])
 {
-    size_t       len;
-    uint8_t      raw[RS_DEVKEY_KEY_LEN], text[RS_DEVKEY_SIGNED_MAX];
-    rs_err_e     rc;
-    EVP_PKEY    *pkey;
-    EVP_MD_CTX  *ctx;
+    size_t   len;
+    uint8_t  raw[RS_DEVKEY_KEY_LEN], text[RS_DEVKEY_SIGNED_MAX];
 
     if (rs_devkey_parse(key, raw) != RS_OK) {
         return RS_E_INTERNAL;
@@ -246,26 +239,7 @@ rs_devkey_verify(rs_str_t key, rs_str_t host, rs_str_t tenant,
         return RS_E_UNAUTHENTICATED;
     }
 
-    (void) ERR_set_mark();
-
-    rc = RS_E_INTERNAL;
-    pkey = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, raw,
-                                       sizeof(raw));
-    ctx = EVP_MD_CTX_new();
-
-    if (pkey != NULL && ctx != NULL
-        && EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, pkey) == 1)
-    {
-        rc = (EVP_DigestVerify(ctx, signature, RS_DEVKEY_SIGNATURE_LEN, text,
-                               len) == 1) ? RS_OK : RS_E_UNAUTHENTICATED;
-    }
-
-    EVP_MD_CTX_free(ctx);
-    EVP_PKEY_free(pkey);
-
-    (void) ERR_pop_to_mark();
-
-    return rc;
+    return rs_ed25519_verify(raw, text, len, signature);
 }
 
 
@@ -275,11 +249,8 @@ rs_devkey_sign(const uint8_t seed[RS_DEVKEY_KEY_LEN], rs_str_t host,
     const uint8_t nonce[RS_DEVKEY_NONCE_LEN],
     uint8_t signature[RS_DEVKEY_SIGNATURE_LEN])
 {
-    size_t       len, siglen;
-    uint8_t      text[RS_DEVKEY_SIGNED_MAX];
-    rs_err_e     rc;
-    EVP_PKEY    *pkey;
-    EVP_MD_CTX  *ctx;
+    size_t   len;
+    uint8_t  text[RS_DEVKEY_SIGNED_MAX];
 
     len = rs_devkey_signed(text, host, tenant, device_id, nonce);
 
@@ -287,27 +258,7 @@ rs_devkey_sign(const uint8_t seed[RS_DEVKEY_KEY_LEN], rs_str_t host,
         return RS_E_INVALID_VALUE;
     }
 
-    (void) ERR_set_mark();
-
-    rc = RS_E_INTERNAL;
-    siglen = RS_DEVKEY_SIGNATURE_LEN;
-    pkey = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed,
-                                        RS_DEVKEY_KEY_LEN);
-    ctx = EVP_MD_CTX_new();
-
-    if (pkey != NULL && ctx != NULL
-        && EVP_DigestSignInit(ctx, NULL, NULL, NULL, pkey) == 1
-        && EVP_DigestSign(ctx, signature, &siglen, text, len) == 1)
-    {
-        rc = RS_OK;
-    }
-
-    EVP_MD_CTX_free(ctx);
-    EVP_PKEY_free(pkey);
-
-    (void) ERR_pop_to_mark();
-
-    return rc;
+    return rs_ed25519_sign(seed, text, len, signature);
 }
 
 
@@ -315,21 +266,67 @@ rs_err_e
 rs_devkey_public(const uint8_t seed[RS_DEVKEY_KEY_LEN],
     uint8_t raw[RS_DEVKEY_KEY_LEN])
 {
-    int        rc;
-    size_t     len;
-    EVP_PKEY  *pkey;
+    return rs_ed25519_public(seed, raw);
+}
 
-    (void) ERR_set_mark();
 
-    len = RS_DEVKEY_KEY_LEN;
-    pkey = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed,
-                                        RS_DEVKEY_KEY_LEN);
+size_t
+rs_devkey_rotation(uint8_t *dst, rs_str_t tenant, rs_str_t device_id,
+    rs_str_t old, rs_str_t key)
+{
+    rs_buf_t  b;
 
-    rc = pkey != NULL && EVP_PKEY_get_raw_public_key(pkey, raw, &len) == 1;
+    if (rs_tenant_check(tenant) != RS_OK
+        || rs_id_check(device_id, RS_ID_DEVICE) != RS_OK
+        || rs_devkey_check(old) != RS_OK || rs_devkey_check(key) != RS_OK
+        || rs_str_eq(old, key))
+    {
+        return 0;
+    }
 
-    EVP_PKEY_free(pkey);
+    rs_buf_init(&b, dst, RS_DEVKEY_ROTATION_MAX);
+    rs_buf_cstr(&b, "rs-device-key-v1");
+    rs_buf_char(&b, '\0');
+    rs_buf_str(&b, tenant);
+    rs_buf_char(&b, '\0');
+    rs_buf_str(&b, device_id);
+    rs_buf_char(&b, '\0');
+    rs_buf_str(&b, old);
+    rs_buf_char(&b, '\0');
+    rs_buf_str(&b, key);
 
-    (void) ERR_pop_to_mark();
+    return b.len;
+}
 
-    return rc ? RS_OK : RS_E_INTERNAL;
+
+rs_err_e
+rs_devkey_rotation_verify(rs_str_t tenant, rs_str_t device_id, rs_str_t old,
+    rs_str_t key, const uint8_t signature[RS_DEVKEY_SIGNATURE_LEN],
+    const uint8_t *proof)
+{
+    size_t    len;
+    uint8_t   raw[RS_DEVKEY_KEY_LEN], text[RS_DEVKEY_ROTATION_MAX];
+    rs_err_e  rc;
+
+    len = rs_devkey_rotation(text, tenant, device_id, old, key);
+
+    if (len == 0) {
+        return RS_E_INVALID_VALUE;
+    }
+
+    rc = rs_devkey_parse(old, raw);
+
+    if (rc == RS_OK) {
+        rc = rs_ed25519_verify(raw, text, len, signature);
+    }
+
+    if (rc == RS_OK && proof != NULL) {
+        rc = rs_devkey_parse(key, raw);
+
+        if (rc == RS_OK) {
+            rc = rs_ed25519_verify(raw, text, len, proof);
+        }
+    }
+
+    return rc;
 }

@@ -14,12 +14,13 @@
 #define _RS_DEVKEY_H_INCLUDED_
 
 
+#include "rs_ed25519.h"
 #include "rs_id.h"
 
 
 #define RS_DEVKEY_NONCE_LEN      32
-#define RS_DEVKEY_KEY_LEN        32    /* public, and the private seed */
-#define RS_DEVKEY_SIGNATURE_LEN  64
+#define RS_DEVKEY_KEY_LEN        RS_ED25519_KEY_LEN
+#define RS_DEVKEY_SIGNATURE_LEN  RS_ED25519_SIGNATURE_LEN
 #define RS_DEVKEY_TEXT_LEN       43    /* base64url of a public key */
 #define RS_DEVKEY_SHORT_LEN      19    /* AB12-CD34-EF56-GH78 */
 #define RS_DEVKEY_HOST_MAX       255
@@ -67,6 +68,32 @@ rs_err_e rs_devkey_sign(const uint8_t seed[RS_DEVKEY_KEY_LEN], rs_str_t host,
 /* the public key of a seed */
 rs_err_e rs_devkey_public(const uint8_t seed[RS_DEVKEY_KEY_LEN],
     uint8_t raw[RS_DEVKEY_KEY_LEN]);
+
+
+/*
+ * Another key for the same device: the statement is signed by the old one,
+ * and by the new one as a proof that it is there, over
+ *
+ *     "rs-device-key-v1" 00 tenant 00 device_id 00 old 00 new
+ *
+ * with both keys as base64url.  Who knows the old one follows statements to
+ * the new one without asking anybody.
+ */
+
+#define RS_DEVKEY_ROTATION_MAX   (17 + RS_TENANT_MAX + 1 + RS_ID_LEN + 1     \
+                                  + 2 * RS_DEVKEY_TEXT_LEN + 1)
+
+/* The length; 0: a value is not well formed, or both keys are the same. */
+size_t rs_devkey_rotation(uint8_t *dst, rs_str_t tenant, rs_str_t device_id,
+    rs_str_t old, rs_str_t key);
+
+/*
+ * proof may be NULL: not asked for.  RS_OK; RS_E_UNAUTHENTICATED;
+ * RS_E_INVALID_VALUE: as above; RS_E_INTERNAL.
+ */
+rs_err_e rs_devkey_rotation_verify(rs_str_t tenant, rs_str_t device_id,
+    rs_str_t old, rs_str_t key,
+    const uint8_t signature[RS_DEVKEY_SIGNATURE_LEN], const uint8_t *proof);
 
 
 #endif /* _RS_DEVKEY_H_INCLUDED_ */

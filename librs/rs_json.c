@@ -24,7 +24,7 @@
 static size_t rs_json_too_deep(const uint8_t *data, size_t len);
 static const char *rs_json_reason(const json_error_t *e);
 static int rs_json_no_memory(const json_error_t *e);
-static void rs_json_clean(char *s);
+static void rs_json_clean(char *text);
 static void rs_json_pointer(char *dst, const char *base, const char *name);
 static rs_err_e rs_json_bad(rs_json_error_t *err, const char *base,
     const rs_json_field_t *f);
@@ -63,40 +63,31 @@ rs_json_fail(rs_json_error_t *err, rs_err_e rc, const char *pointer,
 }
 
 
-/* control characters to "?", a character cut in two at the end away */
+/* bytes of what is not seen to "?", a character cut in two at the end away */
 
 static void
-rs_json_clean(char *s)
+rs_json_clean(char *text)
 {
-    char       *p, *end;
-    rs_utf8_t   u;
+    size_t    n;
+    uint8_t  *p;
+    uint32_t  c;
+    rs_str_t  s;
 
-    rs_utf8_init(&u);
-    end = s;
+    p = (uint8_t *) text;
 
-    for (p = s; *p; p++) {
+    for (s = rs_str(text); s.len; s.data += n, s.len -= n, p += n) {
+        n = rs_utf8_next(s, &c);
 
-        if ((uint8_t) *p < 0x20 || *p == 0x7f) {
-            *p = '?';
-        }
-
-        if ((uint8_t) *p == 0xc2 && (uint8_t) p[1] >= 0x80
-            && (uint8_t) p[1] < 0xa0)
-        {
-            *p = '?';
-            p[1] = '?';
-        }
-
-        if (!rs_utf8_feed(&u, (uint8_t *) p, 1)) {
+        if (n == 0) {
             break;
         }
 
-        if (rs_utf8_done(&u)) {
-            end = p + 1;
+        if (rs_utf8_hidden(c)) {
+            memset(p, '?', n);
         }
     }
 
-    *end = '\0';
+    *p = '\0';
 }
 
 
@@ -443,7 +434,7 @@ rs_json_describe(rs_buf_t *b, const rs_json_field_t *f)
         }
 
         rs_buf_cstr(b, "a string of ");
-        rs_json_range(b, f, " characters without control characters");
+        rs_json_range(b, f, " characters without control or invisible ones");
         return;
 
     case RS_JSON_INT:
@@ -475,15 +466,20 @@ rs_json_describe(rs_buf_t *b, const rs_json_field_t *f)
             rs_buf_cstr(b, " bytes");
         }
 
-        return;
+        break;
 
     case RS_JSON_ARRAY:
         rs_buf_cstr(b, "an array of ");
         rs_json_range(b, f, " elements");
-        return;
+        break;
 
     case RS_JSON_ANY:
         rs_buf_cstr(b, "there");
+        break;
+    }
+
+    if (f->flags & RS_JSON_PLAIN) {
+        rs_buf_cstr(b, " without control or invisible characters");
     }
 }
 
@@ -532,7 +528,8 @@ rs_json_value(const json_t *value, const rs_json_field_t *f, void *target)
 
         if (!json_is_object(value)
             || (f->max && json_dumpb(value, NULL, 0, JSON_COMPACT)
-                          > (uint64_t) f->max))
+                          > (uint64_t) f->max)
+            || ((f->flags & RS_JSON_PLAIN) && !rs_json_plain(value)))
         {
             return 0;
         }
@@ -541,7 +538,9 @@ rs_json_value(const json_t *value, const rs_json_field_t *f, void *target)
 
     case RS_JSON_ARRAY:
 
-        if (!rs_json_array(value, f)) {
+        if (!rs_json_array(value, f)
+            || ((f->flags & RS_JSON_PLAIN) && !rs_json_plain(value)))
+        {
             return 0;
         }
 
@@ -565,6 +564,44 @@ rs_json_array(const json_t *value, const rs_json_field_t *f)
     n = json_is_array(value) ? (int64_t) json_array_size(value) : -1;
 
     return n >= 0 && n >= f->min && n <= f->max;
+}
+
+
+int
+rs_json_plain(const json_t *value)
+{
+    void    *iter;
+    size_t   i;
+    json_t  *v;
+
+    if (json_is_string(value)) {
+        return rs_utf8_printable((rs_str_t) {
+            (const uint8_t *) json_string_value(value),
+            json_string_length(value)
+        });
+    }
+
+    for (i = 0; i < json_array_size(value); i++) {
+        if (!rs_json_plain(json_array_get(value, i))) {
+            return 0;
+        }
+    }
+
+    /* jansson iterates over what it may change */
+    v = (json_t *) value;
+
+    for (iter = json_object_iter(v);
+         iter != NULL;
+         iter = json_object_iter_next(v, iter))
+    {
+        if (!rs_utf8_printable(rs_str(json_object_iter_key(iter)))
+            || !rs_json_plain(json_object_iter_value(iter)))
+        {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 

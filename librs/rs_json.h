@@ -22,7 +22,7 @@
 #define RS_JSON_TEXT_MAX       320     /* with NUL */
 
 
-/* both NUL terminated, valid UTF-8 without control characters */
+/* both NUL terminated and printable (rs_utf8.h) */
 
 typedef struct {
     char            pointer[RS_JSON_POINTER_MAX];  /* RFC 6901; "" = whole */
@@ -54,11 +54,17 @@ char *rs_json_dump(const json_t *value, size_t max, size_t *len);
 
 
 /*
+ * 1: every string in value, names included, is printable (rs_utf8.h).  As
+ * deep as value is, which rs_json_load() bounds.
+ */
+int rs_json_plain(const json_t *value);
+
+
+/*
  * A table of fields.  What is read goes to (char *) target + offset:
  *
- *   RS_JSON_STRING  rs_str_t, borrowed from obj; valid UTF-8 without control
- *                   characters; min and max count characters; check, if set,
- *                   must give RS_OK
+ *   RS_JSON_STRING  rs_str_t, borrowed from obj; printable (rs_utf8.h); min
+ *                   and max count characters; check, if set, must give RS_OK
  *   RS_JSON_TEXT    the same, but newline and tab are allowed
  *   RS_JSON_INT     int64_t, min and max are values; no reals, no strings
  *   RS_JSON_BOOL    int, 0 or 1
@@ -85,6 +91,7 @@ typedef enum {
 
 #define RS_JSON_REQUIRED       1
 #define RS_JSON_NULL           2       /* null is allowed */
+#define RS_JSON_PLAIN          4       /* OBJECT, ARRAY: rs_json_plain() */
 
 
 typedef struct {

@@ -171,9 +171,10 @@ static const rs_json_field_t  rs_msg_hello_fields[] = {
       .flags = RS_JSON_REQUIRED, .min = 1, .max = 128,
       .offset = RS_MSG_FIELD(signature), .check = rs_msg_check_signature,
       .what = "base64url of 64 bytes, unpadded" },
-    { .name = "agent", .type = RS_JSON_OBJECT, .max = RS_MSG_INFO_MAX,
-      .offset = RS_MSG_FIELD(agent) },
-    { .name = "displays", .type = RS_JSON_ARRAY, .min = 0, .max = 64,
+    { .name = "agent", .type = RS_JSON_OBJECT, .flags = RS_JSON_PLAIN,
+      .max = RS_MSG_INFO_MAX, .offset = RS_MSG_FIELD(agent) },
+    { .name = "displays", .type = RS_JSON_ARRAY, .flags = RS_JSON_PLAIN,
+      .min = 0, .max = 64,
       .offset = RS_MSG_FIELD(displays) }
 };
 

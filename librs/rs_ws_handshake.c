@@ -167,6 +167,19 @@ rs_ws_protocols(rs_str_t value, rs_ws_protocols_t *p)
             continue;
         }
 
+        prefix = RS_STR("rs.nonce.");
+
+        if (rs_str_starts(entry, prefix)) {
+
+            if (p->nonce.data != NULL) {
+                return RS_E_BAD_HANDSHAKE;
+            }
+
+            p->nonce.data = entry.data + prefix.len;
+            p->nonce.len = entry.len - prefix.len;
+            continue;
+        }
+
         prefix = RS_STR("rs.ticket.");
         kind = RS_WS_CRED_TICKET;
 

@@ -46,6 +46,7 @@ typedef struct {
     int             rs_v1;            /* 1: "rs.v1" was offered */
     rs_ws_cred_e    kind;
     rs_str_t        credential;       /* after "rs.ticket." or "rs.resume." */
+    rs_str_t        nonce;            /* after "rs.nonce.", of a device */
     unsigned        n;                /* entries seen */
 } rs_ws_protocols_t;
 
@@ -54,9 +55,9 @@ typedef struct {
 
 /*
  * 11.3.4.  One header value; entries that are not ours are ignored.
- * RS_E_BAD_HANDSHAKE: an entry is no token, "rs.v1" or a credential comes
- * twice, more than RS_WS_PROTOCOLS_MAX entries.  The caller checks rs_v1 at
- * the end.  credential points into value.
+ * RS_E_BAD_HANDSHAKE: an entry is no token, "rs.v1", a credential or a nonce
+ * comes twice, more than RS_WS_PROTOCOLS_MAX entries.  The caller checks rs_v1
+ * at the end.  credential and nonce point into value.
  */
 rs_err_e rs_ws_protocols(rs_str_t value, rs_ws_protocols_t *p);
 

@@ -255,6 +255,59 @@ test_bad_keys(void)
 }
 
 
+static void
+test_rotation(void)
+{
+    char      old[64], new[64];
+    size_t    len;
+    uint8_t   a[32], b[32], raw[32], sig[64], proof[64];
+    uint8_t   text[RS_DEVKEY_ROTATION_MAX];
+    rs_str_t  t, d, o, n;
+
+    memset(a, 1, 32);
+    memset(b, 2, 32);
+    (void) rs_ed25519_public(a, raw);
+    o = (rs_str_t) { (uint8_t *) old, rs_base64url_encode(old, raw, 32) };
+    (void) rs_ed25519_public(b, raw);
+    n = (rs_str_t) { (uint8_t *) new, rs_base64url_encode(new, raw, 32) };
+
+    t = RS_STR("default");
+    d = RS_STR("dev_dddddddddddddddddddddddddd");
+
+    len = rs_devkey_rotation(text, t, d, o, n);
+    is_int(len, 17 + 8 + 31 + 44 + 43, "what is signed");
+    ok(memcmp(text, "rs-device-key-v1\0default\0"
+              "dev_dddddddddddddddddddddddddd\0", 56) == 0
+       && memcmp(text + 56, old, 43) == 0 && text[99] == 0
+       && memcmp(text + 100, new, 43) == 0, "as the protocol has it");
+
+    (void) rs_ed25519_sign(a, text, len, sig);
+    (void) rs_ed25519_sign(b, text, len, proof);
+
+    is_rc(rs_devkey_rotation_verify(t, d, o, n, sig, proof), RS_OK,
+          "by both keys");
+    is_rc(rs_devkey_rotation_verify(t, d, o, n, sig, NULL), RS_OK,
+          "a statement of the past");
+    is_rc(rs_devkey_rotation_verify(t, d, o, n, proof, proof),
+          RS_E_UNAUTHENTICATED, "not by the old one");
+    is_rc(rs_devkey_rotation_verify(t, d, o, n, sig, sig),
+          RS_E_UNAUTHENTICATED, "not by the new one");
+    is_rc(rs_devkey_rotation_verify(t, d, n, o, sig, NULL),
+          RS_E_UNAUTHENTICATED, "the other way round");
+    is_rc(rs_devkey_rotation_verify(RS_STR("other"), d, o, n, sig, NULL),
+          RS_E_UNAUTHENTICATED, "another tenant");
+    is_rc(rs_devkey_rotation_verify(t,
+                                    RS_STR("dev_eeeeeeeeeeeeeeeeeeeeeeeeee"),
+                                    o, n, sig, NULL),
+          RS_E_UNAUTHENTICATED, "another device");
+    is_rc(rs_devkey_rotation_verify(t, d, o, o, sig, NULL),
+          RS_E_INVALID_VALUE, "the same key again");
+    is_rc(rs_devkey_rotation_verify(t, d, o, RS_STR("x"), sig, NULL),
+          RS_E_INVALID_VALUE, "no key");
+    is_int(rs_devkey_rotation(text, t, RS_STR("dev"), o, n), 0, "no device");
+}
+
+
 int
 main(void)
 {
@@ -262,6 +315,7 @@ main(void)
     test_signed();
     test_verify();
     test_bad_keys();
+    test_rotation();
 
     return tap_done();
 }

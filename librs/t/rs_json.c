@@ -34,6 +34,7 @@ static void test_strings(void);
 static void test_unknown(void);
 static void test_null(void);
 static void test_errors(void);
+static void test_plain(void);
 static void test_dump(void);
 
 
@@ -256,7 +257,7 @@ test_types(void)
 {
     refused("{}", RS_E_INVALID_VALUE, "/p/0/name",
             "name is required and must be a string of 1 to 4 characters "
-            "without control characters");
+            "without control or invisible ones");
     refused("{\"name\":\"a\",\"ttl_s\":0}", RS_E_INVALID_VALUE, "/p/0/ttl_s",
             "ttl_s must be a whole number from 1 to 86400");
     refused("{\"name\":\"a\",\"ttl_s\":\"3600\"}", RS_E_INVALID_VALUE,
@@ -365,13 +366,50 @@ test_null(void)
 
     refused("{\"name\":null}", RS_E_INVALID_VALUE, "/p/0/name",
             "name is required and must be a string of 1 to 4 characters "
-            "without control characters");
+            "without control or invisible ones");
     is_rc(read_text("{\"name\":\"a\",\"ttl_s\":null}"), RS_E_INVALID_VALUE,
           "null where it is not allowed");
 
     ok(read_text("{\"name\":\"a\"}") == RS_OK
        && rs_json_read(object, fields, NFIELDS, &target, "", NULL, NULL,
                        &error) == RS_OK, "nobody needs to be told");
+}
+
+
+/* strings inside what is kept as JSON */
+
+static void
+test_plain(void)
+{
+    size_t            i;
+    json_t           *obj;
+    rs_json_error_t   e;
+    rs_json_field_t   f = { .name = "v", .type = RS_JSON_OBJECT,
+                            .flags = RS_JSON_PLAIN, .max = 1000 };
+
+    static const struct {
+        const char  *text;
+        int          plain;
+    } cases[] = {
+        { "{\"v\":{}}", 1 },
+        { "{\"v\":{\"a\":[1,2.5,null,true,{\"b\":\"\xc3\xbc\xc3\x9f\"}]}}", 1 },
+        { "{\"v\":{\"a\":\"x\\n\"}}", 0 },
+        { "{\"v\":{\"a\\t\":1}}", 0 },
+        { "{\"v\":{\"a\":{\"b\":[[\"\\u202e\"]]}}}", 0 },
+        { "{\"v\":{\"a\":[{\"\\u200b\":1}]}}", 0 }
+    };
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        is_rc(rs_json_load(cases[i].text, strlen(cases[i].text), 1000, &obj,
+                           &e), RS_OK, "loaded");
+        is_rc(rs_json_read(obj, &f, 1, &(json_t *) { NULL }, "", NULL, NULL,
+                           &e),
+              cases[i].plain ? RS_OK : RS_E_INVALID_VALUE, cases[i].text);
+        json_decref(obj);
+    }
+
+    is_str(rs_str(e.text), "v must be an object of at most 1000 bytes "
+           "without control or invisible characters", "what is wrong");
 }
 
 
@@ -398,6 +436,9 @@ test_errors(void)
 
     (void) rs_json_fail(&e, RS_E_CONFLICT, "/a", "a\nb\x7f\xc2\x85" "c");
     is_str(rs_str(e.text), "a?b???c", "no control characters");
+
+    (void) rs_json_fail(&e, RS_E_CONFLICT, "/a", "a\xe2\x80\xae" "b\xff" "c");
+    is_str(rs_str(e.text), "a???b", "nothing hidden, and cut at what is none");
     (void) rs_json_fail(&e, RS_E_CONFLICT, "/a", "a\xff" "b");
     is_str(rs_str(e.text), "a", "nor broken ones");
 }
@@ -438,6 +479,7 @@ main(void)
     test_strings();
     test_unknown();
     test_null();
+    test_plain();
     test_errors();
     test_dump();
 

@@ -119,6 +119,87 @@ test_printable(void)
     ok(rs_utf8_printable(RS_STR("\xe2\x82\x80")), "a later byte of 80");
     ok(!rs_utf8_printable(RS_STR("\xff")), "not UTF-8");
     ok(!rs_utf8_printable(RS_STR("\xc2")), "cut off");
+    ok(rs_utf8_printable(RS_STR("\xd7\xa9\xd7\x9c\xd7\x95\xd7\x9d "
+                                "\xd8\xb3\xd9\x84\xd8\xa7\xd9\x85")),
+       "Hebrew and Arabic");
+    ok(rs_utf8_printable(RS_STR("\xe2\x9d\xa4\xef\xb8\x8f "
+                                "\xf0\x9f\x96\xa8")), "pictures");
+}
+
+
+/* what must not get in, one by one, within a name; what is left of it */
+
+static void
+test_hidden(void)
+{
+    size_t    i, len;
+    uint8_t   out[64];
+    rs_str_t  s;
+
+    static const struct {
+        const char  *text;
+        const char  *what;
+    } cases[] = {
+        { "a\xe2\x80\xae" "b", "right-to-left override" },
+        { "a\xe2\x80\xad" "b", "left-to-right override" },
+        { "a\xe2\x80\xaa" "b", "embedding" },
+        { "a\xe2\x80\xac" "b", "pop" },
+        { "a\xe2\x81\xa6" "b", "isolate" },
+        { "a\xe2\x81\xa9" "b", "pop isolate" },
+        { "a\xe2\x80\x8e" "b", "left-to-right mark" },
+        { "a\xd8\x9c" "b", "Arabic letter mark" },
+        { "a\xe2\x80\x8b" "b", "zero width space" },
+        { "a\xe2\x80\x8c" "b", "zero width non-joiner" },
+        { "a\xe2\x80\x8d" "b", "zero width joiner" },
+        { "a\xe2\x81\xa0" "b", "word joiner" },
+        { "a\xef\xbb\xbf" "b", "byte order mark" },
+        { "a\xc2\xad" "b", "soft hyphen" },
+        { "a\xe2\x80\xa8" "b", "line separator" },
+        { "a\xe3\x85\xa4" "b", "Hangul filler" },
+        { "a\xf3\xa0\x81\x81" "b", "tag letter" },
+        { "a\xef\xbf\xbe" "b", "no character" },
+        { "a\xf4\x8f\xbf\xbf" "b", "the last no character" },
+        { "a\x1b" "b", "escape" },
+        { "a\xc2\x9b" "b", "CSI" },
+        { "a\xed\xa0\x80" "b", "lone surrogate" },
+        { "a\xff" "b", "no UTF-8" },
+        { "ab\xe2\x80", "cut off" }
+    };
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        s = rs_str(cases[i].text);
+
+        ok(!rs_utf8_printable(s), "refused: %s", cases[i].what);
+        len = rs_utf8_clean(out, sizeof(out), s);
+        is_str((rs_str_t) { out, len }, "ab", "taken out");
+    }
+
+    len = rs_utf8_clean(out, 4, RS_STR("a\0\xe2\x82\xac\xe2\x82\xac"));
+    is_str((rs_str_t) { out, len }, "a\xe2\x82\xac", "cut at a character");
+    is_int(rs_utf8_clean(out, 2, RS_STR("\xe2\x82\xac" "a")), 0,
+           "nothing after what does not fit");
+
+    memcpy(out, "x\x01y\x02z", 5);
+    len = rs_utf8_clean(out, 5, (rs_str_t) { out, 5 });
+    is_str((rs_str_t) { out, len }, "xyz", "in its place");
+}
+
+
+static void
+test_next(void)
+{
+    uint32_t  c;
+
+    c = 0;
+    is_int(rs_utf8_next(RS_STR("\xf0\x9f\x96\xa8x"), &c), 4, "four bytes");
+    is_int(c, 0x1f5a8, "its number");
+    is_int(rs_utf8_next(RS_STR("\xdf\xbf"), &c), 2, "two bytes");
+    is_int(c, 0x7ff, "its number");
+    is_int(rs_utf8_next(RS_STR("\xef\xbf\xbd"), &c), 3, "three bytes");
+    is_int(c, 0xfffd, "its number");
+    is_int(rs_utf8_next(RS_STR("\xe2\x82"), &c), 0, "cut off");
+    is_int(rs_utf8_next(RS_STR(""), &c), 0, "nothing");
+    ok(rs_utf8_hidden(0x110000), "beyond the last");
 }
 
 
@@ -183,6 +264,8 @@ main(void)
 
     test_exhaustive();
     test_printable();
+    test_hidden();
+    test_next();
     test_cut();
 
     return tap_done();

@@ -81,7 +81,8 @@ test_protocols(void)
     static const char  *bad[] = {
         "rs.v1, rs.v1", "rs.ticket.a, rs.ticket.b", "rs.ticket.a, rs.resume.b",
         "rs.resume.b,rs.resume.b", "rs v1", "rs.v1;q=1", "\"rs.v1\"",
-        "rs.v1, rs.ticket.a/b", "rs.v1, \xc3\xbc", "rs.v1, a=b"
+        "rs.v1, rs.ticket.a/b", "rs.v1, \xc3\xbc", "rs.v1, a=b",
+        "rs.nonce.a, rs.nonce.b", "rs.nonce., rs.nonce.b"
     };
 
     memset(&p, 0, sizeof(p));
@@ -111,6 +112,12 @@ test_protocols(void)
           "empty entries");
     ok(p.kind == RS_WS_CRED_TICKET && p.credential.len == 0,
        "an empty ticket is one, to be refused after the upgrade");
+
+    memset(&p, 0, sizeof(p));
+    is_rc(rs_ws_protocols(RS_STR("rs.v1, rs.nonce.AAEC_w"), &p), RS_OK,
+          "a device's nonce");
+    is_str(p.nonce, "AAEC_w", "what follows");
+    ok(p.kind == RS_WS_CRED_NONE, "it is no credential");
 
     for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         memset(&p, 0, sizeof(p));
