@@ -29,7 +29,11 @@ sub machine {
 }
 
 
-sub audit { return $redis->call('XRANGE', 'rs:{default}:audit', '-', '+') }
+sub audit {
+    my $all = $redis->call('XRANGE', 'rs:{default}:audit', '-', '+');
+
+    return [grep { { @{ $_->[1] } }->{actor} eq 'device' } @$all];
+}
 
 
 # one machine: sockets that were never closed, as far as the gateway knows
@@ -89,8 +93,11 @@ ok(!$rest->get('/devices/' . $device->id)->json->{online}, 'it is offline');
 my $audit = audit();
 
 is(scalar @$audit, 1, 'one line of audit');
-is_deeply([@{ $audit->[0][1] }[0 .. 3]],
-          [kind => 'device_quarantined', object => $device->id], 'about it');
+
+my %line = @{ $audit->[0][1] };
+
+is_deeply([@line{qw(actor object outcome reason)}],
+          ['device', $device->id, 'deny', 'device_quarantined'], 'about it');
 
 my @warned = map { $_->error_log =~ /\[warn\].*is quarantined/g } @node;
 

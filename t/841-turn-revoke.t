@@ -296,8 +296,8 @@ subtest 'revoke: a participant' => sub {
     $rest->problem($gw->rest(key => $weak)->request(
                        'POST', '/turn/keys/' . $redis->key_id($weak)
                                . "/credentials/$name/revoke"),
-                   403, 'forbidden');
-    $sub->told('a key for ICE alone may not');
+                   404, 'not_found');
+    $sub->told('a key for ICE alone sees no session');
 
     is(revoke($name)->status, 204, 'revoked');
     $sub->told('the plugins are told', ['rev', $x->{id}, $one->{id},

@@ -53,12 +53,14 @@ ngx_http_rs_api_credential(ngx_http_rs_api_t *api)
         goto malformed;
     }
 
+    api->caller.kind = NGX_HTTP_RS_CALLER_KEY;
     api->caller.tenant.data = (u_char *) api->key.tenant.data;
     api->caller.tenant.len = api->key.tenant.len;
     api->caller.key_hash.data = (u_char *) api->key.hash;
     api->caller.key_hash.len = RS_ID_HASH_LEN;
-    api->caller.scope.data = (u_char *) rs_verb_name(api->route->verb);
-    api->caller.scope.len = ngx_strlen(api->caller.scope.data);
+    api->caller.verb = api->route->verb;
+    api->caller.addr = r->connection->addr_text;
+    api->caller.rid = api->ctx->request_id;
 
     api->ctx->tenant = api->caller.tenant;
 

@@ -626,8 +626,7 @@ ngx_http_rs_api_device_session(ngx_http_rs_api_t *api, ngx_str_t *session_id,
     ngx_str_set(&reason, "device_removed");
     ngx_str_null(&detail);
 
-    self = api->caller;
-    ngx_str_null(&self.scope);
+    ngx_http_rs_caller_self(&self, &api->caller.tenant);
 
     aop = ngx_http_rs_api_op(api, ngx_http_rs_api_device_session_ended,
                              worst);

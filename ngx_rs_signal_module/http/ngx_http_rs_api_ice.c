@@ -439,7 +439,7 @@ ngx_http_rs_api_turn_revoke(ngx_http_rs_api_t *api)
                                 ngx_http_rs_store_turn_revoke(aop->op,
                                              &api->caller, &session_id,
                                              &api->id, &participant_id,
-                                             "sessions:write"));
+                                             RS_VERB_SESSIONS_WRITE));
 }
 
 

@@ -210,6 +210,8 @@ ngx_http_rs_api_list_get(ngx_http_rs_api_t *api, ngx_http_rs_api_page_t *page,
         return NGX_ERROR;
     }
 
+    api->caller.list = 1;
+
     return ngx_http_rs_api_wait(aop,
                                 page->list->get(aop->op, &api->caller, id));
 }

@@ -472,8 +472,7 @@ ngx_http_rs_api_session_undo(ngx_http_rs_api_t *api, ngx_str_t *session_id)
     ngx_str_set(&detail, "device offline");
     ngx_str_null(&any);
 
-    self = api->caller;
-    ngx_str_null(&self.scope);
+    ngx_http_rs_caller_self(&self, &api->caller.tenant);
 
     aop = ngx_http_rs_api_op(api, ngx_http_rs_api_session_undone, NULL);
     if (aop == NULL) {

@@ -355,8 +355,7 @@ ngx_http_rs_device_hello(ngx_http_rs_dev_t *dev, rs_msg_t *msg)
 
     ngx_memcpy(dev->signature, msg->signature, sizeof(dev->signature));
 
-    ngx_memzero(&caller, sizeof(ngx_http_rs_caller_t));
-    caller.tenant = dev->tenant;
+    ngx_http_rs_caller_self(&caller, &dev->tenant);
 
     op = ngx_http_rs_store_op(dev->devices->rmcf->store,
                               ngx_http_rs_device_found, dev);

@@ -232,8 +232,7 @@ ngx_http_rs_device_reject(ngx_http_rs_dev_t *dev, rs_msg_t *msg)
                   "rs device %V rejects %V: %s", &dev->id, &session_id,
                   rs_reject_name(msg->reject));
 
-    ngx_memzero(&caller, sizeof(ngx_http_rs_caller_t));
-    caller.tenant = dev->tenant;
+    ngx_http_rs_caller_self(&caller, &dev->tenant);
 
     op = ngx_http_rs_store_op(dev->devices->rmcf->store,
                               ngx_http_rs_device_rejected, dev);

@@ -212,8 +212,7 @@ ngx_http_rs_reap_admit(ngx_http_rs_reap_t *reap, ngx_str_t *tenant,
         goto busy;
     }
 
-    ngx_memzero(&caller, sizeof(ngx_http_rs_caller_t));
-    caller.tenant = a->tenant;
+    ngx_http_rs_caller_self(&caller, &a->tenant);
 
     op = ngx_http_rs_store_op(reap->rmcf->store, ngx_http_rs_reap_found, a);
 

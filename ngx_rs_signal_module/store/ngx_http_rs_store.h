@@ -17,7 +17,7 @@
 
 
 /* the version of redis-schema/lib/rs.lua this code was written against */
-#define NGX_HTTP_RS_STORE_LIBRARY  "3"
+#define NGX_HTTP_RS_STORE_LIBRARY  "4"
 
 
 typedef struct ngx_http_rs_store_s     ngx_http_rs_store_t;
@@ -36,13 +36,52 @@ typedef void (*ngx_http_rs_store_handler_pt)(void *data, rs_err_e rc,
     ngx_rs_reply_t *reply);
 
 
-/* who calls: scope.len == 0 = authorised by the gateway itself */
+/*
+ * Who calls, and what for.  The store decides: with an API key by its record,
+ * with a user (whose token was checked) by what his roles give him here and
+ * by the grants of his subjects.  All zero is nobody: such a call is not sent.
+ */
+
+typedef enum {
+    NGX_HTTP_RS_CALLER_NONE = 0,
+    NGX_HTTP_RS_CALLER_SELF,                   /* the gateway: may all, and
+                                                  leaves no audit line */
+    NGX_HTTP_RS_CALLER_KEY,
+    NGX_HTTP_RS_CALLER_USER
+} ngx_http_rs_caller_e;
 
 typedef struct {
+    ngx_http_rs_caller_e        kind;
     ngx_str_t                   tenant;
-    ngx_str_t                   key_hash;      /* 64 hex; may be empty */
-    ngx_str_t                   scope;
+    rs_verb_e                   verb;          /* RS_VERB_N: who is it? */
+    uint32_t                    also;          /* verbs needed besides */
+
+    ngx_str_t                   key_hash;      /* of a key: 64 hex */
+
+    /* of a user */
+
+    ngx_str_t                   user_id;       /* usr_... */
+    ngx_str_t                   name;
+    ngx_array_t                *subjects;      /* of ngx_str_t: "user:usr_...",
+                                                  "group:..."; NULL: none */
+    uint32_t                    tenant_verbs;  /* his roles', as of */
+    uint32_t                    granted_verbs; /* rs_role_verbs() */
+    time_t                      iat;           /* of his token */
+
+    /* for the audit */
+
+    ngx_str_t                   addr;          /* the client's; may be empty */
+    ngx_str_t                   rid;           /* the request's; the same */
+    unsigned                    list:1;        /* one of a list that was
+                                                  allowed: no line of its own,
+                                                  and a refusal is none */
+    unsigned                    reads:1;       /* allowed reads get one */
 } ngx_http_rs_caller_t;
+
+
+/* what the caller makes of itself for ends it has to meet: kind SELF */
+void ngx_http_rs_caller_self(ngx_http_rs_caller_t *caller,
+    ngx_str_t *tenant);
 
 
 typedef struct {
@@ -149,6 +188,11 @@ void ngx_http_rs_store_rest(ngx_http_rs_store_op_t *op);
 
 /* REST */
 
+/*
+ * ok: id, name, {verb...} for the whole tenant ("*": all), {verb...} where a
+ * grant says so; for verb RS_VERB_N then {{group or *, consent or -,
+ * verb...}...}, the grants of the caller
+ */
 ngx_int_t ngx_http_rs_store_auth(ngx_http_rs_store_op_t *op,
     ngx_http_rs_caller_t *caller);
 
@@ -184,10 +228,10 @@ ngx_int_t ngx_http_rs_store_participant_retry(ngx_http_rs_store_op_t *op,
 ngx_int_t ngx_http_rs_store_turn_session(ngx_http_rs_store_op_t *op,
     ngx_http_rs_caller_t *caller, ngx_str_t *session_id, ngx_str_t *key_id,
     time_t ttl, time_t retain, ngx_str_t *external_id);
-/* of a session of kind turn all; of another that participant, with scope */
+/* of a session of kind turn all; of another that participant, with verb */
 ngx_int_t ngx_http_rs_store_turn_revoke(ngx_http_rs_store_op_t *op,
     ngx_http_rs_caller_t *caller, ngx_str_t *session_id, ngx_str_t *key_id,
-    ngx_str_t *participant_id, const char *scope);
+    ngx_str_t *participant_id, rs_verb_e verb);
 
 ngx_int_t ngx_http_rs_store_enrollment_create(ngx_http_rs_store_op_t *op,
     ngx_http_rs_caller_t *caller, ngx_http_rs_store_enrollment_t *e);

@@ -14,6 +14,12 @@
 static ngx_str_t *ngx_http_rs_store_word(ngx_http_rs_store_call_t *call);
 static u_char *ngx_http_rs_store_text(ngx_http_rs_store_call_t *call,
     size_t size);
+static void ngx_http_rs_store_caller(ngx_http_rs_store_call_t *call);
+static void ngx_http_rs_store_user(rs_buf_t *b, ngx_http_rs_caller_t *caller);
+static void ngx_http_rs_store_field(rs_buf_t *b, const char *name,
+    ngx_str_t *value);
+static void ngx_http_rs_store_verbs(rs_buf_t *b, const char *name,
+    uint32_t verbs);
 
 
 void
@@ -27,6 +33,7 @@ ngx_http_rs_store_begin(ngx_http_rs_store_call_t *call,
     call->nwords = 0;
     call->overflow = 0;
     call->last = call->text;
+    call->caller = NULL;
 
     ngx_http_rs_store_arg_text(call, ro ? "FCALL_RO" : "FCALL");
     ngx_http_rs_store_arg_text(call, function);
@@ -125,12 +132,150 @@ ngx_http_rs_store_own_key(ngx_http_rs_store_call_t *call, ngx_str_t *tenant)
 
 
 void
-ngx_http_rs_store_auth_key(ngx_http_rs_store_call_t *call,
+ngx_http_rs_store_guarded(ngx_http_rs_store_call_t *call,
+    ngx_http_rs_store_op_t *op, const char *function,
     ngx_http_rs_caller_t *caller)
 {
-    /* without a scope the key is not read, but it must be one of the tenant */
+    ngx_http_rs_store_begin(call, op, function, 0);
 
-    ngx_http_rs_store_key(call, &caller->tenant, "key", &caller->key_hash);
+    /* of the gateway itself nothing is read there */
+
+    if (caller->kind == NGX_HTTP_RS_CALLER_USER) {
+        ngx_http_rs_store_key(call, &caller->tenant, "usr", &caller->user_id);
+
+    } else {
+        ngx_http_rs_store_key(call, &caller->tenant, "key",
+                              &caller->key_hash);
+    }
+
+    ngx_http_rs_store_index(call, &caller->tenant, "gsub");
+    ngx_http_rs_store_index(call, &caller->tenant, "audit");
+
+    call->caller = caller;
+}
+
+
+static void
+ngx_http_rs_store_caller(ngx_http_rs_store_call_t *call)
+{
+    rs_buf_t               b;
+    ngx_str_t              arg;
+    ngx_http_rs_caller_t  *caller;
+
+    caller = call->caller;
+    call->caller = NULL;
+
+    rs_buf_init(&b, call->caller_text, NGX_HTTP_RS_STORE_CALLER);
+
+    switch (caller->kind) {
+
+    case NGX_HTTP_RS_CALLER_SELF:
+        break;
+
+    case NGX_HTTP_RS_CALLER_KEY:
+    case NGX_HTTP_RS_CALLER_USER:
+        rs_buf_cstr(&b, "{\"kind\":");
+        rs_buf_cstr(&b, caller->kind == NGX_HTTP_RS_CALLER_KEY ? "\"key\""
+                                                               : "\"user\"");
+        rs_buf_cstr(&b, ",\"verb\":\"");
+
+        if (caller->verb < RS_VERB_N) {
+            rs_buf_cstr(&b, rs_verb_name(caller->verb));
+        }
+
+        rs_buf_char(&b, '"');
+        ngx_http_rs_store_verbs(&b, "also", caller->also);
+        ngx_http_rs_store_field(&b, "addr", &caller->addr);
+        ngx_http_rs_store_field(&b, "rid", &caller->rid);
+        rs_buf_cstr(&b, caller->list ? ",\"list\":1" : "");
+        rs_buf_cstr(&b, caller->reads ? ",\"reads\":1" : "");
+
+        if (caller->kind == NGX_HTTP_RS_CALLER_USER) {
+            ngx_http_rs_store_user(&b, caller);
+        }
+
+        rs_buf_char(&b, '}');
+        break;
+
+    default:                               /* nobody: it is not sent */
+        call->overflow = 1;
+        break;
+    }
+
+    if (b.overflow) {
+        call->overflow = 1;
+    }
+
+    arg.data = b.data;
+    arg.len = b.len;
+
+    ngx_http_rs_store_arg(call, &arg);
+}
+
+
+static void
+ngx_http_rs_store_user(rs_buf_t *b, ngx_http_rs_caller_t *caller)
+{
+    ngx_str_t   *subject;
+    ngx_uint_t   i;
+
+    ngx_http_rs_store_field(b, "id", &caller->user_id);
+    ngx_http_rs_store_field(b, "name", &caller->name);
+    ngx_http_rs_store_verbs(b, "tenant", caller->tenant_verbs);
+    ngx_http_rs_store_verbs(b, "granted", caller->granted_verbs);
+
+    rs_buf_cstr(b, ",\"iat\":");
+    rs_buf_u64(b, caller->iat);
+    rs_buf_cstr(b, ",\"subjects\":[");
+
+    subject = caller->subjects ? caller->subjects->elts : NULL;
+
+    for (i = 0; subject && i < caller->subjects->nelts; i++) {
+
+        if (i) {
+            rs_buf_char(b, ',');
+        }
+
+        rs_buf_json(b, ngx_http_rs_slice(&subject[i]));
+    }
+
+    rs_buf_char(b, ']');
+}
+
+
+static void
+ngx_http_rs_store_field(rs_buf_t *b, const char *name, ngx_str_t *value)
+{
+    rs_buf_cstr(b, ",\"");
+    rs_buf_cstr(b, name);
+    rs_buf_cstr(b, "\":");
+    rs_buf_json(b, ngx_http_rs_slice(value));
+}
+
+
+static void
+ngx_http_rs_store_verbs(rs_buf_t *b, const char *name, uint32_t verbs)
+{
+    ngx_uint_t   verb;
+    const char  *sep;
+
+    rs_buf_cstr(b, ",\"");
+    rs_buf_cstr(b, name);
+    rs_buf_cstr(b, "\":[");
+
+    sep = "\"";
+
+    for (verb = 0; verb < RS_VERB_N; verb++) {
+
+        if (verbs & RS_VERB_BIT(verb)) {
+            rs_buf_cstr(b, sep);
+            rs_buf_cstr(b, rs_verb_name(verb));
+            rs_buf_char(b, '"');
+            sep = ",\"";
+        }
+    }
+
+    rs_buf_char(b, ']');
 }
 
 
@@ -138,6 +283,10 @@ void
 ngx_http_rs_store_arg(ngx_http_rs_store_call_t *call, ngx_str_t *arg)
 {
     ngx_str_t  *word;
+
+    if (call->caller) {
+        ngx_http_rs_store_caller(call);
+    }
 
     word = ngx_http_rs_store_word(call);
 
@@ -164,6 +313,10 @@ ngx_http_rs_store_arg_number(ngx_http_rs_store_call_t *call, uint64_t n)
 {
     u_char     *p;
     ngx_str_t  *word;
+
+    if (call->caller) {
+        ngx_http_rs_store_caller(call);
+    }
 
     word = ngx_http_rs_store_word(call);
     p = ngx_http_rs_store_text(call, NGX_INT64_LEN);
@@ -202,6 +355,10 @@ ngx_http_rs_store_send(ngx_http_rs_store_call_t *call)
     op = call->op;
     store = op->store;
 
+    if (call->caller) {
+        ngx_http_rs_store_caller(call);
+    }
+
     if (!store->ready || (op->rest && store->nrest >= store->rest_max)
         || (ngx_rs_redis_refusing(store->redis) && !call->urgent))
     {
@@ -210,7 +367,8 @@ ngx_http_rs_store_send(ngx_http_rs_store_call_t *call)
 
     if (call->overflow) {
         ngx_log_error(NGX_LOG_ALERT, store->log, 0,
-                      "rs store: the arguments of %V do not fit",
+                      "rs store: the call of %V cannot be made: nobody "
+                      "makes it, or its arguments do not fit",
                       &call->words[1]);
         return ngx_http_rs_store_refuse(op);
     }

@@ -8,9 +8,9 @@
  * the verb: nothing is taken from a pool, and the link copies it into its
  * output buffer.
  *
- *     ngx_http_rs_store_begin(&call, op, "rs_device_get", 1);
+ *     ngx_http_rs_store_guarded(&call, op, "rs_device_get", caller);
  *     ngx_http_rs_store_key(&call, &tenant, "dev", &id);
- *     ngx_http_rs_store_arg(&call, &scope);
+ *     ngx_http_rs_store_arg(&call, &version);
  *     return ngx_http_rs_store_send(&call);
  *
  * All keys come before the first argument.
@@ -22,12 +22,16 @@
 
 
 /*
- * rs_session_create with 64 participants: 3 words, 10 + 64 keys and
- * 14 + 5 x 64 arguments; a key is at most 112 bytes long
+ * rs_session_create with 64 participants: 3 words, 20 + 64 keys and
+ * 20 + 5 x 64 arguments; a key is at most 112 bytes long
  */
 
-#define NGX_HTTP_RS_STORE_WORDS  416
+#define NGX_HTTP_RS_STORE_WORDS  432
 #define NGX_HTTP_RS_STORE_TEXT   12288
+
+/* a caller: two lists of verbs, a user's name and his IdP groups */
+
+#define NGX_HTTP_RS_STORE_CALLER  16384
 
 
 typedef struct ngx_http_rs_durable_s  ngx_http_rs_durable_t;
@@ -103,12 +107,25 @@ typedef struct {
     u_char                     *last;          /* free part of text */
     ngx_str_t                   words[NGX_HTTP_RS_STORE_WORDS];
     u_char                      text[NGX_HTTP_RS_STORE_TEXT];
+
+    /* of a guarded function: its first argument */
+
+    ngx_http_rs_caller_t       *caller;        /* until it is written */
+    u_char                      caller_text[NGX_HTTP_RS_STORE_CALLER];
 } ngx_http_rs_store_call_t;
 
 
 /* ro: the function is marked so in docs/design/redis.md */
 void ngx_http_rs_store_begin(ngx_http_rs_store_call_t *call,
     ngx_http_rs_store_op_t *op, const char *function, ngx_uint_t ro);
+/*
+ * The same for a guarded function: its first three keys are there then, and
+ * its first argument comes by itself before the first one of the verb, or at
+ * send.
+ */
+void ngx_http_rs_store_guarded(ngx_http_rs_store_call_t *call,
+    ngx_http_rs_store_op_t *op, const char *function,
+    ngx_http_rs_caller_t *caller);
 /*
  * After begin: with "rs_redis_wait" a replica has to confirm what the
  * function did.  gone: not_found is as good as ok, and confirmed like it.
@@ -125,9 +142,6 @@ void ngx_http_rs_store_index(ngx_http_rs_store_call_t *call,
 /* rs:{tenant}:own: and this worker's name */
 void ngx_http_rs_store_own_key(ngx_http_rs_store_call_t *call,
     ngx_str_t *tenant);
-/* the key named auth, and the first argument that belongs to it */
-void ngx_http_rs_store_auth_key(ngx_http_rs_store_call_t *call,
-    ngx_http_rs_caller_t *caller);
 
 /* arg: only pointed to, until send */
 void ngx_http_rs_store_arg(ngx_http_rs_store_call_t *call, ngx_str_t *arg);

@@ -21,17 +21,23 @@ static void ngx_http_rs_store_participant_args(ngx_http_rs_store_call_t *call,
     ngx_http_rs_store_participant_t *p);
 
 
+void
+ngx_http_rs_caller_self(ngx_http_rs_caller_t *caller, ngx_str_t *tenant)
+{
+    ngx_memzero(caller, sizeof(ngx_http_rs_caller_t));
+
+    caller->kind = NGX_HTTP_RS_CALLER_SELF;
+    caller->tenant = *tenant;
+}
+
+
 ngx_int_t
 ngx_http_rs_store_auth(ngx_http_rs_store_op_t *op,
     ngx_http_rs_caller_t *caller)
 {
     ngx_http_rs_store_call_t  call;
 
-    ngx_http_rs_store_begin(&call, op, "rs_auth", 1);
-
-    ngx_http_rs_store_auth_key(&call, caller);
-
-    ngx_http_rs_store_arg(&call, &caller->scope);
+    ngx_http_rs_store_guarded(&call, op, "rs_auth", caller);
 
     return ngx_http_rs_store_send(&call);
 }
@@ -46,12 +52,10 @@ ngx_http_rs_store_list(ngx_http_rs_store_op_t *op,
 
     static const char  *kinds[] = { "sess", "devs", "enrs" };
 
-    ngx_http_rs_store_begin(&call, op, "rs_index_list", 1);
+    ngx_http_rs_store_guarded(&call, op, "rs_index_list", caller);
 
-    ngx_http_rs_store_auth_key(&call, caller);
     ngx_http_rs_store_index(&call, &caller->tenant, kinds[index]);
 
-    ngx_http_rs_store_arg(&call, &caller->scope);
     ngx_http_rs_store_arg(&call, cursor);
     ngx_http_rs_store_arg_number(&call, limit);
 
@@ -69,10 +73,9 @@ ngx_http_rs_store_session_create(ngx_http_rs_store_op_t *op,
 
     n = s->participants ? s->participants->nelts : 0;
 
-    ngx_http_rs_store_begin(&call, op, "rs_session_create", 0);
+    ngx_http_rs_store_guarded(&call, op, "rs_session_create", caller);
     ngx_http_rs_store_lists(op, &caller->tenant, s->ttl);
 
-    ngx_http_rs_store_auth_key(&call, caller);
     ngx_http_rs_store_key(&call, &caller->tenant, "ses", &s->id);
     ngx_http_rs_store_key(&call, &caller->tenant, "par", &s->id);
     ngx_http_rs_store_key(&call, &caller->tenant, "mem", &s->id);
@@ -84,7 +87,6 @@ ngx_http_rs_store_session_create(ngx_http_rs_store_op_t *op,
     ngx_http_rs_store_index(&call, &caller->tenant, "turn");
     ngx_http_rs_store_ticket_keys(&call, caller, s->participants);
 
-    ngx_http_rs_store_arg(&call, &caller->scope);
     ngx_http_rs_store_arg_replid(&call);
     ngx_http_rs_store_arg(&call, &s->id);
     ngx_http_rs_store_arg(&call, &s->device_id);
@@ -120,14 +122,12 @@ ngx_http_rs_store_session_retry(ngx_http_rs_store_op_t *op,
 
     n = participants ? participants->nelts : 0;
 
-    ngx_http_rs_store_begin(&call, op, "rs_session_retry", 0);
+    ngx_http_rs_store_guarded(&call, op, "rs_session_retry", caller);
 
-    ngx_http_rs_store_auth_key(&call, caller);
     ngx_http_rs_store_key(&call, &caller->tenant, "ses", session_id);
     ngx_http_rs_store_key(&call, &caller->tenant, "par", session_id);
     ngx_http_rs_store_ticket_keys(&call, caller, participants);
 
-    ngx_http_rs_store_arg(&call, &caller->scope);
     ngx_http_rs_store_arg_number(&call, n);
 
     p = n ? participants->elts : NULL;
@@ -146,14 +146,11 @@ ngx_http_rs_store_session_get(ngx_http_rs_store_op_t *op,
 {
     ngx_http_rs_store_call_t  call;
 
-    ngx_http_rs_store_begin(&call, op, "rs_session_get", 1);
+    ngx_http_rs_store_guarded(&call, op, "rs_session_get", caller);
 
-    ngx_http_rs_store_auth_key(&call, caller);
     ngx_http_rs_store_key(&call, &caller->tenant, "ses", session_id);
     ngx_http_rs_store_key(&call, &caller->tenant, "par", session_id);
     ngx_http_rs_store_key(&call, &caller->tenant, "use", session_id);
-
-    ngx_http_rs_store_arg(&call, &caller->scope);
 
     return ngx_http_rs_store_send(&call);
 }
@@ -170,17 +167,15 @@ ngx_http_rs_store_session_end(ngx_http_rs_store_op_t *op,
         return ngx_http_rs_store_refuse(op);
     }
 
-    ngx_http_rs_store_begin(&call, op, "rs_session_end", 0);
+    ngx_http_rs_store_guarded(&call, op, "rs_session_end", caller);
     ngx_http_rs_store_durable(&call, 0);
 
-    ngx_http_rs_store_auth_key(&call, caller);
     ngx_http_rs_store_key(&call, &caller->tenant, "ses", session_id);
     ngx_http_rs_store_key(&call, &caller->tenant, "par", session_id);
     ngx_http_rs_store_key(&call, &caller->tenant, "mem", session_id);
     ngx_http_rs_store_key(&call, &caller->tenant, "log", session_id);
     ngx_http_rs_store_index(&call, &caller->tenant, "turn");
 
-    ngx_http_rs_store_arg(&call, &caller->scope);
     ngx_http_rs_store_arg(&call, reason);
     ngx_http_rs_store_arg(&call, detail);
     ngx_http_rs_store_arg(&call, device_id);
@@ -198,15 +193,13 @@ ngx_http_rs_store_participant_add(ngx_http_rs_store_op_t *op,
 {
     ngx_http_rs_store_call_t  call;
 
-    ngx_http_rs_store_begin(&call, op, "rs_participant_add", 0);
+    ngx_http_rs_store_guarded(&call, op, "rs_participant_add", caller);
 
-    ngx_http_rs_store_auth_key(&call, caller);
     ngx_http_rs_store_key(&call, &caller->tenant, "ses", session_id);
     ngx_http_rs_store_key(&call, &caller->tenant, "par", session_id);
     ngx_http_rs_store_idem_key(&call, caller, idem);
     ngx_http_rs_store_ticket_key(&call, caller, p);
 
-    ngx_http_rs_store_arg(&call, &caller->scope);
     ngx_http_rs_store_participant_args(&call, p);
     ngx_http_rs_store_arg(&call, body_hash);
 
@@ -221,14 +214,12 @@ ngx_http_rs_store_participant_retry(ngx_http_rs_store_op_t *op,
 {
     ngx_http_rs_store_call_t  call;
 
-    ngx_http_rs_store_begin(&call, op, "rs_participant_retry", 0);
+    ngx_http_rs_store_guarded(&call, op, "rs_participant_retry", caller);
 
-    ngx_http_rs_store_auth_key(&call, caller);
     ngx_http_rs_store_key(&call, &caller->tenant, "ses", session_id);
     ngx_http_rs_store_key(&call, &caller->tenant, "par", session_id);
     ngx_http_rs_store_ticket_key(&call, caller, p);
 
-    ngx_http_rs_store_arg(&call, &caller->scope);
     ngx_http_rs_store_arg(&call, &p->id);
     ngx_http_rs_store_arg_number(&call, p->ticket_ttl);
 
@@ -242,14 +233,12 @@ ngx_http_rs_store_enrollment_create(ngx_http_rs_store_op_t *op,
 {
     ngx_http_rs_store_call_t  call;
 
-    ngx_http_rs_store_begin(&call, op, "rs_enrollment_create", 0);
+    ngx_http_rs_store_guarded(&call, op, "rs_enrollment_create", caller);
 
-    ngx_http_rs_store_auth_key(&call, caller);
     ngx_http_rs_store_key(&call, &caller->tenant, "enr", &e->id);
     ngx_http_rs_store_index(&call, &caller->tenant, "enrs");
     ngx_http_rs_store_idem_key(&call, caller, &e->idem);
 
-    ngx_http_rs_store_arg(&call, &caller->scope);
     ngx_http_rs_store_arg(&call, &e->id);
     ngx_http_rs_store_arg(&call, &e->secret_hash);
     ngx_http_rs_store_arg_number(&call, e->max_uses);
@@ -269,12 +258,10 @@ ngx_http_rs_store_enrollment_renew(ngx_http_rs_store_op_t *op,
 {
     ngx_http_rs_store_call_t  call;
 
-    ngx_http_rs_store_begin(&call, op, "rs_enrollment_renew", 0);
+    ngx_http_rs_store_guarded(&call, op, "rs_enrollment_renew", caller);
 
-    ngx_http_rs_store_auth_key(&call, caller);
     ngx_http_rs_store_key(&call, &caller->tenant, "enr", id);
 
-    ngx_http_rs_store_arg(&call, &caller->scope);
     ngx_http_rs_store_arg(&call, secret_hash);
 
     return ngx_http_rs_store_send(&call);
@@ -287,12 +274,9 @@ ngx_http_rs_store_enrollment_get(ngx_http_rs_store_op_t *op,
 {
     ngx_http_rs_store_call_t  call;
 
-    ngx_http_rs_store_begin(&call, op, "rs_enrollment_get", 1);
+    ngx_http_rs_store_guarded(&call, op, "rs_enrollment_get", caller);
 
-    ngx_http_rs_store_auth_key(&call, caller);
     ngx_http_rs_store_key(&call, &caller->tenant, "enr", id);
-
-    ngx_http_rs_store_arg(&call, &caller->scope);
 
     return ngx_http_rs_store_send(&call);
 }
@@ -304,14 +288,12 @@ ngx_http_rs_store_enrollment_delete(ngx_http_rs_store_op_t *op,
 {
     ngx_http_rs_store_call_t  call;
 
-    ngx_http_rs_store_begin(&call, op, "rs_enrollment_delete", 0);
+    ngx_http_rs_store_guarded(&call, op, "rs_enrollment_delete", caller);
     ngx_http_rs_store_durable(&call, 1);
 
-    ngx_http_rs_store_auth_key(&call, caller);
     ngx_http_rs_store_key(&call, &caller->tenant, "enr", id);
     ngx_http_rs_store_index(&call, &caller->tenant, "enrs");
 
-    ngx_http_rs_store_arg(&call, &caller->scope);
     ngx_http_rs_store_arg(&call, id);
 
     return ngx_http_rs_store_send(&call);
@@ -348,12 +330,9 @@ ngx_http_rs_store_device_get(ngx_http_rs_store_op_t *op,
 {
     ngx_http_rs_store_call_t  call;
 
-    ngx_http_rs_store_begin(&call, op, "rs_device_get", 1);
+    ngx_http_rs_store_guarded(&call, op, "rs_device_get", caller);
 
-    ngx_http_rs_store_auth_key(&call, caller);
     ngx_http_rs_store_key(&call, &caller->tenant, "dev", device_id);
-
-    ngx_http_rs_store_arg(&call, &caller->scope);
 
     return ngx_http_rs_store_send(&call);
 }
@@ -367,12 +346,10 @@ ngx_http_rs_store_device_patch(ngx_http_rs_store_op_t *op,
     ngx_uint_t                i;
     ngx_http_rs_store_call_t  call;
 
-    ngx_http_rs_store_begin(&call, op, "rs_device_patch", 0);
+    ngx_http_rs_store_guarded(&call, op, "rs_device_patch", caller);
 
-    ngx_http_rs_store_auth_key(&call, caller);
     ngx_http_rs_store_key(&call, &caller->tenant, "dev", device_id);
 
-    ngx_http_rs_store_arg(&call, &caller->scope);
     ngx_http_rs_store_arg(&call, version);
 
     for (i = 0; i < 2 * n; i++) {
@@ -389,15 +366,13 @@ ngx_http_rs_store_device_delete(ngx_http_rs_store_op_t *op,
 {
     ngx_http_rs_store_call_t  call;
 
-    ngx_http_rs_store_begin(&call, op, "rs_device_delete", 0);
+    ngx_http_rs_store_guarded(&call, op, "rs_device_delete", caller);
     ngx_http_rs_store_durable(&call, 1);
 
-    ngx_http_rs_store_auth_key(&call, caller);
     ngx_http_rs_store_key(&call, &caller->tenant, "dev", device_id);
     ngx_http_rs_store_index(&call, &caller->tenant, "devs");
     ngx_http_rs_store_key(&call, &caller->tenant, "dses", device_id);
 
-    ngx_http_rs_store_arg(&call, &caller->scope);
     ngx_http_rs_store_arg(&call, device_id);
     ngx_http_rs_store_arg(&call, version);
 

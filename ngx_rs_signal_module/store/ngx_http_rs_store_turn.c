@@ -307,14 +307,12 @@ ngx_http_rs_store_turn_session(ngx_http_rs_store_op_t *op,
 {
     ngx_http_rs_store_call_t  call;
 
-    ngx_http_rs_store_begin(&call, op, "rs_turn_session", 0);
+    ngx_http_rs_store_guarded(&call, op, "rs_turn_session", caller);
     ngx_http_rs_store_lists(op, &caller->tenant, ttl);
 
-    ngx_http_rs_store_auth_key(&call, caller);
     ngx_http_rs_store_key(&call, &caller->tenant, "ses", session_id);
     ngx_http_rs_store_index(&call, &caller->tenant, "turn");
 
-    ngx_http_rs_store_arg(&call, &caller->scope);
     ngx_http_rs_store_arg(&call, key_id);
     ngx_http_rs_store_arg_number(&call, ttl);
     ngx_http_rs_store_arg_number(&call, retain);
@@ -327,21 +325,19 @@ ngx_http_rs_store_turn_session(ngx_http_rs_store_op_t *op,
 ngx_int_t
 ngx_http_rs_store_turn_revoke(ngx_http_rs_store_op_t *op,
     ngx_http_rs_caller_t *caller, ngx_str_t *session_id, ngx_str_t *key_id,
-    ngx_str_t *participant_id, const char *scope)
+    ngx_str_t *participant_id, rs_verb_e verb)
 {
     ngx_http_rs_store_call_t  call;
 
-    ngx_http_rs_store_begin(&call, op, "rs_turn_revoke", 0);
+    ngx_http_rs_store_guarded(&call, op, "rs_turn_revoke", caller);
     ngx_http_rs_store_durable(&call, 0);
 
-    ngx_http_rs_store_auth_key(&call, caller);
     ngx_http_rs_store_key(&call, &caller->tenant, "ses", session_id);
     ngx_http_rs_store_key(&call, &caller->tenant, "par", session_id);
     ngx_http_rs_store_index(&call, &caller->tenant, "turn");
     ngx_http_rs_store_index(&call, &caller->tenant, "trev");
 
-    ngx_http_rs_store_arg(&call, &caller->scope);
-    ngx_http_rs_store_arg_text(&call, scope);
+    ngx_http_rs_store_arg_text(&call, rs_verb_name(verb));
     ngx_http_rs_store_arg(&call, key_id);
     ngx_http_rs_store_arg(&call, participant_id);
 

@@ -19,8 +19,17 @@ use RS::Util qw(top read_file random_id);
 my $lib = read_file(top('redis-schema', 'lib', 'rs.lua'));
 my $page = read_file(top('docs', 'design', 'redis.md'));
 my $errors = read_file(top('docs', 'protocol', 'errors.json'));
-my %flags = $lib =~ /^register\('(\w+)', \w+, (\w+)\)$/gm;
+my $register = qr/^register\('(\w+)',\s(guarded\()?lib\.\1(?:,\sWIDE)?\)?,
+                  \s*(\w+)\)$/mx;
+my (%flags, %guarded);
+
+while ($lib =~ /$register/g) {
+    $flags{$1} = $3;
+    $guarded{$1} = 1 if $2;
+}
+
 my %ro = map { $_ => 1 } $page =~ /^\| `(rs_\w+)` \(ro\)/gm;
+my %g = map { $_ => 1 } $page =~ /`(rs_\w+)` \(g\)/g;
 my %row = map { $_ => 1 } $page =~ /^\| `(rs_\w+)`/gm;
 
 $row{$_} = 1 for qw(rs_session_retry rs_participant_retry);
@@ -30,9 +39,12 @@ is_deeply([sort keys %flags], [sort keys %row],
           'the page and the library have the same functions');
 is_deeply([sort grep { $flags{$_} eq 'READ' } keys %flags], [sort keys %ro],
           'and the same that only read');
+is_deeply([sort keys %guarded], [sort keys %g], 'and act for a caller');
+is(scalar keys %flags, scalar(() = $lib =~ /^register\(/gm),
+   'all of them were found');
 
 for my $f (sort keys %flags) {
-    like($lib, qr/^-- \Q$f\E(?:, the hot path)?\n-- KEYS: .*\bARGV:.*?^-- ok\b.*?O\(/ms,
+    like($lib, qr/^-- \Q$f\E(?:, the hot path|, guarded)?\n-- KEYS: .*\bARGV:.*?^-- ok\b.*?O\(/ms,
          "$f: has a header");
 }
 
@@ -45,12 +57,12 @@ unlike($lib, qr/'(?:KEYS|SCAN|HSCAN|EVAL|SELECT)'/, 'no walk over the keyspace')
 
 my $s = RS::Schema->new();
 
-is_deeply($s->fcall('rs_version', []), ['ok', '3'], 'version');
-is_deeply($s->fcall_ro('rs_version', []), ['ok', '3'], 'version, read only');
+is_deeply($s->fcall('rs_version', []), ['ok', '4'], 'version');
+is_deeply($s->fcall_ro('rs_version', []), ['ok', '4'], 'version, read only');
 
 for my $f (sort keys %flags) {
     $s->dies_like(qr/keys and|whole number/, "$f: a wrong count of keys and arguments",
-                  $f, [("key:x") x 11]);
+                  $f, [("key:x") x 11], '');
 
     if ($flags{$f} ne 'READ') {
         eval { $s->fcall_ro($f, []); 1 } and fail("$f: is not read only");

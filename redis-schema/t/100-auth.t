@@ -23,14 +23,15 @@ my ($ses, $enr) = ($x->{id}, $e->{id});
 my ($some, $some_id) = $s->api_key("ice devices:read", 'some');
 my $absent = 'key:' . RS::Schema::hash();
 
-is_deeply($s->fcall_ro('rs_auth', [$s->{key}], 'sessions:write'),
-          ['ok', $s->{key_id}, 'console'], 'a key with *');
-is_deeply($s->fcall_ro('rs_auth', [$some], 'ice'),
-          ['ok', $some_id, 'some'], 'a key with this scope');
-is_deeply($s->fcall_ro('rs_auth', [$some], 'devices:read'),
-          ['ok', $some_id, 'some'], 'and with the other');
-is_deeply($s->fcall_ro('rs_auth', [$absent], ''), ['ok', '', ''],
-          'no scope wanted: the key is not read');
+is_deeply($s->fcall('rs_auth', [$s->{key}], 'sessions:write'),
+          ['ok', $s->{key_id}, 'console', ['*'], [], []], 'a key with *');
+is_deeply($s->fcall('rs_auth', [$some], 'ice'),
+          ['ok', $some_id, 'some', ['devices:read', 'ice'], [], []],
+          'a key with this scope');
+is($s->fcall('rs_auth', [$some], 'devices:read')->[1], $some_id,
+   'and with the other');
+is_deeply($s->fcall('rs_auth', [$absent], ''), ['ok', '', '', [], [], []],
+          'the gateway itself: the key is not read');
 
 for my $scope ('devices:write', 'devices', 'devices:rea', '*', 'ic', '.*') {
     is_deeply($s->fcall_ro('rs_auth', [$some], $scope), ['forbidden'],
@@ -70,7 +71,7 @@ my @calls = (
      $dev, ''],
 );
 
-my $before = $s->redis()->dump();
+my $before = $s->dump();
 
 for my $call (@calls) {
     my ($name, $keys, @argv) = @$call;
@@ -88,7 +89,7 @@ for my $opt ([auth => $absent, 'unauthenticated'], [auth => $some, 'forbidden'])
               "rs_session_create: $opt->[2]");
 }
 
-is($s->redis()->dump(), $before, 'nothing was written by any of them');
+is($s->dump(), $before, 'nothing was written by any of them');
 
 is_deeply($s->fcall('rs_key_delete', [$some, 'keys']), ['ok'], 'key deleted');
 is_deeply($s->fcall_ro('rs_auth', [$some], 'ice'), ['unauthenticated'],

@@ -36,7 +36,7 @@ my @ses = (
     policy => '{"relay_only":true}', external_id => 'T-1',
     reason => "no \xe2\x82\xac", metadata => '{"a": 1}', created_at => $now,
     expires_at => $now + 100, ended_at => '', end_reason => '',
-    end_detail => '', path => '', pos => '',
+    end_detail => '', path => '', pos => '', group_id => '',
 );
 
 
@@ -125,12 +125,12 @@ my $off = $s->device();
 is_deeply($s->fcall(@{ $s->session_call($off)->{call} }), ['device_offline'],
           'a device that is off line');
 
-my $before = $s->redis()->dump();
+my $before = $s->dump();
 
 is_deeply($s->fcall(@{ $s->session_call($dev, roles => [('viewer') x 16])
                        ->{call} }), ['participants_full'],
           '16 and the host are too many');
-is($s->redis()->dump(), $before, 'refused: nothing written');
+is($s->dump(), $before, 'refused: nothing written');
 is($s->fcall(@{ $s->session_call($dev, roles => [('viewer') x 15])
                 ->{call} })->[0], 'ok', '15 and the host are not');
 is($s->fcall(@{ $s->session_call($dev, roles => [])->{call} })->[0], 'ok',

@@ -109,7 +109,7 @@ is_deeply([map { $_->got() } values %sub], [], 'a dup is told to nobody');
 
 # refusals
 
-my $before = $s->redis()->dump();
+my $before = $s->dump();
 
 is_deeply($s->append($x, $vwr, "$w2.999", 2), ['replaced'], 'another socket');
 is_deeply($s->append($x, random_id('par_'), $x->{v}, 2), ['replaced'],
@@ -118,7 +118,7 @@ is_deeply($s->append($x, $vwr, $x->{v}, 2, to => random_id('par_')),
           ['unknown_peer'], 'to nobody');
 is_deeply($s->append({ id => random_id('ses_') }, $vwr, $x->{v}, 2),
           ['session_ended'], 'a session that is not there');
-is($s->redis()->dump(), $before, 'refused: nothing written');
+is($s->dump(), $before, 'refused: nothing written');
 is_deeply([map { $_->got() } values %sub], [], 'nor told');
 is_deeply($s->append($x, $vwr, $x->{v}, 2), ['ok', '1-10'],
           'the id of a refused message is free');

@@ -513,12 +513,12 @@ subtest 'one key on two machines' => sub {
     is($s->online($d, "$w2.306", 5, $agent->('n6'))->[0],
        'device_quarantined', 'nor by announcing');
 
-    my $audit = $redis->call('XRANGE', $s->key('audit'), '-', '+');
+    my @audit = grep { $_->{actor} eq 'device' } $s->audit();
 
-    is(scalar @$audit, 1, 'one line of audit');
-    is_deeply($audit->[0][1],
-              [kind => 'device_quarantined', object => $d,
-               detail => "$w2.306 $w3.400"], 'says who and where');
+    is(scalar @audit, 1, 'one line of audit');
+    is_deeply([@{ $audit[0] }{qw(object outcome reason detail)}],
+              [$d, 'deny', 'device_quarantined', "$w2.306 $w3.400"],
+              'says who and where');
 
     $redis->call('HSET', $s->key("dev:$d"), 'quarantine', time());
     is($s->online($d, "$w3.402", '', $agent->('n1'))->[0], 'ok',

@@ -174,8 +174,8 @@ is((grep { $_->{id} eq $third } $s->get($again))[0]{state}, 'joined',
    'he is in the session still');
 my ($ice) = $s->api_key('ice');
 
-is_deeply($s->turn_revoke($again, $third, auth => $ice), ['forbidden'],
-          'with a key that is for ICE only');
+is_deeply($s->turn_revoke($again, $third, auth => $ice), ['not_found'],
+          'with a key that is for ICE only, and sees no session');
 is_deeply($s->turn_revoke($again, ''), ['not_found'],
           'all of it: not a session with signalling');
 is_deeply($s->turn_revoke($again, random_id('par_')), ['not_found'],

@@ -19,6 +19,7 @@ C<keyspace> tells which keys there are now with another type, field, member
 or life than catalogued.
 
 C<unused> tells which readers and writers of the catalogue were never seen.
+C<guarded> stands for all functions that are registered as guarded.
 
 =cut
 
@@ -34,6 +35,7 @@ my %form = (
     participant => 'par_[a-z2-7]{26}', device => 'dev_[a-z2-7]{26}',
     enrollment => 'enr_[a-z2-7]{26}', key => 'key_[a-z2-7]{26}',
     relay => '[a-z0-9-]{1,32}', allocation => '\d+-\d+',
+    subject => '(?:user|group|key):.{1,256}', user => 'usr_[a-z2-7]{26}',
     hash => '[0-9a-f]{64}', node => '[a-z0-9-]{1,32}', worker => '[a-z0-9-]{1,32}\.\d+\.[0-9a-f]{16}',
 );
 
@@ -76,7 +78,11 @@ sub keys_of_catalogue {
 sub new {
     my ($class, $redis) = @_;
 
+    my $lib = read_file(top('redis-schema', 'lib', 'rs.lua'));
+
     return bless { redis => $redis, keys => [keys_of_catalogue()],
+                   guarded => { map { $_ => 1 } $lib
+                                =~ /^register\('(\w+)', guarded\(/gm },
                    monitor => $redis->monitor(), marks => 0, seen => {} },
                  $class;
 }
@@ -155,9 +161,11 @@ sub check_command {
 
         my $role = $kind eq 'w' ? 'writers' : 'readers';
 
-        push @bad, "$f is not among the $role of $k->{pattern}"
-            if !grep { $_ eq $f } @{ $k->{$role} };
-        $self->{seen}{$k->{path}}{$role}{$f} = 1;
+        my ($as) = grep { $_ eq $f || ($_ eq 'guarded' && $self->{guarded}{$f}) }
+                   @{ $k->{$role} };
+
+        push @bad, "$f is not among the $role of $k->{pattern}" if !$as;
+        $self->{seen}{$k->{path}}{$role}{$as // $f} = 1;
 
         for my $field (fields_of($command, @argv)) {
             push @bad, "$f writes $field of $k->{pattern}"

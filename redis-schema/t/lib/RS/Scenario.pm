@@ -46,6 +46,7 @@ sub run {
     ends($s, $dev);
     turn($s, $dev);
     dead($s, $dev);
+    users($s, $dev);
     rest($s, $dev);
 
     return $dev;
@@ -287,6 +288,27 @@ sub dead {
     step('the last one is lost', $s->lost($x, $p[1], $w3), 'ok', 'ended',
          $dev);
     $s->fcall('rs_device_unlink', ["dses:$dev"], $x->{id});
+
+    return;
+}
+
+
+# A user with nothing granted.
+
+sub users {
+    my ($s, $dev) = @_;
+    my $id = random_id('usr_');
+    my $user = sub {
+        return RS::Schema::caller_json(
+            kind => 'user', id => $id, name => 'Ana', iat => time(),
+            subjects => ["user:$id", 'group:support'], tenant => [],
+            granted => ['devices:read', 'devices:write'], verb => $_[0]);
+    };
+
+    step('who', $s->fcall('rs_auth', ["usr:$id"], $user->('')), 'ok', $id,
+         'Ana');
+    step('sees nothing', $s->fcall('rs_device_get', ["usr:$id", "dev:$dev"],
+                                   $user->('devices:read')), 'not_found');
 
     return;
 }

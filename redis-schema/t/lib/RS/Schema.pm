@@ -129,12 +129,26 @@ sub key {
 }
 
 
-# What is sent for a call of a function.
+# What is sent for a call of a function.  When the first key is an API key's
+# or a user's, the function is a guarded one: the keys it needs besides are
+# added, and its first argument is the caller, "" for the gateway, or the verb
+# for one with an API key.
 
 sub command {
     my ($self, $name, $keys, @argv) = @_;
+    my $ro = $self->{ro};
 
-    return ($self->{ro} ? 'FCALL_RO' : 'FCALL', $name, scalar @$keys,
+    if (@$keys && $keys->[0] =~ /^(?:key|usr):/
+        && $name !~ /^rs_key_(?:put|get|delete)$/)
+    {
+        my ($auth, @rest) = @$keys;
+
+        $keys = [$auth, 'gsub', 'audit', @rest];
+        $argv[0] = caller_json(verb => $argv[0]) if $argv[0] !~ /^(?:\{|$)/;
+        $ro = 0;
+    }
+
+    return ($ro ? 'FCALL_RO' : 'FCALL', $name, scalar @$keys,
             (map { $self->key($_) } @$keys), @argv);
 }
 
@@ -153,6 +167,36 @@ sub fcall_ro {
     local $self->{ro} = 1;
 
     return $self->fcall(@call);
+}
+
+
+# A caller as the gateway describes it.
+
+sub caller_json {
+    my (%c) = @_;
+
+    return JSON::PP->new->canonical->encode({
+        kind => 'key', also => [], addr => '192.0.2.1', rid => 'r1', %c,
+    });
+}
+
+
+# The lines of the audit, oldest first.
+
+sub audit {
+    my ($self) = @_;
+
+    return map { { @{ $_->[1] } } }
+           @{ $self->{redis}->call('XRANGE', $self->key('audit'), '-', '+') };
+}
+
+
+# All there is, but the audit: a call leaves a line there.
+
+sub dump {
+    my ($self) = @_;
+
+    return $self->{redis}->dump() =~ s/^rs:\{[^}]*\}:audit\n.*?(?=^rs:|\z)//gmsr;
 }
 
 
