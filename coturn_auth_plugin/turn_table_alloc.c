@@ -17,8 +17,12 @@
 
 
 static turn_verdict_e turn_user_verdict(turn_table_t *t,
-    const rs_turn_user_t *user, turn_ses_t *s, turn_par_t *p, int adopted,
+    const rs_turn_user_t *user, turn_ses_t *s, turn_par_t *p, uint64_t at,
     uint64_t now);
+static int turn_par_superseded(const turn_par_t *p, uint64_t expiry,
+    uint64_t at);
+static void turn_par_uses(turn_table_t *t, turn_par_t *p, uint64_t expiry,
+    uint64_t at);
 static turn_verdict_e turn_alloc_judge(turn_table_t *t, turn_alloc_t *a,
     rs_str_t username, uint64_t now);
 static turn_verdict_e turn_alloc_add(turn_table_t *t, uint64_t id,
@@ -52,13 +56,44 @@ turn_verdict_name(turn_verdict_e v)
 
 
 /*
- * Of a session that lives.  An allocation found by ps was let in at its time:
- * only what holds for ever is asked again.
+ * Allocations made one after the other may be told of in another order, by two
+ * threads of coturn, or by a listing: for a while the name used before counts
+ * as well.
+ */
+
+static int
+turn_par_superseded(const turn_par_t *p, uint64_t expiry, uint64_t at)
+{
+    return expiry < ((at > p->newest_at + TURN_TABLE_ORDER) ? p->newest
+                                                            : p->before);
+}
+
+
+static void
+turn_par_uses(turn_table_t *t, turn_par_t *p, uint64_t expiry, uint64_t at)
+{
+    if (expiry <= p->newest) {
+        return;
+    }
+
+    if (at > p->newest_at + TURN_TABLE_ORDER) {
+        p->before = p->newest;
+    }
+
+    p->newest = expiry;
+    p->newest_at = at;
+    t->changes++;
+}
+
+
+/*
+ * Of a session that lives, for an allocation of this second.  One found by ps
+ * was let in at its time, at 0 here: only what holds for ever is asked again.
  */
 
 static turn_verdict_e
 turn_user_verdict(turn_table_t *t, const rs_turn_user_t *user, turn_ses_t *s,
-    turn_par_t *p, int adopted, uint64_t now)
+    turn_par_t *p, uint64_t at, uint64_t now)
 {
     int       host;
     uint64_t  cap;
@@ -79,7 +114,7 @@ turn_user_verdict(turn_table_t *t, const rs_turn_user_t *user, turn_ses_t *s,
         return TURN_V_REVOKED;
     }
 
-    if (!adopted && user->expires_at < p->newest) {
+    if (at && turn_par_superseded(p, user->expires_at, at)) {
         return TURN_V_SUPERSEDED;
     }
 
@@ -137,8 +172,8 @@ turn_table_verdict(turn_table_t *t, rs_str_t username, rs_turn_user_t *user,
         return TURN_V_ENDED;
     }
 
-    return turn_user_verdict(t, &u, s, turn_par_find(s, u.participant_id), 0,
-                             now);
+    return turn_user_verdict(t, &u, s, turn_par_find(s, u.participant_id),
+                             now / 1000, now);
 }
 
 
@@ -215,11 +250,10 @@ turn_alloc_judge(turn_table_t *t, turn_alloc_t *a, rs_str_t username,
         return TURN_V_ENDED;
     }
 
-    v = turn_user_verdict(t, &u, s, p, a->adopted, now);
+    v = turn_user_verdict(t, &u, s, p, a->adopted ? 0 : a->started_at, now);
 
-    if (v == TURN_V_OK && u.expires_at > p->newest) {
-        p->newest = u.expires_at;
-        t->changes++;
+    if (v == TURN_V_OK) {
+        turn_par_uses(t, p, u.expires_at, a->started_at);
     }
 
     return v;
@@ -485,7 +519,8 @@ turn_ses_settle(turn_table_t *t, turn_ses_t *s, uint64_t now)
 
             u.expires_at = a->expiry;
             p->nallocs--;
-            v = turn_user_verdict(t, &u, s, p, a->adopted, now);
+            v = turn_user_verdict(t, &u, s, p,
+                                  a->adopted ? 0 : a->started_at, now);
             p->nallocs++;
 
             if (v != TURN_V_OK) {
@@ -494,7 +529,7 @@ turn_ses_settle(turn_table_t *t, turn_ses_t *s, uint64_t now)
             }
 
             turn_alloc_counts(t, a, TURN_ALLOC_LIVE);
-            p->newest = (a->expiry > p->newest) ? a->expiry : p->newest;
+            turn_par_uses(t, p, a->expiry, a->started_at);
             t->changes++;
         }
     }

@@ -20,6 +20,9 @@
 
 #define TURN_TABLE_LATE       2       /* s, by the same clock */
 
+/* s: coturn's threads tell of allocations each for itself */
+#define TURN_TABLE_ORDER      5
+
 #define TURN_TABLE_FREED_MAX  4096    /* during one ps */
 #define TURN_TABLE_AT_MAX     (UINT64_MAX / 4000)   /* s: no product wraps */
 
@@ -72,6 +75,8 @@ typedef struct {
     turn_ses_t         *ses;
     uint64_t            until;        /* s, revoked; 0: not */
     uint64_t            newest;       /* expiry of its newest user name */
+    uint64_t            newest_at;    /* s, when it was used first */
+    uint64_t            before;       /* what newest was until then */
     unsigned            nallocs;      /* neither doomed nor dying */
     char                id[RS_ID_LEN];
 } turn_par_t;

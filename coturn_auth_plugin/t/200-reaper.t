@@ -68,8 +68,19 @@ sub dead {
 }
 
 
+# what they say to a Refresh, and how many
+
+sub answers {
+    my %of;
+
+    $of{ $_->refresh(600) }++ for @_;
+
+    return \%of;
+}
+
+
 sub alive {
-    return scalar grep { $_->refresh(600) eq '0' } @_;
+    return answers(@_)->{0} // 0;
 }
 
 
@@ -95,7 +106,8 @@ sub ends {
     cmp_ok($s, '<', 1, sprintf('%s: one of 210 is dead after %.0f ms', $mode,
                                $s * 1000));
     dead($t0, @$one);
-    is(alive(map { @$_ } @others), 200, "$mode: 200 others live");
+    is_deeply(answers(map { @$_ } @others), { 0 => 200 },
+              "$mode: 200 others live");
     counted($turn, 200, "$mode: the table is what coturn has");
 
     $t0 = now();
@@ -105,6 +117,28 @@ sub ends {
     cmp_ok($s, '<', 20, sprintf('%s: 200 at once are dead after %.0f ms',
                                 $mode, $s * 1000));
     counted($turn, 0, "$mode: none is left");
+}
+
+
+# Newer names right after each other: coturn's threads tell of them in any
+# order, and each lives.
+
+sub overtakes {
+    my ($turn, $mode) = @_;
+    my %ended;
+
+    for (1 .. 30) {
+        my $s = $turn->session();
+        my $until = time() + 300;
+        my @a = map { allocate($turn, $s, 1, expiry => $until + $_) } 0 .. 3;
+
+        $ended{ $_->refresh(600) }++ for @a;
+        $turn->end_session($s);
+        dead(now(), @a);
+    }
+
+    is_deeply(\%ended, { 0 => 120 }, "$mode: names that overtake each other")
+        or diag(explain(\%ended));
 }
 
 
@@ -328,6 +362,7 @@ for my $mode (qw(compat strict)) {
 
     $turn->wait_sync();
     ends($turn, $mode);
+    overtakes($turn, $mode);
     revokes($turn, $mode);
 
     my $kills = $turn->metric('rs_turn_kill_seconds_count');

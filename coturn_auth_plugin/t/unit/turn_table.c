@@ -6,28 +6,11 @@
  */
 
 
-#include "tap.h"
-#include "turn_table.h"
+#include "table.h"
 
 
-#define T0      UINT64_C(1800000000)   /* s */
-#define NOW     (T0 * 1000)
-#define NONE    RS_STR("")
-#define ACME    RS_STR("acme")
-
-
-static unsigned  wakes;
 static uint64_t  gone_ids[16];
 static unsigned  ngone;
-
-
-static void
-woken(void *data)
-{
-    (void) data;
-
-    wakes++;
-}
 
 
 static void
@@ -36,110 +19,6 @@ gone(void *data, uint64_t id)
     (void) data;
 
     gone_ids[ngone++ % 16] = id;
-}
-
-
-/* ids by number; a ring, so that several may stand in one call */
-
-static rs_str_t
-id_of(const char *prefix, unsigned n)
-{
-    static char      ring[8][RS_ID_LEN];
-    static unsigned  at;
-    char            *p;
-    uint8_t          random[RS_ID_RANDOM_LEN];
-
-    memset(random, 0, sizeof(random));
-    random[0] = (uint8_t) (n >> 24);
-    random[1] = (uint8_t) (n >> 16);
-    random[2] = (uint8_t) (n >> 8);
-    random[3] = (uint8_t) n;
-
-    p = ring[at++ % 8];
-    rs_id_format(p, prefix, random);
-
-    return (rs_str_t) { (uint8_t *) p, RS_ID_LEN };
-}
-
-
-static rs_str_t
-ses(unsigned n)
-{
-    return id_of(RS_ID_SESSION, n);
-}
-
-
-static rs_str_t
-par(unsigned n)
-{
-    return id_of(RS_ID_PARTICIPANT, n);
-}
-
-
-static rs_str_t
-user(const char *tenant, unsigned s, unsigned p, uint64_t expiry)
-{
-    static char      ring[4][RS_TURN_USERNAME_MAX];
-    static unsigned  at;
-    char            *dst;
-    rs_turn_user_t   u;
-
-    u.expires_at = expiry;
-    u.tenant = rs_str(tenant);
-    u.session_id = ses(s);
-    u.participant_id = par(p);
-    dst = ring[at++ % 4];
-
-    return (rs_str_t) { (uint8_t *) dst, rs_turn_user_format(dst, &u) };
-}
-
-
-static turn_table_t *
-table(const turn_table_conf_t *more)
-{
-    turn_table_t       *t;
-    turn_table_conf_t   conf;
-
-    memset(&conf, 0, sizeof(conf));
-
-    if (more != NULL) {
-        conf = *more;
-    }
-
-    conf.quota = conf.quota ? conf.quota : 12;
-    conf.host_quota = conf.host_quota ? conf.host_quota : 48;
-    conf.credential_ttl_s = 300;
-    conf.skew_s = 60;
-    conf.stale_limit_s = 3600;
-    conf.seed = 42;
-    conf.wake = woken;
-
-    t = turn_table_create(&conf);
-    turn_table_round_begin(t);
-    turn_table_round_end(t, 1, NOW);
-
-    return t;
-}
-
-
-static size_t
-doomed(turn_table_t *t)
-{
-    turn_table_stat_t  stat;
-
-    turn_table_stat(t, &stat);
-
-    return stat.doomed;
-}
-
-
-static void
-is_v(turn_verdict_e got, turn_verdict_e want, const char *what)
-{
-    if (!ok(got == want, "%s", what)) {
-        printf("#   got %s, want %s\n", turn_verdict_name(got),
-               turn_verdict_name(want));
-    }
 }
 
 
@@ -300,46 +179,6 @@ test_allocations(void)
          TURN_V_POLICY, "told again soon, it is the same");
     is_v(turn_table_alloc(t, 30, user("acme", 2, 1, T0 + 60), NOW + 11000),
          TURN_V_OK, "later, coturn counts from one again");
-
-    turn_table_destroy(t);
-}
-
-
-static void
-test_newest(void)
-{
-    turn_table_t  *t;
-
-    t = table(NULL);
-    (void) turn_table_live(t, ACME, ses(1), T0 + 600, NONE, NOW);
-
-    is_v(turn_table_verdict(t, user("acme", 1, 1, T0 + 99), NULL, NOW),
-         TURN_V_OK, "to ask with a newer name");
-    is_v(turn_table_alloc(t, 1, user("acme", 1, 1, T0 + 60), NOW), TURN_V_OK,
-         "supersedes nothing");
-    is_v(turn_table_alloc(t, 2, user("acme", 1, 1, T0 + 70), NOW), TURN_V_OK,
-         "to allocate with it");
-    is_v(turn_table_verdict(t, user("acme", 1, 1, T0 + 60), NULL, NOW),
-         TURN_V_SUPERSEDED, "does");
-    is_v(turn_table_alloc(t, 3, user("acme", 1, 1, T0 + 60), NOW),
-         TURN_V_SUPERSEDED, "in both modes");
-    is_v(turn_table_verdict(t, user("acme", 1, 1, T0 + 70), NULL, NOW),
-         TURN_V_OK, "the newest goes on");
-    is_v(turn_table_verdict(t, user("acme", 1, 2, T0 + 60), NULL, NOW),
-         TURN_V_OK, "another participant is another one");
-    is_int(doomed(t), 1, "what was allocated before lives on");
-
-    turn_table_ps_begin(t, NOW);
-    is_v(turn_table_ps_seen(t, 4, user("acme", 1, 1, T0 + 60), T0 - 9, NOW),
-         TURN_V_OK, "one found by ps may be older");
-    turn_table_ps_end(t, 1, NULL, NULL);
-    turn_table_ps_begin(t, NOW + 2000);
-    is_v(turn_table_ps_seen(t, 5, user("acme", 1, 1, T0 + 60), T0 - 9,
-                            NOW + 2000),
-         TURN_V_OK, "at any time");
-    is_v(turn_table_ps_seen(t, 6, user("acme", 1, 1, T0 + 60), T0 + 1,
-                            NOW + 2000),
-         TURN_V_SUPERSEDED, "but not one that began since the last ps");
 
     turn_table_destroy(t);
 }
@@ -954,7 +793,6 @@ main(void)
     test_verdicts();
     test_names();
     test_allocations();
-    test_newest();
     test_quota();
     test_asks();
     test_waits();
