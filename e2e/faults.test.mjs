@@ -39,8 +39,8 @@ after(async () => {
 }, {timeout: 60000});
 
 
-test("both nodes are reloaded", {timeout: 120000}, async () => {
-    await trial.through(async (page) => {
+test("both nodes are reloaded", {timeout: 120000}, async (t) => {
+    await trial.through(t, async (page) => {
         const old = (await Promise.all([stack.workers(0), stack.workers(1)]))
                     .flat();
 
@@ -59,8 +59,8 @@ test("both nodes are reloaded", {timeout: 120000}, async () => {
 });
 
 
-test("workers are killed one after the other", {timeout: 120000}, async () => {
-    await trial.through(async (page, session) => {
+test("workers are killed one after the other", {timeout: 120000}, async (t) => {
+    await trial.through(t, async (page, session) => {
         for (const node of [0, 1]) {
             for (const pid of await stack.workers(node)) {
                 process.kill(pid, "SIGKILL");
@@ -76,8 +76,8 @@ test("workers are killed one after the other", {timeout: 120000}, async () => {
 });
 
 
-test("Redis stops for 5 s and starts again", {timeout: 120000}, async () => {
-    await trial.through(async (page) => {
+test("Redis stops for 5 s and starts again", {timeout: 120000}, async (t) => {
+    await trial.through(t, async (page) => {
         const from = Date.now();
 
         await stack.stopRedis();
@@ -96,8 +96,8 @@ test("Redis stops for 5 s and starts again", {timeout: 120000}, async () => {
 });
 
 
-test("each node is lost once", {timeout: 120000}, async () => {
-    await trial.through(async (page, session) => {
+test("each node is lost once", {timeout: 120000}, async (t) => {
+    await trial.through(t, async (page, session) => {
         for (const [i, node] of stack.state.nodes.entries()) {
             for (const pid of [node.pid, ...await stack.workers(i)]) {
                 process.kill(pid, "SIGKILL");

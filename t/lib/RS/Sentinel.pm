@@ -47,6 +47,16 @@ A command to Sentinel number $i.
 
 How often the primary has changed, as most Sentinels say: their config-epoch.
 
+=item agree
+
+Do all Sentinels that answer name one server, and does that know it? Right
+after a failover only the one that led it may know; C<primary> is what the
+first one says.
+
+=item wait_replica
+
+Until the replica is one and confirms what is written.
+
 =item wait_moved($seconds), failover, ports, servers, stop_sentinel($i)
 
 =back
@@ -196,7 +206,7 @@ sub wait_moved {
 
     $self->{epoch} = wait_until {
         my $epoch = $self->moved;
-        $epoch > $self->{epoch} && $self->_agree && $epoch
+        $epoch > $self->{epoch} && $self->agree && $epoch
     } $seconds, 'a failover';
 
     return;
@@ -205,7 +215,7 @@ sub wait_moved {
 
 # all that answer name one server, and that one knows
 
-sub _agree {
+sub agree {
     my ($self) = @_;
     my %ports;
 
@@ -233,6 +243,24 @@ sub failover {
     } 20, 'a planned failover beginning';
 
     $self->wait_moved(20);
+
+    return;
+}
+
+
+sub wait_replica {
+    my ($self) = @_;
+    my ($primary, $replica) = ($self->primary, $self->replica);
+
+    wait_until {
+        my $info = eval { $replica->call('INFO', 'replication') } // '';
+        $info =~ /^role:slave/m && $info =~ /^master_link_status:up/m
+    } 30, 'the other one as a replica';
+
+    # a write of its own, for WAIT asks for those of this connection
+
+    $primary->call($_, 'replicate', $_ eq 'SET' ? 1 : ()) for qw(SET DEL);
+    wait_until { $primary->call('WAIT', 1, 100) } 20, 'a replica that acks';
 
     return;
 }
