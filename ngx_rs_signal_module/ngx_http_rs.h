@@ -115,6 +115,9 @@ struct ngx_http_rs_loc_conf_s {
     ngx_array_t                *agent_hosts;   /* of ngx_str_t, lower case */
     ngx_http_complex_value_t   *console_url;
 
+    ngx_http_complex_value_t   *tenant;        /* of a call; NULL: not said */
+    ngx_flag_t                  audit_reads;
+
     ngx_array_t                *stun;          /* of rs_str_t */
     ngx_array_t                *turn;          /* ngx_http_rs_turn_server_t */
     ngx_http_complex_value_t   *turn_region;

@@ -245,6 +245,20 @@ static ngx_command_t  ngx_http_rs_commands[] = {
       offsetof(ngx_http_rs_loc_conf_t, console_url),
       NULL },
 
+    { ngx_string("rs_tenant"),
+      NGX_HTTP_RS_LOC|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_rs_loc_conf_t, tenant),
+      NULL },
+
+    { ngx_string("rs_audit_reads"),
+      NGX_HTTP_RS_LOC|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_rs_loc_conf_t, audit_reads),
+      NULL },
+
     { ngx_string("rs_stun_server"),
       NGX_HTTP_RS_LOC|NGX_CONF_1MORE,
       ngx_http_rs_stun_server,
@@ -852,6 +866,7 @@ ngx_http_rs_create_loc_conf(ngx_conf_t *cf)
     }
 
     rlcf->origins = NGX_CONF_UNSET_PTR;
+    rlcf->audit_reads = NGX_CONF_UNSET;
     rlcf->agent_hosts = NGX_CONF_UNSET_PTR;
     rlcf->stun = NGX_CONF_UNSET_PTR;
     rlcf->turn = NGX_CONF_UNSET_PTR;
@@ -903,6 +918,12 @@ ngx_http_rs_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     if (conf->console_url == NULL) {
         conf->console_url = prev->console_url;
     }
+
+    if (conf->tenant == NULL) {
+        conf->tenant = prev->tenant;
+    }
+
+    ngx_conf_merge_value(conf->audit_reads, prev->audit_reads, 0);
 
     if (conf->turn_region == NULL) {
         conf->turn_region = prev->turn_region;

@@ -25,6 +25,7 @@
 #include "ngx_http_rs_api_internal.h"
 
 
+static ngx_int_t ngx_http_rs_api_go(ngx_http_rs_api_t *api, ngx_int_t rc);
 static ngx_http_rs_api_t *ngx_http_rs_api_create(ngx_http_request_t *r,
     ngx_str_t *path);
 static void ngx_http_rs_api_cleanup(void *data);
@@ -122,14 +123,42 @@ ngx_http_rs_api_handler(ngx_http_request_t *r, ngx_str_t *path)
     api->id = found[0];
     api->username = found[1];
 
-    if (ngx_http_rs_api_credential(api) != NGX_OK
-        || ngx_http_rs_api_rates(api) != NGX_OK
-        || ngx_http_rs_api_check_body(api) != NGX_OK)
-    {
+    rc = ngx_http_rs_api_address_rate(api);
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_rs_api_credential(api);
+    }
+
+    return ngx_http_rs_api_go(api, rc);
+}
+
+
+/* rc: of the credential; what a content handler returns */
+
+static ngx_int_t
+ngx_http_rs_api_go(ngx_http_rs_api_t *api, ngx_int_t rc)
+{
+    ngx_http_request_t  *r;
+
+    r = api->request;
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_rs_api_tenant_rate(api);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_rs_api_check_body(api);
+    }
+
+    if (rc == NGX_ERROR) {
+        ngx_http_rs_api_fail(api, RS_E_INTERNAL, NULL, NULL);
+    }
+
+    if (rc != NGX_OK) {
         return ngx_http_rs_api_send(api);
     }
 
-    if (route->body == NGX_HTTP_RS_API_NO_BODY) {
+    if (api->route->body == NGX_HTTP_RS_API_NO_BODY) {
 
         rc = ngx_http_discard_request_body(r);
         if (rc != NGX_OK) {

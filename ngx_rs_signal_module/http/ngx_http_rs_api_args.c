@@ -2,7 +2,7 @@
 /*
  * Copyright (C) rs-gateway contributors
  *
- * What REST handlers are given besides the path: body, query string,
+ * What REST handlers are given besides the path: body, query string, If-Match,
  * Idempotency-Key; and the random values they make objects of.
  */
 
@@ -148,7 +148,7 @@ ngx_int_t
 ngx_http_rs_api_read_idem(ngx_http_rs_api_t *api)
 {
     u_char              *p;
-    ngx_str_t           *key, text;
+    ngx_str_t           *key, *who, text;
     ngx_uint_t           i;
     ngx_http_request_t  *r;
 
@@ -174,8 +174,11 @@ ngx_http_rs_api_read_idem(ngx_http_rs_api_t *api)
         return NGX_DECLINED;
     }
 
-    text.len = r->method_name.len + 1 + api->path.len + 1
-               + api->caller.key_hash.len + 1 + key->len;
+    who = api->caller.user_id.len ? &api->caller.user_id
+                                  : &api->caller.key_hash;
+
+    text.len = r->method_name.len + 1 + api->path.len + 1 + who->len + 1
+               + key->len;
 
     p = ngx_pnalloc(r->pool, text.len);
     if (p == NULL) {
@@ -183,8 +186,7 @@ ngx_http_rs_api_read_idem(ngx_http_rs_api_t *api)
     }
 
     text.data = p;
-    ngx_sprintf(p, "%V %V %V %V", &r->method_name, &api->path,
-                &api->caller.key_hash, key);
+    ngx_sprintf(p, "%V %V %V %V", &r->method_name, &api->path, who, key);
 
     if (ngx_http_rs_api_hash(r->pool, &text, &api->idem) != NGX_OK) {
         return NGX_ERROR;
@@ -355,4 +357,51 @@ ngx_http_rs_api_new_secret(char *secret)
     ngx_explicit_memzero(bytes, sizeof(bytes));
 
     return NGX_OK;
+}
+
+
+/*
+ * If-Match is compared strongly (RFC 9110, 13.1.1): what is not an ETag of
+ * ours matches nothing.
+ */
+
+ngx_int_t
+ngx_http_rs_api_version(ngx_http_rs_api_t *api, ngx_uint_t required,
+    ngx_str_t *version)
+{
+    rs_str_t    s;
+    uint64_t    n;
+    ngx_str_t  *match;
+
+    match = ngx_http_rs_header_in(api->request, "if-match",
+                                  sizeof("if-match") - 1);
+
+    if (match == NULL) {
+
+        ngx_str_null(version);
+
+        if (!required) {
+            return NGX_OK;
+        }
+
+        ngx_http_rs_api_fail(api, RS_E_PRECONDITION_REQUIRED,
+                             "send the object's ETag in If-Match", NULL);
+        return NGX_DECLINED;
+    }
+
+    s = ngx_http_rs_slice(match);
+
+    if (s.len > 2 && s.data[0] == '"' && s.data[s.len - 1] == '"') {
+        s.data++;
+        s.len -= 2;
+
+        if (rs_u64_parse(s, 1ULL << 53, &n)) {
+            *version = ngx_http_rs_str(s);
+            return NGX_OK;
+        }
+    }
+
+    ngx_http_rs_api_fail(api, RS_E_PRECONDITION_FAILED, NULL, NULL);
+
+    return NGX_DECLINED;
 }

@@ -37,8 +37,6 @@ static json_t *ngx_http_rs_api_device_make(ngx_http_rs_api_t *api,
     ngx_rs_reply_t *reply);
 static ngx_int_t ngx_http_rs_api_device_got(ngx_http_rs_api_t *api,
     void *data, rs_err_e code, ngx_rs_reply_t *reply);
-static ngx_int_t ngx_http_rs_api_device_version(ngx_http_rs_api_t *api,
-    ngx_uint_t required, ngx_str_t *version);
 static ngx_int_t ngx_http_rs_api_device_changes(ngx_http_rs_api_t *api,
     ngx_str_t *fields, ngx_uint_t *n);
 static ngx_int_t ngx_http_rs_api_device_deleted(ngx_http_rs_api_t *api,
@@ -150,7 +148,17 @@ ngx_http_rs_api_device_create(ngx_http_rs_api_t *api)
         return (rc == NGX_DECLINED) ? NGX_OK : rc;
     }
 
-    if (rs_enroll_parse(body.enrollment, &api->key) != RS_OK) {
+    rc = ngx_http_rs_api_tenant(api, &tenant);
+
+    if (rc == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    if (rc != NGX_OK
+        || rs_enroll_parse(body.enrollment, &api->key) != RS_OK
+        || (tenant.len
+            && !rs_str_eq(ngx_http_rs_slice(&tenant), api->key.tenant)))
+    {
         return ngx_http_rs_api_fail(api, RS_E_ENROLLMENT_INVALID, NULL,
                                     "/enrollment");
     }
@@ -394,7 +402,7 @@ ngx_http_rs_api_device_patch(ngx_http_rs_api_t *api)
     api->ctx->device_id = api->id;
     n = 0;
 
-    rc = ngx_http_rs_api_device_version(api, 1, &version);
+    rc = ngx_http_rs_api_version(api, 1, &version);
 
     if (rc == NGX_OK) {
         rc = ngx_http_rs_api_device_changes(api, fields, &n);
@@ -413,53 +421,6 @@ ngx_http_rs_api_device_patch(ngx_http_rs_api_t *api)
                                 ngx_http_rs_store_device_patch(aop->op,
                                                  &api->caller, &api->id,
                                                  &version, n, fields));
-}
-
-
-/*
- * If-Match is compared strongly (RFC 9110, 13.1.1): what is not an ETag of
- * ours matches nothing.
- */
-
-static ngx_int_t
-ngx_http_rs_api_device_version(ngx_http_rs_api_t *api, ngx_uint_t required,
-    ngx_str_t *version)
-{
-    rs_str_t    s;
-    uint64_t    n;
-    ngx_str_t  *match;
-
-    match = ngx_http_rs_header_in(api->request, "if-match",
-                                  sizeof("if-match") - 1);
-
-    if (match == NULL) {
-
-        ngx_str_null(version);
-
-        if (!required) {
-            return NGX_OK;
-        }
-
-        ngx_http_rs_api_fail(api, RS_E_PRECONDITION_REQUIRED,
-                             "send the device's ETag in If-Match", NULL);
-        return NGX_DECLINED;
-    }
-
-    s = ngx_http_rs_slice(match);
-
-    if (s.len > 2 && s.data[0] == '"' && s.data[s.len - 1] == '"') {
-        s.data++;
-        s.len -= 2;
-
-        if (rs_u64_parse(s, 1ULL << 53, &n)) {
-            *version = ngx_http_rs_str(s);
-            return NGX_OK;
-        }
-    }
-
-    ngx_http_rs_api_fail(api, RS_E_PRECONDITION_FAILED, NULL, NULL);
-
-    return NGX_DECLINED;
 }
 
 
@@ -528,7 +489,7 @@ ngx_http_rs_api_device_delete(ngx_http_rs_api_t *api)
 
     api->ctx->device_id = api->id;
 
-    rc = ngx_http_rs_api_device_version(api, 0, &version);
+    rc = ngx_http_rs_api_version(api, 0, &version);
     if (rc != NGX_OK) {
         return (rc == NGX_DECLINED) ? NGX_OK : rc;
     }

@@ -41,8 +41,6 @@ static ngx_int_t ngx_http_rs_api_enrollment_created(ngx_http_rs_api_t *api,
     void *data, rs_err_e code, ngx_rs_reply_t *reply);
 static ngx_int_t ngx_http_rs_api_enrollment_again(ngx_http_rs_api_t *api,
     ngx_http_rs_api_enroll_t *en, ngx_str_t *id);
-static ngx_uint_t ngx_http_rs_api_enrollment_pass(ngx_http_rs_api_t *api,
-    ngx_rs_reply_t *reply, ngx_str_t *values);
 static json_t *ngx_http_rs_api_enrollment_make(ngx_http_rs_api_t *api,
     ngx_rs_reply_t *reply);
 static ngx_int_t ngx_http_rs_api_enrollment_got(ngx_http_rs_api_t *api,
@@ -87,7 +85,7 @@ static const ngx_http_rs_api_list_t  ngx_http_rs_api_enrollments = {
     { ngx_null_string, ngx_null_string, ngx_null_string },
     NULL,
     ngx_http_rs_store_enrollment_get,
-    ngx_http_rs_api_enrollment_pass,
+    NULL,
     ngx_http_rs_api_enrollment_make
 };
 
@@ -280,14 +278,6 @@ ngx_int_t
 ngx_http_rs_api_enrollment_list(ngx_http_rs_api_t *api)
 {
     return ngx_http_rs_api_list(api, &ngx_http_rs_api_enrollments);
-}
-
-
-static ngx_uint_t
-ngx_http_rs_api_enrollment_pass(ngx_http_rs_api_t *api,
-    ngx_rs_reply_t *reply, ngx_str_t *values)
-{
-    return 1;
 }
 
 

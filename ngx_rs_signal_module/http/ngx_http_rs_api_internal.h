@@ -137,10 +137,21 @@ ngx_int_t ngx_http_rs_api_wait(ngx_http_rs_api_op_t *aop, ngx_int_t rc);
 const ngx_http_rs_api_route_t *ngx_http_rs_api_match(ngx_http_request_t *r,
     ngx_str_t *path, ngx_str_t *found, ngx_str_t *allow);
 
-/* ngx_http_rs_api_caller.c; NGX_OK, or NGX_DECLINED: the answer is set */
+/*
+ * ngx_http_rs_api_caller.c: NGX_OK; NGX_DECLINED, the answer is set; or
+ * NGX_ERROR
+ */
 
 ngx_int_t ngx_http_rs_api_credential(ngx_http_rs_api_t *api);
-ngx_int_t ngx_http_rs_api_rates(ngx_http_rs_api_t *api);
+/* a stranger's address, before his credential is looked at */
+ngx_int_t ngx_http_rs_api_address_rate(ngx_http_rs_api_t *api);
+/* the caller's tenant, if the call makes something */
+ngx_int_t ngx_http_rs_api_tenant_rate(ngx_http_rs_api_t *api);
+/*
+ * The tenant that the configuration or the client names; empty: none does.
+ * NGX_DECLINED: what is named is none, or they differ; no answer is set.
+ */
+ngx_int_t ngx_http_rs_api_tenant(ngx_http_rs_api_t *api, ngx_str_t *tenant);
 /* 1: it takes a token of its tenant when it is answered well */
 ngx_uint_t ngx_http_rs_api_creates(ngx_http_rs_api_t *api);
 
@@ -212,6 +223,9 @@ ngx_int_t ngx_http_rs_api_read_tags(ngx_http_rs_api_t *api, json_t *tags,
     ngx_str_t *text);
 /* Idempotency-Key -> api->idem and body_hash */
 ngx_int_t ngx_http_rs_api_read_idem(ngx_http_rs_api_t *api);
+/* If-Match -> version; empty: there is none, and none is required */
+ngx_int_t ngx_http_rs_api_version(ngx_http_rs_api_t *api,
+    ngx_uint_t required, ngx_str_t *version);
 
 typedef struct {
     ngx_str_t                   name;
@@ -244,7 +258,8 @@ typedef struct {
     ngx_int_t                 (*get)(ngx_http_rs_store_op_t *op,
                                     ngx_http_rs_caller_t *caller,
                                     ngx_str_t *id);
-    /* 1: the reply of get passes the filters (an empty value: all pass) */
+    /* 1: the reply of get passes the filters (an empty value: all pass);
+       may be NULL */
     ngx_uint_t                (*pass)(ngx_http_rs_api_t *api,
                                     ngx_rs_reply_t *reply, ngx_str_t *values);
     /* NULL: no memory */
@@ -254,6 +269,9 @@ typedef struct {
 
 ngx_int_t ngx_http_rs_api_list(ngx_http_rs_api_t *api,
     const ngx_http_rs_api_list_t *list);
+/* the "limit" of a page; NGX_DECLINED: the answer is set */
+ngx_int_t ngx_http_rs_api_limit(ngx_http_rs_api_t *api, ngx_str_t *limit,
+    uint64_t *n);
 
 
 /* ngx_http_rs_api_participant.c */

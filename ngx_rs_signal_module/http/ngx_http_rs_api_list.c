@@ -100,6 +100,26 @@ ngx_http_rs_api_list(ngx_http_rs_api_t *api,
 }
 
 
+ngx_int_t
+ngx_http_rs_api_limit(ngx_http_rs_api_t *api, ngx_str_t *limit, uint64_t *n)
+{
+    *n = NGX_HTTP_RS_API_LIST_DEFAULT;
+
+    if (limit->len == 0
+        || (rs_u64_parse(ngx_http_rs_slice(limit), NGX_HTTP_RS_API_LIST_MAX,
+                         n)
+            && *n != 0))
+    {
+        return NGX_OK;
+    }
+
+    ngx_http_rs_api_fail(api, RS_E_INVALID_VALUE,
+                         "\"limit\" must be 1 to 200", NULL);
+
+    return NGX_DECLINED;
+}
+
+
 static ngx_int_t
 ngx_http_rs_api_list_check(ngx_http_rs_api_t *api, ngx_str_t *limit,
     ngx_str_t *cursor, uint64_t *n)
@@ -107,15 +127,7 @@ ngx_http_rs_api_list_check(ngx_http_rs_api_t *api, ngx_str_t *limit,
     u_char  ch;
     size_t  i;
 
-    *n = NGX_HTTP_RS_API_LIST_DEFAULT;
-
-    if (limit->len
-        && (!rs_u64_parse(ngx_http_rs_slice(limit), NGX_HTTP_RS_API_LIST_MAX,
-                          n)
-            || *n == 0))
-    {
-        ngx_http_rs_api_fail(api, RS_E_INVALID_VALUE,
-                             "\"limit\" must be 1 to 200", NULL);
+    if (ngx_http_rs_api_limit(api, limit, n) != NGX_OK) {
         return NGX_DECLINED;
     }
 
@@ -233,7 +245,9 @@ ngx_http_rs_api_list_item(ngx_http_rs_api_t *api, void *data, rs_err_e code,
         return ngx_http_rs_api_fail(api, code, NULL, NULL);
     }
 
-    if (code == RS_OK && page->list->pass(api, reply, page->values)
+    if (code == RS_OK
+        && (page->list->pass == NULL
+            || page->list->pass(api, reply, page->values))
         && json_array_set_new(page->items, item->i,
                               page->list->make(api, reply))
            != 0)

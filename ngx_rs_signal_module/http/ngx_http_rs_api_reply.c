@@ -379,7 +379,8 @@ ngx_int_t
 ngx_http_rs_api_preflight(ngx_http_request_t *r, ngx_str_t *allow)
 {
 #define NGX_HTTP_RS_API_ASKED                                                \
-    "Authorization, Content-Type, Idempotency-Key, If-Match, X-Request-Id"
+    "Authorization, Content-Type, Idempotency-Key, If-Match, X-Request-Id, " \
+    "X-RS-Tenant"
 
     if (ngx_http_rs_api_header_str(r, "Allow", allow) != NGX_OK
         || ngx_http_rs_api_header_str(r, "Access-Control-Allow-Methods",
