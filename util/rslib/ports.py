@@ -7,6 +7,7 @@
 #     base + 349       TURN over TLS               base + 600..799  relay
 #     base + 380, 381  more Redis                  base + 385..387  Sentinels
 #     base + 500       balancer                base + 510..513  rs-turn-authd
+#     base + 520       OpenID provider
 #
 # A base is taken by binding an abstract unix socket of its name, which the
 # stack's Redis inherits: it is free again when the stack is gone, whatever
@@ -20,6 +21,7 @@ from .proc import StackError
 HTTP, HTTPS, REDIS, TURN, TURNS = 80, 443, 379, 478, 349
 SENTINEL, BALANCER = 385, 500
 TURN_USERDB, TURN_STATSDB, TURN_CLI, TURN_METRICS = 510, 511, 512, 513
+ISSUER = 520
 RELAY_MIN, RELAY_MAX = 600, 799
 NODES_MAX = 16
 
@@ -40,7 +42,7 @@ def _claim(base):
 def _busy(base, ips, nodes):
     """The first port of BASE somebody else has, or None."""
 
-    tcp = [REDIS, REDIS + 1, REDIS + 2, TURN, TURNS, BALANCER]
+    tcp = [REDIS, REDIS + 1, REDIS + 2, TURN, TURNS, BALANCER, ISSUER]
     tcp += [SENTINEL + i for i in range(3)]
     tcp += [TURN_USERDB, TURN_STATSDB, TURN_CLI, TURN_METRICS]
     tcp += [HTTP + i for i in range(nodes)] + [HTTPS + i for i in range(nodes)]

@@ -14,8 +14,8 @@ import stat
 import subprocess
 import sys
 
-from . import (agent, balancer, desktop, files, netns, nginx, ports, proc,
-               redis, tls, turn)
+from . import (agent, balancer, desktop, files, issuer, netns, nginx, ports,
+               proc, redis, tls, turn)
 from .proc import StackError
 
 NAME = "localhost"
@@ -79,8 +79,8 @@ class Stack:
     def clear(self):
         """Takes away what an earlier stack of this folder left there."""
 
-        names = ["agent", "balancer", "desktop", "log", "redis", "redis2",
-                 "redis3", "secrets", "sentinel1", "sentinel2", "sentinel3",
+        names = ["agent", "balancer", "desktop", "issuer", "log", "redis",
+                 "redis2", "redis3", "secrets", "sentinel1", "sentinel2", "sentinel3",
                  "tls", "turn"]
         names += [f"node{i + 1}" for i in range(ports.NODES_MAX)]
 
@@ -181,6 +181,11 @@ class Stack:
                      + (f"with the TURN plugin, {args.turn_mode}"
                         if args.turn_mode != "static" else "by itself"))
             state["turn"] = turn.start(self, tls_dir)
+
+        if args.oidc:
+            self.say(f"an OpenID provider on {self.http_ip}:"
+                     f"{self.base + ports.ISSUER}")
+            state["issuer"] = issuer.start(self, tls_dir)
 
         state["nodes"] = []
 
@@ -357,6 +362,10 @@ class Stack:
                "RS_BASE": state["base"], "RS_CA": state["ca"],
                "RS_API_KEY_FILE": state["api_key_file"],
                "RS_REDIS_SOCKET": state["redis"]["socket"]}
+
+        if "issuer" in state:
+            env["RS_ISSUER"] = state["issuer"]["url"]
+            env["RS_ACCOUNTS_FILE"] = state["issuer"]["accounts_file"]
 
         if "desktop" in state:
             env["DISPLAY"] = state["desktop"]["display"]
