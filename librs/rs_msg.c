@@ -590,7 +590,7 @@ rs_msg_write_ended(rs_buf_t *b, rs_str_t reason, const rs_pos_t *position)
 
 void
 rs_msg_write_challenge(rs_buf_t *b, unsigned api_version,
-    const uint8_t nonce[32], rs_str_t host)
+    const uint8_t nonce[32], rs_str_t host, rs_str_t identity)
 {
     char    text[RS_BASE64URL_LEN(32)];
     size_t  len;
@@ -603,6 +603,12 @@ rs_msg_write_challenge(rs_buf_t *b, unsigned api_version,
     rs_buf_put(b, text, len);
     rs_buf_cstr(b, "\",\"host\":");
     rs_buf_json(b, host);
+
+    if (identity.len) {
+        rs_buf_cstr(b, ",\"identity\":");
+        rs_buf_str(b, identity);
+    }
+
     rs_buf_char(b, '}');
 }
 

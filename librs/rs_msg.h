@@ -119,8 +119,9 @@ void rs_msg_write_goaway(rs_buf_t *b, uint64_t after_ms, uint64_t jitter_ms);
 void rs_msg_write_resync(rs_buf_t *b, const rs_pos_t *position);
 void rs_msg_write_ended(rs_buf_t *b, rs_str_t reason,
     const rs_pos_t *position);
+/* identity: JSON, put in as it is; empty: none */
 void rs_msg_write_challenge(rs_buf_t *b, unsigned api_version,
-    const uint8_t nonce[32], rs_str_t host);
+    const uint8_t nonce[32], rs_str_t host, rs_str_t identity);
 void rs_msg_write_revoke(rs_buf_t *b, rs_str_t session_id, rs_str_t reason);
 
 /* id: decimal text; data: JSON, put in as it is */

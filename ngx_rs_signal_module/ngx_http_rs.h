@@ -58,6 +58,7 @@ typedef struct {
 #include "carrier/ngx_http_rs_ipc.h"
 #include "carrier/ngx_http_rs_drain.h"
 #include "session/ngx_http_rs_ice.h"
+#include "session/ngx_http_rs_identity.h"
 #include "session/ngx_http_rs_presence.h"
 #include "session/ngx_http_rs_reap.h"
 #include "session/ngx_http_rs_session.h"
@@ -81,6 +82,7 @@ struct ngx_http_rs_main_conf_s {
     ngx_flag_t                  enabled;       /* some rs_gateway exists */
     ngx_flag_t                  metrics;       /* some rs_metrics does */
     ngx_shm_zone_t             *zone;
+    ngx_http_rs_identity_t      fleet;         /* what devices pin */
     ngx_flag_t                  ipc_on;
     ngx_str_t                   ipc_dir;       /* NUL after it */
 

@@ -210,6 +210,20 @@ static ngx_command_t  ngx_http_rs_commands[] = {
       offsetof(ngx_http_rs_main_conf_t, lease_ttl),
       &ngx_http_rs_positive },
 
+    { ngx_string("rs_identity_file"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_rs_main_conf_t, fleet.file),
+      NULL },
+
+    { ngx_string("rs_identity_statements"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_rs_main_conf_t, fleet.statements),
+      NULL },
+
     { ngx_string("rs_stale_limit"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_msec_slot,
@@ -775,6 +789,10 @@ ngx_http_rs_init_main_conf(ngx_conf_t *cf, void *conf)
                            "\"rs_redis_slow\" must not be above "
                            "\"rs_redis_timeout\", %M ms",
                            rmcf->redis.timeout);
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_http_rs_identity_init(cf, &rmcf->fleet) != NGX_CONF_OK) {
         return NGX_CONF_ERROR;
     }
 

@@ -341,6 +341,34 @@ test_offer(void)
 }
 
 
+/* the example of the protocol, which is a real one */
+
+static void
+test_example(void)
+{
+    json_t               *msg;
+    rs_str_t              host, nonce;
+    rs_identity_offer_t   offer;
+
+    msg = json_load_file(tap_path("docs/protocol/messages/"
+                                  "agent.server.challenge.identity.json"),
+                         0, NULL);
+
+    is_rc(rs_identity_offer_read(json_object_get(msg, "identity"), &offer,
+                                 &error), RS_OK, "the example");
+
+    host = rs_str(json_string_value(json_object_get(msg, "host")));
+    nonce = rs_str(json_string_value(json_object_get(msg, "nonce")));
+
+    is_rc(rs_identity_verify(offer.key, host, RS_STR(NONCE_B), nonce,
+                             offer.signature), RS_OK, "its signature");
+    is_rc(rs_identity_follow(key[0], offer.key, offer.statements, offer.n),
+          RS_OK, "its statement");
+
+    json_decref(msg);
+}
+
+
 int
 main(void)
 {
@@ -351,6 +379,7 @@ main(void)
     test_chain();
     test_file();
     test_offer();
+    test_example();
 
     return tap_done();
 }

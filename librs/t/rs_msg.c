@@ -528,8 +528,9 @@ same(rs_buf_t *b, const char *file)
 static void
 test_writers(void)
 {
-    char      room[1024];
+    char      room[1024], *text;
     size_t    i;
+    json_t   *example;
     uint8_t   nonce[32];
     rs_pos_t  p;
     rs_buf_t  b;
@@ -571,8 +572,20 @@ test_writers(void)
         nonce[i] = (uint8_t) i;
     }
 
-    rs_msg_write_challenge(&b, 1, nonce, RS_STR("support.example.net"));
+    rs_msg_write_challenge(&b, 1, nonce, RS_STR("support.example.net"),
+                           rs_str(NULL));
     same(&b, "agent.server.challenge");
+
+    example = json_load_file(tap_path("docs/protocol/messages/"
+                                      "agent.server.challenge.identity.json"),
+                             0, NULL);
+    text = json_dumps(json_object_get(example, "identity"), JSON_COMPACT);
+    rs_msg_write_challenge(&b, 1, nonce, RS_STR("support.example.net"),
+                           rs_str(text));
+    same(&b, "agent.server.challenge.identity");
+    free(text);
+    json_decref(example);
+
     rs_msg_write_revoke(&b, RS_STR(SES), RS_STR("deleted"));
     same(&b, "agent.server.revoke");
 
@@ -656,7 +669,7 @@ test_room(void)
     ok(!b.overflow, "room for an error");
 
     rs_buf_init(&b, room, sizeof(room));
-    rs_msg_write_challenge(&b, UINT32_MAX, nonce, rs_str(NULL));
+    rs_msg_write_challenge(&b, UINT32_MAX, nonce, rs_str(NULL), rs_str(NULL));
     ok(!b.overflow, "for a challenge");
 
     rs_buf_init(&b, room, sizeof(room));

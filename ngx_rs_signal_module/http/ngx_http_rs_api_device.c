@@ -228,8 +228,10 @@ static ngx_int_t
 ngx_http_rs_api_device_created(ngx_http_rs_api_t *api, void *data,
     rs_err_e code, ngx_rs_reply_t *reply)
 {
-    ngx_str_t        id, version;
-    ngx_rs_reply_t  *obj;
+    json_t                   *body;
+    ngx_str_t                 id, version;
+    ngx_rs_reply_t           *obj;
+    ngx_http_rs_main_conf_t  *rmcf;
 
     if (code != RS_OK) {
         return ngx_http_rs_api_fail(api, code, NULL,
@@ -247,11 +249,22 @@ ngx_http_rs_api_device_created(ngx_http_rs_api_t *api, void *data,
         return NGX_ERROR;
     }
 
-    return ngx_http_rs_api_answer(api, NGX_HTTP_CREATED,
-                                  json_pack("{s:o, s:o}", "device",
-                                    ngx_http_rs_api_device_json(api, obj),
-                                    "tenant",
-                                    ngx_http_rs_api_text(api->ctx->tenant)));
+    body = json_pack("{s:o, s:o}", "device",
+                     ngx_http_rs_api_device_json(api, obj), "tenant",
+                     ngx_http_rs_api_text(api->ctx->tenant));
+
+    rmcf = ngx_http_get_module_main_conf(api->request,
+                                         ngx_http_rs_signal_module);
+
+    if (rmcf->fleet.offer
+        && json_object_set_new(body, "gateway_identity",
+                               ngx_http_rs_api_text(rmcf->fleet.key)) == -1)
+    {
+        json_decref(body);
+        body = NULL;
+    }
+
+    return ngx_http_rs_api_answer(api, NGX_HTTP_CREATED, body);
 }
 
 

@@ -161,6 +161,14 @@ ngx_http_rs_upgrade_agent(ngx_http_request_t *r)
         return rc;
     }
 
+    if (h.protocols.nonce.data
+        && rs_identity_nonce_check(h.protocols.nonce) != RS_OK)
+    {
+        return ngx_http_rs_api_problem(r, RS_E_BAD_HANDSHAKE,
+                                       "rs.nonce is not base64url of 32 "
+                                       "bytes", NULL);
+    }
+
     if (!ngx_http_rs_upgrade_host(r)) {
         ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                       "rs upgrade of a device for host \"%V\"",
@@ -186,7 +194,7 @@ ngx_http_rs_upgrade_agent(ngx_http_request_t *r)
         return NGX_ERROR;
     }
 
-    return ngx_http_rs_device_start(r, &ctx->conn);
+    return ngx_http_rs_device_start(r, h.protocols.nonce, &ctx->conn);
 }
 
 

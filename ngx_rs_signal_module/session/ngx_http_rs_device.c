@@ -46,7 +46,8 @@ static void ngx_http_rs_device_message(ngx_http_rs_conn_t *rc, u_char *data,
 static void ngx_http_rs_device_act(ngx_http_rs_dev_t *dev, rs_msg_t *msg);
 static void ngx_http_rs_device_closed(ngx_http_rs_conn_t *rc, rs_err_e code);
 
-static ngx_int_t ngx_http_rs_device_challenge(ngx_http_rs_dev_t *dev);
+static ngx_int_t ngx_http_rs_device_challenge(ngx_http_rs_dev_t *dev,
+    rs_str_t nonce);
 static void ngx_http_rs_device_hello(ngx_http_rs_dev_t *dev, rs_msg_t *msg);
 static void ngx_http_rs_device_found(void *data, rs_err_e code,
     ngx_rs_reply_t *reply);
@@ -127,7 +128,8 @@ ngx_http_rs_devices_cleanup(void *data)
 
 
 ngx_int_t
-ngx_http_rs_device_start(ngx_http_request_t *r, ngx_http_rs_conn_t **rcp)
+ngx_http_rs_device_start(ngx_http_request_t *r, rs_str_t nonce,
+    ngx_http_rs_conn_t **rcp)
 {
     ngx_pool_t               *pool;
     ngx_http_rs_dev_t        *dev;
@@ -191,7 +193,7 @@ ngx_http_rs_device_start(ngx_http_request_t *r, ngx_http_rs_conn_t **rcp)
     if (ngx_http_rs_session_copy(pool, &dev->address,
                                  ngx_http_rs_slice(&rc->address))
         != NGX_OK
-        || ngx_http_rs_device_challenge(dev) != NGX_OK)
+        || ngx_http_rs_device_challenge(dev, nonce) != NGX_OK)
     {
         ngx_http_rs_conn_close(rc, RS_E_INTERNAL, NULL);
         return NGX_DONE;
@@ -204,14 +206,30 @@ ngx_http_rs_device_start(ngx_http_request_t *r, ngx_http_rs_conn_t **rcp)
 
 
 static ngx_int_t
-ngx_http_rs_device_challenge(ngx_http_rs_dev_t *dev)
+ngx_http_rs_device_challenge(ngx_http_rs_dev_t *dev, rs_str_t nonce)
 {
-    rs_buf_t  b;
-    u_char    buf[RS_MSG_WRITE_MAX + 6 * RS_DEVKEY_HOST_MAX];
+    rs_buf_t                  b, proof;
+    ngx_http_rs_main_conf_t  *rmcf;
+
+    u_char  identity[NGX_HTTP_RS_IDENTITY_MAX];
+    u_char  buf[RS_MSG_WRITE_MAX + 6 * RS_DEVKEY_HOST_MAX + sizeof(identity)];
+
+    rmcf = dev->devices->rmcf;
+
+    rs_buf_init(&proof, identity, sizeof(identity));
+
+    if (nonce.len && rmcf->fleet.offer
+        && ngx_http_rs_identity_prove(&rmcf->fleet, &proof,
+                                      ngx_http_rs_slice(&dev->host), nonce,
+                                      dev->nonce)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
     rs_buf_init(&b, buf, sizeof(buf));
     rs_msg_write_challenge(&b, NGX_HTTP_RS_API_VERSION, dev->nonce,
-                           ngx_http_rs_slice(&dev->host));
+                           ngx_http_rs_slice(&dev->host), rs_buf_get(&proof));
     if (b.overflow) {
         return NGX_ERROR;
     }

@@ -17,8 +17,11 @@ typedef struct ngx_http_rs_devices_s  ngx_http_rs_devices_t;
 ngx_http_rs_devices_t *ngx_http_rs_devices_create(
     ngx_http_rs_main_conf_t *rmcf, ngx_log_t *log);
 
-/* the socket of r is upgraded: sends the challenge; *rcp: it, if it is there */
-ngx_int_t ngx_http_rs_device_start(ngx_http_request_t *r,
+/*
+ * The socket of r is upgraded: sends the challenge; *rcp: it, if it is there.
+ * nonce: what the device brought for the fleet to sign, or empty
+ */
+ngx_int_t ngx_http_rs_device_start(ngx_http_request_t *r, rs_str_t nonce,
     ngx_http_rs_conn_t **rcp);
 
 /* inv, rvk, fen addressed to a device's socket */

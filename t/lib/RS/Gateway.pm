@@ -40,6 +40,7 @@ C<worker_connections>, 1024.
 =item signal($credential, %opt), agent(%opt)
 
 An C<RS::WS> on /signal or /agent, upgraded. C<worker> chooses the worker.
+C<nonce_sent>: base64url, what an agent has the fleet's identity sign.
 
 =item socket(worker => $i)
 
@@ -342,7 +343,9 @@ sub signal {
 sub agent {
     my ($self, %opt) = @_;
 
-    return $self->ws('/agent', protocols => ['rs.v1'], %opt);
+    my @nonce = defined $opt{nonce_sent} ? "rs.nonce.$opt{nonce_sent}" : ();
+
+    return $self->ws('/agent', protocols => ['rs.v1', @nonce], %opt);
 }
 
 
