@@ -37,6 +37,8 @@ static agent_key_t *agent_key_read(const char *path, GError **error);
 static gboolean agent_key_create(const char *path, GError **error);
 static gboolean agent_key_error(GError **error, const char *path,
     const char *what);
+static void agent_key_raw(const agent_key_t *key,
+    guint8 raw[RS_DEVKEY_KEY_LEN]);
 
 
 static gboolean
@@ -182,21 +184,71 @@ agent_key_free(agent_key_t *key)
 }
 
 
-char *
-agent_key_public(const agent_key_t *key)
+static void
+agent_key_raw(const agent_key_t *key, guint8 raw[RS_DEVKEY_KEY_LEN])
 {
     size_t  len;
-    guint8  raw[RS_DEVKEY_KEY_LEN];
 
-    len = sizeof(raw);
+    len = RS_DEVKEY_KEY_LEN;
 
     if (EVP_PKEY_get_raw_public_key(key->pkey, raw, &len) != 1
-        || len != sizeof(raw))
+        || len != RS_DEVKEY_KEY_LEN)
     {
         g_error("OpenSSL does not give the public key");
     }
+}
 
-    return agent_base64url(raw, len);
+
+char *
+agent_key_public(const agent_key_t *key)
+{
+    guint8  raw[RS_DEVKEY_KEY_LEN];
+
+    agent_key_raw(key, raw);
+
+    return agent_base64url(raw, sizeof(raw));
+}
+
+
+char *
+agent_key_short(const agent_key_t *key)
+{
+    char    text[RS_DEVKEY_SHORT_LEN];
+    guint8  raw[RS_DEVKEY_KEY_LEN];
+
+    agent_key_raw(key, raw);
+    rs_devkey_short(raw, text);
+
+    return g_strndup(text, sizeof(text));
+}
+
+
+char *
+agent_key_sign(const agent_key_t *key, const guint8 *data, gsize len,
+    GError **error)
+{
+    int          rc;
+    size_t       n;
+    guint8       sig[RS_DEVKEY_SIGNATURE_LEN];
+    EVP_MD_CTX  *ctx;
+
+    n = sizeof(sig);
+    ctx = EVP_MD_CTX_new();
+
+    rc = ctx != NULL
+         && EVP_DigestSignInit(ctx, NULL, NULL, NULL, key->pkey) == 1
+         && EVP_DigestSign(ctx, sig, &n, data, len) == 1;
+
+    EVP_MD_CTX_free(ctx);
+    ERR_clear_error();
+
+    if (!rc) {
+        g_set_error(error, AGENT_CONFIG_ERROR, AGENT_CONFIG_ERROR_STATE,
+                    "OpenSSL cannot sign with the device's key");
+        return NULL;
+    }
+
+    return agent_base64url(sig, n);
 }
 
 
@@ -204,11 +256,8 @@ char *
 agent_key_prove(const agent_key_t *key, const char *host, const char *tenant,
     const char *device_id, const char *nonce, GError **error)
 {
-    int                  rc;
-    size_t               len, n;
-    guint8               sig[RS_DEVKEY_SIGNATURE_LEN];
+    size_t               n;
     guint8               data[RS_DEVKEY_SIGNED_MAX];
-    EVP_MD_CTX          *ctx;
     g_autofree guint8   *raw = NULL;
 
     raw = agent_base64url_decode(nonce, RS_DEVKEY_NONCE_LEN);
@@ -229,23 +278,7 @@ agent_key_prove(const agent_key_t *key, const char *host, const char *tenant,
         return NULL;
     }
 
-    len = sizeof(sig);
-    ctx = EVP_MD_CTX_new();
-
-    rc = ctx != NULL
-         && EVP_DigestSignInit(ctx, NULL, NULL, NULL, key->pkey) == 1
-         && EVP_DigestSign(ctx, sig, &len, data, n) == 1;
-
-    EVP_MD_CTX_free(ctx);
-    ERR_clear_error();
-
-    if (!rc) {
-        g_set_error(error, AGENT_CONFIG_ERROR, AGENT_CONFIG_ERROR_STATE,
-                    "OpenSSL cannot sign the challenge");
-        return NULL;
-    }
-
-    return agent_base64url(sig, len);
+    return agent_key_sign(key, data, n, error);
 }
 
 

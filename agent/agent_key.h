@@ -28,6 +28,13 @@ void agent_key_free(agent_key_t *key);
 /* base64url of the 32 bytes, unpadded. */
 char *agent_key_public(const agent_key_t *key);
 
+/* What people compare: "AB12-CD34-EF56-GH78". */
+char *agent_key_short(const agent_key_t *key);
+
+/* The signature over data, base64url. */
+char *agent_key_sign(const agent_key_t *key, const guint8 *data, gsize len,
+    GError **error);
+
 /*
  * The signature, base64url, over "rs-agent-v1" 00 host 00 tenant 00
  * device_id 00 nonce; nonce: base64url of 32 bytes.

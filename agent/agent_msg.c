@@ -155,6 +155,25 @@ agent_peer_free(void *data)
 }
 
 
+void
+agent_who_clear(agent_who_t *who)
+{
+    g_clear_pointer(&who->name, g_free);
+    g_clear_pointer(&who->user, g_free);
+    g_clear_pointer(&who->issuer, g_free);
+    g_clear_pointer(&who->reason, g_free);
+    who->verified = FALSE;
+}
+
+
+void
+agent_seal_clear(agent_seal_t *seal)
+{
+    g_clear_pointer(&seal->public_key, g_free);
+    g_clear_pointer(&seal->signature, g_free);
+}
+
+
 static gboolean
 agent_msg_invalid(agent_msg_t *msg, const char *member, GError **error)
 {
@@ -508,6 +527,7 @@ agent_msg_peer(const json_t *data, agent_peer_msg_t *peer)
 
     if (strcmp(kind, "offer") == 0) {
         peer->text = agent_json_string(data, "sdp", AGENT_MSG_SDP);
+        peer->proof = json_object_get(data, "proof");
 
     } else if (strcmp(kind, "candidate") == 0) {
         peer->text = agent_json_string(data, "candidate", AGENT_MSG_TEXT);
@@ -733,11 +753,26 @@ agent_msg_signal(const char *to, gint64 id, json_t *data)
 
 
 char *
-agent_msg_answer(const char *to, gint64 id, guint pc, const char *sdp)
+agent_msg_answer(const char *to, gint64 id, guint pc, const char *sdp,
+    const agent_seal_t *seal)
 {
-    return agent_msg_signal(to, id, json_pack("{s:s, s:i, s:s}",
-                                              "kind", "answer",
-                                              "pc", (int) pc, "sdp", sdp));
+    json_t             *operator;
+    const agent_who_t  *who = seal->who;
+
+    operator = who->verified
+               ? json_pack("{s:b, s:s, s:s}", "verified", 1,
+                           "name", who->name, "issuer", who->issuer)
+               : json_pack("{s:b, s:s*}", "verified", 0,
+                           "reason", who->reason);
+
+    return agent_msg_signal(to, id,
+                            json_pack("{s:s, s:i, s:s, s:{s:s, s:s}, s:o}",
+                                      "kind", "answer",
+                                      "pc", (int) pc, "sdp", sdp,
+                                      "device",
+                                      "public_key", seal->public_key,
+                                      "signature", seal->signature,
+                                      "operator", operator));
 }
 
 

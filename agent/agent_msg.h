@@ -84,8 +84,29 @@ typedef struct {
     agent_peer_kind_e   kind;
     guint               pc;
     const char         *text;       /* SDP or candidate, borrowed */
+    const json_t       *proof;      /* of an offer, as it came; or NULL */
     guint               mline;
 } agent_peer_msg_t;
+
+
+/* Who offers, as far as the device knows: peer.md, "Who is there" */
+
+typedef struct {
+    gboolean    verified;
+    char       *name;               /* verified: the token's; for people */
+    char       *user;               /* verified: "sub" */
+    char       *issuer;             /* verified */
+    char       *reason;             /* else: why not, for people */
+} agent_who_t;
+
+
+/* What an answer says of the device, and of who asked it. */
+
+typedef struct {
+    char               *public_key;
+    char               *signature;
+    const agent_who_t  *who;
+} agent_seal_t;
 
 
 /*
@@ -143,6 +164,9 @@ gboolean agent_msg_peer(const json_t *data, agent_peer_msg_t *peer);
 
 void agent_peer_free(void *peer);
 
+void agent_who_clear(agent_who_t *who);
+void agent_seal_clear(agent_seal_t *seal);
+
 /* Negative, 0, positive as position a is before, at, after b. */
 int agent_msg_position_cmp(const char *a, const char *b);
 
@@ -158,7 +182,8 @@ char *agent_msg_plain(const char *type);
 char *agent_msg_bye(const char *reason);
 char *agent_msg_state(const agent_path_t *path);
 
-char *agent_msg_answer(const char *to, gint64 id, guint pc, const char *sdp);
+char *agent_msg_answer(const char *to, gint64 id, guint pc, const char *sdp,
+    const agent_seal_t *seal);
 char *agent_msg_candidate(const char *to, gint64 id, guint pc,
     const char *candidate, guint mline, const char *mid);
 char *agent_msg_failed(const char *to, gint64 id, guint pc, const char *code,

@@ -109,12 +109,13 @@ static gboolean agent_session_ice_late(gpointer data);
 static void agent_session_serve(agent_session_t *session);
 
 static void agent_session_on_answer(void *data, const char *to, guint pc,
-    const char *sdp);
+    const char *sdp, const agent_seal_t *seal);
 static void agent_session_on_candidate(void *data, const char *to, guint pc,
     const char *candidate, guint mline, const char *mid);
 static void agent_session_on_failed(void *data, const char *to, guint pc,
     const char *code, const char *message);
 static void agent_session_on_path(void *data, const agent_path_t *path);
+static void agent_session_on_ready(void *data);
 
 
 static const agent_socket_events_t  agent_session_socket_events = {
@@ -126,7 +127,8 @@ static const agent_viewer_events_t  agent_session_viewer_events = {
     agent_session_on_answer,
     agent_session_on_candidate,
     agent_session_on_failed,
-    agent_session_on_path
+    agent_session_on_path,
+    agent_session_on_ready
 };
 
 
@@ -640,7 +642,7 @@ agent_session_peers(agent_session_t *session, GPtrArray *peers)
             return;
         }
 
-        viewer = agent_viewer_new(session->agent, peer,
+        viewer = agent_viewer_new(session->agent, session->id, peer,
                                   &agent_session_viewer_events, session);
         g_hash_table_insert(session->viewers, g_strdup(peer->id), viewer);
 
@@ -713,24 +715,7 @@ agent_session_signal(agent_session_t *session, agent_msg_t *msg)
     switch (peer->kind) {
 
     case AGENT_PEER_OFFER:
-        if (!agent_viewer_offer(viewer, peer->pc, peer->text)) {
-            return;
-        }
-
-        if (!agent_ice_stale(session->ice, g_get_monotonic_time())) {
-            agent_session_serve(session);
-            return;
-        }
-
-        /* credentials about to run out would not allocate any more */
-
-        if (session->ice_timer == 0) {
-            agent_session_say(session, agent_msg_plain("ice"));
-            session->ice_timer = g_timeout_add_seconds(AGENT_SESSION_ICE_S,
-                                                   agent_session_ice_late,
-                                                   session);
-        }
-
+        agent_viewer_offer(viewer, peer->pc, peer->text, peer->proof);
         return;
 
     case AGENT_PEER_CANDIDATE:
@@ -739,6 +724,29 @@ agent_session_signal(agent_session_t *session, agent_msg_t *msg)
 
     default:
         return;
+    }
+}
+
+
+/* an offer may be served */
+
+static void
+agent_session_on_ready(void *data)
+{
+    agent_session_t  *session = data;
+
+    if (!agent_ice_stale(session->ice, g_get_monotonic_time())) {
+        agent_session_serve(session);
+        return;
+    }
+
+    /* credentials about to run out would not allocate any more */
+
+    if (session->ice_timer == 0) {
+        agent_session_say(session, agent_msg_plain("ice"));
+        session->ice_timer = g_timeout_add_seconds(AGENT_SESSION_ICE_S,
+                                                   agent_session_ice_late,
+                                                   session);
     }
 }
 
@@ -836,13 +844,13 @@ agent_session_flush_later(gpointer data)
 
 static void
 agent_session_on_answer(void *data, const char *to, guint pc,
-    const char *sdp)
+    const char *sdp, const agent_seal_t *seal)
 {
     gint64            id;
     agent_session_t  *session = data;
 
     id = agent_outbox_next(session->outbox);
-    agent_session_post(session, id, agent_msg_answer(to, id, pc, sdp));
+    agent_session_post(session, id, agent_msg_answer(to, id, pc, sdp, seal));
 }
 
 

@@ -9,7 +9,8 @@
  * network changed keeps its picture.  Input is taken from the current one
  * alone, or, while it has no data channel, from the gateway.
  *
- *     offer -> waits for ICE servers -> current, not connected
+ *     offer -> who is it? (agent_gate.c)
+ *           -> waits for ICE servers -> current, not connected
  *           -> connected: the older one is dropped
  *           -> silent for 10 s, failed, or late: dropped, keys let go
  *
@@ -20,6 +21,7 @@
 #define G_LOG_DOMAIN  "rs-viewer"
 
 #include "agent_viewer.h"
+#include "agent_gate.h"
 #include "agent_input.h"
 #include "agent_policy.h"
 #include "agent_webrtc.h"
@@ -45,7 +47,9 @@ struct agent_viewer_s {
 
     gint64                         last_id;     /* of its signals */
     guint                          pc;          /* the newest number */
+    agent_gate_t                  *gate;
     char                          *offer;       /* waiting */
+    gboolean                       ready;       /* it passed the gate */
     GArray                        *waiting;     /* its candidates */
 
     agent_webrtc_t                *current;
@@ -64,6 +68,9 @@ static void agent_viewer_stop(agent_viewer_t *viewer);
 static void agent_viewer_refuse(agent_viewer_t *viewer, const char *code,
     const char *message);
 static gboolean agent_viewer_check(gpointer data);
+static void agent_viewer_on_open(void *data);
+static void agent_viewer_on_refused(void *data, const char *code,
+    const char *message);
 static void agent_viewer_waiting_clear(gpointer data);
 
 static void agent_viewer_on_answer(void *data, agent_webrtc_t *w,
@@ -91,9 +98,16 @@ static const agent_webrtc_events_t  agent_viewer_webrtc_events = {
 };
 
 
+static const agent_gate_events_t  agent_viewer_gate_events = {
+    agent_viewer_on_open,
+    agent_viewer_on_refused
+};
+
+
 agent_viewer_t *
-agent_viewer_new(agent_t *agent, const agent_peer_t *peer,
-    const agent_viewer_events_t *events, void *session)
+agent_viewer_new(agent_t *agent, const char *session_id,
+    const agent_peer_t *peer, const agent_viewer_events_t *events,
+    void *session)
 {
     agent_viewer_t  *viewer;
 
@@ -103,6 +117,8 @@ agent_viewer_new(agent_t *agent, const agent_peer_t *peer,
     viewer->session = session;
     viewer->id = g_strdup(peer->id);
     viewer->role = peer->role;
+    viewer->gate = agent_gate_new(agent, session_id, peer,
+                                  &agent_viewer_gate_events, viewer);
     viewer->waiting = g_array_new(FALSE, FALSE, sizeof(agent_waiting_t));
     g_array_set_clear_func(viewer->waiting, agent_viewer_waiting_clear);
 
@@ -114,6 +130,7 @@ void
 agent_viewer_free(agent_viewer_t *viewer)
 {
     agent_viewer_stop(viewer);
+    agent_gate_free(viewer->gate);
 
     g_array_unref(viewer->waiting);
     g_free(viewer->offer);
@@ -175,20 +192,45 @@ agent_viewer_refuse(agent_viewer_t *viewer, const char *code,
 }
 
 
-gboolean
-agent_viewer_offer(agent_viewer_t *viewer, guint pc, const char *sdp)
+void
+agent_viewer_offer(agent_viewer_t *viewer, guint pc, const char *sdp,
+    const json_t *proof)
 {
     if (pc <= viewer->pc) {
         g_debug("%s: offer with the old number %u dropped", viewer->id, pc);
-        return FALSE;
+        return;
     }
 
     viewer->pc = pc;
     g_array_set_size(viewer->waiting, 0);
     g_free(viewer->offer);
     viewer->offer = g_strdup(sdp);
+    viewer->ready = FALSE;
 
-    return TRUE;
+    agent_gate_offer(viewer->gate, pc, sdp, proof);
+}
+
+
+static void
+agent_viewer_on_open(void *data)
+{
+    agent_viewer_t  *viewer = data;
+
+    viewer->ready = TRUE;
+    viewer->events->ready(viewer->session);
+}
+
+
+/* what was served before goes on: the next offer may be a better one */
+
+static void
+agent_viewer_on_refused(void *data, const char *code, const char *message)
+{
+    agent_viewer_t  *viewer = data;
+
+    g_clear_pointer(&viewer->offer, g_free);
+    g_array_set_size(viewer->waiting, 0);
+    agent_viewer_refuse(viewer, code, message);
 }
 
 
@@ -206,11 +248,11 @@ agent_viewer_serve(agent_viewer_t *viewer, const agent_ice_t *ice,
     g_autofree char        *refusal = NULL;
     g_autoptr(GError)       error = NULL;
 
-    offer = g_steal_pointer(&viewer->offer);
-
-    if (offer == NULL) {
+    if (viewer->offer == NULL || !viewer->ready) {
         return;
     }
+
+    offer = g_steal_pointer(&viewer->offer);
 
     if (!agent_display(agent, &error)) {
         agent_viewer_refuse(viewer, "capture", error->message);
@@ -231,6 +273,7 @@ agent_viewer_serve(agent_viewer_t *viewer, const agent_ice_t *ice,
     params.relay_only = agent_policy_relay(agent->config, ice);
     params.codecs = agent->config->codecs & agent_video_codecs();
     params.offer = offer;
+    params.fingerprint = agent_gate_fingerprint(viewer->gate);
 
     w = agent_webrtc_new(&params, &agent_viewer_webrtc_events, viewer, &code,
                          &message);
@@ -355,11 +398,25 @@ agent_viewer_resized(agent_viewer_t *viewer)
 static void
 agent_viewer_on_answer(void *data, agent_webrtc_t *w, const char *sdp)
 {
-    agent_viewer_t  *viewer = data;
+    agent_seal_t         seal = { NULL, NULL, NULL };
+    agent_viewer_t      *viewer = data;
+    g_autoptr(GError)    error = NULL;
 
-    if (w == viewer->current) {
-        viewer->events->answer(viewer->session, viewer->id, viewer->pc, sdp);
+    /* the gate knows the newest offer only */
+
+    if (w != viewer->current || viewer->offer != NULL) {
+        return;
     }
+
+    if (!agent_gate_seal(viewer->gate, sdp, &seal, &error)) {
+        agent_viewer_refuse(viewer, "internal", error->message);
+        agent_viewer_stop(viewer);
+        return;
+    }
+
+    viewer->events->answer(viewer->session, viewer->id, viewer->pc, sdp,
+                           &seal);
+    agent_seal_clear(&seal);
 }
 
 

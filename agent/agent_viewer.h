@@ -22,27 +22,32 @@ typedef struct agent_viewer_s  agent_viewer_t;
 
 typedef struct {
     void  (*answer)(void *session, const char *to, guint pc,
-                    const char *sdp);
+                    const char *sdp, const agent_seal_t *seal);
     void  (*candidate)(void *session, const char *to, guint pc,
                        const char *candidate, guint mline, const char *mid);
     void  (*failed)(void *session, const char *to, guint pc,
                     const char *code, const char *message);
     void  (*path)(void *session, const agent_path_t *path);
+
+    /* an offer may be served: agent_viewer_serve() is waited for */
+    void  (*ready)(void *session);
 } agent_viewer_events_t;
 
 
-agent_viewer_t *agent_viewer_new(agent_t *agent, const agent_peer_t *peer,
-    const agent_viewer_events_t *events, void *session);
+agent_viewer_t *agent_viewer_new(agent_t *agent, const char *session_id,
+    const agent_peer_t *peer, const agent_viewer_events_t *events,
+    void *session);
 
 /* Lets go of its keys and stops its video. */
 void agent_viewer_free(agent_viewer_t *viewer);
 
 /*
- * An offer waits, with the candidates that follow it, for agent_viewer_serve
- * with fresh ICE servers.  FALSE: an old number, nothing waits.
+ * An offer waits, with the candidates that follow it, until it is known that
+ * it may be served (ready), and then for agent_viewer_serve with fresh ICE
+ * servers.  proof: as it came, or NULL.
  */
-gboolean agent_viewer_offer(agent_viewer_t *viewer, guint pc,
-    const char *sdp);
+void agent_viewer_offer(agent_viewer_t *viewer, guint pc, const char *sdp,
+    const json_t *proof);
 void agent_viewer_serve(agent_viewer_t *viewer, const agent_ice_t *ice,
     agent_shim_t *shim);
 

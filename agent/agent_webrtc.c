@@ -17,7 +17,8 @@
  *       the ssrc the answer is wrong and the picture black
  *     5 request the sink pad; its transceiver SENDONLY, with retransmission
  *     6 create-answer, which must say sendonly; set-local-description; send
- *     7 connected: only then frames
+ *     7 connected, by the certificate that the offer named: only then frames,
+ *       and only then is anything heard that comes over rs-input
  *
  * webrtcbin cannot restart ICE: a new offer is a new connection.
  *
@@ -31,6 +32,7 @@
 
 #include "agent_webrtc.h"
 #include "agent_branch.h"
+#include "agent_dtls.h"
 #include "agent_input.h"
 #include "agent_sdp.h"
 #include "agent_servers.h"
@@ -61,6 +63,7 @@ struct agent_webrtc_s {
     agent_video_t                *video;
 
     agent_offer_t                *offer;
+    char                         *fingerprint;
     GstElement                   *pipeline;
     GstElement                   *webrtc;
     GstElement                   *appsrc;
@@ -71,6 +74,7 @@ struct agent_webrtc_s {
     GArray                       *early;        /* NULL: not early now */
     guint                         relays;       /* candidates gathered */
     gboolean                      relay_only;
+    gboolean                      known;        /* who connected */
     gboolean                      connected;
     gboolean                      closed;
 
@@ -152,6 +156,7 @@ static void agent_webrtc_path_found(agent_webrtc_t *w, void *arg, guint n,
     GObject *object);
 static gboolean agent_webrtc_ask_stats(gpointer data);
 
+static gboolean agent_webrtc_known(agent_webrtc_t *w);
 static void agent_webrtc_fail(agent_webrtc_t *w, const char *code,
     const char *message);
 static void agent_webrtc_video_failed(void *data, const char *message);
@@ -185,6 +190,7 @@ agent_webrtc_new(const agent_webrtc_params_t *params,
     w->video = params->video;
     w->relay_only = params->relay_only;
     w->offer = g_steal_pointer(&offer);
+    w->fingerprint = g_strdup(params->fingerprint);
     w->early = g_array_new(FALSE, FALSE, sizeof(agent_early_t));
     g_array_set_clear_func(w->early, agent_webrtc_early_clear);
 
@@ -250,6 +256,7 @@ agent_webrtc_clear(gpointer data)
     agent_webrtc_t  *w = data;
 
     g_clear_pointer(&w->early, g_array_unref);
+    g_free(w->fingerprint);
     agent_offer_free(w->offer);
 }
 
@@ -743,6 +750,10 @@ agent_webrtc_state_changed(agent_webrtc_t *w, void *arg, guint n,
         return;
     }
 
+    if (!agent_webrtc_known(w)) {
+        return;
+    }
+
     w->connected = TRUE;
     w->sink = agent_video_attach(w->video, w->offer->codec,
                                  GST_APP_SRC(w->appsrc),
@@ -757,6 +768,27 @@ agent_webrtc_state_changed(agent_webrtc_t *w, void *arg, guint n,
     w->stats_timer = g_timeout_add(AGENT_WEBRTC_STATS_MS,
                                    agent_webrtc_ask_stats, w);
     w->events->connected(w->data, w);
+}
+
+
+/*
+ * Whether the certificate of the other side is the offer's.  FALSE: it is not,
+ * which was told, and w may be gone.
+ */
+
+static gboolean
+agent_webrtc_known(agent_webrtc_t *w)
+{
+    if (!w->known && !agent_dtls_peer_is(w->webrtc, w->fingerprint)) {
+        agent_webrtc_fail(w, "operator_unverified", "the connection came "
+                          "from somebody else than the offer: its "
+                          "certificate is not the one that the offer names");
+        return FALSE;
+    }
+
+    w->known = TRUE;
+
+    return TRUE;
 }
 
 
@@ -806,6 +838,10 @@ agent_webrtc_channel_open(agent_webrtc_t *w, void *arg, guint n,
         return;
     }
 
+    if (!agent_webrtc_known(w)) {
+        return;
+    }
+
     w->channel = GST_WEBRTC_DATA_CHANNEL(g_object_ref(object));
     w->events->opened(w->data, w);
 }
@@ -817,6 +853,10 @@ agent_webrtc_channel_text(agent_webrtc_t *w, void *arg, guint n,
 {
     char  *text = arg;
     g_autofree char  *label = NULL;
+
+    if (!agent_webrtc_known(w)) {
+        return;
+    }
 
     if (text == NULL) {
         agent_webrtc_fail(w, "bad_input", "input messages are empty, too "

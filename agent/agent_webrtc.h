@@ -55,6 +55,7 @@ typedef struct {
     gboolean            relay_only;
     guint               codecs;
     const char         *offer;
+    const char         *fingerprint;    /* the offer's: who must connect */
 } agent_webrtc_params_t;
 
 

@@ -38,6 +38,7 @@ typedef struct {
     char      *token_file;
     gboolean   verbose;
     gboolean   version;
+    gboolean   fingerprint;
     char     **words;               /* command and its arguments */
 } agent_options_t;
 
@@ -52,6 +53,8 @@ static int agent_command_enroll(agent_config_t *config,
     const agent_options_t *options, GError **error);
 static int agent_command_check(agent_config_t *config, GError **error);
 static int agent_command_run(agent_config_t *config, GError **error);
+static int agent_command_fingerprint(const agent_config_t *config,
+    GError **error);
 
 static gboolean agent_on_signal(gpointer data);
 
@@ -113,6 +116,8 @@ agent_options_parse(agent_options_t *options, int *argc, char ***argv,
           "enroll: the token; \"-\" is standard input", "FILE" },
         { "verbose", 'v', 0, G_OPTION_ARG_NONE, &options->verbose,
           "Log details", NULL },
+        { "fingerprint", 0, 0, G_OPTION_ARG_NONE, &options->fingerprint,
+          "Print the short fingerprint of this device's key", NULL },
         { "version", 'V', 0, G_OPTION_ARG_NONE, &options->version,
           "Print the version", NULL },
         { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_STRING_ARRAY,
@@ -205,6 +210,10 @@ agent_command(const agent_options_t *options, GError **error)
     n = (options->words != NULL) ? g_strv_length(options->words) : 0;
     command = (n > 0) ? options->words[0] : "run";
 
+    if (options->fingerprint && n == 0) {
+        return agent_command_fingerprint(config, error);
+    }
+
     if (strcmp(command, "run") == 0 && n <= 1) {
         return agent_command_run(config, error);
     }
@@ -262,6 +271,26 @@ agent_command_enroll(agent_config_t *config, const agent_options_t *options,
     }
 
     printf("enrolled as %s at %s\n", device->id, device->server);
+
+    return 0;
+}
+
+
+/* the same text as the console shows of the key it has pinned */
+
+static int
+agent_command_fingerprint(const agent_config_t *config, GError **error)
+{
+    g_autofree char           *text = NULL;
+    g_autoptr(agent_key_t)     key = NULL;
+
+    key = agent_key_load(config->state_dir, error);
+    if (key == NULL) {
+        return 1;
+    }
+
+    text = agent_key_short(key);
+    printf("%s\n", text);
 
     return 0;
 }

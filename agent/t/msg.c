@@ -262,6 +262,17 @@ test_peer(void)
        "the end of candidates needs no section");
     json_decref(keep);
 
+    ok(peer("{\"kind\":\"offer\",\"pc\":1,\"sdp\":\"v=0\"}", &p, &keep)
+       && p.kind == AGENT_PEER_OFFER && p.proof == NULL,
+       "an offer of nobody in particular");
+    json_decref(keep);
+
+    ok(peer("{\"kind\":\"offer\",\"pc\":1,\"sdp\":\"v=0\",\"proof\":1}", &p,
+            &keep)
+       && p.kind == AGENT_PEER_OFFER && json_is_integer(p.proof),
+       "a proof is handed on as it came");
+    json_decref(keep);
+
     ok(peer("{\"kind\":\"note\"}", &p, &keep)
        && p.kind == AGENT_PEER_UNKNOWN, "an unknown kind is no error");
     json_decref(keep);
@@ -315,6 +326,11 @@ test_said(void)
 {
     agent_path_t        path;
     g_autofree char    *long_sdp = g_strnfill(40000, 'a');
+    agent_who_t         known = { TRUE, (char *) "Anna", (char *) "u1",
+                                  (char *) "https://issuer.example", NULL };
+    agent_who_t         other = { FALSE, NULL, NULL, NULL, NULL };
+    agent_seal_t        seal = { (char *) "key", (char *) "signature",
+                                 &known };
 
     static const char  sig[] = "7jxKHZvsEQ2oQQsLBk0cPi3i3l8fqS7qf2xq5hCzt7tpd"
                                "5cBqzgW8y1FhV1Jt3oGmQHnyYtyb1l1RrGgH3k8Cw";
@@ -344,8 +360,11 @@ test_said(void)
     is_taken(agent_msg_reject(SES, "no_display", NULL), RS_CHANNEL_AGENT,
              "reject without detail");
     is_taken(agent_msg_plain("bye"), RS_CHANNEL_AGENT, "bye");
-    is_taken(agent_msg_answer(PAR, 1, 1, long_sdp), RS_CHANNEL_SIGNAL,
+    is_taken(agent_msg_answer(PAR, 1, 1, long_sdp, &seal), RS_CHANNEL_SIGNAL,
              "an answer");
+    seal.who = &other;
+    is_taken(agent_msg_answer(PAR, 1, 1, "v=0", &seal), RS_CHANNEL_SIGNAL,
+             "an answer to who is not known");
     is_taken(agent_msg_candidate(PAR, 2, 1, "candidate:1", 0, "video0"),
              RS_CHANNEL_SIGNAL, "a candidate");
     is_taken(agent_msg_candidate(PAR, 2, 1, "", 0, NULL), RS_CHANNEL_SIGNAL,

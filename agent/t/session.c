@@ -22,6 +22,11 @@
 #define DEADLINE_S  20
 #define CONNS       64
 
+#define OFFER                                                                 \
+    "a=fingerprint:sha-256 "                                                  \
+    "00:01:02:03:04:05:06:07:08:09:0A:0B:0C:0D:0E:0F:"                        \
+    "10:11:12:13:14:15:16:17:18:19:1A:1B:1C:1D:1E:1F"
+
 #define WAIT(cond)                                                            \
     do {                                                                      \
         gint64  end_ = g_get_monotonic_time() + DEADLINE_S * G_USEC_PER_SEC;  \
@@ -350,7 +355,7 @@ static void
 offer(conn_t *c, int id, int pc, const char *position)
 {
     say(c, "{\"type\":\"signal\",\"from\":\"par_v\",\"id\":%d,\"position\":"
-        "\"%s\",\"data\":{\"kind\":\"offer\",\"pc\":%d,\"sdp\":\"v=0\"}}",
+        "\"%s\",\"data\":{\"kind\":\"offer\",\"pc\":%d,\"sdp\":\"" OFFER "\"}}",
         id, position, pc);
 }
 
@@ -396,6 +401,7 @@ test_resume(fixture_t *f)
     is_str(c->credential, "rs.ticket.default.ticket", "joins by ticket");
     welcome(c, "ses_a", "default.one", "1-1");
     offer(c, 1, 1, "1-2");
+    WAIT(c->heard->len == 1);
     offer(c, 2, 2, "1-3");
     WAIT(c->heard->len == 2);
     is_int(id_of(c, 0), 1, "first message");

@@ -21,6 +21,11 @@
 
 #define S  ((gint64) G_USEC_PER_SEC)
 
+#define OFFER                                                                 \
+    "a=fingerprint:sha-256 "                                                  \
+    "00:01:02:03:04:05:06:07:08:09:0A:0B:0C:0D:0E:0F:"                        \
+    "10:11:12:13:14:15:16:17:18:19:1A:1B:1C:1D:1E:1F"
+
 
 struct agent_webrtc_s {
     const agent_webrtc_events_t  *events;
@@ -33,6 +38,7 @@ static GString         *done_log;       /* what the desktop was told */
 static GString         *sent_log;       /* what went over the channel */
 static agent_webrtc_t  *newest;
 static guint            freed;
+static gboolean         passed;         /* the offer may be served */
 
 
 /* ---- what is played */
@@ -144,7 +150,13 @@ serve(fixture_t *f, guint pc)
 {
     static const agent_ice_t  no_ice;
 
-    agent_viewer_offer(f->viewer, pc, "v=0");
+    passed = FALSE;
+    agent_viewer_offer(f->viewer, pc, OFFER, NULL);
+
+    while (!passed) {
+        g_main_context_iteration(NULL, TRUE);
+    }
+
     agent_viewer_serve(f->viewer, &no_ice, NULL);
 
     return newest;
@@ -163,8 +175,17 @@ on_text(void *session, const char *to, guint pc, const char *a,
 }
 
 
+static void
+on_ready(void *session)
+{
+    (void) session;
+
+    passed = TRUE;
+}
+
+
 static const agent_viewer_events_t  events = {
-    NULL, NULL, on_text, NULL
+    NULL, NULL, on_text, NULL, on_ready
 };
 
 
@@ -220,7 +241,8 @@ start(fixture_t *f, agent_role_e role)
     f->agent.config = f->config;
     f->agent.platform = &f->platform;
     f->agent.seat = agent_seat_new(&f->platform);
-    f->viewer = agent_viewer_new(&f->agent, &peer, &events, NULL);
+    f->viewer = agent_viewer_new(&f->agent, "ses_s", &peer, &events,
+                                 NULL);
 }
 
 

@@ -15,6 +15,7 @@
 #include "agent_config.h"
 #include "agent_input.h"
 #include "agent_webrtc.h"
+#include "rs_operator.h"
 #include "tap.h"
 #include "xvfb.h"
 
@@ -68,6 +69,7 @@ typedef struct {
     agent_video_t      *video;
     agent_shim_t       *shim;
     agent_ice_t        *ice;
+    const char         *fingerprint;    /* NULL: that of the offer */
 } fixture_t;
 
 
@@ -517,7 +519,9 @@ has_failed(viewer_t *v, guint n)
 static const char *
 serve(fixture_t *f, viewer_t *v, guint codecs, gboolean relay_only)
 {
+    char                     text[RS_OPERATOR_FINGERPRINT_LEN];
     const char              *code, *message;
+    g_autofree char         *fingerprint = NULL;
     agent_webrtc_params_t    params;
 
     if (!wait_for(v, has_offer, 0)) {
@@ -530,6 +534,16 @@ serve(fixture_t *f, viewer_t *v, guint codecs, gboolean relay_only)
     params.relay_only = relay_only;
     params.codecs = codecs;
     params.offer = v->offer;
+    params.fingerprint = f->fingerprint;
+
+    if (params.fingerprint == NULL) {
+        if (rs_operator_fingerprint(rs_str(v->offer), text) != RS_OK) {
+            bail("the offer has no fingerprint");
+        }
+
+        fingerprint = g_strndup(text, sizeof(text));
+        params.fingerprint = fingerprint;
+    }
 
     v->agent = agent_webrtc_new(&params, &events, v, &code, &message);
 
@@ -545,6 +559,32 @@ is_shown(viewer_t *v, const char *what)
                v->frames, v->pixel[0], v->pixel[1], v->pixel[2],
                v->failed ? v->failed : "no");
     }
+}
+
+
+/*
+ * Somebody else's certificate: as with a gateway that connects in the
+ * viewer's place.  Nothing is shown, nothing is heard.
+ */
+
+static void
+test_stranger(fixture_t *f)
+{
+    viewer_t  *v;
+
+    v = viewer_new(AGENT_CODEC_VP8);
+    f->fingerprint = "sha-256 "
+                     "00:01:02:03:04:05:06:07:08:09:0A:0B:0C:0D:0E:0F:"
+                     "10:11:12:13:14:15:16:17:18:19:1A:1B:1C:1D:1E:1F";
+
+    ok(serve(f, v, AGENT_CODEC_VP8, FALSE) == NULL, "a stranger: answered");
+    ok(wait_for(v, has_failed, 0), "and refused when it connects");
+    is_str(v->failed, "operator_unverified", "for its certificate");
+    ok(!v->connected && v->heard == NULL && v->frames == 0,
+       "without a word or a picture");
+
+    f->fingerprint = NULL;
+    viewer_free(v);
 }
 
 
@@ -734,6 +774,7 @@ main(int argc, char **argv)
            "both codecs can be encoded here");
 
     test_vp8(&f);
+    test_stranger(&f);
     test_h264(&f);
     test_closing(&f);
     test_refused(&f);

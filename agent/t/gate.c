@@ -1,0 +1,258 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ */
+
+/*
+ * What stands between an offer and its answer, with the vectors that the
+ * console's tests read too.
+ */
+
+#include "agent_gate.h"
+#include "rs_devkey.h"
+#include "tap.h"
+
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+
+typedef struct {
+    json_t            *vectors;
+    agent_t            agent;
+    agent_device_t     device;
+    agent_config_t    *config;
+    char              *dir;
+    agent_gate_t      *gate;
+
+    guint              told;
+    char              *code;        /* "" = open */
+    char              *message;
+} fixture_t;
+
+
+static const char *
+text_of(const json_t *obj, const char *name)
+{
+    return json_string_value(json_object_get(obj, name));
+}
+
+
+static void
+on_open(void *data)
+{
+    fixture_t  *f = data;
+
+    f->told++;
+    f->code = g_strdup("");
+}
+
+
+static void
+on_refused(void *data, const char *code, const char *message)
+{
+    fixture_t  *f = data;
+
+    f->told++;
+    f->code = g_strdup(code);
+    f->message = g_strdup(message);
+}
+
+
+static const agent_gate_events_t  events = { on_open, on_refused };
+
+
+static char *
+sdp_of(const char *fingerprint)
+{
+    return g_strdup_printf("v=0\r\na=fingerprint:%s\r\n", fingerprint);
+}
+
+
+static void
+drain(void)
+{
+    while (g_main_context_iteration(NULL, FALSE)) { /* void */ }
+}
+
+
+/* "" = open, else the code */
+
+static void
+verdict(fixture_t *f, const char *want, const char *what)
+{
+    ok(f->told == 0, "%s: not inside the call", what);
+    drain();
+    is_int(f->told, 1, "once");
+    is_str(f->code, want, what);
+
+    f->told = 0;
+    g_clear_pointer(&f->code, g_free);
+    g_clear_pointer(&f->message, g_free);
+}
+
+
+/* the vectors' private key, as the agent keeps its own */
+
+static agent_key_t *
+key_of(fixture_t *f, const char *seed_hex)
+{
+    FILE               *file;
+    EVP_PKEY           *pkey;
+    guint               i, byte;
+    guint8              seed[RS_DEVKEY_KEY_LEN];
+    agent_key_t        *key;
+    g_autofree char    *path = NULL;
+
+    for (i = 0; i < sizeof(seed); i++) {
+        sscanf(seed_hex + 2 * i, "%2x", &byte);
+        seed[i] = (guint8) byte;
+    }
+
+    path = g_build_filename(f->dir, "device.key", NULL);
+    pkey = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed,
+                                        sizeof(seed));
+    file = fopen(path, "w");
+    PEM_write_PrivateKey(file, pkey, NULL, NULL, 0, NULL, NULL);
+    fclose(file);
+    chmod(path, 0600);
+    EVP_PKEY_free(pkey);
+
+    key = agent_key_load(f->dir, NULL);
+    unlink(path);
+
+    return key;
+}
+
+
+static void
+start(fixture_t *f)
+{
+    agent_peer_t         peer;
+    json_error_t         error;
+    const char          *top = getenv("RS_TOP");
+    g_autofree char     *path = NULL;
+
+    memset(f, 0, sizeof(fixture_t));
+
+    path = g_build_filename(top ? top : AGENT_TOP,
+                            "docs/protocol/vectors/proof.json", NULL);
+    f->vectors = json_load_file(path, JSON_ALLOW_NUL, &error);
+
+    if (f->vectors == NULL) {
+        printf("Bail out! %s: %s\n", path, error.text);
+        exit(1);
+    }
+
+    f->dir = g_dir_make_tmp("agent-XXXXXX", NULL);
+    f->config = agent_config_new();
+    f->device.id = (char *) text_of(f->vectors, "device_id");
+    f->agent.config = f->config;
+    f->agent.device = &f->device;
+    f->agent.key = key_of(f, text_of(json_object_get(f->vectors, "device"),
+                                     "seed_hex"));
+
+    peer.id = (char *) text_of(f->vectors, "participant_id");
+    peer.name = (char *) "V";
+    peer.role = AGENT_ROLE_VIEWER;
+    f->gate = agent_gate_new(&f->agent, text_of(f->vectors, "session_id"),
+                             &peer, &events, f);
+}
+
+
+static void
+stop(fixture_t *f)
+{
+    agent_gate_free(f->gate);
+    agent_key_free(f->agent.key);
+    agent_config_free(f->config);
+    rmdir(f->dir);
+    g_free(f->dir);
+    json_decref(f->vectors);
+}
+
+
+static void
+test_offers(fixture_t *f)
+{
+    size_t    i;
+    json_t   *c;
+
+    json_array_foreach(json_object_get(f->vectors, "fingerprints"), i, c) {
+
+        if (strlen(text_of(c, "sdp"))
+            != json_string_length(json_object_get(c, "sdp")))
+        {
+            continue;       /* a message with a zero byte is not read */
+        }
+
+        agent_gate_offer(f->gate, (guint) i + 1, text_of(c, "sdp"), NULL);
+        verdict(f, json_is_null(json_object_get(c, "fingerprint"))
+                   ? "bad_offer" : "", text_of(c, "name"));
+        is_str(agent_gate_fingerprint(f->gate), text_of(c, "fingerprint"),
+               "its fingerprint");
+    }
+
+    ok(!agent_gate_who(f->gate)->verified, "nobody was verified");
+}
+
+
+static void
+test_newest(fixture_t *f)
+{
+    g_autofree char  *good = sdp_of(text_of(f->vectors,
+                                            "offer_fingerprint"));
+
+    agent_gate_offer(f->gate, 100, "v=0", NULL);
+    agent_gate_offer(f->gate, 101, good, NULL);
+    verdict(f, "", "of two offers the newer one is told of");
+}
+
+
+static void
+test_seal(fixture_t *f)
+{
+    json_t              *dev = json_object_get(f->vectors, "device");
+    agent_seal_t         seal = { NULL, NULL, NULL };
+    g_autofree char     *offer = sdp_of(text_of(f->vectors,
+                                                "offer_fingerprint"));
+    g_autofree char     *answer = sdp_of(text_of(f->vectors,
+                                                 "answer_fingerprint"));
+    g_autofree char     *shown = agent_key_short(f->agent.key);
+    g_autoptr(GError)    error = NULL;
+
+    agent_gate_offer(f->gate,
+                     (guint) json_integer_value(json_object_get(f->vectors,
+                                                                "pc")),
+                     offer, NULL);
+    verdict(f, "", "the offer of the vectors");
+
+    ok(agent_gate_seal(f->gate, answer, &seal, &error), "sealed");
+    is_str(seal.public_key, text_of(dev, "public_key"), "the device's key");
+    is_str(seal.signature, text_of(dev, "signature"), "its signature");
+    agent_seal_clear(&seal);
+
+    is_str(shown, text_of(dev, "short_fingerprint"), "the key for people");
+
+    ok(!agent_gate_seal(f->gate, "v=0", &seal, &error) && error != NULL
+       && seal.signature == NULL,
+       "an answer without a certificate is not signed");
+}
+
+
+int
+main(void)
+{
+    fixture_t  f;
+
+    start(&f);
+    test_offers(&f);
+    test_newest(&f);
+    test_seal(&f);
+    stop(&f);
+
+    return done();
+}
