@@ -3,18 +3,22 @@
  * Copyright (C) rs-gateway contributors
  *
  * The console's wiring: who signs in, what is polled, which session runs.
- * It owns the API key, in memory and nowhere else, and the one session of
- * the page; what is seen is the views', what is said the client's.
+ * It owns the one account and the one session of the page; what is seen is
+ * the views', what is said the client's.
  */
 
+import { RsAccount } from "./rs-account.js";
 import { RsApi, RsError, RsSession, resolveBase, socketUrl }
     from "./rs-client.js";
 import { Pins, RsWho } from "./rs-identity.js";
 import { RsPeer } from "./rs-peer.js";
 import { RsInput } from "./rs-input.js";
-import { RsView } from "./rs-view.js";
+import { RsSignIn, answerState, handOver, isRedirect, plainUrl }
+    from "./rs-signin.js";
 import { RsStage } from "./rs-stage.js";
 import { RsStore } from "./rs-store.js";
+import { RsTrust } from "./rs-trust.js";
+import { RsView } from "./rs-view.js";
 
 
 const POLL_MS = 4000;
@@ -23,12 +27,14 @@ const GUEST_TTL_S = 600;
 const REJOINS_MAX = 3;
 const POLL_WAIT_MAX_MS = 60000;
 const TICKET = /^#join=([a-z0-9-]{1,32}\.[a-z2-7]{20,200})$/;
+const GUEST = /^#guest=([A-Za-z0-9._~-]{20,300})$/;
 
 
 const meta = document.querySelector('meta[name="rs-base"]');
 const base = resolveBase(meta?.content || "../rs/v1", location.href);
 const view = new RsView(document);
 const stage = new RsStage(document);
+const trust = new RsTrust(document);
 const store = new RsStore("rs-console");
 const pins = new Pins(store);
 
@@ -36,21 +42,44 @@ const pins = new Pins(store);
 const LOST = new Set(["lost", "unauthenticated", "resume_too_old",
                       "not_found"]);
 
-let api = null;
+let signIn = null;          /* where the gateway names an issuer */
+let account = new RsAccount({base});
+let link = null;            /* a guest's, until it is used */
 let run = null;             /* the session shown on the stage */
 let poll = {timer: null, pages: 1, query: {}};
 
 
 /* signing in and out */
 
-async function signIn(key) {
-    const candidate = new RsApi({base, key});
+/* what the gateway says of itself: without it there are API keys only */
+async function findIssuer() {
+    const {oidc} = await new RsApi({base}).features();
 
+    if (typeof oidc?.issuer === "string"
+        && typeof oidc.client_id === "string")
+    {
+        signIn = new RsSignIn(oidc, {store});
+    }
+
+    account = new RsAccount({base, signIn});
+    account.addEventListener("token", (ev) => onToken(ev.detail));
+    account.addEventListener("out", (ev) => onOut(ev.detail));
+}
+
+
+/* enter(): becomes somebody, or throws */
+async function come(enter) {
     view.signInBusy(true);
 
     try {
-        await candidate.devices({limit: 1});
-        api = candidate;
+        await enter();
+        view.setAccount({name: account.name, tenants: account.tenants,
+                         can: (verb) => account.can(verb)});
+
+        if (account.tenants.length > 0) {
+            account.choose(account.tenants[0]);
+        }
+
         showDevices();
 
     } catch (e) {
@@ -62,10 +91,70 @@ async function signIn(key) {
 }
 
 
-function signOut() {
+async function goToIssuer() {
+    view.signInBusy(true);
+
+    try {
+        location.assign(await signIn.begin());
+
+    } catch (e) {
+        view.signInBusy(false);
+        view.signInError(e);
+    }
+}
+
+
+async function renew() {
+    try {
+        await account.renew();
+
+    } catch (e) {
+        view.renewError(e);
+    }
+}
+
+
+function onToken({state, left_s}) {
+    view.setToken(state === "new" ? null : left_s);
+
+    if (state !== "new") {
+        return;
+    }
+
+    if (run === null) {
+        pollNow();
+
+    } else if (run.peer?.state === "failed") {
+        run.peer.restart();
+    }
+}
+
+
+async function signOut() {
+    const mine = run;
+
     stopPolling();
-    api = null;
-    view.showSignIn();
+
+    if (mine !== null) {
+        await drop();
+    }
+
+    const url = await account.signOut();
+
+    if (url !== null) {
+        location.assign(url);
+    }
+}
+
+
+function onOut(error) {
+    stopPolling();
+    view.setToken(null);
+    view.showSignIn(signIn !== null);
+
+    if (error !== null) {
+        view.signInError(error);
+    }
 }
 
 
@@ -81,7 +170,7 @@ function showDevices() {
 
 function pollNow() {
     stopPolling();
-    loadDevices(api, poll.timer = {});
+    loadDevices(account.api, poll.timer = {});
 }
 
 
@@ -116,10 +205,15 @@ async function loadDevices(from, turn) {
             return;
         }
 
+        if (account.expired) {
+            /* until it is renewed */
+            view.devicesError(new RsError("token_expired"));
+            return;
+        }
+
         if (e.code === "unauthenticated") {
             /* revoked meanwhile */
-            signOut();
-            view.signInError(e);
+            account.leave(e);
             return;
         }
 
@@ -151,9 +245,14 @@ function begin(want) {
                   rejoins: 0};
 
     run = mine;
+    want.role ??= account.can("sessions:control") ? "controller" : "viewer";
     run.input = new RsInput((message) => mine.peer?.send(message));
     stage.show({name: want.name, input: run.input, guest: !want.device_id,
-                invite: Boolean(want.device_id)});
+                invite: Boolean(want.device_id)
+                        && account.can("sessions:invite")});
+    trust.begin({kind: !want.device_id ? "guest"
+                       : account.oidc ? "oidc" : "key",
+                 name: account.name});
 
     if (typeof RTCPeerConnection === "undefined") {
         stage.over(new RsError("no_webrtc"));
@@ -174,7 +273,7 @@ async function ask(mine) {
     const body = {
         host: {type: "device", device_id},
         policy: {relay_only: Boolean(relay_only)},
-        participants: [{role: role ?? "controller"}],
+        participants: [{role}],
     };
 
     if (reason) {
@@ -182,11 +281,11 @@ async function ask(mine) {
     }
 
     try {
-        const session = await api.createSession(body);
+        const session = await account.api.createSession(body);
 
         if (run !== mine) {
             /* disconnected while asking */
-            await api?.endSession(session.id);
+            await account.api?.endSession(session.id);
             return;
         }
 
@@ -252,8 +351,8 @@ async function rejoin(mine, error) {
     mine.rejoins++;
 
     try {
-        const role = mine.want.role ?? "controller";
-        const made = await api.addParticipant(mine.id, {role});
+        const {role} = mine.want;
+        const made = await account.api.addParticipant(mine.id, {role});
 
         if (run === mine) {
             join(mine, made.ticket);
@@ -275,11 +374,13 @@ function watchPeer(mine, session) {
         device_id,
         participant_id: session.self,
         pins,
+        operator: () => account.operator(),
         device: () => deviceRecord(device_id),
     });
     const peer = new RsPeer({session, who});
 
     mine.peer = peer;
+    mine.device_id = device_id;
 
     const on = (type, f) => peer.addEventListener(type, (ev) => {
         if (run === mine) {
@@ -295,9 +396,15 @@ function watchPeer(mine, session) {
         stage.setPeer(state);
     });
     on("stream", (stream) => stage.setStream(stream));
-    on("hello", (hello) => stage.setControl(hello.input
-                                            && session.role === "controller"));
-    on("path", (path) => stage.setPath(path));
+    on("hello", (hello) => {
+        stage.setControl(hello.input && session.role === "controller");
+        trust.set({detour: peer.detour});
+    });
+    on("verified", (verdict) => trust.set({verdict}));
+    on("path", (path) => {
+        stage.setPath(path);
+        trust.set({path});
+    });
     on("video", (video) => stage.setVideo(video));
     on("problem", (error) => stage.problem(error));
 
@@ -308,7 +415,8 @@ function watchPeer(mine, session) {
 /* as the gateway has it; what it does not say proves nothing */
 async function deviceRecord(id) {
     try {
-        return api === null ? null : (await api.device(id)).data;
+        return account.api === null ? null
+                                    : (await account.api.device(id)).data;
 
     } catch {
         return null;
@@ -317,16 +425,22 @@ async function deviceRecord(id) {
 
 
 /* the session of whoever made it ends when they leave */
-function drop() {
+async function drop() {
     const mine = run;
 
     run = null;
     mine.input.release();
     mine.peer?.close();
     mine.session?.bye("done");
+    trust.end();
 
     if (mine.id !== null) {
-        api?.endSession(mine.id).catch((e) => view.devicesError(e));
+        try {
+            await account.api?.endSession(mine.id);
+
+        } catch (e) {
+            view.devicesError(e);
+        }
     }
 }
 
@@ -336,7 +450,7 @@ function leave() {
         drop();
     }
 
-    if (api !== null) {
+    if (account.api !== null) {
         showDevices();
         return;
     }
@@ -347,8 +461,9 @@ function leave() {
 
 async function invite(role) {
     try {
-        const made = await api.addParticipant(run.id, {role,
-                                                       ttl_s: GUEST_TTL_S});
+        const made = await account.api.addParticipant(run.id, {
+            role, ttl_s: GUEST_TTL_S});
+
         stage.inviteMade(made.join_url);
 
     } catch (e) {
@@ -357,10 +472,65 @@ async function invite(role) {
 }
 
 
+/* by the user's explicit act only */
+async function unpin() {
+    const mine = run;
+
+    try {
+        await pins.reset(mine.device_id);
+
+        if (run === mine) {
+            mine.peer.restart();
+        }
+
+    } catch (e) {
+        stage.problem(e);
+    }
+}
+
+
+/* guests */
+
+async function joinAsGuest({name, pin}) {
+    const body = {link};
+
+    if (name !== "") {
+        body.name = name;
+    }
+
+    if (pin !== "") {
+        body.pin = pin;
+    }
+
+    view.guestBusy(true);
+
+    try {
+        const {ticket} = await new RsApi({base}).join(body);
+
+        link = null;
+        begin({name: "Remote computer", ticket});
+
+    } catch (e) {
+        view.guestError(e);
+
+    } finally {
+        view.guestBusy(false);
+    }
+}
+
+
 /* wiring */
 
-view.addEventListener("signin", (ev) => signIn(ev.detail));
+view.addEventListener("signin",
+                      (ev) => come(() => account.withKey(ev.detail)));
+view.addEventListener("oidc", goToIssuer);
+view.addEventListener("renew", renew);
 view.addEventListener("signout", signOut);
+view.addEventListener("guest", (ev) => joinAsGuest(ev.detail));
+view.addEventListener("tenant", (ev) => {
+    account.choose(ev.detail);
+    showDevices();
+});
 view.addEventListener("connect", (ev) => begin(ev.detail));
 view.addEventListener("more", () => {
     poll.pages++;
@@ -373,6 +543,8 @@ view.addEventListener("filter", (ev) => {
 
 stage.addEventListener("leave", leave);
 stage.addEventListener("invite", (ev) => invite(ev.detail));
+stage.addEventListener("compare", (ev) => trust.compare(ev.detail));
+trust.addEventListener("unpin", unpin);
 stage.addEventListener("retry", () => {
     const {want, session, peer} = run;
 
@@ -398,21 +570,71 @@ addEventListener("pagehide", () => {
 addEventListener("hashchange", start);
 
 
-/* a guest's link joins at once; its secret does not stay in the address */
-function start() {
-    const ticket = TICKET.exec(location.hash)?.[1];
+/* what the page was opened for; no secret stays in the address */
+async function start() {
+    const {hash, href} = location;
+    const state = answerState(href);
 
-    if (location.hash !== "") {
-        history.replaceState(null, "", location.pathname + location.search);
+    if (hash !== "" || state !== null) {
+        history.replaceState(null, "", plainUrl(href));
     }
 
-    if (ticket && run === null) {
+    if (state !== null && !isRedirect(state, sessionStorage)) {
+        view.showHanded(false);
+        handOver(href, () => {
+            view.showHanded(true);
+            window.close();
+        });
+        return;
+    }
+
+    if (run !== null) {
+        return;
+    }
+
+    const ticket = TICKET.exec(hash)?.[1];
+
+    if (ticket) {
         begin({name: "Remote computer", ticket});
         return;
     }
 
-    if (run === null && api === null) {
-        view.showSignIn();
+    link = GUEST.exec(hash)?.[1] ?? null;
+
+    if (link !== null) {
+        view.showGuest();
+        return;
+    }
+
+    if (account.api === null) {
+        await open(state === null ? null : href);
+    }
+}
+
+
+/* answer: the address an issuer sent back to */
+async function open(answer) {
+    let failure = null;
+
+    try {
+        await findIssuer();
+
+    } catch (e) {
+        failure = e;
+    }
+
+    if (run !== null) {
+        return;
+    }
+
+    view.showSignIn(signIn !== null);
+
+    if (failure !== null) {
+        view.signInError(failure);
+
+    } else if (answer !== null && signIn !== null) {
+        await come(async () => account.withToken(
+            await signIn.complete(answer)));
     }
 }
 

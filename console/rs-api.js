@@ -111,8 +111,12 @@ export class RsApi {
     #newKey;
     #timeoutMs;
 
+    /** The tenant of each call, for who may choose. @type {string|null} */
+    tenant = null;
+
     /**
-     * @param {{base: string, key?: string, fetch?: typeof fetch,
+     * @param {{base: string, key?: string|(() => string),
+     *          fetch?: typeof fetch,
      *          clock?: Clock, newKey?: () => string, timeout_ms?: number}} o
      */
     constructor(o) {
@@ -146,7 +150,12 @@ export class RsApi {
                       credentials: "omit", redirect: "error"};
 
         if (this.#key !== null) {
-            headers.Authorization = "Bearer " + this.#key;
+            headers.Authorization = "Bearer "
+                + (typeof this.#key === "function" ? this.#key() : this.#key);
+        }
+
+        if (this.tenant !== null) {
+            headers["X-RS-Tenant"] = this.tenant;
         }
 
         if (o.body !== undefined) {
@@ -292,6 +301,21 @@ export class RsApi {
 
     features(o) {
         return this.#data("GET", "/", o);
+    }
+
+    /** Who calls, and what that one may do. */
+    me(o) {
+        return this.#data("GET", "/me", o);
+    }
+
+    /** Ends the caller's sessions and tokens. */
+    signOut(o) {
+        return this.#data("POST", "/me/sign-out", o);
+    }
+
+    /** A guest's link for a ticket: {link, pin?, name?}. */
+    join(body, o) {
+        return this.#data("POST", "/join", {...o, body});
     }
 
     devices(query, o) {

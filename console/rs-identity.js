@@ -335,11 +335,12 @@ export class Pins {
         }
 
         if (!await this.#leads(device, pin.public_key, publicKey, history)) {
-            throw new RsError("device_changed", {
-                detail: "known: " + await shortFingerprint(pin.public_key,
-                                                           this.#crypto)
-                        + ", now: " + short,
-            });
+            const known = await shortFingerprint(pin.public_key,
+                                                 this.#crypto);
+
+            throw Object.assign(new RsError("device_changed", {
+                detail: `known: ${known}, now: ${short}`,
+            }), {known, short});
         }
 
         await this.#store.put(name, mine);

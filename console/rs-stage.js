@@ -5,7 +5,7 @@
  * The remote screen: picture, pointer and keys, the bar above it, and what
  * is said while there is no picture.  DOM only: mouse and keyboard go to the
  * RsInput handed to show(); the rest of what the user wants leaves as
- * events: leave, retry, invite role.
+ * events: leave, retry, compare {known, short}, invite role.
  *
  * Keys are the remote computer's while the picture has the focus, and never
  * else.  Control + Alt + Shift moves the focus to the bar, so the keyboard
@@ -17,6 +17,7 @@ import { CHORDS } from "./rs-input.js";
 import { RsTouch } from "./rs-touch.js";
 import { candidateWords, endWords, errorWords, pathWords, protocolWords,
          rateWords, rttWords, stateWords } from "./rs-words.js";
+import { fillFacts } from "./rs-trust.js";
 import { fillError } from "./rs-view.js";
 
 
@@ -367,16 +368,7 @@ export class RsStage extends EventTarget {
             facts.push(["Session", this.#session.id]);
         }
 
-        this.#get("path-facts").replaceChildren(...facts.flatMap(
-            ([name, value]) => {
-                const dt = this.#document.createElement("dt");
-                const dd = this.#document.createElement("dd");
-
-                dt.textContent = name;
-                dd.textContent = value;
-
-                return [dt, dd];
-            }));
+        fillFacts(this.#get("path-facts"), facts);
     }
 
     #overlay(kind, title, help, detail, retry) {
@@ -395,6 +387,8 @@ export class RsStage extends EventTarget {
         }
 
         this.#get("overlay-retry").hidden = !retry;
+        this.#get("overlay-pin").hidden = !retry
+            || this.#problem?.code !== "device_changed";
         this.#get("overlay-back").hidden = this.#guest;
         this.#get("overlay-back").textContent = kind === "busy"
                                                 ? "Cancel" : "Back to devices";
@@ -589,6 +583,11 @@ export class RsStage extends EventTarget {
 
         this.#get("overlay-retry").addEventListener("click",
                                                     () => this.#say("retry"));
+        this.#get("overlay-pin").addEventListener("click", () => {
+            const {known, short} = this.#problem;
+
+            this.#say("compare", {known, short});
+        });
 
         this.#wireDrops();
         this.#wireFull();
@@ -597,7 +596,8 @@ export class RsStage extends EventTarget {
     /* panels close by Escape, and by a press elsewhere */
     #wireDrops() {
         const document = this.#document;
-        const drops = [this.#get("path"), this.#get("keys")];
+        const drops = [this.#get("path"), this.#get("trust"),
+                       this.#get("keys")];
 
         document.addEventListener("pointerdown", (ev) => {
             for (const drop of drops) {

@@ -6,12 +6,13 @@
  * of a connection.  DOM only: what the user wants leaves as events, what is
  * to be seen comes in by calls.  Text of devices goes through textContent.
  *
- * Events, each with a detail: signin key; signout; filter {online?}; more;
- * connect {name, device_id, role, relay_only, reason}.
+ * Events, each with a detail: signin key; oidc; renew; signout; tenant name;
+ * guest {name, pin}; filter {online?}; more; connect {name, device_id, role,
+ * relay_only, reason}.
  */
 
 import { RsEvent } from "./rs-client.js";
-import { agentWords, errorWords, matches, presenceWords }
+import { agentWords, errorWords, matches, presenceWords, tokenWords }
     from "./rs-words.js";
 
 
@@ -44,11 +45,14 @@ export class RsView extends EventTarget {
     #more = false;
     #rows = new Map();      /* device id -> its row */
     #chosen = null;         /* whose options are open */
+    #can = () => true;      /* what the account may do, by verb */
 
     constructor(document) {
         super();
         this.#document = document;
         this.#wireSignIn();
+        this.#wireAccount();
+        this.#wireGuest();
         this.#wireDevices();
         this.#wireOptions();
     }
@@ -63,8 +67,10 @@ export class RsView extends EventTarget {
 
     #show(name) {
         this.#document.body.dataset.screen = name;
-        this.#get("signin").hidden = name !== "signin";
-        this.#get("devices").hidden = name !== "devices";
+
+        for (const screen of ["signin", "guest", "handed", "devices"]) {
+            this.#get(screen).hidden = name !== screen;
+        }
     }
 
     /** The stage takes the window. */
@@ -97,12 +103,14 @@ export class RsView extends EventTarget {
             key.removeAttribute("aria-invalid");
         });
 
-        this.#get("signout").addEventListener("click",
-                                              () => this.#say("signout"));
+        this.#get("signin-oidc").addEventListener("click",
+                                                  () => this.#say("oidc"));
     }
 
-    showSignIn() {
+    /** @param {boolean} issuer  technicians have one to sign in at */
+    showSignIn(issuer) {
         const key = this.#get("key");
+        const first = issuer ? this.#get("signin-oidc") : key;
 
         this.#devices = null;
         this.#rows.clear();
@@ -110,8 +118,11 @@ export class RsView extends EventTarget {
         fillError(this.#get("signin-error"), null);
         this.#document.title = "Remote support";
         this.#show("signin");
+        this.#get("signin-issuer").hidden = !issuer;
+        this.#get("signin-go").classList.toggle("quiet", issuer);
+        this.#get("signin-go").classList.toggle("primary", !issuer);
         key.value = "";
-        key.focus();
+        first.focus();
     }
 
     signInBusy(busy) {
@@ -119,6 +130,7 @@ export class RsView extends EventTarget {
 
         button.setAttribute("aria-busy", String(busy));
         button.disabled = busy;
+        this.#get("signin-oidc").disabled = busy;
         button.textContent = busy ? "Signing in…" : "Sign in";
     }
 
@@ -128,6 +140,85 @@ export class RsView extends EventTarget {
         fillError(this.#get("signin-error"), error);
         key.setAttribute("aria-invalid", "true");
         key.select();
+    }
+
+    /* the account */
+
+    #wireAccount() {
+        const tenant = this.#get("tenant");
+
+        this.#get("signout").addEventListener("click",
+                                              () => this.#say("signout"));
+        this.#get("renew-go").addEventListener("click",
+                                               () => this.#say("renew"));
+        tenant.addEventListener("change",
+                                () => this.#say("tenant", tenant.value));
+    }
+
+    /** @param {{name: string, tenants: string[],
+     *           can: (verb: string) => boolean}} account */
+    setAccount(account) {
+        const tenant = this.#get("tenant");
+
+        this.#can = account.can;
+        this.#get("account-name").textContent = account.name;
+        tenant.hidden = account.tenants.length === 0;
+        tenant.replaceChildren(...account.tenants.map((name) => {
+            const option = this.#document.createElement("option");
+
+            option.value = name;
+            option.textContent = name;
+            return option;
+        }));
+    }
+
+    /** How long the sign-in is good, or null when there is no need to say. */
+    setToken(left_s) {
+        this.#get("renew").hidden = left_s === null;
+        this.#get("renew-text").textContent = left_s === null
+                                              ? "" : tokenWords(left_s);
+    }
+
+    renewError(error) {
+        const words = errorWords(error);
+
+        this.#get("renew").hidden = false;
+        this.#get("renew-text").textContent = `${words.title}. ${words.help}`;
+    }
+
+    /** In the window of a renewal: whether its answer was taken. */
+    showHanded(taken) {
+        this.#show("handed");
+
+        if (taken) {
+            this.#get("handed-title").textContent = "You are signed in";
+            this.#get("handed-help").textContent = "This window can be closed.";
+        }
+    }
+
+    /* guests */
+
+    #wireGuest() {
+        this.#get("guest-form").addEventListener("submit", (ev) => {
+            ev.preventDefault();
+            this.#say("guest", {name: this.#get("guest-name").value.trim(),
+                                pin: this.#get("guest-pin").value.trim()});
+        });
+    }
+
+    showGuest() {
+        this.#show("guest");
+        fillError(this.#get("guest-error"), null);
+        this.#get("guest-name").focus();
+    }
+
+    guestBusy(busy) {
+        this.#get("guest-go").disabled = busy;
+    }
+
+    guestError(error) {
+        fillError(this.#get("guest-error"), error);
+        this.#get("guest-pin").select();
     }
 
     /* devices */
@@ -268,6 +359,7 @@ export class RsView extends EventTarget {
         const options = row.querySelector(".options");
 
         connect.disabled = options.disabled = !device.online;
+        connect.hidden = options.hidden = !this.#can("sessions:write");
         connect.setAttribute("aria-label", `Connect to ${name}`);
         options.setAttribute("aria-label", `Connect to ${name} with options`);
 
@@ -337,6 +429,17 @@ export class RsView extends EventTarget {
         });
     }
 
+    #offerRoles(dialog) {
+        for (const radio of dialog.querySelectorAll('input[name="role"]')) {
+            radio.disabled = radio.value === "controller"
+                             && !this.#can("sessions:control");
+
+            if (radio.disabled && radio.checked) {
+                dialog.querySelector('input[value="viewer"]').checked = true;
+            }
+        }
+    }
+
     #openOptions(device) {
         const dialog = this.#get("options");
 
@@ -345,6 +448,7 @@ export class RsView extends EventTarget {
         this.#get("options-title").textContent =
             "Connect to " + (device.name || device.id);
         this.#get("options-reason").value = "";
+        this.#offerRoles(dialog);
         dialog.showModal();
     }
 }

@@ -104,6 +104,10 @@ const ERRORS = {
     consent_timeout: ["Nobody answered", "The person at the device did not answer in time."],
     consent_unavailable: ["Nobody could be asked",
                           "The device must ask the person at it, and has no desktop to ask on."],
+    signin_failed: ["Signing in did not work", "Try again; the reason is below."],
+    popup_blocked: ["The window could not be opened", "Allow this page to open windows, then try again."],
+    signout_failed: ["You are signed out here only",
+                     "The gateway did not take it: what runs may go on until it ends by itself."],
     no_store: ["This browser keeps nothing for this page",
                "Its key must be kept in IndexedDB: allow site data for this address."],
     busy: ["The device is busy", "As many people see its screen as it allows."],
@@ -196,6 +200,108 @@ export function pathWords(path) {
     return [path.kind === "relay" ? "Relayed" : "Direct",
             protocolWords(path.protocol),
             rttWords(path.rtt_ms)].join(" \u00b7 ");
+}
+
+
+/**
+ * What is verified in a session, and by whom.
+ *
+ * @param {{kind: "oidc"|"key"|"guest", name: string,
+ *          verdict: {how: string, short: string, at: number,
+ *                    operator: {verified: boolean, name: string,
+ *                               reason: string}|null}|null,
+ *          path: import("./rs-client.js").Path|null,
+ *          detour: boolean}} facts
+ * @returns {{level: "both"|"device"|"none", chip: string,
+ *            rows: [string, string][]}}
+ */
+export function trustWords({kind, name, verdict, path, detour}) {
+    const device = verdict !== null && verdict.how !== "none";
+    const both = device && verdict.operator?.verified === true;
+    const rows = [["You", operatorWords(kind, name, verdict)],
+                  ["The device", deviceWords(verdict)]];
+
+    if (device) {
+        rows.push(["Its key", verdict.short]);
+    }
+
+    rows.push(["The gateway", both
+               ? "It brought both sides together. It cannot see the picture, and could not take either side's place."
+               : "It brought both sides together, and is believed where nobody above has checked."]);
+
+    if (path !== null) {
+        rows.push(["The path", path.kind === "relay"
+                   ? "By a relay, which sees encrypted packets only."
+                   : "Direct, encrypted from end to end."]);
+    }
+
+    if (detour) {
+        rows.push(["Mouse and keys", "They go by way of the gateway, which can read them."]);
+    }
+
+    return {level: both ? "both" : device ? "device" : "none", rows,
+            chip: both ? "Both sides verified"
+                       : device ? "Device verified" : "Not verified"};
+}
+
+
+function operatorWords(kind, name, verdict) {
+    const told = verdict?.operator ?? null;
+
+    if (kind === "guest") {
+        return "A guest: nobody has checked who you are.";
+    }
+
+    if (kind === "key") {
+        return "Signed in by an API key, which proves nothing to the device.";
+    }
+
+    if (told === null) {
+        return `Signed in as ${name}, with a proof for the device, which does not look at proofs.`;
+    }
+
+    return told.verified
+           ? `The device has checked by itself, at your issuer, that you are ${told.name || name}.`
+           : `The device has not verified you${told.reason ? ": " + told.reason : "."}`;
+}
+
+
+function deviceWords(verdict) {
+    if (verdict === null) {
+        return "It has not answered yet.";
+    }
+
+    switch (verdict.how) {
+
+    case "none":
+        return "It has not signed its answer: nobody has checked who answers.";
+
+    case "first":
+        return "This browser saw it for the first time, and knows it by its key from now on. Compare the key once.";
+
+    case "rotated":
+        return "It has a new key, to which the one this browser knew leads. It signed this connection.";
+
+    default:
+        return `It signed this connection with the key this browser has known since ${dayWords(verdict.at)}.`;
+    }
+}
+
+
+function dayWords(at) {
+    return new Date(at * 1000).toISOString().slice(0, 10);
+}
+
+
+/** How long a sign-in is good. */
+export function tokenWords(left_s) {
+    if (left_s <= 0) {
+        return "Your sign-in has expired. What runs goes on; anything new needs a new one.";
+    }
+
+    const min = Math.ceil(left_s / 60);
+
+    return `Your sign-in ends in ${min} minute${min === 1 ? "" : "s"}.`;
 }
 
 

@@ -10,7 +10,8 @@ import test from "node:test";
 import assert from "node:assert/strict";
 
 import { agentWords, agoWords, endWords, errorWords, knownCodes, matches,
-         pathWords, presenceWords, stateWords } from "../rs-words.js";
+         pathWords, presenceWords, stateWords, tokenWords, trustWords }
+    from "../rs-words.js";
 import { protocolFile } from "./lib.mjs";
 
 
@@ -90,4 +91,59 @@ test("search: every word somewhere in name, tags, system", () => {
     assert.ok(matches(device, "  pc BERLIN "));
     assert.ok(!matches(device, "pc hamburg"));
     assert.ok(matches({id: "dev_b"}, "dev_b"));
+});
+
+
+test("what is verified, and by whom, no more than was", () => {
+    const operator = {verified: true, name: "Anna", reason: ""};
+    const verdict = {how: "pinned", short: "AB12-CD34", at: 1790000000,
+                     operator};
+    const facts = {kind: "oidc", name: "Anna T.", verdict, path: null,
+                   detour: false};
+    const row = (f, name) => trustWords(f).rows.find(([n]) => n === name)?.[1];
+
+    assert.equal(trustWords(facts).level, "both");
+    assert.match(row(facts, "You"), /checked by itself.*you are Anna\./);
+    assert.match(row(facts, "The device"), /known since 2026-09-21/);
+    assert.equal(row(facts, "Its key"), "AB12-CD34");
+    assert.match(row(facts, "The gateway"), /cannot see/);
+
+    /* the device alone */
+    for (const told of [null, {verified: false, name: "", reason: "no proof"}])
+    {
+        const f = {...facts, verdict: {...verdict, operator: told}};
+
+        assert.equal(trustWords(f).level, "device");
+        assert.match(row(f, "The gateway"), /is believed/);
+        assert.doesNotMatch(row(f, "You"), /checked by itself/);
+    }
+
+    /* who proves nothing is not called verified by a device's word alone */
+    assert.match(row({...facts, kind: "key"}, "You"), /proves nothing/);
+    assert.match(row({...facts, kind: "guest"}, "You"), /nobody has checked/);
+
+    for (const how of ["first", "rotated"]) {
+        assert.equal(trustWords({...facts, verdict: {...verdict, how}}).level,
+                     "both");
+    }
+
+    /* neither: not signed, or no answer yet */
+    for (const none of [null, {...verdict, how: "none", operator: null}]) {
+        const f = {...facts, verdict: none};
+
+        assert.equal(trustWords(f).level, "none");
+        assert.equal(row(f, "Its key"), undefined);
+    }
+
+    assert.match(row({...facts, detour: true}, "Mouse and keys"),
+                 /gateway.*read/);
+    assert.match(row({...facts, path: {kind: "relay"}}, "The path"), /relay/);
+});
+
+
+test("how long a sign-in is good", () => {
+    assert.match(tokenWords(60), /in 1 minute\./);
+    assert.match(tokenWords(61), /in 2 minutes\./);
+    assert.match(tokenWords(0), /expired/);
+    assert.match(tokenWords(-5), /expired/);
 });

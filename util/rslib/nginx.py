@@ -75,7 +75,8 @@ def _site(stack, index, ns):
     lines += ["map \"\" $rs_console_dir {",
               f"    default {_console()};", "}",
               "map \"\" $rs_console_issuer {",
-              "    default \"\";", "}"]
+              f"    default \"{stack.state.get('issuer', {}).get('url', '')}\";",
+              "}"]
 
     return "\n".join(lines) + "\n"
 
