@@ -50,6 +50,7 @@ typedef struct {
 
 #include "store/ngx_http_rs_zone.h"
 #include "store/ngx_http_rs_limit.h"
+#include "store/ngx_http_rs_ban.h"
 #include "store/ngx_rs_redis.h"
 #include "store/ngx_http_rs_store.h"
 #include "carrier/ngx_http_rs_bus.h"
@@ -78,6 +79,8 @@ struct ngx_http_rs_main_conf_s {
     ngx_msec_t                  stale_limit;
     rs_rate_t                   address_rate;  /* burst 0: off */
     rs_rate_t                   tenant_rate;
+    rs_ban_t                    ban;           /* failures 0: off */
+    ngx_array_t                *ban_exempt;    /* of ngx_cidr_t; or NULL */
     ngx_uint_t                  max_connections;   /* of a worker */
     ngx_flag_t                  enabled;       /* some rs_gateway exists */
     ngx_flag_t                  metrics;       /* some rs_metrics does */
@@ -96,6 +99,7 @@ struct ngx_http_rs_main_conf_s {
 
     ngx_msec_t                  started;       /* ngx_current_msec then */
 
+    ngx_http_rs_ban_reports_t  *bans;
     ngx_http_rs_store_t        *store;
     ngx_http_rs_bus_t          *bus;
     ngx_http_rs_stale_t        *stale;

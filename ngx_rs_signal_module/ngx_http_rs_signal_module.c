@@ -196,6 +196,20 @@ static ngx_command_t  ngx_http_rs_commands[] = {
       offsetof(ngx_http_rs_main_conf_t, tenant_rate),
       NULL },
 
+    { ngx_string("rs_ban"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_http_rs_ban_directive,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("rs_ban_exempt"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_http_rs_ban_exempt,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("rs_max_connections"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_num_slot,
@@ -524,6 +538,7 @@ ngx_http_rs_store_up(void *data, ngx_uint_t up)
         ngx_http_rs_reap_up(rmcf->reap);
         ngx_http_rs_device_announce(rmcf);
         ngx_http_rs_session_catch_up(rmcf);
+        ngx_http_rs_ban_catch_up(rmcf);
     }
 }
 
@@ -535,6 +550,7 @@ ngx_http_rs_bus_up(ngx_http_rs_main_conf_t *rmcf, ngx_uint_t up)
 
     if (up) {
         ngx_http_rs_session_catch_up(rmcf);
+        ngx_http_rs_ban_catch_up(rmcf);
     }
 }
 
@@ -628,8 +644,9 @@ ngx_http_rs_init_process(ngx_cycle_t *cycle)
     rmcf->sessions = ngx_http_rs_sessions_create(rmcf, log);
     rmcf->devices = ngx_http_rs_devices_create(rmcf, log);
     rmcf->stale = ngx_http_rs_stale_create(rmcf, log);
+    rmcf->bans = ngx_http_rs_ban_create(rmcf, log);
 
-    if (rmcf->stale == NULL
+    if (rmcf->stale == NULL || rmcf->bans == NULL
         || rmcf->conns == NULL || rmcf->presence == NULL || rmcf->reap == NULL
         || rmcf->sessions == NULL || rmcf->devices == NULL)
     {

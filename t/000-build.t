@@ -154,6 +154,9 @@ subtest 'values' => sub {
         ['zone', http => 'rs_zone rs 4m;'],
         ['rates', http => 'rs_address_rate 10r/s burst=1000; '
                           . 'rs_tenant_rate 30r/m;'],
+        ['bans', http => 'rs_ban failures=3 window=1m time=1s max=2d; '
+                         . 'rs_ban_exempt 192.0.2.0/24 2001:db8::/32; '
+                         . 'rs_ban_exempt 198.51.100.1;'],
         ['connections', http => 'rs_max_connections 500;'],
         ['origins', location => 'rs_origin https://a.test '
                                 . 'https://b.test:8443;'],
@@ -208,6 +211,13 @@ subtest 'refusals' => sub {
         [http => 'rs_tenant_rate 1r/h;', qr{"1r/h"}],
         [http => 'rs_tenant_rate 1r/s burst=0;', qr{"burst=0"}],
         [http => 'rs_tenant_rate off burst=1;', qr{"off"}],
+        [http => 'rs_ban failures=0;', qr{"failures=0"}],
+        [http => 'rs_ban window=2d;', qr{"window=2d"}],
+        [http => 'rs_ban time=0s;', qr{"time=0s"}],
+        [http => 'rs_ban time=1h max=10m;', qr{time=3600s of "rs_ban"}],
+        [http => 'rs_ban often;', qr{"often"}],
+        [http => 'rs_ban off; rs_ban off;', qr{is duplicate}],
+        [http => 'rs_ban_exempt home;', qr{"home"}],
         [http => 'rs_max_connections 0;', qr{"rs_max_connections"|value}],
         [http => 'rs_zone rs big;', qr{"big"}],
         [location => 'rs_origin a.test;', qr{"a\.test"}],

@@ -30,6 +30,9 @@ struct ngx_http_rs_bus_s {
 };
 
 
+static ngx_str_t  ngx_http_rs_bus_bans = ngx_string(NGX_HTTP_RS_BAN_CHANNEL);
+
+
 static void ngx_http_rs_bus_state(void *data, ngx_uint_t up);
 static void ngx_http_rs_bus_message(void *data, ngx_str_t *channel,
     ngx_str_t *payload);
@@ -67,6 +70,7 @@ ngx_http_rs_bus_create(ngx_http_rs_main_conf_t *rmcf, ngx_log_t *log,
     bus->late.cancelable = 1;
 
     bus->redis = ngx_rs_redis_subscribe(&rmcf->redis, log, &channel,
+                                        &ngx_http_rs_bus_bans,
                                         ngx_http_rs_bus_state,
                                         ngx_http_rs_bus_message, bus);
     if (bus->redis == NULL) {
@@ -149,6 +153,14 @@ ngx_http_rs_bus_message(void *data, ngx_str_t *channel, ngx_str_t *payload)
     ngx_http_rs_bus_t *bus = data;
 
     rs_env_t  env;
+
+    if (channel->len == ngx_http_rs_bus_bans.len
+        && ngx_memcmp(channel->data, ngx_http_rs_bus_bans.data, channel->len)
+           == 0)
+    {
+        ngx_http_rs_ban_told(bus->rmcf, payload);
+        return;
+    }
 
     if (rs_env_decode(ngx_http_rs_slice(payload), &env) != RS_OK) {
         ngx_http_rs_count(bus->rmcf, NGX_HTTP_RS_STAT_ENV_BAD);

@@ -3,8 +3,9 @@
  * Copyright (C) rs-gateway contributors
  *
  * This worker's Redis channel: receives envelopes and hands each, decoded, to
- * the one handler wired at start.  A beacon that does not come back in time
- * (lost subscription that TCP does not notice) makes it subscribe anew.
+ * the one handler wired at start.  A beacon that does not come back
+ * in time (lost subscription that TCP does not notice) makes it subscribe
+ * anew.  On the same link bans are heard of.
  */
 
 

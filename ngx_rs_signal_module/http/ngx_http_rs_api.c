@@ -114,6 +114,16 @@ ngx_http_rs_api_handler(ngx_http_request_t *r, ngx_str_t *path)
                                        NULL);
     }
 
+    /* before anything of a credential is looked at */
+
+    if ((route->verb != NGX_HTTP_RS_API_OPEN
+         || route->body != NGX_HTTP_RS_API_NO_BODY)
+        && ngx_http_rs_api_banned(r))
+    {
+        return ngx_http_rs_api_problem(r, RS_E_RATE_LIMITED,
+                                       NGX_HTTP_RS_API_BANNED, NULL);
+    }
+
     api = ngx_http_rs_api_create(r, path);
     if (api == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

@@ -28,4 +28,11 @@ ngx_int_t ngx_http_rs_api_problem(ngx_http_request_t *r, rs_err_e code,
     const char *detail, const char *pointer);
 
 
+/* 1: the client's address is banned, which the answer will have to say */
+ngx_uint_t ngx_http_rs_api_banned(ngx_http_request_t *r);
+
+#define NGX_HTTP_RS_API_BANNED                                               \
+    "too many credentials from this address were not good"
+
+
 #endif /* _NGX_HTTP_RS_API_H_INCLUDED_ */

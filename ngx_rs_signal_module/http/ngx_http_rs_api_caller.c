@@ -176,6 +176,29 @@ ngx_http_rs_api_creates(ngx_http_rs_api_t *api)
 }
 
 
+ngx_uint_t
+ngx_http_rs_api_banned(ngx_http_request_t *r)
+{
+    ngx_http_rs_ctx_t        *ctx;
+    ngx_http_rs_ban_who_t     who;
+    ngx_http_rs_main_conf_t  *rmcf;
+
+    rmcf = ngx_http_get_module_main_conf(r, ngx_http_rs_signal_module);
+    ctx = ngx_http_rs_ctx(r);
+
+    ngx_memzero(&who, sizeof(ngx_http_rs_ban_who_t));
+    who.sockaddr = r->connection->sockaddr;
+
+    if (ctx == NULL || !ngx_http_rs_banned(rmcf, &who, &ctx->retry_after)) {
+        return 0;
+    }
+
+    ctx->banned = 1;
+
+    return 1;
+}
+
+
 /*
  * A stranger's call costs his address a token, a wrong credential another one
  * (ngx_http_rs_api_problem() takes it).  What a tenant's key may is known when

@@ -17,6 +17,8 @@
 static ngx_int_t ngx_http_rs_api_headers(ngx_http_request_t *r);
 static ngx_int_t ngx_http_rs_api_header_str(ngx_http_request_t *r,
     const char *name, ngx_str_t *value);
+static void ngx_http_rs_api_failed(ngx_http_request_t *r,
+    ngx_http_rs_main_conf_t *rmcf);
 static json_t *ngx_http_rs_api_problem_json(ngx_http_rs_ctx_t *ctx,
     rs_err_e code, const char *detail, const char *pointer);
 
@@ -179,8 +181,7 @@ ngx_http_rs_api_problem(ngx_http_request_t *r, rs_err_e code,
     ngx_http_rs_count(rmcf, NGX_HTTP_RS_STAT_PROBLEM + code);
 
     if (code == RS_E_UNAUTHENTICATED || code == RS_E_ENROLLMENT_INVALID) {
-        (void) ngx_http_rs_limit_address(rmcf, r->connection->sockaddr,
-                                         RS_RATE_CHARGE, NULL);
+        ngx_http_rs_api_failed(r, rmcf);
     }
 
     ctx->code = code;
@@ -233,6 +234,25 @@ ngx_http_rs_api_problem(ngx_http_request_t *r, rs_err_e code,
 
     return ngx_http_rs_api_send_text(r, rs_err_http(code),
                                      &ngx_http_rs_api_type_problem, &text);
+}
+
+
+/* a call without any credential tries none */
+
+static void
+ngx_http_rs_api_failed(ngx_http_request_t *r, ngx_http_rs_main_conf_t *rmcf)
+{
+    ngx_http_rs_ban_who_t  who;
+
+    (void) ngx_http_rs_limit_address(rmcf, r->connection->sockaddr,
+                                     RS_RATE_CHARGE, NULL);
+
+    if (r->headers_in.authorization || r->request_body) {
+        ngx_memzero(&who, sizeof(ngx_http_rs_ban_who_t));
+        who.sockaddr = r->connection->sockaddr;
+
+        ngx_http_rs_ban_failed(rmcf, &who, r->connection->log);
+    }
 }
 
 

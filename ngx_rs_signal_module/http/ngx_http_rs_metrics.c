@@ -127,6 +127,23 @@ static const ngx_http_rs_metric_t  ngx_http_rs_metrics_table[] = {
                         UPGRADE_UNAVAILABLE, ",reason=\"unavailable\""),
     NGX_HTTP_RS_COUNTER("rs_connections_refused_total", NULL,
                         LIMIT_ADDRESS, ",reason=\"address_rate\""),
+    NGX_HTTP_RS_COUNTER("rs_connections_refused_total", NULL,
+                        UPGRADE_BANNED, ",reason=\"banned\""),
+
+    NGX_HTTP_RS_COUNTER("rs_failures_total",
+                        "Credentials that were not good, where rs_ban is "
+                        "on.",
+                        FAILED_ADDRESS, ",of=\"address\""),
+    NGX_HTTP_RS_COUNTER("rs_failures_total", NULL,
+                        FAILED_DEVICE, ",of=\"device\""),
+
+    NGX_HTTP_RS_COUNTER("rs_bans_total",
+                        "Bans begun or made longer, of the whole fleet.",
+                        BAN, ""),
+
+    NGX_HTTP_RS_COUNTER("rs_banned_total",
+                        "Calls, upgrades and devices sent away by a ban.",
+                        BANNED, ""),
 
     NGX_HTTP_RS_COUNTER("rs_tenant_limited_total",
                         "Messages and calls above rs_tenant_rate.",

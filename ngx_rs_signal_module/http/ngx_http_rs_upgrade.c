@@ -332,7 +332,8 @@ ngx_http_rs_upgrade_refused(ngx_http_request_t *r)
     switch (ctx ? ctx->code : RS_E_INTERNAL) {
 
     case RS_E_RATE_LIMITED:
-        stat = NGX_HTTP_RS_STAT_LIMIT_ADDRESS;
+        stat = ctx->banned ? NGX_HTTP_RS_STAT_UPGRADE_BANNED
+                           : NGX_HTTP_RS_STAT_LIMIT_ADDRESS;
         break;
 
     case RS_E_OVERLOADED:
@@ -362,6 +363,11 @@ ngx_http_rs_upgrade_rate(ngx_http_request_t *r)
     time_t                    wait;
     ngx_http_rs_ctx_t        *ctx;
     ngx_http_rs_main_conf_t  *rmcf;
+
+    if (ngx_http_rs_api_banned(r)) {
+        return ngx_http_rs_api_problem(r, RS_E_RATE_LIMITED,
+                                       NGX_HTTP_RS_API_BANNED, NULL);
+    }
 
     rmcf = ngx_http_get_module_main_conf(r, ngx_http_rs_signal_module);
 

@@ -29,6 +29,7 @@ typedef struct {
     ngx_msec_t                  asked;         /* the store, first */
     ngx_msec_t                  redis_time;    /* from then to the last reply */
     unsigned                    redis:1;       /* there is such a time */
+    unsigned                    banned:1;
 } ngx_http_rs_ctx_t;
 
 

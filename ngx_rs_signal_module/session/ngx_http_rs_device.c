@@ -35,6 +35,9 @@
 #define NGX_HTTP_RS_DEVICE_REFUSED                                           \
     "the device is not known here or the signature does not match its key"
 
+#define NGX_HTTP_RS_DEVICE_BANNED                                            \
+    "too many signatures from this address did not match; come back later"
+
 #define NGX_HTTP_RS_DEVICE_TWICE                                             \
     "the key of this device is in use on two machines; come back in %L s"
 
@@ -52,6 +55,8 @@ static void ngx_http_rs_device_hello(ngx_http_rs_dev_t *dev, rs_msg_t *msg);
 static void ngx_http_rs_device_found(void *data, rs_err_e code,
     ngx_rs_reply_t *reply);
 static void ngx_http_rs_device_admitted(void *data, rs_err_e code);
+static void ngx_http_rs_device_who(ngx_http_rs_dev_t *dev,
+    ngx_http_rs_ban_who_t *who);
 static void ngx_http_rs_device_refuse(ngx_http_rs_dev_t *dev, rs_err_e code);
 static ngx_int_t ngx_http_rs_device_go_online(ngx_http_rs_dev_t *dev);
 static void ngx_http_rs_device_online(void *data, rs_err_e code,
@@ -345,7 +350,9 @@ ngx_http_rs_device_act(ngx_http_rs_dev_t *dev, rs_msg_t *msg)
 static void
 ngx_http_rs_device_hello(ngx_http_rs_dev_t *dev, rs_msg_t *msg)
 {
+    time_t                   wait;
     ngx_http_rs_caller_t     caller;
+    ngx_http_rs_ban_who_t    who;
     ngx_http_rs_store_op_t  *op;
 
     if (ngx_http_rs_session_copy(dev->pool, &dev->tenant, msg->tenant)
@@ -372,6 +379,14 @@ ngx_http_rs_device_hello(ngx_http_rs_dev_t *dev, rs_msg_t *msg)
     }
 
     ngx_memcpy(dev->signature, msg->signature, sizeof(dev->signature));
+
+    ngx_http_rs_device_who(dev, &who);
+
+    if (ngx_http_rs_banned(dev->rc->rmcf, &who, &wait)) {
+        ngx_http_rs_conn_close(dev->rc, RS_E_RATE_LIMITED,
+                               NGX_HTTP_RS_DEVICE_BANNED);
+        return;
+    }
 
     ngx_http_rs_caller_self(&caller, &dev->tenant);
 
@@ -474,11 +489,22 @@ ngx_http_rs_device_admitted(void *data, rs_err_e code)
 }
 
 
+static void
+ngx_http_rs_device_who(ngx_http_rs_dev_t *dev, ngx_http_rs_ban_who_t *who)
+{
+    who->sockaddr = dev->rc->connection->sockaddr;
+    who->tenant = dev->tenant;
+    who->device_id = dev->id;
+}
+
+
 /* one answer for all that a stranger could try */
 
 static void
 ngx_http_rs_device_refuse(ngx_http_rs_dev_t *dev, rs_err_e code)
 {
+    ngx_http_rs_ban_who_t  who;
+
     if (code != RS_E_UNAVAILABLE) {
         ngx_http_rs_count(dev->rc->rmcf, NGX_HTTP_RS_STAT_DEVICE_REFUSED);
     }
@@ -490,6 +516,9 @@ ngx_http_rs_device_refuse(ngx_http_rs_dev_t *dev, rs_err_e code)
         (void) ngx_http_rs_limit_address(dev->rc->rmcf,
                                          dev->rc->connection->sockaddr,
                                          RS_RATE_CHARGE, NULL);
+
+        ngx_http_rs_device_who(dev, &who);
+        ngx_http_rs_ban_failed(dev->rc->rmcf, &who, dev->rc->log);
 
         ngx_log_error(NGX_LOG_INFO, dev->rc->log, 0,
                       "rs device %V of %V is refused", &dev->id,

@@ -447,6 +447,8 @@ done:
 static void
 ngx_http_rs_session_refused(ngx_http_rs_part_t *p, rs_err_e code)
 {
+    ngx_http_rs_ban_who_t  who;
+
     if (code == RS_E_RESUME_TOO_OLD) {
         ngx_http_rs_count(p->rc->rmcf, NGX_HTTP_RS_STAT_RESUME_TOO_OLD);
 
@@ -460,6 +462,11 @@ ngx_http_rs_session_refused(ngx_http_rs_part_t *p, rs_err_e code)
         (void) ngx_http_rs_limit_address(p->rc->rmcf,
                                          p->rc->connection->sockaddr,
                                          RS_RATE_CHARGE, NULL);
+
+        ngx_memzero(&who, sizeof(ngx_http_rs_ban_who_t));
+        who.sockaddr = p->rc->connection->sockaddr;
+
+        ngx_http_rs_ban_failed(p->rc->rmcf, &who, p->log);
     }
 }
 

@@ -29,8 +29,6 @@
 static ngx_int_t ngx_http_rs_limit(ngx_http_rs_main_conf_t *rmcf,
     rs_rate_t *rate, u_char kind, u_char *name, size_t len, rs_rate_e what,
     time_t *wait);
-static ngx_atomic_uint_t ngx_http_rs_limit_hash(ngx_http_rs_limits_t *limits,
-    u_char kind, u_char *name, size_t len);
 static ngx_http_rs_limit_place_t *ngx_http_rs_limit_find(
     ngx_http_rs_limits_t *limits, ngx_atomic_uint_t hash);
 
@@ -141,9 +139,7 @@ ngx_http_rs_limit(ngx_http_rs_main_conf_t *rmcf, rs_rate_t *rate,
 }
 
 
-/* 0 is an empty place's */
-
-static ngx_atomic_uint_t
+ngx_atomic_uint_t
 ngx_http_rs_limit_hash(ngx_http_rs_limits_t *limits, u_char kind,
     u_char *name, size_t len)
 {

@@ -26,6 +26,10 @@ ngx_int_t ngx_http_rs_limit_address(ngx_http_rs_main_conf_t *rmcf,
 ngx_int_t ngx_http_rs_limit_tenant(ngx_http_rs_main_conf_t *rmcf,
     ngx_str_t *tenant, rs_rate_e what, time_t *wait);
 
+/* of a name, never 0: that is an empty place's */
+ngx_atomic_uint_t ngx_http_rs_limit_hash(ngx_http_rs_limits_t *limits,
+    u_char kind, u_char *name, size_t len);
+
 /* directives: "rate [burst=number]" or "off", at cmd->offset */
 char *ngx_http_rs_limit_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);

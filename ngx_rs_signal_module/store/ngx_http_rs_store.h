@@ -304,6 +304,13 @@ ngx_int_t ngx_http_rs_store_lease(ngx_http_rs_store_op_t *op,
 ngx_int_t ngx_http_rs_store_lease_drop(ngx_http_rs_store_op_t *op,
     ngx_http_rs_lease_t *lease, ngx_str_t *walked);
 
+/* bans */
+
+ngx_int_t ngx_http_rs_store_ban_fail(ngx_http_rs_store_op_t *op,
+    ngx_str_t *subject, rs_ban_t *ban);
+ngx_int_t ngx_http_rs_store_ban_list(ngx_http_rs_store_op_t *op,
+    ngx_uint_t n);
+
 /* duties; at most 100 tenants a call */
 
 ngx_int_t ngx_http_rs_store_tenants(ngx_http_rs_store_op_t *op,

@@ -81,14 +81,19 @@ ngx_http_rs_zone_init(ngx_shm_zone_t *zone, void *data)
 
     sh->slots = p;
 
-    /* half of the zone is rates */
+    /* three eighths of the zone are rates, one is bans */
 
     size = NGX_HTTP_RS_LIMIT_WAYS * sizeof(ngx_http_rs_limit_place_t);
 
-    sh->limits.nsets = zone->shm.size / 2 / size;
+    sh->limits.nsets = zone->shm.size * 3 / 8 / size;
     sh->limits.places = ngx_slab_calloc(pool, sh->limits.nsets * size);
 
-    if (sh->limits.places == NULL
+    size = NGX_HTTP_RS_LIMIT_WAYS * sizeof(ngx_http_rs_ban_place_t);
+
+    sh->limits.nbans = zone->shm.size / 8 / size;
+    sh->limits.bans = ngx_slab_calloc(pool, sh->limits.nbans * size);
+
+    if (sh->limits.places == NULL || sh->limits.bans == NULL
         || RAND_bytes(sh->limits.seed, NGX_HTTP_RS_LIMIT_SEED) != 1)
     {
         return NGX_ERROR;

@@ -3,8 +3,9 @@
  * Copyright (C) rs-gateway contributors
  *
  * What the workers of a node share: counters, one slot for each process, rates
- * of addresses and tenants, and the word that says the node is being drained.
- * Only what may be lost is here; nothing points from one process into another.
+ * of addresses and tenants, who is banned, and the word that says the node is
+ * being drained.  Only what may be lost is here; nothing points from one
+ * process into another.
  *
  * A slot has one writer, so counting is a plain addition.  Its counters are
  * never reset: who takes a slot over goes on counting, and the sum over all
@@ -86,6 +87,11 @@ typedef enum {
 
     NGX_HTTP_RS_STAT_LIMIT_ADDRESS,        /* refused by a rate */
     NGX_HTTP_RS_STAT_LIMIT_TENANT,
+    NGX_HTTP_RS_STAT_FAILED_ADDRESS,       /* credentials not good */
+    NGX_HTTP_RS_STAT_FAILED_DEVICE,
+    NGX_HTTP_RS_STAT_BAN,                  /* begun, or heard of */
+    NGX_HTTP_RS_STAT_BANNED,               /* sent away: calls, sockets */
+    NGX_HTTP_RS_STAT_UPGRADE_BANNED,       /* of these, upgrades */
     NGX_HTTP_RS_STAT_SHED,                 /* closed to make room */
     NGX_HTTP_RS_STAT_FULL,                 /* refused, no room was made */
 
@@ -146,10 +152,21 @@ typedef struct {
     ngx_atomic_t                state;     /* of rs_rate */
 } ngx_http_rs_limit_place_t;
 
+/* and bans, ngx_http_rs_ban.c */
+
+typedef struct {
+    ngx_atomic_t                hash;      /* 0: empty */
+    ngx_atomic_t                state;     /* of rs_ban */
+    ngx_atomic_t                until;     /* ngx_current_msec; 0: not */
+} ngx_http_rs_ban_place_t;
+
 typedef struct {
     u_char                      seed[NGX_HTTP_RS_LIMIT_SEED];
     ngx_uint_t                  nsets;
     ngx_http_rs_limit_place_t  *places;
+    ngx_uint_t                  nbans;     /* sets */
+    ngx_http_rs_ban_place_t    *bans;
+    ngx_atomic_t                banned_until;  /* the last of them ends */
 } ngx_http_rs_limits_t;
 
 

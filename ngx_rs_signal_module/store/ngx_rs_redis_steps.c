@@ -124,8 +124,9 @@ ngx_rs_redis_build_subscribe(ngx_rs_redis_t *rd, ngx_str_t *argv,
 
     ngx_str_set(&argv[0], "SUBSCRIBE");
     argv[1] = rd->channel;
+    argv[2] = rd->channel_all;
 
-    return 2;
+    return 3;
 }
 
 

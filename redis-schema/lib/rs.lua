@@ -59,6 +59,8 @@ local USER_TTL = 7776000        -- s, a user is remembered after the last call
 local USER_SEEN = 60            -- s between two notes of that
 local TURN_PAGE = 500           -- entries of one page for the TURN plugin
 local TENS_STEP = 64           -- tenants told by one call
+local BANS_MAX = 10000          -- bans of the fleet that are kept
+local BANS_STEP = 1000          -- of them told by one call
 local USE_STEP = 64             -- allocations one call tells of
 local USE_MAX = 2048            -- allocations of one session kept
 
@@ -3486,6 +3488,97 @@ function lib.rs_invite(keys, args)
 end
 
 
+-- Bans
+
+-- rs_ban_fail
+-- KEYS: ban, bans.
+-- ARGV: failures, window_s, time_s, max_s.
+-- ok: s for which the subject of the key is banned, 0: it is not.  Publishes
+--     `<subject> <s>` on rs:ban when this failure bans.  O(log bans)
+--
+-- As rs_ban of librs: so many failures in the window ban, each time for twice
+-- as long; who has none for window and max begins anew: the key is gone then.
+
+function lib.rs_ban_fail(keys, args)
+    check(keys, 2, args, 4)
+
+    local failures, window = number(args[1]), number(args[2])
+    local time, max = number(args[3]), number(args[4])
+    local now = now_s()
+    local h = call('HMGET', keys[1], 'since', 'count', 'level')
+    local since = tonumber(h[1] or '0')
+    local count = tonumber(h[2] or '0')
+    local level = tonumber(h[3] or '0')
+    local ban = 0
+
+    if now < since then
+        return { 'ok', int(since - now) }
+    end
+
+    if count == 0 or now - since >= window then
+        since, count = now, 0
+    end
+
+    count = count + 1
+
+    if count >= failures then
+        ban = math.min(time * 2 ^ level, max)
+        since, count, level = now + ban, 0, math.min(level + 1, 31)
+
+        call('ZREMRANGEBYSCORE', keys[2], '-inf', int(now))
+
+        if call('ZCARD', keys[2]) >= BANS_MAX then
+            call('ZREM', keys[2], unpack(call('ZRANGE', keys[2], '0', '0')))
+        end
+
+        call('ZADD', keys[2], int(since), id_of(keys[1]))
+        call('PUBLISH', 'rs:ban', id_of(keys[1]) .. ' ' .. int(ban))
+    end
+
+    call('HSET', keys[1], 'since', int(since), 'count', int(count), 'level',
+         int(level))
+    call('EXPIREAT', keys[1], int(since + window + (level > 0 and max or 0)))
+
+    return { 'ok', int(ban) }
+end
+
+
+-- rs_ban_list
+-- KEYS: bans.  ARGV: at most so many.
+-- ok: {subject, s, ...}, the longest first.  O(log bans + answer)
+
+function lib.rs_ban_list(keys, args)
+    check(keys, 1, args, 1)
+
+    local now = now_s()
+    local list = call('ZRANGE', keys[1], '+inf', '(' .. int(now), 'BYSCORE',
+                      'REV', 'LIMIT', '0',
+                      int(math.min(number(args[1]), BANS_STEP)),
+                      'WITHSCORES')
+
+    for i = 2, #list, 2 do
+        list[i] = int(tonumber(list[i]) - now)
+    end
+
+    return { 'ok', list }
+end
+
+
+-- rs_ban_lift
+-- KEYS: ban, bans.  ARGV: none.
+-- ok, or not_found: nothing is known of it.  Publishes `<subject> 0` on
+-- rs:ban.  O(log bans)
+
+function lib.rs_ban_lift(keys, args)
+    check(keys, 2, args, 0)
+
+    call('ZREM', keys[2], id_of(keys[1]))
+    call('PUBLISH', 'rs:ban', id_of(keys[1]) .. ' 0')
+
+    return { call('DEL', keys[1]) == 1 and 'ok' or 'not_found' }
+end
+
+
 -- Registration, one by one: the global functions of Lua do not exist yet
 -- while the library is loaded.  Reading functions may run by FCALL_RO and on
 -- replicas; not so what is guarded, for a refusal leaves a line in the audit.
@@ -3551,3 +3644,6 @@ register('rs_device_delete', guarded(lib.rs_device_delete), ALWAYS)
 register('rs_device_online', lib.rs_device_online, WRITE)
 register('rs_device_offline', lib.rs_device_offline, ALWAYS)
 register('rs_invite', lib.rs_invite, WRITE)
+register('rs_ban_fail', lib.rs_ban_fail, WRITE)
+register('rs_ban_list', lib.rs_ban_list, READ)
+register('rs_ban_lift', lib.rs_ban_lift, ALWAYS)

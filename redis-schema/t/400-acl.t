@@ -50,7 +50,7 @@ my $p = RS::Scenario::plugin($s);
 $s->check_catalogue();
 
 my %called = $s->{catalogue}->called();
-my @mine = grep { !/^rs_key_/ } $lib =~ /^register\('(\w+)'/gm;
+my @mine = grep { !/^rs_key_|^rs_ban_lift$/ } $lib =~ /^register\('(\w+)'/gm;
 
 is_deeply([grep { !$called{$_} } @mine], [],
           'it and the plugin have called each function');
@@ -102,7 +102,8 @@ denied('rs-gateway', @$_) for
     ['HSET', $s->key('keys'), 'x', 'y'], ['HSET', 'rs:{default}:other', 'a', 'b'],
     ['DEL', 'rs:{default}:other'], ['DEL', 'session:1'],
     ['ZADD', 'rs:{w}:other', '1', 'x'], ['FUNCTION', 'LOAD', 'REPLACE', $lib],
-    ['FUNCTION', 'LIST'], ['PSUBSCRIBE', 'rs:w:*'];
+    ['FUNCTION', 'LIST'], ['PSUBSCRIBE', 'rs:w:*'],
+    ['FCALL', 'rs_ban_lift', 2, $s->key('ban:a:192.0.2.1'), $s->key('bans')];
 
 # a function of the library is no way round: what it does is checked as the
 # caller's
@@ -175,13 +176,21 @@ is(allowed('rs-deploy', 'FCALL_RO', 'rs_key_get', 1, $new[0])->[0], 'ok',
    'reads one');
 is(allowed('rs-deploy', 'FCALL', 'rs_key_delete', 2, @new)->[0], 'ok',
    'deletes it');
+is(allowed('rs-deploy', 'FCALL_RO', 'rs_ban_list', 1, $s->key('bans'), 9)
+   ->[0], 'ok', 'lists bans');
+is(allowed('rs-deploy', 'FCALL', 'rs_ban_lift', 2,
+           $s->key('ban:a:192.0.2.1'), $s->key('bans'))->[0], 'ok',
+   'lifts one');
 
 denied('rs-deploy', @$_) for
     ['HGETALL', $ses], ['DEL', $ses], ['PUBLISH', $w, 'x'],
     ['SUBSCRIBE', $w], ['HSET', $s->key("dev:$dev"), 'owner', ''],
     ['FCALL', 'rs_device_unlink', 1, $s->key("dses:$dev"), $x->{id}],
     ['FCALL_RO', 'rs_session_get', 4, $key, $ses, $ses, $ses, ''],
-    ['FCALL_RO', 'rs_turn_list', 1, $turn, '', 10], ['SUBSCRIBE', 'rs:turn'];
+    ['FCALL_RO', 'rs_turn_list', 1, $turn, '', 10], ['SUBSCRIBE', 'rs:turn'],
+    ['PUBLISH', 'rs:turn', 'x'],
+    ['FCALL', 'rs_ban_fail', 2, $s->key('ban:a:192.0.2.1'), $s->key('bans'), 1,
+     60, 10, 60];
 
 
 # the templates: hashes only, nothing open

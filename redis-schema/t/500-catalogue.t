@@ -35,7 +35,7 @@ for my $path (sort glob(top('redis-schema', 'keys', '*.json'))) {
          "$name: its pattern is of its name and slot");
     is_deeply([grep { !$known{$_} } @{ $k->{writers} }, @{ $k->{readers} }],
               [], "$name: its functions are in the library");
-    like($page, qr/`rs:\{[tw]\}:$name\b/, "$name: docs/design tells of it");
+    like($page, qr/`rs:\{[tbw]\}:$name\b/, "$name: docs/design tells of it");
 }
 
 my $s = RS::Schema->new();

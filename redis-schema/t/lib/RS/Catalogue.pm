@@ -13,7 +13,8 @@ Reads keys/*.json and watches a server by MONITOR from C<new> on.
 C<violations> tells what the functions did since that the catalogue does not
 say: a key of no pattern, a key that was not among the KEYS of the call or
 has another hash tag, a function that is not among the readers or writers, a
-field that is not known, a channel that is neither a worker's nor C<rs:turn>.
+field that is not known, a channel that is neither a worker's nor C<rs:turn> nor
+C<rs:ban>.
 
 C<keyspace> tells which keys there are now with another type, field, member
 or life than catalogued.
@@ -36,6 +37,7 @@ my %form = (
     enrollment => 'enr_[a-z2-7]{26}', key => 'key_[a-z2-7]{26}',
     relay => '[a-z0-9-]{1,32}', allocation => '\d+-\d+',
     subject => '(?:user|group|key):.{1,256}', user => 'usr_[a-z2-7]{26}',
+    banned => '[ad]:[0-9a-z:._/-]{1,126}',
     hash => '[0-9a-f]{64}', node => '[a-z0-9-]{1,32}', worker => '[a-z0-9-]{1,32}\.\d+\.[0-9a-f]{16}',
 );
 
@@ -140,7 +142,7 @@ sub check_command {
     return if $command eq 'time';
 
     if ($command eq 'publish') {
-        return if $argv[0] =~ /^rs:(?:w:$form{worker}|turn)$/;
+        return if $argv[0] =~ /^rs:(?:w:$form{worker}|turn|ban)$/;
         return "$f publishes to $argv[0]";
     }
 

@@ -62,6 +62,9 @@ sub leases {
     step('drop', $s->lease_drop($W2), 'ok');
     step('auth', $s->fcall_ro('rs_auth', [$s->{key}], 'ice'), 'ok',
          $s->{key_id});
+    step('a failure', $s->fcall('rs_ban_fail', ['ban:a:192.0.2.1', 'bans'],
+                                1, 60, 10, 60), 'ok', 10);
+    step('bans', $s->fcall_ro('rs_ban_list', ['bans'], 10), 'ok');
 
     return;
 }
@@ -357,6 +360,9 @@ sub keys {
          'ok');
     step('key gone', $redis->call('FCALL', 'rs_key_delete', 2, $s->key($key),
                                   $s->key('keys')), 'ok');
+    step('a ban lifted', $redis->call('FCALL', 'rs_ban_lift', 2,
+                                      $s->key('ban:a:192.0.2.1'),
+                                      $s->key('bans')), 'ok');
 
     return;
 }

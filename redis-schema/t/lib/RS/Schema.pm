@@ -124,6 +124,7 @@ sub api_key {
 sub key {
     my ($self, $name) = @_;
 
+    return "rs:{b}:$name" if $name =~ /^(?:bans|ban:.*)$/;
     return $name =~ /^(?:lease|dead|fleet|tens|node:.*|ten:.*)$/
            ? "rs:{w}:$name" : "rs:{$self->{tenant}}:$name";
 }
@@ -670,7 +671,9 @@ use warnings;
 sub new {
     my ($class, $schema, $worker, $user) = @_;
     my $self = bless { link => $schema->connect($user),
-                       channel => defined $worker ? "rs:w:$worker" : 'rs:turn',
+                       channel => !defined $worker ? 'rs:turn'
+                                  : $worker eq 'rs:ban' ? $worker
+                                  : "rs:w:$worker",
                        redis => $schema->redis() }, $class;
 
     $self->{link}->call('SUBSCRIBE', $self->{channel});
@@ -694,7 +697,7 @@ sub got {
 
         return @list if $r->[2] eq $mark;
 
-        if ($self->{channel} eq 'rs:turn') {
+        if ($self->{channel} =~ /^rs:(?:turn|ban)$/) {
             push @list, [split / /, $r->[2], -1];
             next;
         }
