@@ -131,6 +131,13 @@ rs_id_check_enrollment(rs_str_t s)
 }
 
 
+rs_err_e
+rs_id_check_group(rs_str_t s)
+{
+    return rs_id_check(s, RS_ID_GROUP);
+}
+
+
 void
 rs_id_format(char *dst, const char *prefix,
     const uint8_t random[RS_ID_RANDOM_LEN])

@@ -34,6 +34,9 @@
 #define RS_ID_PARTICIPANT      "par_"
 #define RS_ID_ENROLLMENT       "enr_"
 #define RS_ID_KEY              "key_"
+#define RS_ID_GROUP            "grp_"
+#define RS_ID_GRANT            "gra_"
+#define RS_ID_USER             "usr_"     /* of issuer and subject, not drawn */
 
 /* longest texts, no NUL */
 #define RS_ID_API_KEY_MAX      (4 + RS_TENANT_MAX + 1 + RS_ID_SECRET_LEN)
@@ -56,6 +59,7 @@ rs_err_e rs_id_check_session(rs_str_t s);
 rs_err_e rs_id_check_device(rs_str_t s);
 rs_err_e rs_id_check_participant(rs_str_t s);
 rs_err_e rs_id_check_enrollment(rs_str_t s);
+rs_err_e rs_id_check_group(rs_str_t s);
 
 /* dst: RS_ID_LEN; no NUL is added */
 void rs_id_format(char *dst, const char *prefix,

@@ -53,6 +53,7 @@ test_ids(void)
     is_rc(rs_id_check_device(RS_STR("dev_" A26)), RS_OK, "device");
     is_rc(rs_id_check_participant(RS_STR("par_" A26)), RS_OK, "participant");
     is_rc(rs_id_check_enrollment(RS_STR("enr_" A26)), RS_OK, "enrolment");
+    is_rc(rs_id_check_group(RS_STR("grp_" A26)), RS_OK, "group");
     is_rc(rs_id_check_session(RS_STR("dev_" A26)), RS_E_INVALID_VALUE,
           "not another kind");
     is_rc(rs_id_check_session(RS_STR("ses_" A26 "a")), RS_E_INVALID_VALUE,

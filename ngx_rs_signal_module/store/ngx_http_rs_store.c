@@ -3,10 +3,10 @@
  * Copyright (C) rs-gateway contributors
  *
  * The store: the command link, the check of the library behind it, operations,
- * and the verbs of sockets; those of REST are in ngx_http_rs_store_rest.c,
- * those of presence and duties in ngx_http_rs_store_duties.c, those of TURN in
- * ngx_http_rs_store_turn.c, what all of them are made of in
- * ngx_http_rs_store_call.c.
+ * and the verbs of sockets; those of REST are in ngx_http_rs_store_rest.c and
+ * ngx_http_rs_store_tenant.c, those of presence and duties in
+ * ngx_http_rs_store_duties.c, those of TURN in ngx_http_rs_store_turn.c, what
+ * all of them are made of in ngx_http_rs_store_call.c.
  *
  * Usable means more than connected: each time the link comes up, and whenever
  * Redis says that it does not know a function, the version of the library is

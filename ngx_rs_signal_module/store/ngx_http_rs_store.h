@@ -124,6 +124,48 @@ typedef struct {
 } ngx_http_rs_store_enrollment_t;
 
 
+typedef struct {
+    ngx_str_t                   id;            /* grp_... */
+    ngx_str_t                   name;
+    ngx_str_t                   policy;        /* its name; may be empty */
+    ngx_str_t                   idem;
+    ngx_str_t                   body_hash;
+} ngx_http_rs_store_group_t;
+
+
+typedef struct {
+    ngx_str_t                   name;
+    ngx_str_t                   consent;       /* none, notify, required; or
+                                                  empty: says nothing */
+    ngx_uint_t                  relay_only;
+    time_t                      max_ttl;       /* 0: says nothing */
+} ngx_http_rs_store_policy_t;
+
+
+typedef struct {
+    ngx_str_t                   id;            /* gra_... */
+    ngx_str_t                   subject;       /* "user:usr_...", "group:...",
+                                                  "key:key_..." */
+    ngx_str_t                   group_id;      /* or "*" */
+    ngx_str_t                   verbs;         /* by spaces, no "*" */
+    ngx_str_t                   consent;       /* as of a policy */
+    ngx_str_t                   idem;
+    ngx_str_t                   body_hash;
+} ngx_http_rs_store_grant_t;
+
+
+typedef struct {
+    ngx_str_t                   id;            /* key_... */
+    ngx_str_t                   hash;          /* of the key: 64 hex */
+    ngx_str_t                   name;
+    ngx_str_t                   scopes;        /* by spaces */
+    ngx_uint_t                  granted;       /* limited to its grants */
+    time_t                      expires_at;    /* 0: never */
+    ngx_str_t                   idem;
+    ngx_str_t                   body_hash;
+} ngx_http_rs_store_api_key_t;
+
+
 /* one member of a session as a worker names it in each call */
 
 typedef struct {
@@ -254,6 +296,81 @@ ngx_int_t ngx_http_rs_store_device_patch(ngx_http_rs_store_op_t *op,
     ngx_uint_t n, ngx_str_t *fields);
 ngx_int_t ngx_http_rs_store_device_delete(ngx_http_rs_store_op_t *op,
     ngx_http_rs_caller_t *caller, ngx_str_t *device_id, ngx_str_t *version);
+
+
+/*
+ * What a tenant sets up; a policy's id is its name.  obj are, after id:
+ *
+ *   group   name, policy, created_at, version
+ *   policy  consent, relay_only ("1" or "0"), max_ttl_s, updated_at
+ *   grant   subject, group_id, verbs, consent, created_at, created_by
+ *   key     name, scopes, created_at, granted ("1" or empty), expires_at
+ *
+ * list: next cursor (empty: no more), {obj...}, by id; get: obj, and of a key
+ * then its hash, which key_revoke needs.  delete: RS_E_CONFLICT when something
+ * has it still (a group devices, a policy groups); a group's grants go with
+ * it.  create: created or repeated, obj (or, when the Idempotency-Key stands
+ * for another id, repeated and that id; of a key always that, for its text was
+ * told once).  RS_E_NOT_FOUND with a further element: what it names is not
+ * there, "policy" or "group_id".  RS_E_FORBIDDEN of a grant or key also when
+ * it has a verb that the caller has not for the whole tenant.
+ */
+
+typedef enum {
+    NGX_HTTP_RS_STORE_GROUPS = 0,
+    NGX_HTTP_RS_STORE_POLICIES,
+    NGX_HTTP_RS_STORE_GRANTS,
+    NGX_HTTP_RS_STORE_KEYS
+} ngx_http_rs_store_set_e;
+
+ngx_int_t ngx_http_rs_store_set_list(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_http_rs_store_set_e set,
+    ngx_str_t *cursor, ngx_uint_t limit);
+ngx_int_t ngx_http_rs_store_set_get(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_http_rs_store_set_e set, ngx_str_t *id);
+/* not of keys */
+ngx_int_t ngx_http_rs_store_set_delete(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_http_rs_store_set_e set, ngx_str_t *id);
+
+ngx_int_t ngx_http_rs_store_group_create(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_http_rs_store_group_t *g);
+/* fields: n pairs of field and value (name, policy); ok: obj */
+ngx_int_t ngx_http_rs_store_group_patch(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_str_t *id, ngx_str_t *version,
+    ngx_uint_t n, ngx_str_t *fields);
+/* ok: created or replaced, obj */
+ngx_int_t ngx_http_rs_store_policy_put(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_http_rs_store_policy_t *p);
+ngx_int_t ngx_http_rs_store_grant_create(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_http_rs_store_grant_t *g);
+ngx_int_t ngx_http_rs_store_key_create(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_http_rs_store_api_key_t *k);
+ngx_int_t ngx_http_rs_store_key_revoke(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_str_t *id, ngx_str_t *hash);
+
+/*
+ * Tokens that the user has by now are void.  ok: {session id...} for the
+ * gateway to end.  Everybody may do it to himself, with verb RS_VERB_N; to
+ * others it takes RS_VERB_USERS_WRITE.
+ */
+ngx_int_t ngx_http_rs_store_user_revoke(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_str_t *user_id);
+
+/* ok: next cursor, {{position, field, value...}...}; cursors are positions */
+ngx_int_t ngx_http_rs_store_audit_list(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_str_t *cursor, ngx_uint_t limit,
+    ngx_uint_t newest_first);
+/* ok: done or more (call again), how many lines went; at most 10000 a call */
+ngx_int_t ngx_http_rs_store_audit_trim(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_str_t *through);
+
+/*
+ * Somebody who was not recognised: a line of the fleet's.  what was shown, as
+ * "api key" or "ticket"; reason is an error code; never a secret.
+ */
+ngx_int_t ngx_http_rs_store_denied(ngx_http_rs_store_op_t *op,
+    const char *what, const char *reason, ngx_str_t *addr, ngx_str_t *rid,
+    ngx_str_t *detail);
 
 
 /* sockets */

@@ -38,6 +38,10 @@ local OWN_TTL = 691200          -- s, lists of duties outlive their last write
 local DUTIES_MAX = 100          -- duties of one step
 local LEASES_MAX = 10000        -- live workers returned by one call
 local KEYS_MAX = 1000           -- API keys of one tenant
+local GROUPS_MAX = 1000         -- device groups of one tenant
+local POLICIES_MAX = 100        -- policies of one tenant
+local GRANTS_MAX = 1000         -- grants of one tenant
+local GRANTS_SUBJECT = 64       -- and of one subject
 local DSES_MAX = 64             -- live sessions of one device
 local PAGE_MAX = 200            -- ids of one list page
 local TIES_MAX = 64             -- ids of one ms looked through by a cursor
@@ -54,6 +58,8 @@ local PAR_TOTAL = 4             -- times max_par: participants ever
 local FLAP_MAX = 6              -- takeovers of a device, more: quarantine
 local FLAP_WINDOW = 60          -- s, in which they are counted
 local QUARANTINE = 300          -- s
+local AUDIT_TRIM = 10000        -- lines one call removes
+local DENIED_MAX = 10000        -- lines of who was not recognised, about
 local AUDIT_TEXT = 512          -- bytes of one field of an audit line
 local USER_TTL = 7776000        -- s, a user is remembered after the last call
 local USER_SEEN = 60            -- s between two notes of that
@@ -82,6 +88,7 @@ local DEV = { 'name', 'tags', 'group_id', 'meta', 'public_key', 'created_at',
               'epoch', 'enrollment_id' }
 
 local KEY = { 'name', 'scopes', 'created_at', 'granted', 'expires_at', 'id' }
+local KEY_OBJ = { 'name', 'scopes', 'created_at', 'granted', 'expires_at' }
 
 local ENR = { 'max_uses', 'uses', 'expires_at', 'created_at', 'group_id',
               'tags', 'approval' }
@@ -242,6 +249,7 @@ local function caller_key(who, now)
     scopes = set_of(words(h[3]))
 
     who.id, who.name = h[1], h[2] or ''
+    who.expires_at = tonumber(h[5] or '')
     who.subjects = { 'key:' .. h[1] }
     who.tenant = h[4] == '1' and {} or scopes
     who.granted = h[4] == '1' and scopes or {}
@@ -335,10 +343,18 @@ local function covers(grant, group)
 end
 
 
+-- May he do this with all of the tenant?  What is minted (a key, a grant) has
+-- nothing that its maker has not so.
+
+local function allowed_wide(who, verb)
+    return who.kind == 'gateway' or holds(who.tenant, verb)
+end
+
+
 -- May he do this with objects of a group?
 
 local function allowed(who, verb, group)
-    if who.kind == 'gateway' or holds(who.tenant, verb) then
+    if allowed_wide(who, verb) then
         return true
     end
 
@@ -377,12 +393,16 @@ local function refused(who, group, read)
 end
 
 
--- Without looking at an object; wide: for the whole tenant.
+-- Without looking at an object.  WIDE: the verbs are needed for the whole
+-- tenant; ANYONE: none may do, the function sees to it.
 
-local function refused_all(who, wide)
+local WIDE, ANYONE = 'wide', 'anyone'
+
+
+local function refused_all(who, mode)
     local function held(verb)
-        return verb == '' or holds(who.tenant, verb)
-               or (not wide and holds(who.granted, verb))
+        return holds(who.tenant, verb) or (mode == ANYONE and verb == '')
+               or (mode ~= WIDE and holds(who.granted, verb))
     end
 
     local all = who.kind == 'gateway' or held(who.verb)
@@ -445,10 +465,9 @@ local function audit_reply(who, keys, reply)
 end
 
 
--- wide: the verbs have to be held for the whole tenant; else the function
--- itself asks refused() about the object.
+-- Without a mode the function itself asks refused() about its object.
 
-local function guarded(fn, wide)
+local function guarded(fn, mode)
     return function(keys, args)
         local who, reply
 
@@ -462,7 +481,7 @@ local function guarded(fn, wide)
             return { 'unauthenticated' }
         end
 
-        reply = refused_all(who, wide)
+        reply = refused_all(who, mode)
                 or fn({ unpack(keys, 4) }, { unpack(args, 2) }, who)
 
         audit_reply(who, keys, reply)
@@ -1389,28 +1408,57 @@ function lib.rs_auth(keys, args, who)
 end
 
 
+-- An object of a hash of objects.  The list of API keys of before version 4
+-- has the hash of a key alone.
+
+local function entry_read(text)
+    return string.sub(text, 1, 1) == '{' and cjson.decode(text)
+           or { hash = text }
+end
+
+
+-- API keys: the record by the hash of the key, and by id in the tenant's list.
+
+local function key_put(key, keys, id, name, scopes, granted, expires_at)
+    local k = { hash = id_of(key), name = name, scopes = scopes,
+                created_at = int(now_s()), granted = granted,
+                expires_at = expires_at }
+    local out = {}
+
+    call('HSET', key, 'id', id, 'name', name, 'scopes', scopes,
+         'created_at', k.created_at, 'granted', granted,
+         'expires_at', expires_at)
+
+    if keys then
+        for i, field in ipairs({ 'hash', unpack(KEY_OBJ) }) do
+            out[i] = '"' .. field .. '":' .. cjson.encode(k[field])
+        end
+
+        call('HSET', keys, id, '{' .. table.concat(out, ',') .. '}')
+    end
+
+    return k
+end
+
+
 -- rs_key_put
--- KEYS: key, or key and keys.  ARGV: id, name, scopes.
+-- KEYS: key, or key and keys.
+-- ARGV: id, name, scopes, granted (1 or empty), expires_at or empty.
 -- ok.  Errors: limit_reached (keys of the tenant).  O(1)
 --
 -- Without keys, the list of the tenant's keys, the key works but is not
 -- listed.
 
 function lib.rs_key_put(keys, args)
-    check(keys, math.max(1, math.min(#keys, 2)), args, 3)
+    check(keys, math.max(1, math.min(#keys, 2)), args, 5)
 
-    if keys[2] then
-        if call('HLEN', keys[2]) >= KEYS_MAX
-           and call('HEXISTS', keys[2], args[1]) == 0
-        then
-            return { 'limit_reached' }
-        end
-
-        call('HSET', keys[2], args[1], id_of(keys[1]))
+    if keys[2] and call('HLEN', keys[2]) >= KEYS_MAX
+       and call('HEXISTS', keys[2], args[1]) == 0
+    then
+        return { 'limit_reached' }
     end
 
-    call('HSET', keys[1], 'id', args[1], 'name', args[2], 'scopes', args[3],
-         'created_at', int(now_s()))
+    key_put(keys[1], keys[2], unpack(args))
 
     return { 'ok' }
 end
@@ -1454,7 +1502,7 @@ function lib.rs_key_list(keys, args)
     list = {}
 
     for i = 1, #flat, 2 do
-        list[#list + 1] = { flat[i], flat[i + 1] }
+        list[#list + 1] = { flat[i], entry_read(flat[i + 1]).hash }
     end
 
     table.sort(list, function(a, b)
@@ -3095,6 +3143,12 @@ local function delete_again(index, id)
 end
 
 
+local function delete_entry_again(hash, id)
+    call('HSET', hash, id, '')
+    call('HDEL', hash, id)
+end
+
+
 function lib.rs_enrollment_delete(keys, args, who)
     local e, no
 
@@ -3579,6 +3633,671 @@ function lib.rs_ban_lift(keys, args)
 end
 
 
+-- Who may do what: groups, policies, grants, API keys, users, the audit.
+--
+-- Each kind is one hash of a tenant, id -> JSON object of strings, so that a
+-- function which has to look something up (the group of a device, the policy
+-- of a group) needs no key that only it can know.  Their number is bounded.
+
+local GROUP = { 'name', 'policy', 'created_at', 'version' }
+local POLICY = { 'consent', 'relay_only', 'max_ttl_s', 'updated_at' }
+local GRANT = { 'subject', 'group_id', 'verbs', 'consent', 'created_at',
+                'created_by' }
+
+local CONSENT = { none = 1, notify = 2, required = 3 }
+
+
+local function entry(hash, id)
+    local text = call('HGET', hash, id)
+
+    return text and entry_read(text)
+end
+
+
+local function entry_put(hash, id, o, names)
+    local out = {}
+
+    for i, name in ipairs(names) do
+        out[i] = '"' .. name .. '":' .. cjson.encode(o[name] or '')
+    end
+
+    call('HSET', hash, id, '{' .. table.concat(out, ',') .. '}')
+end
+
+
+local function entry_obj(id, o, names)
+    local flat = { 'id', id }
+
+    for _, name in ipairs(names) do
+        flat[#flat + 1] = name
+        flat[#flat + 1] = o[name] or ''
+    end
+
+    return flat
+end
+
+
+-- A page by id: the cursor is the last one given.  seen may be nil.
+
+local function entry_page(hash, cursor, limit, names, seen)
+    local flat = call('HGETALL', hash)
+    local ids, text, list = {}, {}, {}
+
+    limit = math.max(1, math.min(number(limit), PAGE_MAX))
+
+    for i = 1, #flat, 2 do
+        if flat[i] > cursor and (not seen or seen(flat[i])) then
+            ids[#ids + 1] = flat[i]
+            text[flat[i]] = flat[i + 1]
+        end
+    end
+
+    table.sort(ids)
+
+    for i = 1, math.min(limit, #ids) do
+        list[i] = entry_obj(ids[i], entry_read(text[ids[i]]), names)
+    end
+
+    return { 'ok', #ids > limit and ids[limit] or '', list }
+end
+
+
+-- rs_group_create, guarded
+-- KEYS: grps, pols, idem.
+-- ARGV: id, name, policy or empty, body hash.
+-- ok: created|repeated, group obj; or repeated, id of the first one.
+-- Errors: idempotency_mismatch, not_found (the one made first is gone; with
+--         "policy": there is no such policy), limit_reached.  O(1)
+
+function lib.rs_group_create(keys, args, who)
+    local no, ours = repeated(keys[3], args[4], args[1])
+    local g
+
+    check(keys, 3, args, 4)
+
+    if no then
+        return no
+    end
+
+    who.object = args[1]
+
+    if ours then
+        g = entry(keys[1], args[1])
+        return g and { 'ok', 'repeated', entry_obj(args[1], g, GROUP) }
+               or { 'not_found' }
+    end
+
+    if args[3] ~= '' and call('HEXISTS', keys[2], args[3]) == 0 then
+        return { 'not_found', 'policy' }
+    end
+
+    if call('HLEN', keys[1]) >= GROUPS_MAX then
+        return { 'limit_reached' }
+    end
+
+    g = { name = args[2], policy = args[3], created_at = int(now_s()),
+          version = '1' }
+    entry_put(keys[1], args[1], g, GROUP)
+    remember(keys[3], args[4], args[1])
+
+    return { 'ok', 'created', entry_obj(args[1], g, GROUP) }
+end
+
+
+-- rs_group_list, guarded
+-- KEYS: grps.  ARGV: cursor, limit.
+-- ok: next cursor, {group obj...}, by id.  O(groups)
+
+function lib.rs_group_list(keys, args, who)
+    check(keys, 1, args, 2)
+
+    return entry_page(keys[1], args[1], args[2], GROUP, function(id)
+        return allowed(who, 'groups:read', id)
+    end)
+end
+
+
+-- rs_group_get, guarded
+-- KEYS: grps.  ARGV: id.
+-- ok: group obj.  Errors: not_found.  O(1)
+
+function lib.rs_group_get(keys, args, who)
+    local g, no
+
+    check(keys, 1, args, 1)
+
+    who.object = args[1]
+    g = entry(keys[1], args[1])
+    no = refused(who, args[1], 'groups:read')
+
+    return no or (g and { 'ok', entry_obj(args[1], g, GROUP) })
+           or { 'not_found' }
+end
+
+
+-- rs_group_patch, guarded
+-- KEYS: grps, pols.
+-- ARGV: id, version wanted, then field, value, ... (name, policy)
+-- ok: group obj.  Errors: not_found (with "policy": there is no such policy),
+--                 precondition_failed, unknown_field.  O(1)
+
+function lib.rs_group_patch(keys, args, who)
+    local g
+
+    check(keys, 2, args, math.max(2, #args - #args % 2))
+
+    who.object = args[1]
+    g = entry(keys[1], args[1])
+
+    if not g then
+        return { 'not_found' }
+    end
+
+    if g.version ~= args[2] then
+        return { 'precondition_failed' }
+    end
+
+    for i = 3, #args, 2 do
+        if args[i] ~= 'name' and args[i] ~= 'policy' then
+            return { 'unknown_field' }
+        end
+
+        if args[i] == 'policy' and args[i + 1] ~= ''
+           and call('HEXISTS', keys[2], args[i + 1]) == 0
+        then
+            return { 'not_found', 'policy' }
+        end
+
+        g[args[i]] = args[i + 1]
+    end
+
+    g.version = int(tonumber(g.version) + 1)
+    entry_put(keys[1], args[1], g, GROUP)
+
+    return { 'ok', entry_obj(args[1], g, GROUP) }
+end
+
+
+-- What the check of a call reads of a subject's grants, made anew.  Returns
+-- how many there are.
+
+local function grants_packed(all, gsub, subject)
+    local flat = call('HGETALL', all)
+    local lines = {}
+
+    for i = 2, #flat, 2 do
+        local g = cjson.decode(flat[i])
+
+        if g.subject == subject then
+            lines[#lines + 1] = g.group_id .. ' '
+                                .. (g.consent ~= '' and g.consent or '-')
+                                .. ' ' .. g.verbs .. '\n'
+        end
+    end
+
+    if #lines > 0 then
+        call('HSET', gsub, subject, table.concat(lines))
+
+    else
+        call('HDEL', gsub, subject)
+    end
+
+    return #lines
+end
+
+
+-- rs_group_delete, guarded
+-- KEYS: grps, grants, gdev.  ARGV: id.
+-- ok.  Its grants go with it.  Errors: not_found, conflict (there are devices
+--      in it).  O(grants)
+
+function lib.rs_group_delete(keys, args, who)
+    local flat, subjects
+
+    check(keys, 3, args, 1)
+
+    who.object = args[1]
+
+    if call('HEXISTS', keys[1], args[1]) == 0 then
+        delete_entry_again(keys[1], args[1])
+        return { 'not_found' }
+    end
+
+    if tonumber(call('HGET', keys[3], args[1]) or '0') > 0 then
+        return { 'conflict' }
+    end
+
+    flat = call('HGETALL', keys[2])
+    subjects = {}
+
+    for i = 1, #flat, 2 do
+        local g = cjson.decode(flat[i + 1])
+
+        if g.group_id == args[1] then
+            call('HDEL', keys[2], flat[i])
+            subjects[g.subject] = true
+        end
+    end
+
+    for subject in pairs(subjects) do
+        grants_packed(keys[2], who.gsub, subject)
+    end
+
+    call('HDEL', keys[1], args[1])
+    call('HDEL', keys[3], args[1])
+
+    return { 'ok' }
+end
+
+
+-- rs_policy_put, guarded
+-- KEYS: pols.
+-- ARGV: name, consent or empty, relay_only (1 or 0), max_ttl_s or empty.
+-- ok: created|replaced, policy obj.  Errors: limit_reached.  O(1)
+
+function lib.rs_policy_put(keys, args, who)
+    local there, p
+
+    check(keys, 1, args, 4)
+
+    who.object = args[1]
+    there = call('HEXISTS', keys[1], args[1]) == 1
+
+    if not there and call('HLEN', keys[1]) >= POLICIES_MAX then
+        return { 'limit_reached' }
+    end
+
+    if args[2] ~= '' and not CONSENT[args[2]] then
+        error('rs: "' .. args[2] .. '" is no consent')
+    end
+
+    p = { consent = args[2], relay_only = args[3] == '1' and '1' or '0',
+          max_ttl_s = args[4] ~= '' and int(number(args[4])) or '',
+          updated_at = int(now_s()) }
+    entry_put(keys[1], args[1], p, POLICY)
+
+    return { 'ok', there and 'replaced' or 'created',
+             entry_obj(args[1], p, POLICY) }
+end
+
+
+-- rs_policy_list, guarded
+-- KEYS: pols.  ARGV: cursor, limit.
+-- ok: next cursor, {policy obj...}, by name.  O(policies)
+
+function lib.rs_policy_list(keys, args)
+    check(keys, 1, args, 2)
+
+    return entry_page(keys[1], args[1], args[2], POLICY)
+end
+
+
+-- rs_policy_get, guarded
+-- KEYS: pols.  ARGV: name.
+-- ok: policy obj.  Errors: not_found.  O(1)
+
+function lib.rs_policy_get(keys, args, who)
+    local p
+
+    check(keys, 1, args, 1)
+
+    who.object = args[1]
+    p = entry(keys[1], args[1])
+
+    return p and { 'ok', entry_obj(args[1], p, POLICY) } or { 'not_found' }
+end
+
+
+-- rs_policy_delete, guarded
+-- KEYS: pols, grps.  ARGV: name.
+-- ok.  Errors: not_found, conflict (a group has it).  O(groups)
+
+function lib.rs_policy_delete(keys, args, who)
+    local flat
+
+    check(keys, 2, args, 1)
+
+    who.object = args[1]
+    flat = call('HGETALL', keys[2])
+
+    for i = 2, #flat, 2 do
+        if cjson.decode(flat[i]).policy == args[1] then
+            return { 'conflict' }
+        end
+    end
+
+    if call('HDEL', keys[1], args[1]) == 0 then
+        delete_entry_again(keys[1], args[1])
+        return { 'not_found' }
+    end
+
+    return { 'ok' }
+end
+
+
+-- rs_grant_create, guarded
+-- KEYS: grants, grps, idem.
+-- ARGV: id, subject, group id or *, verbs by spaces, consent or empty,
+--       body hash.
+-- ok: created|repeated, grant obj; or repeated, id of the first one.
+-- Errors: forbidden (a verb the caller has not for the whole tenant),
+--         idempotency_mismatch, not_found (the one made first is gone; with
+--         "group_id": there is no such group), limit_reached.  O(grants)
+
+function lib.rs_grant_create(keys, args, who)
+    local id, subject, group = args[1], args[2], args[3]
+    local no, ours, g
+
+    check(keys, 3, args, 6)
+
+    who.object, who.detail = id, subject .. ' ' .. group .. ' ' .. args[4]
+
+    for _, verb in ipairs(words(args[4])) do
+        if not allowed_wide(who, verb) then
+            return { 'forbidden' }
+        end
+    end
+
+    no, ours = repeated(keys[3], args[6], id)
+    if no then
+        return no
+    end
+
+    if ours then
+        g = entry(keys[1], id)
+        return g and { 'ok', 'repeated', entry_obj(id, g, GRANT) }
+               or { 'not_found' }
+    end
+
+    if group ~= '*' and call('HEXISTS', keys[2], group) == 0 then
+        return { 'not_found', 'group_id' }
+    end
+
+    if args[5] ~= '' and not CONSENT[args[5]] then
+        error('rs: "' .. args[5] .. '" is no consent')
+    end
+
+    g = { subject = subject, group_id = group, verbs = args[4],
+          consent = args[5], created_at = int(now_s()), created_by = who.id }
+
+    if call('HLEN', keys[1]) >= GRANTS_MAX then
+        return { 'limit_reached' }
+    end
+
+    entry_put(keys[1], id, g, GRANT)
+
+    if grants_packed(keys[1], who.gsub, subject) > GRANTS_SUBJECT then
+        call('HDEL', keys[1], id)
+        grants_packed(keys[1], who.gsub, subject)
+        return { 'limit_reached' }
+    end
+
+    remember(keys[3], args[6], id)
+
+    return { 'ok', 'created', entry_obj(id, g, GRANT) }
+end
+
+
+-- rs_grant_list, guarded
+-- KEYS: grants.  ARGV: cursor, limit.
+-- ok: next cursor, {grant obj...}, by id.  O(grants)
+
+function lib.rs_grant_list(keys, args)
+    check(keys, 1, args, 2)
+
+    return entry_page(keys[1], args[1], args[2], GRANT)
+end
+
+
+-- rs_grant_get, guarded
+-- KEYS: grants.  ARGV: id.
+-- ok: grant obj.  Errors: not_found.  O(1)
+
+function lib.rs_grant_get(keys, args, who)
+    local g
+
+    check(keys, 1, args, 1)
+
+    who.object = args[1]
+    g = entry(keys[1], args[1])
+
+    return g and { 'ok', entry_obj(args[1], g, GRANT) } or { 'not_found' }
+end
+
+
+-- rs_grant_delete, guarded
+-- KEYS: grants.  ARGV: id.
+-- ok.  Errors: not_found.  O(grants)
+
+function lib.rs_grant_delete(keys, args, who)
+    local g
+
+    check(keys, 1, args, 1)
+
+    who.object = args[1]
+    g = entry(keys[1], args[1])
+
+    if not g then
+        delete_entry_again(keys[1], args[1])
+        return { 'not_found' }
+    end
+
+    who.detail = g.subject .. ' ' .. g.group_id
+    call('HDEL', keys[1], args[1])
+    grants_packed(keys[1], who.gsub, g.subject)
+
+    return { 'ok' }
+end
+
+
+-- rs_key_create, guarded
+-- KEYS: key, keys, idem.
+-- ARGV: id, name, scopes by spaces, granted (1 or 0), expires_at or empty,
+--       body hash.
+-- ok: created, key obj; or repeated, id of the first one, whose secret was
+--     told once.
+-- Errors: forbidden (a scope the caller has not for the whole tenant, or a
+--         life longer than its own), idempotency_mismatch, limit_reached.
+-- O(scopes)
+
+function lib.rs_key_create(keys, args, who)
+    local no, ours, k
+
+    check(keys, 3, args, 6)
+
+    who.object, who.detail = args[1], args[3]
+
+    for _, scope in ipairs(words(args[3])) do
+        if not allowed_wide(who, scope) then
+            return { 'forbidden' }
+        end
+    end
+
+    if who.expires_at
+       and (args[5] == '' or number(args[5]) > who.expires_at)
+    then
+        return { 'forbidden' }
+    end
+
+    no, ours = repeated(keys[3], args[6], args[1])
+    if no or ours then
+        return no or { 'ok', 'repeated', args[1] }
+    end
+
+    if call('HLEN', keys[2]) >= KEYS_MAX then
+        return { 'limit_reached' }
+    end
+
+    k = key_put(keys[1], keys[2], args[1], args[2], args[3],
+                args[4] == '1' and '1' or '',
+                args[5] ~= '' and int(number(args[5])) or '')
+    remember(keys[3], args[6], args[1])
+
+    return { 'ok', 'created', entry_obj(args[1], k, KEY_OBJ) }
+end
+
+
+-- rs_key_page, guarded
+-- KEYS: keys.  ARGV: cursor, limit.
+-- ok: next cursor, {key obj...}, by id.  O(keys)
+
+function lib.rs_key_page(keys, args)
+    check(keys, 1, args, 2)
+
+    return entry_page(keys[1], args[1], args[2], KEY_OBJ)
+end
+
+
+-- rs_key_find, guarded
+-- KEYS: keys.  ARGV: id.
+-- ok: key obj, its hash.  Errors: not_found.  O(1)
+
+function lib.rs_key_find(keys, args, who)
+    local k
+
+    check(keys, 1, args, 1)
+
+    who.object = args[1]
+    k = entry(keys[1], args[1])
+
+    return k and { 'ok', entry_obj(args[1], k, KEY_OBJ), k.hash }
+           or { 'not_found' }
+end
+
+
+-- rs_key_revoke, guarded
+-- KEYS: key, keys.  ARGV: id.
+-- ok.  Errors: not_found (a write as well).  O(1)
+
+function lib.rs_key_revoke(keys, args, who)
+    local gone = call('HGET', keys[1], 'id') ~= args[1]
+
+    check(keys, 2, args, 1)
+
+    who.object = args[1]
+
+    if not gone then
+        call('DEL', keys[1])
+    end
+
+    gone = call('HDEL', keys[2], args[1]) == 0 and gone
+
+    if gone then
+        delete_entry_again(keys[2], args[1])
+    end
+
+    return { gone and 'not_found' or 'ok' }
+end
+
+
+-- rs_user_revoke, guarded
+-- KEYS: usr, uses.  ARGV: none.
+-- ok: {session id...} for the caller to end.  Tokens that the user has by now
+--     are void.  Everybody may do this to himself, with no verb.
+-- O(log sessions)
+
+function lib.rs_user_revoke(keys, args, who)
+    local now = now_s()
+
+    check(keys, 2, args, 0)
+
+    who.object = id_of(keys[1])
+
+    if who.object == who.id and who.kind == 'user' then
+        who.verb = 'me:sign-out'
+
+    elseif not allowed_wide(who, 'users:write') then
+        return { 'forbidden' }
+    end
+
+    call('HSET', keys[1], 'not_before', int(now))
+    call('EXPIRE', keys[1], int(USER_TTL))
+
+    return { 'ok', live_sessions(keys[2], now) }
+end
+
+
+-- rs_audit_list, guarded
+-- KEYS: none.  ARGV: cursor or empty, limit, order (old or new first).
+-- ok: next cursor, {{position, field, value...}...}.
+-- Errors: invalid_value (the cursor).  O(limit)
+
+function lib.rs_audit_list(keys, args, who)
+    local limit = math.max(1, math.min(number(args[2] or ''), PAGE_MAX))
+    local new = args[3] == 'new'
+    local from = args[1]
+    local found, list
+
+    check(keys, 0, args, 3)
+
+    if from ~= '' and not position(from) then
+        return { 'invalid_value' }
+    end
+
+    from = from ~= '' and '(' .. from or (new and '+' or '-')
+    found = call(new and 'XREVRANGE' or 'XRANGE', who.audit, from,
+                 new and '-' or '+', 'COUNT', int(limit + 1))
+    list = {}
+
+    for i = 1, math.min(limit, #found) do
+        list[i] = { found[i][1], unpack(found[i][2]) }
+    end
+
+    return { 'ok', #found > limit and found[limit][1] or '', list }
+end
+
+
+-- rs_audit_trim, guarded
+-- KEYS: none.  ARGV: position of the last line to remove.
+-- ok: done|more, how many went.  At most 10000 a call.
+-- Errors: invalid_value (the position).  O(lines)
+
+function lib.rs_audit_trim(keys, args, who)
+    local found, last, e, n
+
+    check(keys, 0, args, 1)
+
+    if not position(args[1]) then
+        return { 'invalid_value' }
+    end
+
+    found = call('XRANGE', who.audit, '-', args[1], 'COUNT',
+                 int(AUDIT_TRIM + 1))
+    last = found[math.min(#found, AUDIT_TRIM)]
+    who.detail = 'through ' .. args[1]
+
+    if not last then
+        return { 'ok', 'done', '0' }
+    end
+
+    e, n = position(last[1])
+    call('XTRIM', who.audit, 'MINID', '=', int(e) .. '-' .. int(n + 1))
+
+    return { 'ok', #found > AUDIT_TRIM and 'more' or 'done',
+             int(math.min(#found, AUDIT_TRIM)) }
+end
+
+
+-- rs_denied
+-- KEYS: denied.  ARGV: what was shown, reason, address, request id, detail.
+-- ok.  Who was not recognised leaves a line of the fleet's, never a key that
+--      he could make up.  O(1)
+
+function lib.rs_denied(keys, args)
+    check(keys, 1, args, 5)
+
+    for i, text in ipairs(args) do
+        args[i] = string.sub(text, 1, AUDIT_TEXT)
+    end
+
+    call('XADD', keys[1], 'MAXLEN', '~', int(DENIED_MAX), '*', 'at',
+         int(now_s()), 'what', args[1], 'reason', args[2], 'addr', args[3],
+         'rid', args[4], 'detail', args[5])
+
+    return { 'ok' }
+end
+
+
 -- Registration, one by one: the global functions of Lua do not exist yet
 -- while the library is loaded.  Reading functions may run by FCALL_RO and on
 -- replicas; not so what is guarded, for a refusal leaves a line in the audit.
@@ -3603,7 +4322,7 @@ register('rs_tenant', lib.rs_tenant, ALWAYS)
 register('rs_reap_tenant', lib.rs_reap_tenant, ALWAYS)
 register('rs_duties', lib.rs_duties, READ)
 register('rs_own_keep', lib.rs_own_keep, ALWAYS)
-register('rs_auth', guarded(lib.rs_auth), ALWAYS)
+register('rs_auth', guarded(lib.rs_auth, ANYONE), ALWAYS)
 register('rs_key_put', lib.rs_key_put, WRITE)
 register('rs_key_delete', lib.rs_key_delete, ALWAYS)
 register('rs_key_list', lib.rs_key_list, READ)
@@ -3647,3 +4366,24 @@ register('rs_invite', lib.rs_invite, WRITE)
 register('rs_ban_fail', lib.rs_ban_fail, WRITE)
 register('rs_ban_list', lib.rs_ban_list, READ)
 register('rs_ban_lift', lib.rs_ban_lift, ALWAYS)
+register('rs_group_create', guarded(lib.rs_group_create, WIDE), WRITE)
+register('rs_group_list', guarded(lib.rs_group_list), ALWAYS)
+register('rs_group_get', guarded(lib.rs_group_get), ALWAYS)
+register('rs_group_patch', guarded(lib.rs_group_patch, WIDE), WRITE)
+register('rs_group_delete', guarded(lib.rs_group_delete, WIDE), ALWAYS)
+register('rs_policy_put', guarded(lib.rs_policy_put, WIDE), WRITE)
+register('rs_policy_list', guarded(lib.rs_policy_list, WIDE), ALWAYS)
+register('rs_policy_get', guarded(lib.rs_policy_get, WIDE), ALWAYS)
+register('rs_policy_delete', guarded(lib.rs_policy_delete, WIDE), ALWAYS)
+register('rs_grant_create', guarded(lib.rs_grant_create, WIDE), WRITE)
+register('rs_grant_list', guarded(lib.rs_grant_list, WIDE), ALWAYS)
+register('rs_grant_get', guarded(lib.rs_grant_get, WIDE), ALWAYS)
+register('rs_grant_delete', guarded(lib.rs_grant_delete, WIDE), ALWAYS)
+register('rs_key_create', guarded(lib.rs_key_create, WIDE), WRITE)
+register('rs_key_page', guarded(lib.rs_key_page, WIDE), ALWAYS)
+register('rs_key_find', guarded(lib.rs_key_find, WIDE), ALWAYS)
+register('rs_key_revoke', guarded(lib.rs_key_revoke, WIDE), ALWAYS)
+register('rs_user_revoke', guarded(lib.rs_user_revoke, ANYONE), ALWAYS)
+register('rs_audit_list', guarded(lib.rs_audit_list, WIDE), ALWAYS)
+register('rs_audit_trim', guarded(lib.rs_audit_trim, WIDE), ALWAYS)
+register('rs_denied', lib.rs_denied, WRITE)

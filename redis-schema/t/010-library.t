@@ -19,7 +19,7 @@ use RS::Util qw(top read_file random_id);
 my $lib = read_file(top('redis-schema', 'lib', 'rs.lua'));
 my $page = read_file(top('docs', 'design', 'redis.md'));
 my $errors = read_file(top('docs', 'protocol', 'errors.json'));
-my $register = qr/^register\('(\w+)',\s(guarded\()?lib\.\1(?:,\sWIDE)?\)?,
+my $register = qr/^register\('(\w+)',\s(guarded\()?lib\.\1(?:,\s(?:WIDE|ANYONE))?\)?,
                   \s*(\w+)\)$/mx;
 my (%flags, %guarded);
 

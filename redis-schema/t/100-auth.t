@@ -107,7 +107,8 @@ is_deeply([@$k{qw(id name scopes)}], [$s->{key_id}, 'console', '*'],
           'a key, read');
 cmp_ok(abs($k->{created_at} - time()), '<', 60, 'made now');
 
-is_deeply($s->fcall('rs_key_put', [$some], $some_id, 'bare', 'ice'), ['ok'],
+is_deeply($s->fcall('rs_key_put', [$some], $some_id, 'bare', 'ice', '', ''),
+          ['ok'],
           'a key that is not listed');
 is($s->fcall_ro('rs_auth', [$some], 'ice')->[0], 'ok', 'works');
 is_deeply($s->fcall('rs_key_delete', [$some]), ['ok'], 'and goes');
@@ -116,9 +117,10 @@ is_deeply($s->fcall('rs_key_delete', [$some]), ['ok'], 'and goes');
 
 $s->redis()->call('HSET', $s->key('keys'),
                   map { (random_id('key_'), 'x') } 1 .. 999);
-is_deeply($s->fcall('rs_key_put', [$some, 'keys'], $some_id, 'x', '*'),
+is_deeply($s->fcall('rs_key_put', [$some, 'keys'], $some_id, 'x', '*', '',
+                    ''),
           ['limit_reached'], 'a thousand keys are enough');
 is_deeply($s->fcall('rs_key_put', [$s->{key}, 'keys'], $s->{key_id}, 'new',
-                    '*'), ['ok'], 'one of them can be renamed');
+                    '*', '', ''), ['ok'], 'one of them can be renamed');
 
 done_testing();

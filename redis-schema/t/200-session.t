@@ -364,7 +364,7 @@ my $foreign = bless { %$s, tenant => 'other' }, 'RS::Schema';
 $foreign->{key} = 'key:' . RS::Schema::hash();
 $foreign->redis()->call('FCALL', 'rs_key_put', 1,
                         $foreign->key($foreign->{key}), random_id('key_'),
-                        'spy', '*');
+                        'spy', '*', '', '');
 
 is($foreign->get($h), undef, 'a foreign session is not there');
 is_deeply($foreign->end($v), ['not_found'], 'cannot be ended');

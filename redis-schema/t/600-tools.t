@@ -166,10 +166,25 @@ my ($second) = ok_run('create for another tenant', $rs_key, 'create',
 
 like($second, qr/\Arsk_t-2_/, 'is that one\'s');
 
+my ($third) = ok_run('create a limited one', $rs_key, 'create', '--name', 'y',
+                     '--tenant', 't-3', '--scopes', 'ice', '--granted',
+                     '--expires', '2h', @at);
+
+chomp $third;
+$third = { @{ $client->call('FCALL_RO', 'rs_key_get', 1, 'rs:{t-3}:key:'
+                                                         . sha256_hex($third))
+              ->[1] } };
+is($third->{granted}, 1, 'only where it is granted something');
+cmp_ok(abs($third->{expires_at} - time() - 7200), '<', 60, 'for two hours');
+like((ok_run('list it', $rs_key, 'list', '--tenant', 't-3', @at))[0],
+     qr/Z\t\d{4}-\S+Z\tgranted\(ice\)\ty$/, 'is listed so');
+no_run('create: no time', 2, qr/'soon': a number and s, m, h or d/, $rs_key,
+       'create', '--name', 'y', '--expires', 'soon', @at);
+
 # list
 
 ($out) = ok_run('list', $rs_key, 'list', @at);
-like($out, qr/\A\Q$id\E\t\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\tice,devices:read\tB\xc3\xbcro 1\n\z/,
+like($out, qr/\A\Q$id\E\t\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\t-\tice,devices:read\tB\xc3\xbcro 1\n\z/,
      'one line of this tenant');
 unlike($out, qr/\Q$hash\E|rsk_/, 'no key, no hash');
 is((ok_run('list of nobody', $rs_key, 'list', '--tenant', 'nobody', @at))[0],

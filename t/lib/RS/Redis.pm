@@ -342,7 +342,8 @@ sub api_key {
 
     $self->call('FCALL', 'rs_key_put', 1,
                 "rs:{$tenant}:key:" . sha256_hex($key), random_id('key_'),
-                $opt{name} // 'test', $opt{scopes} // '*');
+                $opt{name} // 'test', $opt{scopes} // '*',
+                $opt{granted} // '', $opt{expires_at} // '');
 
     return $key;
 }

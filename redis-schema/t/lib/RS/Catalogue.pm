@@ -35,6 +35,8 @@ my %form = (
     tenant => '[a-z0-9-]{1,32}', session => 'ses_[a-z2-7]{26}',
     participant => 'par_[a-z2-7]{26}', device => 'dev_[a-z2-7]{26}',
     enrollment => 'enr_[a-z2-7]{26}', key => 'key_[a-z2-7]{26}',
+    group => 'grp_[a-z2-7]{26}', grant => 'gra_[a-z2-7]{26}',
+    policy => '[a-z0-9-]{1,32}',
     relay => '[a-z0-9-]{1,32}', allocation => '\d+-\d+',
     subject => '(?:user|group|key):.{1,256}', user => 'usr_[a-z2-7]{26}',
     banned => '[ad]:[0-9a-z:._/-]{1,126}',
@@ -45,7 +47,7 @@ my %form = (
 
 my %commands = (
     (map { $_ => 'r' } qw(exists expiretime hexists hget hgetall hlen hmget
-                          xrange zcard zcount zrange zrank zrevrank zscore)),
+                          xrange xrevrange zcard zcount zrange zrank zrevrank zscore)),
     (map { $_ => 'w' } qw(del expire expireat hdel hincrby hset pexpire xadd
                           xtrim zadd zrem zremrangebyscore)),
 );

@@ -46,6 +46,7 @@ sub run {
     ends($s, $dev);
     turn($s, $dev);
     dead($s, $dev);
+    tenant($s);
     users($s, $dev);
     rest($s, $dev);
 
@@ -296,6 +297,80 @@ sub dead {
 }
 
 
+# What a tenant sets up, and takes down again.
+
+sub tenant {
+    my ($s) = @_;
+    my $auth = $s->{key};
+    my $idem = sub { return 'idem:' . RS::Schema::hash() };
+    my ($grp, $gra, $key) = map { random_id($_) } qw(grp_ gra_ key_);
+    my $hash = 'key:' . RS::Schema::hash();
+    my $body = RS::Schema::hash();
+    my @group = ('rs_group_create', [$auth, 'grps', 'pols', $idem->()],
+                 'groups:write', $grp, 'Shops', 'strict', $body);
+    my @grant = ('rs_grant_create', [$auth, 'grants', 'grps', $idem->()],
+                 'grants:write', $gra, 'group:support', $grp,
+                 'devices:read sessions:read', 'notify', $body);
+    my @key = ('rs_key_create', [$auth, $hash, 'keys', $idem->()],
+               'keys:write', $key, 'till', 'ice', 0, '', $body);
+
+    step('policy', $s->fcall('rs_policy_put', [$auth, 'pols'],
+                             'policies:write', 'strict', 'required', 1, 600),
+         'ok', 'created');
+    step('read', $s->fcall('rs_policy_get', [$auth, 'pols'], 'policies:read',
+                           'strict'), 'ok');
+    step('listed', $s->fcall('rs_policy_list', [$auth, 'pols'],
+                             'policies:read', '', 10), 'ok', '');
+    step('group', $s->fcall(@group), 'ok', 'created');
+    step('again', $s->fcall(@group), 'ok', 'repeated');
+    step('read', $s->fcall('rs_group_get', [$auth, 'grps'], 'groups:read',
+                           $grp), 'ok');
+    step('listed', $s->fcall('rs_group_list', [$auth, 'grps'], 'groups:read',
+                             '', 10), 'ok', '');
+    step('patched', $s->fcall('rs_group_patch', [$auth, 'grps', 'pols'],
+                              'groups:write', $grp, 1, 'policy', 'strict'),
+         'ok');
+    step('grant', $s->fcall(@grant), 'ok', 'created');
+    step('again', $s->fcall(@grant), 'ok', 'repeated');
+    step('read', $s->fcall('rs_grant_get', [$auth, 'grants'], 'grants:read',
+                           $gra), 'ok');
+    step('listed', $s->fcall('rs_grant_list', [$auth, 'grants'],
+                             'grants:read', '', 10), 'ok', '');
+    step('deleted', $s->fcall('rs_grant_delete', [$auth, 'grants'],
+                              'grants:write', $gra), 'ok');
+    step('grant', $s->fcall('rs_grant_create', [$auth, 'grants', 'grps',
+                                                $idem->()],
+                            'grants:write', random_id('gra_'), "key:$key",
+                            $grp, 'ice', '', ''), 'ok', 'created');
+    step('has a group', $s->fcall('rs_policy_delete', [$auth, 'pols', 'grps'],
+                                  'policies:write', 'strict'), 'conflict');
+    step('group and grant go', $s->fcall('rs_group_delete',
+                                         [$auth, 'grps', 'grants', 'gdev'],
+                                         'groups:write', $grp), 'ok');
+    step('policy goes', $s->fcall('rs_policy_delete', [$auth, 'pols', 'grps'],
+                                  'policies:write', 'strict'), 'ok');
+    step('key', $s->fcall(@key), 'ok', 'created');
+    step('again', $s->fcall(@key), 'ok', 'repeated', $key);
+    step('listed', $s->fcall('rs_key_page', [$auth, 'keys'], 'keys:read', '',
+                             10), 'ok', '');
+    step('found', $s->fcall('rs_key_find', [$auth, 'keys'], 'keys:read',
+                            $key), 'ok');
+    step('gone', $s->fcall('rs_key_revoke', [$auth, $hash, 'keys'],
+                           'keys:write', $key), 'ok');
+    step('audit', $s->fcall('rs_audit_list', [$auth], 'audit:read', '', 1,
+                            'old'), 'ok');
+    step('trimmed', $s->fcall('rs_audit_trim', [$auth], 'audit:trim', '1-0'),
+         'ok', 'done', 0);
+    step('newest', $s->fcall('rs_audit_list', [$auth], 'audit:read', '', 1,
+                             'new'), 'ok');
+    step('a stranger', $s->fcall('rs_denied', ['denied'], 'api key',
+                                 'unauthenticated', '192.0.2.1', 'r', ''),
+         'ok');
+
+    return;
+}
+
+
 # A user with nothing granted.
 
 sub users {
@@ -312,6 +387,11 @@ sub users {
          'Ana');
     step('sees nothing', $s->fcall('rs_device_get', ["usr:$id", "dev:$dev"],
                                    $user->('devices:read')), 'not_found');
+    step('signs out', $s->fcall('rs_user_revoke', ["usr:$id", "usr:$id",
+                                                   "uses:$id"], $user->('')),
+         'ok', []);
+    step('for good', $s->fcall('rs_auth', ["usr:$id"], $user->('')),
+         'unauthenticated');
 
     return;
 }

@@ -109,13 +109,14 @@ sub writes {
 
 
 sub api_key {
-    my ($self, $scopes, $name) = @_;
+    my ($self, $scopes, $name, %opt) = @_;
     my $hash = sha256_hex(random_id(''));
     my $id = random_id('key_');
 
     $self->{redis}->call('FCALL', 'rs_key_put', 2, $self->key("key:$hash"),
                          $self->key('keys'), $id, $name // 'console',
-                         $scopes);
+                         $scopes, $opt{granted} // '',
+                         $opt{expires_at} // '');
 
     return ("key:$hash", $id);
 }
@@ -125,7 +126,7 @@ sub key {
     my ($self, $name) = @_;
 
     return "rs:{b}:$name" if $name =~ /^(?:bans|ban:.*)$/;
-    return $name =~ /^(?:lease|dead|fleet|tens|node:.*|ten:.*)$/
+    return $name =~ /^(?:lease|dead|denied|fleet|tens|node:.*|ten:.*)$/
            ? "rs:{w}:$name" : "rs:{$self->{tenant}}:$name";
 }
 
