@@ -7,6 +7,8 @@
 
 
 #include "rs_role.h"
+#include "rs_id.h"
+#include "rs_utf8.h"
 
 
 #define BIT(name)         RS_VERB_BIT(RS_VERB_##name)
@@ -199,4 +201,32 @@ rs_verbs_write(rs_buf_t *b, uint32_t verbs, char sep)
         rs_buf_cstr(b, rs_verb_names[i]);
         first = 0;
     }
+}
+
+
+rs_err_e
+rs_subject_check(rs_str_t s)
+{
+    rs_str_t  kind, rest;
+
+    if (!rs_str_split(s, ':', &kind, &rest)) {
+        return RS_E_INVALID_VALUE;
+    }
+
+    if (rs_str_eq(kind, RS_STR("user"))) {
+        return rs_id_check(rest, RS_ID_USER);
+    }
+
+    if (rs_str_eq(kind, RS_STR("key"))) {
+        return rs_id_check(rest, RS_ID_KEY);
+    }
+
+    if (!rs_str_eq(kind, RS_STR("group")) || rest.len == 0
+        || !rs_utf8_printable(rest)
+        || rs_utf8_count(rest) > RS_SUBJECT_GROUP_MAX)
+    {
+        return RS_E_INVALID_VALUE;
+    }
+
+    return RS_OK;
 }

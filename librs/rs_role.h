@@ -67,6 +67,10 @@ typedef enum {
 /* a list of all names, with separators */
 #define RS_VERBS_TEXT_MAX      512
 
+#define RS_SUBJECT_GROUP_MAX   128     /* characters of an issuer's group */
+/* longest text of a subject, in characters */
+#define RS_SUBJECT_MAX         (6 + RS_SUBJECT_GROUP_MAX)
+
 
 /* "sessions:write"; NULL out of range.  Constants */
 const char *rs_verb_name(rs_verb_e verb);
@@ -89,6 +93,12 @@ void rs_role_verbs(uint32_t roles, uint32_t *tenant, uint32_t *granted);
  * word which is no verb ("": two separators in a row, or one at an end).
  */
 rs_err_e rs_verbs_parse(rs_str_t list, uint32_t *verbs, rs_str_t *bad);
+
+/*
+ * Whom a grant is for: "user:usr_...", "key:key_...", or "group:" and a group
+ * of the issuer, printable.  RS_OK or RS_E_INVALID_VALUE.
+ */
+rs_err_e rs_subject_check(rs_str_t s);
 
 /* names in the order of the enum, sep between them; never `*` */
 void rs_verbs_write(rs_buf_t *b, uint32_t verbs, char sep);

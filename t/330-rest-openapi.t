@@ -52,7 +52,7 @@ subtest 'the same paths, methods and scopes' => sub {
                           'ngx_http_rs_api_route.c'));
     my %table;
 
-    while ($c =~ /\{ \s* NGX_HTTP_(GET|POST|PATCH|DELETE), \s* "(\/[^"]*)",
+    while ($c =~ /\{ \s* NGX_HTTP_(GET|POST|PUT|PATCH|DELETE), \s* "(\/[^"]*)",
                   \s* \w+, \s* (?:RS_VERB_(\w+)|NGX_HTTP_RS_API_\w+), \s*
                   NGX_HTTP_RS_API_(\w+),/gx)
     {
@@ -103,6 +103,9 @@ sub none_of {
     my $a = 'a' x 26;
     my %none = (SessionId => "ses_$a", EnrollmentId => "enr_$a",
                 DeviceId => "dev_$a", KeyId => "key_$a",
+                ApiKeyId => "key_$a", GroupId => "grp_$a",
+                GrantId => "gra_$a", UserId => "usr_$a",
+                PolicyName => 'none',
                 Username => "1790000300:default.ses_$a.par_$a");
 
     return map { $_->{'$ref'} =~ /(\w+)$/ ? $none{$1} : () }
@@ -117,12 +120,12 @@ for my $o ($api->operations) {
     my @match = $method eq 'PATCH' ? (headers => { 'If-Match' => '"1"' }) : ();
 
     $api->call($unknown, 401, $method, $path, $id, body => sample($path),
-               query => query($path), @match)
+               query => query($path, $method), @match)
         if $answers->{401};
 
     $api->call($page, 403, $method, $path, $id) if $answers->{403};
     $api->call($weak, 403, $method, $path, $id, body => sample($path),
-               query => query($path), @match)
+               query => query($path, $method), @match)
         if $operation->{'x-scope'};
 
     if ($operation->{requestBody}) {
@@ -140,7 +143,7 @@ for my $o ($api->operations) {
     # of those with a body, a list's cursor, a query
 
     $api->call($rest, 404, $method, $path, $id, body => sample($path), @match)
-        if $answers->{404} && @$id;
+        if $answers->{404} && @$id && $method ne 'PUT';
 }
 
 
@@ -152,12 +155,21 @@ sub sample {
     return { host => { type => 'device', device_id => 'dev_' . 'a' x 26 } }
         if $path eq '/sessions';
     return { role => 'viewer' } if $path =~ /participants$/;
-    return {} if $path =~ m{^/(?:ice|enrollments|devices/|.*/generate)};
+    return {} if $path =~ m{^/(?:ice|enrollments|devices/|.*/generate
+                                 |groups/|policies/)}x;
+    return { name => 'n' } if $path eq '/groups';
+    return { name => 'n', scopes => ['ice'] } if $path eq '/keys';
+    return { subject => 'group:x', group_id => '*', verbs => ['devices:read'] }
+        if $path eq '/grants';
     return undef;
 }
 
 
-sub query { return $_[0] eq '/turn' ? '?service=turn' : '' }
+sub query
+{
+    return $_[0] eq '/turn' ? '?service=turn'
+           : $_[0] eq '/audit' && $_[1] eq 'DELETE' ? '?through=1-1' : '';
+}
 
 
 # what is left, each for its own reason
@@ -166,17 +178,19 @@ $api->call($rest, 200, 'GET', $_) for '/', '/health/live', '/health/ready',
                                       '/openapi.json';
 
 my %key = (headers => { 'Idempotency-Key' => 'one' });
+my $shop = $rest->post('/groups', { name => 'shop' })->json->{id};
 my $e = $api->call($rest, 201, 'POST', '/enrollments', undef, %key,
                    body => { max_uses => 5, tags => ['a'],
-                             group_id => 'g' })->json;
+                             group_id => $shop })->json;
 
 $api->call($rest, 200, 'GET', '/enrollments');
 $api->call($rest, 200, 'GET', '/enrollments/{id}', $e->{id});
 $api->call($rest, 204, 'DELETE', '/enrollments/{id}', $e->{id});
 $api->call($rest, 404, 'POST', '/enrollments', undef, %key,
-           body => { max_uses => 5, tags => ['a'], group_id => 'g' });
+           body => { max_uses => 5, tags => ['a'], group_id => $shop });
 
-$e = $rest->post('/enrollments', { max_uses => 9, tags => ['é'] })->json;
+$e = $rest->post('/enrollments', { max_uses => 9, tags => ['é'],
+                                   group_id => $shop })->json;
 
 my $nobody = $gw->rest();
 my $new = RS::Device->new();
@@ -190,6 +204,8 @@ my $d = $api->call($nobody, 201, 'POST', '/devices', undef,
                              meta => { a => 1 } })->json->{device};
 
 $new->{id} = $d->{id};
+$redis->call('HSET', 'rs:{default}:gdev', $shop, 1);
+$api->call($rest, 409, 'DELETE', '/groups/{id}', $shop);
 $api->call($rest, 200, 'GET', '/devices/{id}', $d->{id});
 $api->call($rest, 409, 'POST', '/sessions', undef,
            body => { host => { type => 'device', device_id => $d->{id} } });
@@ -279,6 +295,65 @@ for my $o ($api->operations) {
                [none_of($path)])
         if $operation->{responses}{429};
 }
+
+$api->call($rest, 200, 'GET', '/me');
+$api->call($rest, 204, 'POST', '/users/{id}/revoke', 'usr_' . 'a' x 26);
+
+my %default = (consent => 'required', relay_only => JSON::true(),
+               max_ttl_s => 60);
+
+$api->call($rest, 201, 'PUT', '/policies/{name}', 'strict',
+           body => \%default);
+$api->call($rest, 200, 'PUT', '/policies/{name}', 'strict', body => {});
+$api->call($rest, 404, 'PUT', '/policies/{name}', 'STRICT', body => {});
+$api->call($rest, 200, 'GET', '/policies/{name}', 'strict');
+$api->call($rest, 200, 'GET', '/policies');
+
+my $group = $api->call($rest, 201, 'POST', '/groups', undef, %key,
+                       body => { name => 'n', policy => 'strict' })->json;
+
+$api->call($rest, 201, 'POST', '/groups', undef, %key,
+           body => { name => 'n', policy => 'strict' });
+$api->call($rest, 404, 'POST', '/groups', undef,
+           body => { name => 'n', policy => 'none' });
+$api->call($rest, 200, 'GET', '/groups/{id}', $group->{id});
+$api->call($rest, 200, 'GET', '/groups');
+$api->call($rest, 409, 'DELETE', '/policies/{name}', 'strict');
+$api->call($rest, 428, 'PATCH', '/groups/{id}', $group->{id}, body => {});
+$api->call($rest, 412, 'PATCH', '/groups/{id}', $group->{id}, body => {},
+           headers => { 'If-Match' => '"9"' });
+$api->call($rest, 200, 'PATCH', '/groups/{id}', $group->{id},
+           body => { name => 'm', policy => undef },
+           headers => { 'If-Match' => '"1"' });
+$api->call($rest, 204, 'DELETE', '/policies/{name}', 'strict');
+
+my $grant = $api->call($rest, 201, 'POST', '/grants', undef, %key, body => {
+    subject => 'group:support', group_id => $group->{id},
+    verbs => ['sessions:view', 'devices:read'], consent => 'notify' })->json;
+
+$api->call($rest, 404, 'POST', '/grants', undef, body => {
+    subject => 'group:support', group_id => 'grp_' . 'a' x 26,
+    verbs => ['devices:read'] });
+$api->call($rest, 200, 'GET', '/grants/{id}', $grant->{id});
+$api->call($rest, 200, 'GET', '/grants');
+$api->call($rest, 204, 'DELETE', '/grants/{id}', $grant->{id});
+$api->call($rest, 204, 'DELETE', '/groups/{id}', $group->{id});
+
+my $api_key = $api->call($rest, 201, 'POST', '/keys', undef, %key,
+                         body => { name => 'k', scopes => ['*'],
+                                   ttl_s => 60 })->json;
+
+$api->call($rest, 409, 'POST', '/keys', undef, %key,
+           body => { name => 'k', scopes => ['*'], ttl_s => 60 });
+$api->call($rest, 200, 'GET', '/keys/{id}', $api_key->{id});
+$api->call($rest, 200, 'GET', '/keys');
+$api->call($rest, 204, 'DELETE', '/keys/{id}', $api_key->{id});
+
+my $audit = $api->call($rest, 200, 'GET', '/audit', undef,
+                       query => '?limit=3&order=newest')->json;
+
+$api->call($rest, 200, 'DELETE', '/audit', undef,
+           query => "?through=$audit->{next_cursor}");
 
 for my $method (qw(POST GET DELETE)) {
     $api->call($rest, 200, $method, '/drain', undef,

@@ -219,6 +219,51 @@ test_write(void)
 }
 
 
+static void
+test_subjects(void)
+{
+    char    text_[6 + 4 * RS_SUBJECT_GROUP_MAX + 4];
+    size_t  i;
+
+    static const char  *good[] = {
+        "user:usr_aaaaaaaaaaaaaaaaaaaaaaaaaa", "group:support",
+        "key:key_aaaaaaaaaaaaaaaaaaaaaaaaaa", "group:a:b", "group: ",
+        "group:user:usr_a", "group:/Realm/Gruppe \xc3\xa4"
+    };
+    static const char  *bad[] = {
+        "", ":", "user:", "key:", "group:", "group", "support",
+        "User:usr_aaaaaaaaaaaaaaaaaaaaaaaaaa",
+        "user:key_aaaaaaaaaaaaaaaaaaaaaaaaaa",
+        "key:usr_aaaaaaaaaaaaaaaaaaaaaaaaaa",
+        "user:usr_aaaaaaaaaaaaaaaaaaaaaaaaaaa", "user:*", "*", "group:a\nb",
+        "group:\x7f", "group:\xff", "group:\xe2\x80\xaex", "group:a\tb"
+    };
+
+    for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        ok(rs_subject_check(rs_str(good[i])) == RS_OK, "\"%s\" is one",
+           good[i]);
+    }
+
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        ok(rs_subject_check(rs_str(bad[i])) == RS_E_INVALID_VALUE,
+           "no subject: %zu", i);
+    }
+
+    memcpy(text_, "group:", 6);
+
+    for (i = 0; i < RS_SUBJECT_GROUP_MAX + 1; i++) {
+        memcpy(text_ + 6 + 2 * i, "\xc3\xa4", 2);
+    }
+
+    ok(rs_subject_check((rs_str_t) { (uint8_t *) text_,
+                                     6 + 2 * RS_SUBJECT_GROUP_MAX })
+       == RS_OK, "the longest group");
+    ok(rs_subject_check((rs_str_t) { (uint8_t *) text_,
+                                     8 + 2 * RS_SUBJECT_GROUP_MAX })
+       == RS_E_INVALID_VALUE, "one character more");
+}
+
+
 int
 main(void)
 {
@@ -236,6 +281,7 @@ main(void)
     test_both();
     test_parse();
     test_write();
+    test_subjects();
 
     json_decref(file);
 

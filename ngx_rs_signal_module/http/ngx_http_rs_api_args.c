@@ -21,6 +21,8 @@ static ngx_int_t ngx_http_rs_api_read_arg(ngx_http_rs_api_t *api,
     ngx_str_t *pair, ngx_http_rs_api_arg_t *args, ngx_uint_t n);
 static ngx_int_t ngx_http_rs_api_unescape(ngx_http_rs_api_t *api,
     ngx_str_t *text, ngx_str_t *value);
+static ngx_int_t ngx_http_rs_api_bad_verb(ngx_http_rs_api_t *api,
+    const char *pointer, size_t i);
 static ngx_int_t ngx_http_rs_api_hash(ngx_pool_t *pool, ngx_str_t *text,
     ngx_str_t *hash);
 
@@ -136,6 +138,78 @@ ngx_http_rs_api_read_tags(ngx_http_rs_api_t *api, json_t *tags,
     }
 
     return ngx_http_rs_api_dump(api->request->pool, tags, 0, text);
+}
+
+
+ngx_int_t
+ngx_http_rs_api_read_verbs(ngx_http_rs_api_t *api, json_t *verbs,
+    const char *pointer, uint32_t allowed, ngx_str_t *text)
+{
+    size_t      i;
+    json_t     *item;
+    uint32_t    set;
+    rs_buf_t    b;
+    rs_str_t    s;
+    rs_verb_e   verb;
+    ngx_uint_t  all;
+
+    all = 0;
+    set = 0;
+
+    json_array_foreach(verbs, i, item) {
+
+        s.data = (u_char *) json_string_value(item);
+        s.len = json_string_length(item);
+
+        if (s.data && allowed == RS_VERBS_ALL && !all
+            && rs_str_eq(s, RS_STR("*")))
+        {
+            all = 1;
+            continue;
+        }
+
+        if (s.data == NULL || !rs_verb_by_name(s, &verb)
+            || !(RS_VERB_BIT(verb) & allowed & ~set))
+        {
+            return ngx_http_rs_api_bad_verb(api, pointer, i);
+        }
+
+        set |= RS_VERB_BIT(verb);
+    }
+
+    text->data = ngx_pnalloc(api->request->pool, RS_VERBS_TEXT_MAX);
+    if (text->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    rs_buf_init(&b, text->data, RS_VERBS_TEXT_MAX);
+
+    if (all) {
+        rs_buf_char(&b, '*');
+
+    } else {
+        rs_verbs_write(&b, set, ' ');
+    }
+
+    text->len = b.len;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_rs_api_bad_verb(ngx_http_rs_api_t *api, const char *pointer,
+    size_t i)
+{
+    char  place[RS_JSON_POINTER_MAX];
+
+    ngx_sprintf((u_char *) place, "%s/%uz%Z", pointer, i);
+
+    ngx_http_rs_api_invalid(api,
+                            rs_json_fail(&api->err, RS_E_INVALID_VALUE, place,
+                                         "must be a verb that can be given "
+                                         "here, once"));
+    return NGX_DECLINED;
 }
 
 

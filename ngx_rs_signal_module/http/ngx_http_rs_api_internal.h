@@ -94,6 +94,13 @@ struct ngx_http_rs_api_s {
     ngx_http_rs_caller_t            caller;
     rs_cred_t                       key;
 
+    /* of a user's token */
+
+    ngx_array_t                    *tenants;   /* of ngx_str_t, all it holds;
+                                                  NULL: no user */
+    uint32_t                        roles;     /* in the caller's tenant */
+    time_t                          expires;
+
     ngx_buf_t                      *buf;       /* the body as it comes */
     json_t                         *body;      /* NULL: there is none */
     ngx_str_t                       idem;      /* empty: no such header */
@@ -187,6 +194,10 @@ ngx_int_t ngx_http_rs_api_preflight(ngx_http_request_t *r, ngx_str_t *allow);
 json_t *ngx_http_rs_api_text(ngx_str_t s);
 json_t *ngx_http_rs_api_number(ngx_str_t s);
 json_t *ngx_http_rs_api_stored(ngx_str_t s);
+/* "1" is true, anything else false */
+json_t *ngx_http_rs_api_flag(ngx_str_t s);
+/* an array of the words between blanks; NULL: no memory */
+json_t *ngx_http_rs_api_words(ngx_str_t s);
 /* compact JSON, from pool; flags: jansson's, besides JSON_COMPACT */
 ngx_int_t ngx_http_rs_api_dump(ngx_pool_t *pool, json_t *json, size_t flags,
     ngx_str_t *text);
@@ -221,6 +232,12 @@ ngx_int_t ngx_http_rs_api_check_ttl(ngx_http_rs_api_t *api,
 /* tags: array of strings -> JSON */
 ngx_int_t ngx_http_rs_api_read_tags(ngx_http_rs_api_t *api, json_t *tags,
     ngx_str_t *text);
+/*
+ * verbs: array of names, those of allowed, "*" too if all are -> text with
+ * blanks between them; pointer: of the array, as "/verbs"
+ */
+ngx_int_t ngx_http_rs_api_read_verbs(ngx_http_rs_api_t *api, json_t *verbs,
+    const char *pointer, uint32_t allowed, ngx_str_t *text);
 /* Idempotency-Key -> api->idem and body_hash */
 ngx_int_t ngx_http_rs_api_read_idem(ngx_http_rs_api_t *api);
 /* If-Match -> version; empty: there is none, and none is required */
@@ -269,9 +286,38 @@ typedef struct {
 
 ngx_int_t ngx_http_rs_api_list(ngx_http_rs_api_t *api,
     const ngx_http_rs_api_list_t *list);
-/* the "limit" of a page; NGX_DECLINED: the answer is set */
+/* of the query of a page; NGX_OK, or NGX_DECLINED: the answer is set */
 ngx_int_t ngx_http_rs_api_limit(ngx_http_rs_api_t *api, ngx_str_t *limit,
     uint64_t *n);
+ngx_int_t ngx_http_rs_api_cursor(ngx_http_rs_api_t *api, ngx_str_t *cursor);
+
+
+/* ngx_http_rs_api_set.c: small objects that a tenant sets up */
+
+typedef struct {
+    const char                     *collection;  /* "/groups" */
+    const char                     *id;          /* the name of its id */
+    ngx_http_rs_store_set_e         set;
+    ngx_uint_t                      versioned;   /* has an ETag */
+    const ngx_http_rs_api_field_t  *fields;      /* besides the id */
+} ngx_http_rs_api_set_t;
+
+/* handlers; the last one not of keys */
+ngx_int_t ngx_http_rs_api_set_list(ngx_http_rs_api_t *api,
+    const ngx_http_rs_api_set_t *set);
+ngx_int_t ngx_http_rs_api_set_get(ngx_http_rs_api_t *api,
+    const ngx_http_rs_api_set_t *set);
+ngx_int_t ngx_http_rs_api_set_delete(ngx_http_rs_api_t *api,
+    const ngx_http_rs_api_set_t *set);
+/* completions: of an obj (data: its set), of a removal, of a new one */
+ngx_int_t ngx_http_rs_api_set_got(ngx_http_rs_api_t *api, void *data,
+    rs_err_e code, ngx_rs_reply_t *reply);
+ngx_int_t ngx_http_rs_api_set_deleted(ngx_http_rs_api_t *api, void *data,
+    rs_err_e code, ngx_rs_reply_t *reply);
+ngx_int_t ngx_http_rs_api_set_made(ngx_http_rs_api_t *api,
+    const ngx_http_rs_api_set_t *set, rs_err_e code, ngx_rs_reply_t *reply);
+/* 1: the Idempotency-Key stands for another one; its id is in id now */
+ngx_uint_t ngx_http_rs_api_set_again(ngx_rs_reply_t *reply, ngx_str_t *id);
 
 
 /* ngx_http_rs_api_participant.c */
@@ -313,6 +359,34 @@ ngx_int_t ngx_http_rs_api_device_get(ngx_http_rs_api_t *api);
 ngx_int_t ngx_http_rs_api_device_patch(ngx_http_rs_api_t *api);
 ngx_int_t ngx_http_rs_api_device_delete(ngx_http_rs_api_t *api);
 
+ngx_int_t ngx_http_rs_api_group_create(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_group_list(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_group_get(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_group_patch(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_group_delete(ngx_http_rs_api_t *api);
+
+ngx_int_t ngx_http_rs_api_policy_put(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_policy_list(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_policy_get(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_policy_delete(ngx_http_rs_api_t *api);
+
+ngx_int_t ngx_http_rs_api_grant_create(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_grant_list(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_grant_get(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_grant_delete(ngx_http_rs_api_t *api);
+
+ngx_int_t ngx_http_rs_api_key_create(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_key_list(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_key_get(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_key_delete(ngx_http_rs_api_t *api);
+
+ngx_int_t ngx_http_rs_api_audit_list(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_audit_trim(ngx_http_rs_api_t *api);
+
+ngx_int_t ngx_http_rs_api_me(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_me_sign_out(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_user_revoke(ngx_http_rs_api_t *api);
+
 ngx_int_t ngx_http_rs_api_ice(ngx_http_rs_api_t *api);
 ngx_int_t ngx_http_rs_api_turn(ngx_http_rs_api_t *api);
 ngx_int_t ngx_http_rs_api_turn_generate(ngx_http_rs_api_t *api);
@@ -324,6 +398,9 @@ ngx_int_t ngx_http_rs_api_drain_end(ngx_http_rs_api_t *api);
 
 
 extern ngx_str_t  ngx_http_rs_openapi;
+
+/* "none", "notify", "required", NULL */
+extern const char *const  ngx_http_rs_api_consents[];
 
 
 #endif /* _NGX_HTTP_RS_API_INTERNAL_H_INCLUDED_ */

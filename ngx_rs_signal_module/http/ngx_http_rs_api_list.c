@@ -29,8 +29,6 @@ typedef struct {
 } ngx_http_rs_api_item_t;
 
 
-static ngx_int_t ngx_http_rs_api_list_check(ngx_http_rs_api_t *api,
-    ngx_str_t *limit, ngx_str_t *cursor, uint64_t *n);
 static ngx_int_t ngx_http_rs_api_list_ids(ngx_http_rs_api_t *api, void *data,
     rs_err_e code, ngx_rs_reply_t *reply);
 static ngx_int_t ngx_http_rs_api_list_get(ngx_http_rs_api_t *api,
@@ -65,8 +63,11 @@ ngx_http_rs_api_list(ngx_http_rs_api_t *api,
     rc = ngx_http_rs_api_read_args(api, args, 2 + NGX_HTTP_RS_API_FILTERS);
 
     if (rc == NGX_OK) {
-        rc = ngx_http_rs_api_list_check(api, &args[0].value, &args[1].value,
-                                        &n);
+        rc = ngx_http_rs_api_limit(api, &args[0].value, &n);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_rs_api_cursor(api, &args[1].value);
     }
 
     page = ngx_pcalloc(api->request->pool, sizeof(ngx_http_rs_api_page_t));
@@ -120,22 +121,17 @@ ngx_http_rs_api_limit(ngx_http_rs_api_t *api, ngx_str_t *limit, uint64_t *n)
 }
 
 
-static ngx_int_t
-ngx_http_rs_api_list_check(ngx_http_rs_api_t *api, ngx_str_t *limit,
-    ngx_str_t *cursor, uint64_t *n)
+ngx_int_t
+ngx_http_rs_api_cursor(ngx_http_rs_api_t *api, ngx_str_t *cursor)
 {
     u_char  ch;
     size_t  i;
-
-    if (ngx_http_rs_api_limit(api, limit, n) != NGX_OK) {
-        return NGX_DECLINED;
-    }
 
     for (i = 0; i < cursor->len; i++) {
         ch = cursor->data[i];
 
         if ((ch < 'a' || ch > 'z') && (ch < '0' || ch > '9')
-            && ch != '_' && ch != '.')
+            && ch != '_' && ch != '.' && ch != '-')
         {
             break;
         }

@@ -484,6 +484,40 @@ ngx_http_rs_api_number(ngx_str_t s)
 
 
 json_t *
+ngx_http_rs_api_flag(ngx_str_t s)
+{
+    return json_boolean(s.len && s.data[0] == '1');
+}
+
+
+json_t *
+ngx_http_rs_api_words(ngx_str_t s)
+{
+    json_t    *json;
+    rs_str_t   word, rest;
+
+    json = json_array();
+    rest = ngx_http_rs_slice(&s);
+
+    while (rest.len) {
+
+        rs_str_split(rest, ' ', &word, &rest);
+
+        if (word.len
+            && json_array_append_new(json, json_stringn((char *) word.data,
+                                                        word.len))
+               != 0)
+        {
+            json_decref(json);
+            return NULL;
+        }
+    }
+
+    return json;
+}
+
+
+json_t *
 ngx_http_rs_api_stored(ngx_str_t s)
 {
     json_t  *json;

@@ -87,6 +87,69 @@ static const ngx_http_rs_api_route_t  ngx_http_rs_api_routes[] = {
       RS_ID_KEY, RS_VERB_ICE,
       NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_turn_revoke },
 
+    { NGX_HTTP_GET, "/me", NULL, NGX_HTTP_RS_API_SELF,
+      NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_me },
+
+    { NGX_HTTP_POST, "/users/{id}/revoke", RS_ID_USER, RS_VERB_USERS_WRITE,
+      NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_user_revoke },
+
+    { NGX_HTTP_POST, "/groups", NULL, RS_VERB_GROUPS_WRITE,
+      NGX_HTTP_RS_API_BODY, ngx_http_rs_api_group_create },
+
+    { NGX_HTTP_GET, "/groups", NULL, RS_VERB_GROUPS_READ,
+      NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_group_list },
+
+    { NGX_HTTP_GET, "/groups/{id}", RS_ID_GROUP, RS_VERB_GROUPS_READ,
+      NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_group_get },
+
+    { NGX_HTTP_PATCH, "/groups/{id}", RS_ID_GROUP, RS_VERB_GROUPS_WRITE,
+      NGX_HTTP_RS_API_PATCH, ngx_http_rs_api_group_patch },
+
+    { NGX_HTTP_DELETE, "/groups/{id}", RS_ID_GROUP, RS_VERB_GROUPS_WRITE,
+      NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_group_delete },
+
+    { NGX_HTTP_GET, "/policies", NULL, RS_VERB_POLICIES_READ,
+      NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_policy_list },
+
+    { NGX_HTTP_GET, "/policies/{name}", NULL, RS_VERB_POLICIES_READ,
+      NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_policy_get },
+
+    { NGX_HTTP_PUT, "/policies/{name}", NULL, RS_VERB_POLICIES_WRITE,
+      NGX_HTTP_RS_API_BODY, ngx_http_rs_api_policy_put },
+
+    { NGX_HTTP_DELETE, "/policies/{name}", NULL, RS_VERB_POLICIES_WRITE,
+      NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_policy_delete },
+
+    { NGX_HTTP_POST, "/grants", NULL, RS_VERB_GRANTS_WRITE,
+      NGX_HTTP_RS_API_BODY, ngx_http_rs_api_grant_create },
+
+    { NGX_HTTP_GET, "/grants", NULL, RS_VERB_GRANTS_READ,
+      NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_grant_list },
+
+    { NGX_HTTP_GET, "/grants/{id}", RS_ID_GRANT, RS_VERB_GRANTS_READ,
+      NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_grant_get },
+
+    { NGX_HTTP_DELETE, "/grants/{id}", RS_ID_GRANT, RS_VERB_GRANTS_WRITE,
+      NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_grant_delete },
+
+    { NGX_HTTP_POST, "/keys", NULL, RS_VERB_KEYS_WRITE,
+      NGX_HTTP_RS_API_BODY, ngx_http_rs_api_key_create },
+
+    { NGX_HTTP_GET, "/keys", NULL, RS_VERB_KEYS_READ,
+      NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_key_list },
+
+    { NGX_HTTP_GET, "/keys/{id}", RS_ID_KEY, RS_VERB_KEYS_READ,
+      NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_key_get },
+
+    { NGX_HTTP_DELETE, "/keys/{id}", RS_ID_KEY, RS_VERB_KEYS_WRITE,
+      NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_key_delete },
+
+    { NGX_HTTP_GET, "/audit", NULL, RS_VERB_AUDIT_READ,
+      NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_audit_list },
+
+    { NGX_HTTP_DELETE, "/audit", NULL, RS_VERB_AUDIT_TRIM,
+      NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_audit_trim },
+
     { NGX_HTTP_GET, "/drain", NULL, RS_VERB_NODE_DRAIN,
       NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_drain_get },
 
@@ -106,6 +169,7 @@ static const struct {
 } ngx_http_rs_api_methods[] = {
     { NGX_HTTP_GET, "GET, HEAD, " },
     { NGX_HTTP_POST, "POST, " },
+    { NGX_HTTP_PUT, "PUT, " },
     { NGX_HTTP_PATCH, "PATCH, " },
     { NGX_HTTP_DELETE, "DELETE, " },
     { 0, NULL }

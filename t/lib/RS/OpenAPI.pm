@@ -70,7 +70,7 @@ sub operations {
     my @operations;
 
     for my $path (sort keys %$paths) {
-        for my $method (qw(get post patch delete)) {
+        for my $method (qw(get post put patch delete)) {
             push @operations, [uc $method, $path, $paths->{$path}{$method}]
                 if $paths->{$path}{$method};
         }

@@ -1,0 +1,172 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ *
+ * Session policies, by name: what the sessions of a group are held to, and
+ * those of the whole tenant by the one that is called "default".
+ */
+
+
+#include "ngx_http_rs_api_internal.h"
+
+
+typedef struct {
+    unsigned    consent;
+    int         relay_only;
+    int64_t     max_ttl_s;
+} ngx_http_rs_api_policy_body_t;
+
+
+static ngx_uint_t ngx_http_rs_api_policy_none(ngx_http_rs_api_t *api);
+static ngx_int_t ngx_http_rs_api_policy_done(ngx_http_rs_api_t *api,
+    void *data, rs_err_e code, ngx_rs_reply_t *reply);
+
+
+const char *const  ngx_http_rs_api_consents[] =
+    { "none", "notify", "required", NULL };
+
+
+static const rs_json_field_t  ngx_http_rs_api_policy_fields[] = {
+    { "consent", RS_JSON_ENUM, 0, 0, 0,
+      offsetof(ngx_http_rs_api_policy_body_t, consent),
+      ngx_http_rs_api_consents, NULL, NULL },
+    { "relay_only", RS_JSON_BOOL, 0, 0, 0,
+      offsetof(ngx_http_rs_api_policy_body_t, relay_only),
+      NULL, NULL, NULL },
+    { "max_ttl_s", RS_JSON_INT, 0, 1, NGX_MAX_INT32_VALUE,
+      offsetof(ngx_http_rs_api_policy_body_t, max_ttl_s), NULL, NULL, NULL }
+};
+
+#define NGX_HTTP_RS_API_POLICY_CONSENT  0x1
+
+
+static const ngx_http_rs_api_field_t  ngx_http_rs_api_policy_obj[] = {
+    { "consent", ngx_http_rs_api_text },
+    { "relay_only", ngx_http_rs_api_flag },
+    { "max_ttl_s", ngx_http_rs_api_number },
+    { "updated_at", ngx_http_rs_api_number },
+    { NULL, NULL }
+};
+
+static const ngx_http_rs_api_set_t  ngx_http_rs_api_policies = {
+    "/policies", "name", NGX_HTTP_RS_STORE_POLICIES, 0,
+    ngx_http_rs_api_policy_obj
+};
+
+
+/* what cannot be a name names nothing; 1: the answer is set */
+
+static ngx_uint_t
+ngx_http_rs_api_policy_none(ngx_http_rs_api_t *api)
+{
+    if (rs_tenant_check(ngx_http_rs_slice(&api->id)) == RS_OK) {
+        return 0;
+    }
+
+    ngx_http_rs_api_fail(api, RS_E_NOT_FOUND, NULL, NULL);
+
+    return 1;
+}
+
+
+/* PUT /policies/{name} */
+
+ngx_int_t
+ngx_http_rs_api_policy_put(ngx_http_rs_api_t *api)
+{
+    uint32_t                        present;
+    ngx_int_t                       rc;
+    ngx_http_rs_api_op_t           *aop;
+    ngx_http_rs_store_policy_t      p;
+    ngx_http_rs_api_policy_body_t   body;
+
+    if (ngx_http_rs_api_policy_none(api)) {
+        return NGX_OK;
+    }
+
+    ngx_memzero(&body, sizeof(body));
+    ngx_memzero(&p, sizeof(p));
+
+    rc = ngx_http_rs_api_read_body(api, ngx_http_rs_api_policy_fields,
+                            NGX_HTTP_RS_API_N(ngx_http_rs_api_policy_fields),
+                            &body, &present, NULL);
+    if (rc != NGX_OK) {
+        return (rc == NGX_DECLINED) ? NGX_OK : rc;
+    }
+
+    p.name = api->id;
+    p.relay_only = body.relay_only;
+    p.max_ttl = body.max_ttl_s;
+
+    if (present & NGX_HTTP_RS_API_POLICY_CONSENT) {
+        p.consent = ngx_http_rs_str(rs_str(
+                                      ngx_http_rs_api_consents[body.consent]));
+    }
+
+    aop = ngx_http_rs_api_op(api, ngx_http_rs_api_policy_done, NULL);
+    if (aop == NULL) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_rs_api_wait(aop,
+                                ngx_http_rs_store_policy_put(aop->op,
+                                                        &api->caller, &p));
+}
+
+
+static ngx_int_t
+ngx_http_rs_api_policy_done(ngx_http_rs_api_t *api, void *data, rs_err_e code,
+    ngx_rs_reply_t *reply)
+{
+    ngx_int_t  rc;
+    ngx_str_t  what;
+
+    rc = ngx_http_rs_api_set_made(api, &ngx_http_rs_api_policies, code,
+                                  reply);
+
+    if (rc == NGX_OK && code == RS_OK) {
+        what = ngx_rs_reply_str(reply, 1);
+
+        if (rs_str_eq(ngx_http_rs_slice(&what), RS_STR("replaced"))) {
+            api->status = NGX_HTTP_OK;
+            ngx_str_null(&api->location);
+        }
+    }
+
+    return rc;
+}
+
+
+/* GET /policies */
+
+ngx_int_t
+ngx_http_rs_api_policy_list(ngx_http_rs_api_t *api)
+{
+    return ngx_http_rs_api_set_list(api, &ngx_http_rs_api_policies);
+}
+
+
+/* GET /policies/{name} */
+
+ngx_int_t
+ngx_http_rs_api_policy_get(ngx_http_rs_api_t *api)
+{
+    if (ngx_http_rs_api_policy_none(api)) {
+        return NGX_OK;
+    }
+
+    return ngx_http_rs_api_set_get(api, &ngx_http_rs_api_policies);
+}
+
+
+/* DELETE /policies/{name} */
+
+ngx_int_t
+ngx_http_rs_api_policy_delete(ngx_http_rs_api_t *api)
+{
+    if (ngx_http_rs_api_policy_none(api)) {
+        return NGX_OK;
+    }
+
+    return ngx_http_rs_api_set_delete(api, &ngx_http_rs_api_policies);
+}
