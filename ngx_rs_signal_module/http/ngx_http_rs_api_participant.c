@@ -7,6 +7,7 @@
 
 
 #include "ngx_http_rs_api_internal.h"
+#include "rs_utf8.h"
 
 
 typedef struct {
@@ -27,7 +28,9 @@ typedef struct {
 
 static ngx_int_t ngx_http_rs_api_participant_fill(ngx_http_rs_api_t *api,
     ngx_http_rs_api_participant_body_t *body,
-    ngx_http_rs_store_participant_t *p);
+    ngx_http_rs_store_participant_t *p, const char *base);
+static ngx_int_t ngx_http_rs_api_participant_who(ngx_http_rs_api_t *api,
+    ngx_http_rs_api_participant_body_t *body, const char *base);
 static ngx_int_t ngx_http_rs_api_participant_added(ngx_http_rs_api_t *api,
     void *data, rs_err_e code, ngx_rs_reply_t *reply);
 static ngx_int_t ngx_http_rs_api_console(ngx_http_rs_api_t *api,
@@ -40,6 +43,10 @@ static const char *const  ngx_http_rs_api_roles[] =
 
 static ngx_str_t  ngx_http_rs_api_role_names[] =
     { ngx_string("controller"), ngx_string("viewer") };
+
+static const uint32_t  ngx_http_rs_api_role_verbs[] =
+    { RS_VERB_BIT(RS_VERB_SESSIONS_CONTROL),
+      RS_VERB_BIT(RS_VERB_SESSIONS_VIEW) };
 
 
 static const rs_json_field_t  ngx_http_rs_api_participant_fields[] = {
@@ -87,15 +94,27 @@ ngx_http_rs_api_participant_read(ngx_http_rs_api_t *api, json_t *json,
         return rc;
     }
 
-    return ngx_http_rs_api_participant_fill(api, &body, p);
+    return ngx_http_rs_api_participant_fill(api, &body, p, base);
 }
 
+
+/*
+ * What a participant may is what its maker may, so the store is asked for that
+ * besides.  A user who asks for one without a name means himself; who it is
+ * then, nobody else can be called.  NGX_DECLINED: the answer is set.
+ */
 
 static ngx_int_t
 ngx_http_rs_api_participant_fill(ngx_http_rs_api_t *api,
     ngx_http_rs_api_participant_body_t *body,
-    ngx_http_rs_store_participant_t *p)
+    ngx_http_rs_store_participant_t *p, const char *base)
 {
+    if (ngx_http_rs_api_participant_who(api, body, base) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    api->caller.also |= ngx_http_rs_api_role_verbs[body->role];
+
     p->role = ngx_http_rs_api_role_names[body->role];
     p->name = ngx_http_rs_str(body->name);
     p->external_id = ngx_http_rs_str(body->external_id);
@@ -103,6 +122,42 @@ ngx_http_rs_api_participant_fill(ngx_http_rs_api_t *api,
 
     return ngx_http_rs_api_new_id(api->request->pool, RS_ID_PARTICIPANT,
                                   &p->id);
+}
+
+
+static ngx_int_t
+ngx_http_rs_api_participant_who(ngx_http_rs_api_t *api,
+    ngx_http_rs_api_participant_body_t *body, const char *base)
+{
+    char       pointer[RS_JSON_POINTER_MAX];
+    rs_err_e   rc;
+
+    if (api->caller.kind != NGX_HTTP_RS_CALLER_USER) {
+        return NGX_OK;
+    }
+
+    if (body->name.len == 0 && body->external_id.len == 0) {
+        body->name = rs_utf8_cut(ngx_http_rs_slice(&api->caller.name),
+                                 NGX_HTTP_RS_API_NAME_MAX);
+        body->external_id = ngx_http_rs_slice(&api->caller.user_id);
+
+        return NGX_OK;
+    }
+
+    if (rs_str_starts(body->external_id, RS_STR(RS_ID_USER))) {
+        ngx_sprintf((u_char *) pointer, "%s/external_id%Z", base);
+
+        rc = rs_json_fail(&api->err, RS_E_INVALID_VALUE, pointer,
+                          "must not be a user's id: ask for a participant "
+                          "without name and external_id to be it yourself");
+        ngx_http_rs_api_invalid(api, rc);
+
+        return NGX_DECLINED;
+    }
+
+    api->caller.also |= RS_VERB_BIT(RS_VERB_SESSIONS_INVITE);
+
+    return NGX_OK;
 }
 
 
