@@ -23,6 +23,8 @@
 
 
 static char *agent_instance(void);
+static char **agent_servers(const agent_config_t *config,
+    const agent_device_t *device);
 static gboolean agent_quit_late(gpointer data);
 static void agent_display_changed(void *data, gboolean lost);
 
@@ -72,12 +74,55 @@ agent_soup(const agent_config_t *config, GTlsDatabase **tls, GError **error)
 }
 
 
+/* fallbacks are of agent.conf, and so is the first one then */
+
+static char **
+agent_servers(const agent_config_t *config, const agent_device_t *device)
+{
+    guint       i;
+    GPtrArray  *urls;
+
+    urls = g_ptr_array_new();
+    g_ptr_array_add(urls, g_strdup(config->server ? config->server
+                                                  : device->server));
+
+    for (i = 0; config->fallbacks != NULL && config->fallbacks[i] != NULL;
+         i++)
+    {
+        g_ptr_array_add(urls, g_strdup(config->fallbacks[i]));
+    }
+
+    g_ptr_array_add(urls, NULL);
+
+    return (char **) g_ptr_array_free(urls, FALSE);
+}
+
+
+gboolean
+agent_use_server(agent_t *agent, guint i, GError **error)
+{
+    char              *host;
+    g_autofree char   *base = NULL;
+
+    base = agent_config_url(agent->servers[i], &host, error);
+    if (base == NULL) {
+        return FALSE;
+    }
+
+    g_free(agent->host);
+    g_free(agent->socket_url);
+
+    agent->server = i;
+    agent->host = host;
+    agent->socket_url = g_strconcat("wss", base + strlen("https"), NULL);
+
+    return TRUE;
+}
+
+
 gboolean
 agent_init(agent_t *agent, agent_config_t *config, GError **error)
 {
-    const char         *url;
-    g_autofree char    *base = NULL;
-
     agent->config = config;
 
     agent->device = agent_device_load(config->state_dir, error);
@@ -90,15 +135,13 @@ agent_init(agent_t *agent, agent_config_t *config, GError **error)
         return FALSE;
     }
 
-    url = (config->server != NULL) ? config->server : agent->device->server;
+    agent->servers = agent_servers(config, agent->device);
 
-    base = agent_config_url(url, &agent->host, error);
-    if (base == NULL) {
+    if (!agent_use_server(agent, 0, error)) {
         return FALSE;
     }
 
     agent->instance = agent_instance();
-    agent->socket_url = g_strconcat("wss", base + strlen("https"), NULL);
 
     agent->soup = agent_soup(config, &agent->tls, error);
     if (agent->soup == NULL) {
@@ -138,6 +181,7 @@ agent_done(agent_t *agent)
     g_clear_pointer(&agent->loop, g_main_loop_unref);
     g_clear_pointer(&agent->key, agent_key_free);
     g_clear_pointer(&agent->device, agent_device_free);
+    g_clear_pointer(&agent->servers, g_strfreev);
     g_clear_pointer(&agent->host, g_free);
     g_clear_pointer(&agent->socket_url, g_free);
     g_clear_pointer(&agent->instance, g_free);

@@ -35,7 +35,9 @@ struct agent_s {
     agent_device_t    *device;
     agent_key_t       *key;
 
-    char              *host;        /* of the server's URL, lower case */
+    char             **servers;     /* URLs of the fleet, at least one */
+    guint              server;      /* the one that is used */
+    char              *host;        /* of its URL, lower case */
     char              *socket_url;  /* wss://host[:port]/base */
     char              *instance;    /* random: which process this is */
 
@@ -63,6 +65,9 @@ SoupSession *agent_soup(const agent_config_t *config, GTlsDatabase **tls,
 
 /* agent is all zero; after agent_done() too.  config stays the caller's. */
 gboolean agent_init(agent_t *agent, agent_config_t *config, GError **error);
+
+/* From now on sockets are opened to servers[i]. */
+gboolean agent_use_server(agent_t *agent, guint i, GError **error);
 void agent_done(agent_t *agent);
 
 /*

@@ -11,12 +11,15 @@
 #define G_LOG_DOMAIN  "rs-config"
 
 #include "agent_config.h"
+#include "rs_devkey.h"
+#include "rs_utf8.h"
 
 #include <string.h>
 
 
 #define AGENT_CONFIG_GROUP   "agent"
 #define AGENT_CONFIG_SIZE    65536      /* bytes of a configuration file */
+#define AGENT_CONFIG_SERVERS 8
 #define AGENT_DEVICE_FILE    "device.conf"
 #define AGENT_DEVICE_GROUP   "device"
 
@@ -37,6 +40,8 @@ static gboolean agent_config_set_path(agent_config_t *config,
     const char *value, const void *data, GError **error);
 static gboolean agent_config_set_server(agent_config_t *config,
     const char *value, const void *data, GError **error);
+static gboolean agent_config_set_identity(agent_config_t *config,
+    const char *value, const void *data, GError **error);
 static gboolean agent_config_set_number(agent_config_t *config,
     const char *value, const void *data, GError **error);
 static gboolean agent_config_set_flag(agent_config_t *config,
@@ -46,6 +51,7 @@ static gboolean agent_config_set_codecs(agent_config_t *config,
 static gboolean agent_config_set(agent_config_t *config, const char *name,
     const char *value, GError **error);
 static void agent_config_replace(char **field, char *value);
+static char *agent_config_host_name(void);
 
 
 #define AGENT_AT(member)  G_STRUCT_OFFSET(agent_config_t, member)
@@ -53,6 +59,10 @@ static void agent_config_replace(char **field, char *value);
 
 static const agent_config_key_t  agent_config_keys[] = {
     { "server", agent_config_set_server, AGENT_AT(server), 0, 512 },
+    { "server_probe", agent_config_set_number, AGENT_AT(server_probe),
+      1, 3600 },
+    { "gateway_identity", agent_config_set_identity,
+      AGENT_AT(gateway_identity), 0, 0 },
     { "ca_file", agent_config_set_path, AGENT_AT(ca_file), 0, 4096 },
     { "name", agent_config_set_string, AGENT_AT(name), 1, 128 },
     { "state_dir", agent_config_set_path, AGENT_AT(state_dir), 0, 4096 },
@@ -72,6 +82,22 @@ static const agent_config_key_t  agent_config_keys[] = {
 G_DEFINE_QUARK(agent-config-error-quark, agent_config_error)
 
 
+/* whatever the machine is called, the gateway takes it */
+
+static char *
+agent_config_host_name(void)
+{
+    char        name[128];
+    gsize       len;
+    const char *host;
+
+    host = g_get_host_name();
+    len = rs_utf8_clean((uint8_t *) name, sizeof(name), rs_str(host));
+
+    return (len != 0) ? g_strndup(name, len) : g_strdup("unnamed");
+}
+
+
 agent_config_t *
 agent_config_new(void)
 {
@@ -79,12 +105,13 @@ agent_config_new(void)
 
     config = g_new0(agent_config_t, 1);
 
-    config->name = g_utf8_make_valid(g_get_host_name(), -1);
+    config->name = agent_config_host_name();
     config->state_dir = g_strdup(AGENT_STATE_DIR);
     config->codecs = AGENT_CODEC_VP8|AGENT_CODEC_H264;
     config->allow_input = TRUE;
     config->max_viewers = 8;
     config->max_sessions = 4;
+    config->server_probe = 60;
     config->fps = 25;
     config->bitrate = 3000000;
 
@@ -96,6 +123,8 @@ void
 agent_config_free(agent_config_t *config)
 {
     g_free(config->server);
+    g_strfreev(config->fallbacks);
+    g_free(config->gateway_identity);
     g_free(config->ca_file);
     g_free(config->name);
     g_free(config->state_dir);
@@ -118,11 +147,12 @@ agent_config_set_string(agent_config_t *config, const char *value,
 {
     const agent_config_key_t *key = data;
 
-    if (value[0] == '\0' || !g_utf8_validate(value, -1, NULL)
+    if (value[0] == '\0' || !rs_utf8_printable(rs_str(value))
         || g_utf8_strlen(value, -1) > (glong) key->max)
     {
         g_set_error(error, AGENT_CONFIG_ERROR, AGENT_CONFIG_ERROR_INVALID,
-                    "invalid %s \"%s\": 1 to %u characters are wanted",
+                    "invalid %s \"%s\": 1 to %u characters are wanted, "
+                    "no control or invisible ones",
                     key->name, value, key->max);
         return FALSE;
     }
@@ -157,17 +187,68 @@ static gboolean
 agent_config_set_server(agent_config_t *config, const char *value,
     const void *data, GError **error)
 {
-    char  *url;
+    guint           i;
+    g_auto(GStrv)   urls = NULL;
 
     (void) data;
 
-    url = agent_config_url(value, NULL, error);
+    urls = g_strsplit(value, ";", AGENT_CONFIG_SERVERS + 1);
 
-    if (url == NULL) {
+    /* a ";" at the end is not taken for one more */
+
+    i = g_strv_length(urls);
+
+    if (i > 1 && g_strstrip(urls[i - 1])[0] == '\0') {
+        g_clear_pointer(&urls[i - 1], g_free);
+    }
+
+    if (i > AGENT_CONFIG_SERVERS) {
+        g_set_error(error, AGENT_CONFIG_ERROR, AGENT_CONFIG_ERROR_INVALID,
+                    "invalid server \"%s\": at most %d URLs are wanted",
+                    value, AGENT_CONFIG_SERVERS);
         return FALSE;
     }
 
-    agent_config_replace(&config->server, url);
+    for (i = 0; urls[i] != NULL; i++) {
+        char  *url;
+
+        url = agent_config_url(g_strstrip(urls[i]), NULL, error);
+
+        if (url == NULL) {
+            return FALSE;
+        }
+
+        agent_config_replace(&urls[i], url);
+    }
+
+    if (i == 0) {
+        return agent_config_url("", NULL, error) != NULL;
+    }
+
+    agent_config_replace(&config->server, g_steal_pointer(&urls[0]));
+    g_strfreev(config->fallbacks);
+    config->fallbacks = g_new0(char *, i);
+    memcpy(config->fallbacks, &urls[1], (i - 1) * sizeof(char *));
+    memset(&urls[1], 0, (i - 1) * sizeof(char *));
+
+    return TRUE;
+}
+
+
+static gboolean
+agent_config_set_identity(agent_config_t *config, const char *value,
+    const void *data, GError **error)
+{
+    (void) data;
+
+    if (rs_devkey_check(rs_str(value)) != RS_OK) {
+        g_set_error(error, AGENT_CONFIG_ERROR, AGENT_CONFIG_ERROR_INVALID,
+                    "invalid gateway_identity \"%s\": the 43 characters "
+                    "that rs-identity show prints are wanted", value);
+        return FALSE;
+    }
+
+    agent_config_replace(&config->gateway_identity, g_strdup(value));
 
     return TRUE;
 }
@@ -427,6 +508,21 @@ agent_device_load(const char *state_dir, GError **error)
     device->id = g_key_file_get_string(file, AGENT_DEVICE_GROUP,
                                        "device_id", NULL);
 
+    device->identity = g_key_file_get_string(file, AGENT_DEVICE_GROUP,
+                                             "identity", NULL);
+    device->identity_from = g_key_file_get_string(file, AGENT_DEVICE_GROUP,
+                                                  "identity_from", NULL);
+
+    if (device->identity != NULL
+        && rs_devkey_check(rs_str(device->identity)) != RS_OK)
+    {
+        g_set_error(error, AGENT_CONFIG_ERROR, AGENT_CONFIG_ERROR_INVALID,
+                    "%s: identity \"%s\" is no key: put the one in its "
+                    "place that rs-identity show prints on the gateway",
+                    path, device->identity);
+        return NULL;
+    }
+
     if (device->server == NULL || device->tenant == NULL
         || device->id == NULL)
     {
@@ -455,6 +551,16 @@ agent_device_save(const agent_device_t *device, const char *state_dir,
                           device->tenant);
     g_key_file_set_string(file, AGENT_DEVICE_GROUP, "device_id", device->id);
 
+    if (device->identity != NULL) {
+        g_key_file_set_string(file, AGENT_DEVICE_GROUP, "identity",
+                              device->identity);
+    }
+
+    if (device->identity_from != NULL) {
+        g_key_file_set_string(file, AGENT_DEVICE_GROUP, "identity_from",
+                              device->identity_from);
+    }
+
     path = g_build_filename(state_dir, AGENT_DEVICE_FILE, NULL);
     text = g_key_file_to_data(file, &len, NULL);
 
@@ -471,5 +577,7 @@ agent_device_free(agent_device_t *device)
     g_free(device->server);
     g_free(device->tenant);
     g_free(device->id);
+    g_free(device->identity);
+    g_free(device->identity_from);
     g_free(device);
 }

@@ -33,6 +33,9 @@ GQuark agent_config_error_quark(void);
 
 typedef struct {
     char       *server;         /* https://host[:port]/path, or NULL */
+    char      **fallbacks;      /* of the same fleet, in order; or NULL */
+    char       *gateway_identity;   /* base64url of the key, or NULL */
+    guint       server_probe;   /* s, while a fallback serves */
     char       *ca_file;        /* absolute, or NULL: the system's */
     char       *name;
     char       *state_dir;
@@ -47,12 +50,17 @@ typedef struct {
 } agent_config_t;
 
 
-/* What the gateway knows this device as; written once, at enrolment. */
+/*
+ * What the gateway knows this device as, and whom the device takes for the
+ * gateway; written at enrolment, and when the fleet's identity changed.
+ */
 
 typedef struct {
     char  *server;
     char  *tenant;
     char  *id;
+    char  *identity;            /* pinned, base64url; or NULL */
+    char  *identity_from;       /* gateway_identity it was followed from */
 } agent_device_t;
 
 

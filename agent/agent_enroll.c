@@ -14,6 +14,7 @@
 #include "agent_key.h"
 #include "agent_socket.h"
 #include "agent_version.h"
+#include "rs_devkey.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -189,7 +190,7 @@ agent_enroll_answer(const char *url, SoupMessage *msg, const char *text,
     GError **error)
 {
     guint                status;
-    const char          *id, *tenant, *detail, *code;
+    const char          *id, *tenant, *detail, *code, *identity;
     agent_device_t      *device;
     g_autoptr(json_t)    obj = NULL;
 
@@ -217,7 +218,17 @@ agent_enroll_answer(const char *url, SoupMessage *msg, const char *text,
         return NULL;
     }
 
+    identity = agent_json_string(obj, "gateway_identity", 64);
+
+    if (identity != NULL && rs_devkey_check(rs_str(identity)) != RS_OK) {
+        g_set_error(error, AGENT_CONFIG_ERROR, AGENT_CONFIG_ERROR_STATE,
+                    "%s answered 201 with a gateway_identity that is no key",
+                    url);
+        return NULL;
+    }
+
     device = g_new0(agent_device_t, 1);
+    device->identity = g_strdup(identity);
     device->server = g_strdup(url);
     device->tenant = g_strdup(tenant);
     device->id = g_strdup(id);
@@ -280,6 +291,12 @@ agent_enroll(const agent_config_t *config, SoupSession *soup,
     }
 
     device = agent_enroll_answer(base, msg, text, error);
+
+    /* a key that was configured counts, not what was told just now */
+
+    if (device != NULL && config->gateway_identity != NULL) {
+        g_clear_pointer(&device->identity, g_free);
+    }
 
     if (device == NULL || !agent_device_save(device, config->state_dir,
                                              error))

@@ -19,6 +19,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/rand.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -279,6 +280,19 @@ agent_key_prove(const agent_key_t *key, const char *host, const char *tenant,
     }
 
     return agent_key_sign(key, data, n, error);
+}
+
+
+char *
+agent_key_nonce(void)
+{
+    guint8  raw[RS_DEVKEY_NONCE_LEN];
+
+    if (RAND_bytes(raw, sizeof(raw)) != 1) {
+        return NULL;
+    }
+
+    return agent_base64url(raw, sizeof(raw));
 }
 
 

@@ -43,6 +43,9 @@ char *agent_key_prove(const agent_key_t *key, const char *host,
     const char *tenant, const char *device_id, const char *nonce,
     GError **error);
 
+/* 32 random bytes, base64url; NULL: OpenSSL has none. */
+char *agent_key_nonce(void);
+
 /* RFC 4648, 5, without padding. */
 char *agent_base64url(const guint8 *data, gsize len);
 guint8 *agent_base64url_decode(const char *text, gsize want);

@@ -139,6 +139,7 @@ agent_msg_free(agent_msg_t *msg)
 {
     g_clear_pointer(&msg->peers, g_ptr_array_unref);
     g_clear_pointer(&msg->ice, agent_ice_free);
+    g_free(msg->identity);
     json_decref(msg->json);
     g_free(msg);
 }
@@ -288,7 +289,9 @@ agent_msg_parse_ping_s(agent_msg_t *msg, GError **error)
 static gboolean
 agent_msg_parse_challenge(agent_msg_t *msg, GError **error)
 {
-    gint64  version;
+    gint64            version;
+    json_t           *identity;
+    rs_json_error_t   e;
 
     if (!agent_json_int(msg->json, "api_version", 1, 1, &version)) {
         return agent_msg_invalid(msg, "api_version", error);
@@ -300,8 +303,22 @@ agent_msg_parse_challenge(agent_msg_t *msg, GError **error)
     }
 
     msg->host = agent_msg_need(msg, msg->json, "host", 255, error);
+    if (msg->host == NULL) {
+        return FALSE;
+    }
 
-    return msg->host != NULL;
+    identity = json_object_get(msg->json, "identity");
+    if (identity == NULL) {
+        return TRUE;
+    }
+
+    msg->identity = g_new0(rs_identity_offer_t, 1);
+
+    if (rs_identity_offer_read(identity, msg->identity, &e) != RS_OK) {
+        return agent_msg_invalid(msg, "identity", error);
+    }
+
+    return TRUE;
 }
 
 

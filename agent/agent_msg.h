@@ -14,6 +14,7 @@
 
 
 #include "agent_ice.h"
+#include "rs_identity.h"
 
 
 #define AGENT_MSG_PEERS     64      /* a welcome's participants */
@@ -121,6 +122,7 @@ typedef struct {
 
     const char         *nonce;      /* challenge */
     const char         *host;
+    rs_identity_offer_t  *identity; /* challenge; NULL: none was shown */
     guint               ping_s;     /* welcome, both */
     const char         *device_id;
 

@@ -17,6 +17,8 @@
 #define G_LOG_DOMAIN  "rs-signal"
 
 #include "agent.h"
+#include "agent_home.h"
+#include "agent_identity.h"
 #include "agent_policy.h"
 
 #include <string.h>
@@ -45,6 +47,13 @@ struct agent_signal_s {
     guint            after_ms;      /* goaway */
     guint            jitter_ms;
     gboolean         goaway;
+    char            *nonce;         /* what the gateway has to sign */
+    char            *pin;           /* its identity, pinned at its welcome */
+    gboolean         untrusted;     /* not our gateway */
+    gboolean         homing;        /* closed to go back to the first server */
+    guint            failed;        /* servers in a row, none let us in */
+    guint            homecomings;   /* that did not last */
+    agent_home_t    *home;          /* while a fallback serves; or NULL */
     guint            refused_ms;    /* retry slowly: asking again changes
                                        nothing soon; 0: not refused */
 };
@@ -55,8 +64,14 @@ static gboolean agent_signal_retry(gpointer data);
 static void agent_signal_text(void *data, const char *text, gsize len);
 static void agent_signal_closed(void *data, guint code, guint retry_s,
     const char *why);
+static gboolean agent_signal_moves(agent_signal_t *signal, guint code);
+static void agent_signal_look_home(agent_signal_t *signal);
+static void agent_signal_well(void *data);
 static guint agent_signal_delay(agent_signal_t *signal, guint retry_s);
 static void agent_signal_challenge(agent_signal_t *signal, agent_msg_t *msg);
+static gboolean agent_signal_trusts(agent_signal_t *signal, agent_msg_t *msg,
+    GError **error);
+static void agent_signal_pin(agent_signal_t *signal);
 static void agent_signal_online(agent_signal_t *signal, agent_msg_t *msg);
 static void agent_signal_invite(agent_signal_t *signal, agent_msg_t *msg);
 static void agent_signal_error(agent_signal_t *signal, agent_msg_t *msg);
@@ -88,6 +103,9 @@ agent_signal_free(agent_signal_t *signal)
 {
     g_clear_handle_id(&signal->timer, g_source_remove);
     g_clear_pointer(&signal->socket, agent_socket_free);
+    g_clear_pointer(&signal->home, agent_home_free);
+    g_free(signal->nonce);
+    g_free(signal->pin);
     g_free(signal);
 }
 
@@ -96,12 +114,26 @@ static void
 agent_signal_connect(agent_signal_t *signal)
 {
     g_autofree char    *url = NULL;
-    const char *const   protocols[] = { "rs.v1", NULL };
+    g_autofree char    *nonce = NULL;
+    const char         *protocols[] = { "rs.v1", NULL, NULL };
 
+    g_free(signal->nonce);
+    signal->nonce = agent_key_nonce();
+
+    if (signal->nonce == NULL) {
+        g_error("OpenSSL has no random bytes");
+    }
+
+    nonce = g_strconcat("rs.nonce.", signal->nonce, NULL);
+    protocols[1] = nonce;
+
+    g_clear_pointer(&signal->pin, g_free);
     url = g_strconcat(signal->agent->socket_url, "/agent", NULL);
     g_debug("connecting to %s", url);
 
     signal->goaway = FALSE;
+    signal->untrusted = FALSE;
+    signal->homing = FALSE;
     signal->refused_ms = 0;
     signal->online_us = 0;
 
@@ -154,6 +186,10 @@ agent_signal_delay(agent_signal_t *signal, guint retry_s)
            > AGENT_SIGNAL_STEADY_US)
     {
         signal->attempt = 0;
+
+        if (signal->agent->server == 0) {
+            signal->homecomings = 0;
+        }
     }
 
     return retry_s * 1000 + agent_backoff(AGENT_SIGNAL_BASE_MS,
@@ -184,12 +220,98 @@ agent_signal_closed(void *data, guint code, guint retry_s, const char *why)
         return;
     }
 
-    delay_ms = agent_signal_delay(signal, retry_s);
+    if (agent_signal_moves(signal, code)) {
+        delay_ms = agent_backoff(AGENT_SIGNAL_BASE_MS, AGENT_SIGNAL_BASE_MS,
+                                 0);
+
+    } else {
+        delay_ms = agent_signal_delay(signal, retry_s);
+    }
 
     g_message("control channel down (%u: %s), next attempt in %u.%u s",
               code, why, delay_ms / 1000, delay_ms % 1000 / 100);
 
     signal->timer = g_timeout_add(delay_ms, agent_signal_retry, signal);
+}
+
+
+/*
+ * Another server of the fleet may serve when this one cannot be reached, does
+ * not let anybody in, or is none of ours.  One that refuses this device, or
+ * that was left a moment ago, speaks for all of them.  TRUE: it is another
+ * one now, and not all were tried.
+ */
+
+static gboolean
+agent_signal_moves(agent_signal_t *signal, guint code)
+{
+    guint      n, next;
+    agent_t   *agent = signal->agent;
+
+    n = g_strv_length(agent->servers);
+
+    if (signal->homing) {
+        return agent_use_server(agent, 0, NULL);
+    }
+
+    if (n == 1 || signal->online_us != 0 || signal->goaway
+        || (signal->refused_ms != 0 && !signal->untrusted)
+        || (code >= 4400 && code < 4500 && code != 4408))
+    {
+        return FALSE;
+    }
+
+    next = (agent->server + 1) % n;
+
+    if (!agent_use_server(agent, next, NULL)) {
+        return FALSE;
+    }
+
+    g_message("the next server is %s", agent->servers[next]);
+
+    return ++signal->failed % n != 0;
+}
+
+
+/* a server that took us back and lost us again is asked less and less often */
+
+static void
+agent_signal_look_home(agent_signal_t *signal)
+{
+    agent_t  *agent = signal->agent;
+
+    if (agent->server == 0) {
+        g_clear_pointer(&signal->home, agent_home_free);
+        return;
+    }
+
+    if (signal->home == NULL) {
+        signal->home = agent_home_new(agent->soup, agent->servers[0],
+                                      agent->config->server_probe,
+                                      signal->homecomings, agent_signal_well,
+                                      signal);
+    }
+}
+
+
+static void
+agent_signal_well(void *data)
+{
+    agent_signal_t  *signal = data;
+
+    g_message("%s is well again: going back to it",
+              signal->agent->servers[0]);
+
+    g_clear_pointer(&signal->home, agent_home_free);
+    signal->homecomings++;
+
+    if (signal->socket == NULL) {
+        (void) agent_use_server(signal->agent, 0, NULL);
+        return;
+    }
+
+    signal->homing = TRUE;
+    agent_socket_close(signal->socket, AGENT_CLOSE_DONE);
 }
 
 
@@ -283,19 +405,14 @@ agent_signal_challenge(agent_signal_t *signal, agent_msg_t *msg)
     g_autofree char    *proof = NULL;
     g_autoptr(GError)   error = NULL;
 
-    /* a proof for another host could be passed on to it */
-
-    if (strcmp(msg->host, agent->host) != 0) {
-        g_critical("the challenge names the host \"%s\", not \"%s\": "
-                   "refused", msg->host, agent->host);
-        signal->refused_ms = AGENT_SIGNAL_SLOW_MS;
-        agent_socket_close(signal->socket, AGENT_CLOSE_DONE);
-        return;
+    if (agent_signal_trusts(signal, msg, &error)) {
+        proof = agent_key_prove(agent->key, agent->host,
+                                agent->device->tenant, agent->device->id,
+                                msg->nonce, &error);
     }
 
-    proof = agent_key_prove(agent->key, agent->host, agent->device->tenant,
-                            agent->device->id, msg->nonce, &error);
     if (proof == NULL) {
+        signal->untrusted = TRUE;
         g_critical("%s", error->message);
         signal->refused_ms = AGENT_SIGNAL_SLOW_MS;
         agent_socket_close(signal->socket, AGENT_CLOSE_DONE);
@@ -316,11 +433,66 @@ agent_signal_challenge(agent_signal_t *signal, agent_msg_t *msg)
 }
 
 
+static gboolean
+agent_signal_trusts(agent_signal_t *signal, agent_msg_t *msg, GError **error)
+{
+    agent_t  *agent = signal->agent;
+
+    /* a proof for another host could be passed on to it */
+
+    if (strcmp(msg->host, agent->host) != 0) {
+        g_set_error(error, AGENT_CONFIG_ERROR, AGENT_CONFIG_ERROR_STATE,
+                    "the challenge names the host \"%s\", not \"%s\": "
+                    "refused", msg->host, agent->host);
+        return FALSE;
+    }
+
+    g_clear_pointer(&signal->pin, g_free);
+
+    return agent_identity_check(agent->config, agent->device, agent->host,
+                                signal->nonce, msg->nonce, msg->identity,
+                                &signal->pin, error);
+}
+
+
+/*
+ * Only now: a gateway that knows this device's key is taken for ours.  Its
+ * certificate was verified, or there was no connection.
+ */
+
+static void
+agent_signal_pin(agent_signal_t *signal)
+{
+    agent_t            *agent = signal->agent;
+    g_autofree char    *said = NULL;
+    g_autoptr(GError)   error = NULL;
+
+    if (signal->pin == NULL) {
+        return;
+    }
+
+    agent_identity_pin(agent->config, agent->device, signal->pin, &said);
+    g_clear_pointer(&signal->pin, g_free);
+
+    if (!agent_device_save(agent->device, agent->config->state_dir, &error)) {
+        g_critical("the gateway's identity cannot be kept: %s",
+                   error->message);
+        return;
+    }
+
+    g_message("%s", said);
+}
+
+
 static void
 agent_signal_online(agent_signal_t *signal, agent_msg_t *msg)
 {
+    agent_signal_pin(signal);
+
     signal->online_us = g_get_monotonic_time();
+    signal->failed = 0;
     agent_socket_keepalive(signal->socket, msg->ping_s);
+    agent_signal_look_home(signal);
 
     g_message("online as %s at %s", msg->device_id, signal->agent->host);
 }

@@ -12,6 +12,7 @@
 
 #include "agent.h"
 #include "agent_enroll.h"
+#include "agent_identity.h"
 #include "agent_log.h"
 #include "agent_version.h"
 #include "agent_video.h"
@@ -299,22 +300,32 @@ agent_command_fingerprint(const agent_config_t *config, GError **error)
 static int
 agent_command_check(agent_config_t *config, GError **error)
 {
-    int      width, height;
-    agent_t  agent;
+    int                width, height;
+    agent_t            agent;
+    g_autofree char   *identity = NULL;
 
     memset(&agent, 0, sizeof(agent));
     gst_init(NULL, NULL);
 
-    if (!agent_init(&agent, config, error) || !agent_display(&agent, error)) {
+    if (!agent_init(&agent, config, error)) {
+        agent_done(&agent);
+        return 1;
+    }
+
+    identity = agent_identity_short(agent_identity_pinned(config,
+                                                          agent.device));
+
+    printf("device %s, tenant %s, server %s\n", agent.device->id,
+           agent.device->tenant,
+           config->server ? config->server : agent.device->server);
+    printf("gateway's identity %s\n", identity);
+
+    if (!agent_display(&agent, error)) {
         agent_done(&agent);
         return 1;
     }
 
     agent_platform_size(agent.platform, &width, &height);
-
-    printf("device %s, tenant %s, server %s\n", agent.device->id,
-           agent.device->tenant,
-           config->server ? config->server : agent.device->server);
     printf("display %s %dx%d\n", agent.platform->ops->name, width, height);
     printf("codecs%s%s\n",
            (agent_video_codecs() & AGENT_CODEC_VP8) ? " vp8" : "",

@@ -53,7 +53,17 @@ test_refused(void)
         { "codecs=vp9", "invalid codecs \"vp9\"" },
         { "codecs=", "invalid codecs" },
         { "codecs=vp8;av1", "invalid codecs" },
-        { "name=", "invalid name" }
+        { "name=", "invalid name" },
+        { "name=a\xe2\x80\xae" "b", "no control or invisible ones" },
+        { "server=https://h/;http://i/", "invalid server \"http://i/\"" },
+        { "server=https://h/;;https://i/", "invalid server \"\"" },
+        { "server=", "invalid server" },
+        { "server=https://a;https://b;https://c;https://d;https://e;"
+          "https://f;https://g;https://h;https://i", "at most 8 URLs" },
+        { "server_probe=0", "invalid server_probe \"0\"" },
+        { "gateway_identity=x", "invalid gateway_identity \"x\": the 43" },
+        { "gateway_identity=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+          "invalid gateway_identity" }
     };
 
     for (i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -89,6 +99,18 @@ test_taken(void)
        && config->bitrate == 500000, "numbers and flags");
     is_str(config->display, ":7", "display");
     is_str(config->ca_file, "/etc/ca.pem", "ca_file");
+
+    text = "[agent]\nserver=https://A/rs/v1; https://b/ ;https://c;\n"
+           "gateway_identity=gTl3Dqh9F19Wo1Rmw0x-zMuNipG07jeiXfYPW4_Js5Q\n"
+           "server_probe=5\n";
+    ok(agent_config_parse(config, text, strlen(text), NULL),
+       "several servers");
+    is_str(config->server, "https://a/rs/v1", "the first one");
+    ok(g_strv_length(config->fallbacks) == 2
+       && strcmp(config->fallbacks[0], "https://b") == 0
+       && strcmp(config->fallbacks[1], "https://c") == 0, "and fallbacks");
+    ok(config->server_probe == 5 && config->gateway_identity != NULL,
+       "their probe, and the fleet's identity");
 
     text = "[agents]\nfps=10\n";
     ok(!agent_config_parse(config, text, strlen(text), NULL),
@@ -135,9 +157,10 @@ test_device(void)
 {
     char                        *got;
     struct stat                  st;
-    agent_device_t               device = { (char *) "https://h/rs/v1",
-                                            (char *) "default",
-                                            (char *) "dev_x" };
+    agent_device_t               device = { .server = (char *)
+                                                      "https://h/rs/v1",
+                                            .tenant = (char *) "default",
+                                            .id = (char *) "dev_x" };
     g_autofree char             *dir = g_dir_make_tmp("agent-XXXXXX", NULL);
     g_autofree char             *path = NULL;
     g_autoptr(GError)            error = NULL;

@@ -113,6 +113,12 @@ test_fields(void)
            "challenge: nonce");
     agent_msg_free(msg);
 
+    msg = parse_example(AGENT_CHANNEL_AGENT,
+                        "agent.server.challenge.identity");
+    ok(msg->identity != NULL && msg->identity->n == 1,
+       "challenge: identity with a statement");
+    agent_msg_free(msg);
+
     msg = parse_example(AGENT_CHANNEL_SIGNAL, "signal.server.welcome");
     ok(msg->role == AGENT_ROLE_CONTROLLER && msg->ping_s == 25,
        "welcome: role and ping");
@@ -176,6 +182,10 @@ test_refused(void)
         "{\"type\":\"challenge\",\"api_version\":2,\"nonce\":\"AA\","
             "\"host\":\"h\"}",
         "{\"type\":\"challenge\",\"api_version\":1,\"host\":\"h\"}",
+        "{\"type\":\"challenge\",\"api_version\":1,\"host\":\"h\","
+        "\"nonce\":\"AA\",\"identity\":{\"key\":\"x\"}}",
+        "{\"type\":\"challenge\",\"api_version\":1,\"host\":\"h\","
+        "\"nonce\":\"AA\",\"identity\":null}",
         "{\"type\":\"invite\",\"session\":{\"id\":\"" SES "\"}}",
         "{\"type\":\"invite\",\"session\":{\"id\":\"" SES "\"},"
             "\"ticket\":\"a b\"}",

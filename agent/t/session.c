@@ -251,6 +251,7 @@ start(fixture_t *f)
     f->agent.host = g_strdup("127.0.0.1");
     f->agent.socket_url = g_strdup_printf("ws://127.0.0.1:%d",
                                           g_uri_get_port(uris->data));
+    f->agent.servers = g_strsplit("https://127.0.0.1", ";", 0);
     f->agent.soup = soup_session_new();
     f->agent.sessions = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
                                      (GDestroyNotify) agent_session_free);
@@ -299,6 +300,7 @@ stop(fixture_t *f)
     g_object_unref(f->agent.soup);
     g_free(f->agent.socket_url);
     g_free(f->agent.host);
+    g_strfreev(f->agent.servers);
     g_free(f->config.display);
     soup_server_disconnect(f->server);
     g_object_unref(f->server);
