@@ -422,17 +422,11 @@ export class RsWho {
     }
 
     /**
-     * Throws unless the answer is of the device that was asked for; one that
-     * is not signed is taken from a device of which no key is known.
+     * Throws unless the answer is of the device that was asked for.
      * @returns {Promise<{how: string, short: string, at: number}>}
      */
     async check(pc, offer, answer, device) {
         const {device_id} = this.#about;
-
-        if (device === undefined && await this.#pins.get(device_id) === null) {
-            return {how: "none", short: "", at: 0};
-        }
-
         const key = await verifyAnswer({...this.#about, pc}, offer, answer,
                                        device, this.#crypto);
         const pin = await this.#pins.get(device_id);

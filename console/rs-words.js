@@ -3,11 +3,13 @@
  * Copyright (C) rs-gateway contributors
  *
  * What the console says, in words for people: errors, states, the path,
- * times.  Pure: values in, text out.
+ * times.  Pure: values in, text out.  The tables have no prototype: a device
+ * may call its failure "constructor".
  */
 
 
 const ERRORS = {
+    __proto__: null,
     bad_request: ["The gateway did not understand the request",
                   "Reload the page; if it stays, console and gateway may be of different versions."],
     invalid_json: ["The gateway did not understand the request",
@@ -115,6 +117,7 @@ const ERRORS = {
 };
 
 const END_REASONS = {
+    __proto__: null,
     deleted: ["The session was ended", "It was ended from the gateway's side."],
     left: ["The session has ended", "The other side left."],
     expired: ["The session has expired", "It had reached its longest time."],
@@ -127,6 +130,7 @@ const END_REASONS = {
 };
 
 const SESSION_STATES = {
+    __proto__: null,
     waiting_host: "Waiting for the device",
     waiting_consent: "Waiting for consent",
     connecting: "Connecting",
@@ -135,13 +139,14 @@ const SESSION_STATES = {
 };
 
 const CANDIDATES = {
+    __proto__: null,
     host: "own address",
     srflx: "address seen by STUN",
     prflx: "address seen by the other side",
     relay: "relay",
 };
 
-const PROTOCOLS = {udp: "UDP", tcp: "TCP", tls: "TLS"};
+const PROTOCOLS = {__proto__: null, udp: "UDP", tcp: "TCP", tls: "TLS"};
 
 
 /**
@@ -216,7 +221,7 @@ export function pathWords(path) {
  *            rows: [string, string][]}}
  */
 export function trustWords({kind, name, verdict, path, detour}) {
-    const device = verdict !== null && verdict.how !== "none";
+    const device = verdict !== null;
     const both = device && verdict.operator?.verified === true;
     const rows = [["You", operatorWords(kind, name, verdict)],
                   ["The device", deviceWords(verdict)]];
@@ -272,9 +277,6 @@ function deviceWords(verdict) {
     }
 
     switch (verdict.how) {
-
-    case "none":
-        return "It has not signed its answer: nobody has checked who answers.";
 
     case "first":
         return "This browser saw it for the first time, and knows it by its key from now on. Compare the key once.";

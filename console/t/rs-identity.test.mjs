@@ -326,6 +326,9 @@ test("both ends of a place: proof, check, what the gateway says", async () => {
     await assert.rejects(who.check(pc, OFFER, ANSWER, answer),
                          refused("device_unverified", /names another key/));
 
+    await assert.rejects(who.check(pc, OFFER, ANSWER, undefined),
+                         refused("device_unverified", /not signed/));
+
     told = {public_key: device.public_key, key_history: []};
     assert.equal((await who.check(pc, OFFER, ANSWER, answer)).how, "first");
 

@@ -127,13 +127,11 @@ test("what is verified, and by whom, no more than was", () => {
                      "both");
     }
 
-    /* neither: not signed, or no answer yet */
-    for (const none of [null, {...verdict, how: "none", operator: null}]) {
-        const f = {...facts, verdict: none};
+    /* no answer yet */
+    const none = {...facts, verdict: null};
 
-        assert.equal(trustWords(f).level, "none");
-        assert.equal(row(f, "Its key"), undefined);
-    }
+    assert.equal(trustWords(none).level, "none");
+    assert.equal(row(none, "Its key"), undefined);
 
     assert.match(row({...facts, detour: true}, "Mouse and keys"),
                  /gateway.*read/);
@@ -146,4 +144,15 @@ test("how long a sign-in is good", () => {
     assert.match(tokenWords(61), /in 2 minutes\./);
     assert.match(tokenWords(0), /expired/);
     assert.match(tokenWords(-5), /expired/);
+});
+
+
+test("names that every object has are no codes", () => {
+    for (const code of ["__proto__", "constructor", "toString"]) {
+        assert.match(errorWords({code}).title, /went wrong/);
+        assert.equal(stateWords(code), "Unknown");
+        assert.match(endWords(code).title, /has ended/);
+        assert.match(pathWords({kind: code, protocol: code, rtt_ms: 1}),
+                     /^Direct/);
+    }
 });

@@ -66,7 +66,10 @@ function keep() {
             super(url, kept.without.resume ? protocols.map(spoilt)
                                            : protocols);
 
-            const seen = {url: this.url, code: null, at: null};
+            /* hear: as if the gateway had said it */
+            const seen = {url: this.url, code: null, at: null,
+                          hear: (message) => this.onmessage(
+                              {data: JSON.stringify(message)})};
 
             kept.sockets.push(seen);
             this.addEventListener("close", (ev) => {
