@@ -8,6 +8,8 @@ import socket
 import ssl
 import urllib.parse
 
+ANSWER_MAX = 16 << 20
+
 
 class _Connection(http.client.HTTPSConnection):
     """TLS to CONNECT's address under the name of the URL."""
@@ -47,9 +49,13 @@ def call(method, url, body=None, key=None, ca=None, connect=None,
                                           timeout=timeout_s)
 
     try:
-        conn.request(method, u.path, body=data, headers=headers)
+        path = u.path + (f"?{u.query}" if u.query else "")
+        conn.request(method, path, body=data, headers=headers)
         r = conn.getresponse()
-        text = r.read()
+        text = r.read(ANSWER_MAX + 1)
+
+        if len(text) > ANSWER_MAX:
+            raise OSError(f"{method} {url}: the answer is too long")
 
     except http.client.HTTPException as e:
         raise OSError(f"{method} {url}: {e!r}") from None
