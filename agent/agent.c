@@ -123,7 +123,13 @@ agent_use_server(agent_t *agent, guint i, GError **error)
 gboolean
 agent_init(agent_t *agent, agent_config_t *config, GError **error)
 {
+    GError  *failed = NULL;
+
     agent->config = config;
+
+    if (!agent_config_check(config, error)) {
+        return FALSE;
+    }
 
     agent->device = agent_device_load(config->state_dir, error);
     if (agent->device == NULL) {
@@ -148,6 +154,12 @@ agent_init(agent_t *agent, agent_config_t *config, GError **error)
         return FALSE;
     }
 
+    agent->operator = agent_operator_new(config, &failed);
+    if (failed != NULL) {
+        g_propagate_error(error, failed);
+        return FALSE;
+    }
+
     agent->loop = g_main_loop_new(NULL, FALSE);
     agent->sessions = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
                                    (GDestroyNotify) agent_session_free);
@@ -166,6 +178,7 @@ agent_done(agent_t *agent)
     g_clear_handle_id(&agent->quit_timer, g_source_remove);
     g_clear_pointer(&agent->signal, agent_signal_free);
     g_clear_pointer(&agent->sessions, g_hash_table_unref);
+    g_clear_pointer(&agent->operator, agent_operator_free);
 
     /* what was cancelled just now still has to be told */
 

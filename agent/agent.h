@@ -22,6 +22,7 @@ typedef struct agent_seat_s     agent_seat_t;
 #include "agent_config.h"
 #include "agent_key.h"
 #include "agent_msg.h"
+#include "agent_operator.h"
 #include "agent_socket.h"
 #include "platform/platform.h"
 
@@ -40,6 +41,8 @@ struct agent_s {
     char              *host;        /* of its URL, lower case */
     char              *socket_url;  /* wss://host[:port]/base */
     char              *instance;    /* random: which process this is */
+
+    agent_operator_t  *operator;    /* NULL: knows no issuer */
 
     SoupSession       *soup;
     GTlsDatabase      *tls;         /* NULL: the system's */

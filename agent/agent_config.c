@@ -13,6 +13,7 @@
 #include "agent_config.h"
 #include "rs_devkey.h"
 #include "rs_utf8.h"
+#include "rs_jwt.h"
 
 #include <string.h>
 
@@ -20,6 +21,7 @@
 #define AGENT_CONFIG_GROUP   "agent"
 #define AGENT_CONFIG_SIZE    65536      /* bytes of a configuration file */
 #define AGENT_CONFIG_SERVERS 8
+#define AGENT_CONFIG_LIST    256        /* values of a list */
 #define AGENT_DEVICE_FILE    "device.conf"
 #define AGENT_DEVICE_GROUP   "device"
 
@@ -48,6 +50,12 @@ static gboolean agent_config_set_flag(agent_config_t *config,
     const char *value, const void *data, GError **error);
 static gboolean agent_config_set_codecs(agent_config_t *config,
     const char *value, const void *data, GError **error);
+static gboolean agent_config_set_issuer(agent_config_t *config,
+    const char *value, const void *data, GError **error);
+static gboolean agent_config_set_list(agent_config_t *config,
+    const char *value, const void *data, GError **error);
+static gboolean agent_config_set_algorithms(agent_config_t *config,
+    const char *value, const void *data, GError **error);
 static gboolean agent_config_set(agent_config_t *config, const char *name,
     const char *value, GError **error);
 static void agent_config_replace(char **field, char *value);
@@ -75,7 +83,28 @@ static const agent_config_key_t  agent_config_keys[] = {
       1, 16 },
     { "fps", agent_config_set_number, AGENT_AT(fps), 1, 60 },
     { "bitrate", agent_config_set_number, AGENT_AT(bitrate),
-      100000, 50000000 }
+      100000, 50000000 },
+
+    { "require_verified_operator", agent_config_set_flag,
+      AGENT_AT(require_operator), 0, 0 },
+    { "operator_issuer", agent_config_set_issuer, AGENT_AT(operator_issuer),
+      0, 512 },
+    { "operator_audience", agent_config_set_string,
+      AGENT_AT(operator_audience), 1, 256 },
+    { "operator_jwks_file", agent_config_set_path,
+      AGENT_AT(operator_jwks_file), 0, 4096 },
+    { "operator_ca_file", agent_config_set_path, AGENT_AT(operator_ca_file),
+      0, 4096 },
+    { "operator_users", agent_config_set_list, AGENT_AT(operator_users),
+      1, AGENT_CONFIG_LIST },
+    { "operator_groups", agent_config_set_list, AGENT_AT(operator_groups),
+      1, AGENT_CONFIG_LIST },
+    { "operator_name_claim", agent_config_set_string,
+      AGENT_AT(operator_name_claim), 1, 128 },
+    { "operator_groups_claim", agent_config_set_string,
+      AGENT_AT(operator_groups_claim), 1, 128 },
+    { "operator_algorithms", agent_config_set_algorithms,
+      AGENT_AT(operator_algorithms), 0, 0 }
 };
 
 
@@ -114,6 +143,9 @@ agent_config_new(void)
     config->server_probe = 60;
     config->fps = 25;
     config->bitrate = 3000000;
+    config->operator_name_claim = g_strdup("name");
+    config->operator_groups_claim = g_strdup("groups");
+    config->operator_algorithms = RS_JWS_DEFAULT_ALGS;
 
     return config;
 }
@@ -129,6 +161,14 @@ agent_config_free(agent_config_t *config)
     g_free(config->name);
     g_free(config->state_dir);
     g_free(config->display);
+    g_free(config->operator_issuer);
+    g_free(config->operator_audience);
+    g_free(config->operator_jwks_file);
+    g_free(config->operator_ca_file);
+    g_strfreev(config->operator_users);
+    g_strfreev(config->operator_groups);
+    g_free(config->operator_name_claim);
+    g_free(config->operator_groups_claim);
     g_free(config);
 }
 
@@ -329,6 +369,156 @@ agent_config_set_codecs(agent_config_t *config, const char *value,
     }
 
     config->codecs = codecs;
+
+    return TRUE;
+}
+
+
+/* as it stands in tokens: compared byte by byte, so it is not rewritten */
+
+static gboolean
+agent_config_set_issuer(agent_config_t *config, const char *value,
+    const void *data, GError **error)
+{
+    const agent_config_key_t  *key = data;
+    g_autoptr(GUri)            uri = NULL;
+
+    uri = (strlen(value) <= key->max)
+          ? g_uri_parse(value, G_URI_FLAGS_NONE, NULL) : NULL;
+
+    if (uri == NULL
+        || strcmp(g_uri_get_scheme(uri), "https") != 0
+        || g_uri_get_userinfo(uri) != NULL
+        || g_uri_get_query(uri) != NULL
+        || g_uri_get_fragment(uri) != NULL
+        || g_uri_get_host(uri) == NULL
+        || g_uri_get_host(uri)[0] == '\0')
+    {
+        g_set_error(error, AGENT_CONFIG_ERROR, AGENT_CONFIG_ERROR_INVALID,
+                    "invalid %s \"%s\": the issuer's https URL is wanted, "
+                    "as its tokens have it in \"iss\"", key->name, value);
+        return FALSE;
+    }
+
+    agent_config_replace(&config->operator_issuer, g_strdup(value));
+
+    return TRUE;
+}
+
+
+static gboolean
+agent_config_set_list(agent_config_t *config, const char *value,
+    const void *data, GError **error)
+{
+    guint                      i, n;
+    char                     **field;
+    const agent_config_key_t  *key = data;
+    g_auto(GStrv)              names = NULL;
+
+    n = 0;
+    names = g_strsplit(value, ";", (int) key->max + 2);
+
+    for (i = 0; names[i] != NULL; i++) {
+        g_strstrip(names[i]);
+
+        if (names[i][0] == '\0') {
+            g_free(names[i]);
+            continue;
+        }
+
+        names[n++] = names[i];
+    }
+
+    names[n] = NULL;
+
+    if (n == 0 || n > key->max || i > key->max + 1
+        || !g_utf8_validate(value, -1, NULL))
+    {
+        g_set_error(error, AGENT_CONFIG_ERROR, AGENT_CONFIG_ERROR_INVALID,
+                    "invalid %s \"%s\": 1 to %u values with \";\" between "
+                    "them are wanted", key->name, value, key->max);
+        return FALSE;
+    }
+
+    field = names;
+    names = G_STRUCT_MEMBER(char **, config, key->offset);
+    G_STRUCT_MEMBER(char **, config, key->offset) = field;
+
+    return TRUE;
+}
+
+
+static gboolean
+agent_config_set_algorithms(agent_config_t *config, const char *value,
+    const void *data, GError **error)
+{
+    guint          i, algs;
+    rs_jws_alg_e   alg;
+    g_auto(GStrv)  names = NULL;
+
+    (void) data;
+
+    algs = 0;
+    names = g_strsplit(value, ";", RS_JWS_ALG_MAX + 2);
+
+    for (i = 0; names[i] != NULL; i++) {
+        g_strstrip(names[i]);
+
+        if (names[i][0] == '\0') {
+            continue;
+        }
+
+        if (!rs_jws_alg_parse(rs_str(names[i]), &alg)) {
+            algs = 0;
+            break;
+        }
+
+        algs |= RS_JWS_MASK(alg);
+    }
+
+    if (algs == 0) {
+        g_set_error(error, AGENT_CONFIG_ERROR, AGENT_CONFIG_ERROR_INVALID,
+                    "invalid operator_algorithms \"%s\": some of RS256, "
+                    "RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, "
+                    "EdDSA with \";\" between them are wanted", value);
+        return FALSE;
+    }
+
+    config->operator_algorithms = algs;
+
+    return TRUE;
+}
+
+
+gboolean
+agent_config_check(const agent_config_t *config, GError **error)
+{
+    const char  *missing;
+
+    missing = NULL;
+
+    if (config->operator_issuer == NULL) {
+        missing = (config->require_operator || config->operator_users != NULL
+                   || config->operator_groups != NULL
+                   || config->operator_audience != NULL
+                   || config->operator_jwks_file != NULL)
+                  ? "operator_issuer" : NULL;
+
+    } else if (config->operator_audience == NULL) {
+        missing = "operator_audience";
+
+    } else if (config->operator_users == NULL
+               && config->operator_groups == NULL)
+    {
+        missing = "operator_users or operator_groups (operator_users=* is "
+                  "everybody whom the issuer knows)";
+    }
+
+    if (missing != NULL) {
+        g_set_error(error, AGENT_CONFIG_ERROR, AGENT_CONFIG_ERROR_INVALID,
+                    "operators cannot be verified without %s", missing);
+        return FALSE;
+    }
 
     return TRUE;
 }

@@ -47,6 +47,18 @@ typedef struct {
     guint       bitrate;        /* bits/s */
     gboolean    allow_input;
     gboolean    relay_only;
+
+    /* who may offer: agent_operator.c */
+    gboolean    require_operator;
+    char       *operator_issuer;        /* https URL as in tokens, or NULL */
+    char       *operator_audience;
+    char       *operator_jwks_file;     /* NULL: asked of the issuer */
+    char       *operator_ca_file;       /* of the issuer; NULL: ca_file */
+    char      **operator_users;         /* "sub"; "*": everybody */
+    char      **operator_groups;
+    char       *operator_name_claim;
+    char       *operator_groups_claim;
+    guint       operator_algorithms;    /* RS_JWS_MASK */
 } agent_config_t;
 
 
@@ -77,6 +89,9 @@ gboolean agent_config_parse(agent_config_t *config, const char *text,
     gsize len, GError **error);
 
 void agent_config_free(agent_config_t *config);
+
+/* What no key says by itself: keys that need one another. */
+gboolean agent_config_check(const agent_config_t *config, GError **error);
 
 /* A file the user named: absolute, because GIO's TLS wants it so. */
 char *agent_config_absolute(const char *path);

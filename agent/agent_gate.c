@@ -7,7 +7,7 @@
  * Owns the order in which an offer is looked at, and what an answer is signed
  * over:
  *
- *     offer -> one fingerprint? -> open
+ *     offer -> one fingerprint? -> an operator's proof? -> open
  *
  * docs/protocol/peer.md, "Who is there".
  */
@@ -32,12 +32,16 @@ struct agent_gate_s {
     char                        *fingerprint;   /* of the newest offer */
     agent_who_t                  who;           /* made it */
 
+    agent_check_t               *check;         /* of the proof, or NULL */
     guint                        source;        /* the verdict's */
     const char                  *code;          /* NULL: open */
     char                        *message;
 };
 
 
+static void agent_gate_stop(agent_gate_t *gate);
+static void agent_gate_prove(agent_gate_t *gate, const json_t *proof);
+static void agent_gate_checked(void *data, agent_who_t *who);
 static void agent_gate_verdict(agent_gate_t *gate, const char *code,
     const char *message);
 static gboolean agent_gate_tell(gpointer data);
@@ -65,13 +69,23 @@ agent_gate_new(agent_t *agent, const char *session_id,
 void
 agent_gate_free(agent_gate_t *gate)
 {
-    g_clear_handle_id(&gate->source, g_source_remove);
+    agent_gate_stop(gate);
     agent_who_clear(&gate->who);
     g_free(gate->fingerprint);
     g_free(gate->message);
     g_free(gate->session_id);
     g_free(gate->participant_id);
     g_free(gate);
+}
+
+
+/* nothing is told of the offer before */
+
+static void
+agent_gate_stop(agent_gate_t *gate)
+{
+    g_clear_handle_id(&gate->source, g_source_remove);
+    g_clear_pointer(&gate->check, agent_check_cancel);
 }
 
 
@@ -94,9 +108,7 @@ void
 agent_gate_offer(agent_gate_t *gate, guint pc, const char *sdp,
     const json_t *proof)
 {
-    (void) proof;
-
-    g_clear_handle_id(&gate->source, g_source_remove);
+    agent_gate_stop(gate);
     agent_who_clear(&gate->who);
     g_free(gate->fingerprint);
 
@@ -110,7 +122,66 @@ agent_gate_offer(agent_gate_t *gate, guint pc, const char *sdp,
         return;
     }
 
-    gate->who.reason = g_strdup("this device knows no issuer of operators");
+    agent_gate_prove(gate, proof);
+}
+
+
+/* a proof that is wrong is never as good as none */
+
+static void
+agent_gate_prove(agent_gate_t *gate, const json_t *proof)
+{
+    rs_operator_line_t  line;
+    agent_t            *agent = gate->agent;
+
+    if (agent->operator == NULL) {
+        gate->who.reason = g_strdup("this device knows no issuer of "
+                                    "operators");
+        agent_gate_verdict(gate, NULL, NULL);
+        return;
+    }
+
+    if (proof != NULL) {
+        line = agent_gate_line(gate);
+        gate->check = agent_operator_check(agent->operator, &line, proof,
+                                           agent_gate_checked, gate);
+        return;
+    }
+
+    if (agent->config->require_operator) {
+        g_autofree char  *message = NULL;
+
+        message = g_strdup_printf("this device serves verified operators "
+                                  "only, and the offer proves nothing: sign "
+                                  "in at %s",
+                                  agent->config->operator_issuer);
+        agent_gate_verdict(gate, "operator_unverified", message);
+        return;
+    }
+
+    gate->who.reason = g_strdup("the offer came without a proof");
+    agent_gate_verdict(gate, NULL, NULL);
+}
+
+
+static void
+agent_gate_checked(void *data, agent_who_t *who)
+{
+    agent_gate_t  *gate = data;
+
+    gate->check = NULL;
+    agent_who_clear(&gate->who);
+    gate->who = *who;
+    memset(who, 0, sizeof(agent_who_t));
+
+    if (!gate->who.verified) {
+        agent_gate_verdict(gate, "operator_unverified", gate->who.reason);
+        return;
+    }
+
+    g_message("session %s, %s, connection %u: the operator is %s (%s of %s)",
+              gate->session_id, gate->participant_id, gate->pc,
+              gate->who.name, gate->who.user, gate->who.issuer);
     agent_gate_verdict(gate, NULL, NULL);
 }
 

@@ -50,9 +50,18 @@ agent_policy_viewer(const agent_config_t *config, guint viewers,
 
 
 gboolean
-agent_policy_input(const agent_config_t *config, agent_role_e role)
+agent_policy_input(const agent_config_t *config, agent_role_e role,
+    gboolean verified)
 {
-    return config->allow_input && role == AGENT_ROLE_CONTROLLER;
+    return config->allow_input && role == AGENT_ROLE_CONTROLLER
+           && (verified || !config->require_operator);
+}
+
+
+gboolean
+agent_policy_relayed(const agent_config_t *config)
+{
+    return !config->require_operator;
 }
 
 

@@ -29,7 +29,13 @@ void agent_policy_invite(const agent_config_t *config, guint sessions,
 char *agent_policy_viewer(const agent_config_t *config, guint viewers,
     agent_role_e role);
 
-gboolean agent_policy_input(const agent_config_t *config, agent_role_e role);
+/* verified: the operator of the connection is */
+gboolean agent_policy_input(const agent_config_t *config, agent_role_e role,
+    gboolean verified);
+
+/* Whether input by way of the gateway counts: the gateway could make it up. */
+gboolean agent_policy_relayed(const agent_config_t *config);
+
 gboolean agent_policy_relay(const agent_config_t *config,
     const agent_ice_t *ice);
 

@@ -44,6 +44,7 @@ struct agent_viewer_s {
 
     char                          *id;
     agent_role_e                   role;
+    gboolean                       verified;    /* who made current */
 
     gint64                         last_id;     /* of its signals */
     guint                          pc;          /* the newest number */
@@ -293,6 +294,7 @@ agent_viewer_serve(agent_viewer_t *viewer, const agent_ice_t *ice,
 
     g_clear_pointer(&viewer->current, agent_webrtc_free);
     viewer->current = w;
+    viewer->verified = agent_gate_who(viewer->gate)->verified;
     viewer->connected = FALSE;
     viewer->direct = FALSE;
     viewer->heard_us = g_get_monotonic_time();
@@ -470,7 +472,8 @@ agent_viewer_on_opened(void *data, agent_webrtc_t *w)
     viewer->heard_us = g_get_monotonic_time();
     viewer->input = agent_input_new(agent->seat,
                                     agent_policy_input(agent->config,
-                                                       viewer->role));
+                                                       viewer->role,
+                                                       viewer->verified));
     agent_viewer_resized(viewer);
 }
 
@@ -502,7 +505,9 @@ agent_viewer_input(agent_viewer_t *viewer, const json_t *data)
     agent_t            *agent = viewer->agent;
     g_autofree char    *answer = NULL;
 
-    if (!viewer->connected || viewer->direct) {
+    if (!viewer->connected || viewer->direct
+        || !agent_policy_relayed(agent->config))
+    {
         g_debug("%s: input by the gateway is not taken now", viewer->id);
         return;
     }
@@ -510,7 +515,8 @@ agent_viewer_input(agent_viewer_t *viewer, const json_t *data)
     if (viewer->input == NULL) {
         viewer->input = agent_input_new(agent->seat,
                                         agent_policy_input(agent->config,
-                                                           viewer->role));
+                                                           viewer->role,
+                                                           viewer->verified));
     }
 
     viewer->heard_us = g_get_monotonic_time();

@@ -63,7 +63,14 @@ test_refused(void)
         { "server_probe=0", "invalid server_probe \"0\"" },
         { "gateway_identity=x", "invalid gateway_identity \"x\": the 43" },
         { "gateway_identity=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
-          "invalid gateway_identity" }
+          "invalid gateway_identity" },
+        { "require_verified_operator=1", "invalid require_verified" },
+        { "operator_issuer=http://i/", "invalid operator_issuer" },
+        { "operator_issuer=https://u@i/", "invalid operator_issuer" },
+        { "operator_users= ; ;", "invalid operator_users" },
+        { "operator_algorithms=none", "invalid operator_algorithms" },
+        { "operator_algorithms=HS256", "invalid operator_algorithms" },
+        { "operator_algorithms=ES256;rs256", "invalid operator_algorithms" }
     };
 
     for (i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -115,6 +122,47 @@ test_taken(void)
     text = "[agents]\nfps=10\n";
     ok(!agent_config_parse(config, text, strlen(text), NULL),
        "an unknown group is refused");
+}
+
+
+/* keys that need one another: what is missing is said */
+
+static void
+test_operators(void)
+{
+    gsize  i;
+
+    static const char *const  cases[][2] = {
+        { "", NULL },
+        { "require_verified_operator=true", "without operator_issuer" },
+        { "operator_users=a", "without operator_issuer" },
+        { "operator_issuer=https://i", "without operator_audience" },
+        { "operator_issuer=https://i\noperator_audience=c",
+          "operator_users or operator_groups" },
+        { "operator_issuer=https://i\noperator_audience=c\n"
+          "operator_groups=support", NULL },
+        { "operator_issuer=https://i/\noperator_audience=c\n"
+          "operator_users=*\nrequire_verified_operator=true\n"
+          "operator_algorithms=ES256;EdDSA", NULL }
+    };
+
+    for (i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char             *text = NULL;
+        g_autoptr(GError)            error = NULL;
+        g_autoptr(agent_config_t)    config = agent_config_new();
+
+        text = g_strdup_printf("[agent]\n%s\n", cases[i][0]);
+        ok(agent_config_parse(config, text, strlen(text), NULL), "%s", text);
+
+        if (cases[i][1] == NULL) {
+            ok(agent_config_check(config, &error), "is whole");
+
+        } else {
+            ok(!agent_config_check(config, &error)
+               && strstr(error->message, cases[i][1]) != NULL, "%s",
+               cases[i][1]);
+        }
+    }
 }
 
 
@@ -192,6 +240,7 @@ main(void)
 {
     test_refused();
     test_taken();
+    test_operators();
     test_example();
     test_url();
     test_device();

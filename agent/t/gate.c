@@ -26,6 +26,7 @@ typedef struct {
     agent_device_t     device;
     agent_config_t    *config;
     char              *dir;
+    agent_peer_t       peer;
     agent_gate_t      *gate;
 
     guint              told;
@@ -131,7 +132,6 @@ key_of(fixture_t *f, const char *seed_hex)
 static void
 start(fixture_t *f)
 {
-    agent_peer_t         peer;
     json_error_t         error;
     const char          *top = getenv("RS_TOP");
     g_autofree char     *path = NULL;
@@ -155,11 +155,11 @@ start(fixture_t *f)
     f->agent.key = key_of(f, text_of(json_object_get(f->vectors, "device"),
                                      "seed_hex"));
 
-    peer.id = (char *) text_of(f->vectors, "participant_id");
-    peer.name = (char *) "V";
-    peer.role = AGENT_ROLE_VIEWER;
+    f->peer.id = (char *) text_of(f->vectors, "participant_id");
+    f->peer.name = (char *) "V";
+    f->peer.role = AGENT_ROLE_VIEWER;
     f->gate = agent_gate_new(&f->agent, text_of(f->vectors, "session_id"),
-                             &peer, &events, f);
+                             &f->peer, &events, f);
 }
 
 
@@ -212,6 +212,68 @@ test_newest(fixture_t *f)
 }
 
 
+/* a device that knows an issuer; the token in the proof is none */
+
+static void
+test_proofs(fixture_t *f)
+{
+    json_t              *op = json_object_get(f->vectors, "operator");
+    json_t              *proof;
+    g_autofree char     *path = g_build_filename(f->dir, "jwks", NULL);
+    g_autofree char     *text = NULL;
+    g_autofree char     *offer = sdp_of(text_of(f->vectors,
+                                                "offer_fingerprint"));
+    g_autoptr(GError)    error = NULL;
+
+    text = agent_json_text(json_pack("{s:[O]}", "keys",
+                                     json_object_get(op, "key")));
+    g_file_set_contents(path, text, -1, NULL);
+
+    f->config->operator_issuer = g_strdup("https://issuer.example");
+    f->config->operator_audience = g_strdup("rs-console");
+    f->config->operator_users = g_strsplit("*", ";", 0);
+    f->config->operator_jwks_file = g_strdup(path);
+    f->agent.operator = agent_operator_new(f->config, &error);
+
+    agent_gate_offer(f->gate, 200, offer, NULL);
+    verdict(f, "", "an issuer is known, a proof not demanded");
+    ok(!agent_gate_who(f->gate)->verified
+       && strstr(agent_gate_who(f->gate)->reason, "without a proof") != NULL,
+       "served, not verified");
+
+    f->config->require_operator = TRUE;
+    agent_gate_offer(f->gate, 201, offer, NULL);
+    verdict(f, "operator_unverified", "where it is, none is refused");
+
+    proof = json_pack("{s:s, s:O, s:O}", "id_token", "a.b.c",
+                      "key", json_object_get(op, "key"),
+                      "signature", json_object_get(op, "signature"));
+
+    agent_gate_offer(f->gate, 202, offer, proof);
+    verdict(f, "operator_unverified", "so is a wrong one");
+
+    f->config->require_operator = FALSE;
+    agent_gate_offer(f->gate, 203, offer, proof);
+    verdict(f, "operator_unverified", "which is never as good as none");
+
+    agent_gate_offer(f->gate, 204, offer, proof);
+    agent_gate_offer(f->gate, 205, offer, NULL);
+    verdict(f, "", "a newer offer ends the check of the one before");
+
+    agent_gate_offer(f->gate, 206, offer, proof);
+    agent_gate_free(f->gate);
+    drain();
+    is_int(f->told, 0, "who goes is told nothing");
+    agent_operator_free(f->agent.operator);
+    f->agent.operator = NULL;
+    f->gate = agent_gate_new(&f->agent, text_of(f->vectors, "session_id"),
+                             &f->peer, &events, f);
+
+    json_decref(proof);
+    unlink(path);
+}
+
+
 static void
 test_seal(fixture_t *f)
 {
@@ -251,6 +313,7 @@ main(void)
     start(&f);
     test_offers(&f);
     test_newest(&f);
+    test_proofs(&f);
     test_seal(&f);
     stop(&f);
 

@@ -59,12 +59,25 @@ static void
 test_input(agent_config_t *config)
 {
     config->allow_input = TRUE;
-    ok(agent_policy_input(config, AGENT_ROLE_CONTROLLER), "a controller may");
-    ok(!agent_policy_input(config, AGENT_ROLE_VIEWER), "a viewer may not");
-    ok(!agent_policy_input(config, AGENT_ROLE_OTHER), "a recorder may not");
+    ok(agent_policy_input(config, AGENT_ROLE_CONTROLLER, FALSE),
+       "a controller may");
+    ok(!agent_policy_input(config, AGENT_ROLE_VIEWER, TRUE),
+       "a viewer may not");
+    ok(!agent_policy_input(config, AGENT_ROLE_OTHER, TRUE),
+       "a recorder may not");
+    ok(agent_policy_relayed(config), "nor need it come over a data channel");
+
+    config->require_operator = TRUE;
+    ok(!agent_policy_input(config, AGENT_ROLE_CONTROLLER, FALSE),
+       "who was not verified may not where that is wanted");
+    ok(agent_policy_input(config, AGENT_ROLE_CONTROLLER, TRUE),
+       "who was, may");
+    ok(!agent_policy_relayed(config),
+       "but the gateway cannot speak in his place");
+    config->require_operator = FALSE;
 
     config->allow_input = FALSE;
-    ok(!agent_policy_input(config, AGENT_ROLE_CONTROLLER),
+    ok(!agent_policy_input(config, AGENT_ROLE_CONTROLLER, FALSE),
        "with input off a controller may not either");
 }
 
