@@ -67,6 +67,8 @@ typedef struct {
 #include "session/ngx_http_rs_device.h"
 #include "http/ngx_http_rs_upgrade.h"
 #include "http/ngx_http_rs_api.h"
+#include "http/ngx_http_rs_jwks.h"
+#include "http/ngx_http_rs_oidc.h"
 
 
 struct ngx_http_rs_main_conf_s {
@@ -85,6 +87,8 @@ struct ngx_http_rs_main_conf_s {
     ngx_flag_t                  enabled;       /* some rs_gateway exists */
     ngx_flag_t                  metrics;       /* some rs_metrics does */
     ngx_shm_zone_t             *zone;
+    ngx_shm_zone_t             *jwks_zone;     /* NULL: jwks is */
+    ngx_array_t                *jwks;          /* by rs_jwks_request; or NULL */
     ngx_http_rs_identity_t      fleet;         /* what devices pin */
     ngx_flag_t                  ipc_on;
     ngx_str_t                   ipc_dir;       /* NUL after it */
@@ -131,6 +135,8 @@ struct ngx_http_rs_loc_conf_s {
     rs_turn_key_t              *turn_key;      /* instead of it; or NULL */
     ngx_str_t                   turn_realm;
     time_t                      turn_ttl;
+
+    ngx_http_rs_oidc_conf_t     oidc;
 
     size_t                      message_size;
     ngx_uint_t                  message_fragments;

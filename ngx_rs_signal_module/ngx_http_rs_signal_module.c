@@ -16,6 +16,7 @@
 #include "http/ngx_http_rs_metrics.h"
 #include "http/ngx_http_rs_variables.h"
 #include "ngx_http_rs_turn_conf.h"
+#include "ngx_http_rs_oidc_conf.h"
 #include "rs_ws_handshake.h"
 
 #include <openssl/rand.h>
@@ -41,6 +42,7 @@ static ngx_int_t ngx_http_rs_init_address(ngx_cycle_t *cycle,
 static void ngx_http_rs_exit_process(ngx_cycle_t *cycle);
 
 static ngx_int_t ngx_http_rs_preconfiguration(ngx_conf_t *cf);
+static ngx_int_t ngx_http_rs_postconfiguration(ngx_conf_t *cf);
 static void *ngx_http_rs_create_main_conf(ngx_conf_t *cf);
 static char *ngx_http_rs_init_main_conf(ngx_conf_t *cf, void *conf);
 static void *ngx_http_rs_create_loc_conf(ngx_conf_t *cf);
@@ -336,6 +338,90 @@ static ngx_command_t  ngx_http_rs_commands[] = {
       offsetof(ngx_http_rs_loc_conf_t, turn_ttl),
       &ngx_http_rs_positive_sec },
 
+    { ngx_string("rs_oidc"),
+      NGX_HTTP_RS_LOC|NGX_CONF_2MORE,
+      ngx_http_rs_oidc_set,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("rs_oidc_algorithms"),
+      NGX_HTTP_RS_LOC|NGX_CONF_1MORE,
+      ngx_http_rs_oidc_algorithms,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("rs_oidc_tenant_claim"),
+      NGX_HTTP_RS_LOC|NGX_CONF_TAKE1,
+      ngx_http_rs_oidc_claim,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_rs_loc_conf_t, oidc.tenant_claim),
+      NULL },
+
+    { ngx_string("rs_oidc_user_claim"),
+      NGX_HTTP_RS_LOC|NGX_CONF_TAKE1,
+      ngx_http_rs_oidc_claim,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_rs_loc_conf_t, oidc.user_claim),
+      NULL },
+
+    { ngx_string("rs_oidc_name_claim"),
+      NGX_HTTP_RS_LOC|NGX_CONF_TAKE1,
+      ngx_http_rs_oidc_claim,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_rs_loc_conf_t, oidc.name_claim),
+      NULL },
+
+    { ngx_string("rs_oidc_groups_claim"),
+      NGX_HTTP_RS_LOC|NGX_CONF_TAKE1,
+      ngx_http_rs_oidc_claim,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_rs_loc_conf_t, oidc.groups_claim),
+      NULL },
+
+    { ngx_string("rs_oidc_role"),
+      NGX_HTTP_RS_LOC|NGX_CONF_TAKE23,
+      ngx_http_rs_oidc_role,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("rs_oidc_skew"),
+      NGX_HTTP_RS_LOC|NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_rs_loc_conf_t, oidc.skew),
+      NULL },
+
+    { ngx_string("rs_oidc_max_age"),
+      NGX_HTTP_RS_LOC|NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_rs_loc_conf_t, oidc.max_age),
+      &ngx_http_rs_positive_sec },
+
+    { ngx_string("rs_oidc_nonce"),
+      NGX_HTTP_RS_LOC|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_rs_loc_conf_t, oidc.nonce),
+      &ngx_http_rs_oidc_nonces },
+
+    { ngx_string("rs_jwks_file"),
+      NGX_HTTP_RS_LOC|NGX_CONF_TAKE1,
+      ngx_http_rs_oidc_jwks,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_rs_loc_conf_t, oidc.jwks_file),
+      NULL },
+
+    { ngx_string("rs_jwks_request"),
+      NGX_HTTP_RS_LOC|NGX_CONF_TAKE1,
+      ngx_http_rs_oidc_jwks,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_rs_loc_conf_t, oidc.jwks_uri),
+      NULL },
+
     { ngx_string("rs_message_size"),
       NGX_HTTP_RS_LOC|NGX_CONF_TAKE1,
       ngx_conf_set_size_slot,
@@ -454,7 +540,7 @@ static ngx_command_t  ngx_http_rs_commands[] = {
 
 static ngx_http_module_t  ngx_http_rs_signal_module_ctx = {
     ngx_http_rs_preconfiguration,          /* preconfiguration */
-    ngx_http_rs_hold_init,                 /* postconfiguration */
+    ngx_http_rs_postconfiguration,         /* postconfiguration */
 
     ngx_http_rs_create_main_conf,          /* create main configuration */
     ngx_http_rs_init_main_conf,            /* init main configuration */
@@ -750,6 +836,16 @@ ngx_http_rs_preconfiguration(ngx_conf_t *cf)
 }
 
 
+static ngx_int_t
+ngx_http_rs_postconfiguration(ngx_conf_t *cf)
+{
+    ngx_http_rs_jwks_init(ngx_http_conf_get_module_main_conf(cf,
+                                               ngx_http_rs_signal_module));
+
+    return ngx_http_rs_hold_init(cf);
+}
+
+
 static void *
 ngx_http_rs_create_main_conf(ngx_conf_t *cf)
 {
@@ -907,6 +1003,8 @@ ngx_http_rs_create_loc_conf(ngx_conf_t *cf)
     rlcf->turn = NGX_CONF_UNSET_PTR;
     rlcf->turn_ttl = NGX_CONF_UNSET;
 
+    ngx_http_rs_oidc_create(&rlcf->oidc);
+
     rlcf->message_size = NGX_CONF_UNSET_SIZE;
     rlcf->message_fragments = NGX_CONF_UNSET_UINT;
     rlcf->send_queue = NGX_CONF_UNSET_SIZE;
@@ -987,7 +1085,11 @@ ngx_http_rs_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_sec_value(conf->session_ttl, prev->session_ttl, 43200);
     ngx_conf_merge_sec_value(conf->session_retain, prev->session_retain, 3600);
 
-    if (ngx_http_rs_turn_merge(cf, prev, conf) != NGX_CONF_OK) {
+    if (ngx_http_rs_turn_merge(cf, prev, conf) != NGX_CONF_OK
+        || ngx_http_rs_oidc_merge(cf, &prev->oidc, &conf->oidc,
+                                  conf->gateway)
+           != NGX_CONF_OK)
+    {
         return NGX_CONF_ERROR;
     }
 

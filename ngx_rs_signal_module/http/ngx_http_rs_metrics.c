@@ -145,6 +145,20 @@ static const ngx_http_rs_metric_t  ngx_http_rs_metrics_table[] = {
                         "Calls, upgrades and devices sent away by a ban.",
                         BANNED, ""),
 
+    NGX_HTTP_RS_COUNTER("rs_id_tokens_total",
+                        "ID tokens, by what came of their check.",
+                        TOKEN_GOOD, ",result=\"good\""),
+    NGX_HTTP_RS_COUNTER("rs_id_tokens_total", NULL,
+                        TOKEN_REFUSED, ",result=\"refused\""),
+    NGX_HTTP_RS_COUNTER("rs_id_tokens_total", NULL,
+                        TOKEN_UNCHECKED, ",result=\"unchecked\""),
+
+    NGX_HTTP_RS_COUNTER("rs_jwks_fetches_total",
+                        "Fetches of issuers' keys, by what came of them.",
+                        JWKS_FETCHED, ",result=\"good\""),
+    NGX_HTTP_RS_COUNTER("rs_jwks_fetches_total", NULL,
+                        JWKS_FAILED, ",result=\"failed\""),
+
     NGX_HTTP_RS_COUNTER("rs_tenant_limited_total",
                         "Messages and calls above rs_tenant_rate.",
                         LIMIT_TENANT, ""),

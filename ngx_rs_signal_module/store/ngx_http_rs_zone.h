@@ -85,6 +85,12 @@ typedef enum {
     NGX_HTTP_RS_STAT_INVITE,
     NGX_HTTP_RS_STAT_ICE,                  /* credentials minted */
 
+    NGX_HTTP_RS_STAT_TOKEN_GOOD,           /* ID tokens */
+    NGX_HTTP_RS_STAT_TOKEN_REFUSED,
+    NGX_HTTP_RS_STAT_TOKEN_UNCHECKED,      /* there were no keys */
+    NGX_HTTP_RS_STAT_JWKS_FETCHED,         /* sets of keys */
+    NGX_HTTP_RS_STAT_JWKS_FAILED,
+
     NGX_HTTP_RS_STAT_LIMIT_ADDRESS,        /* refused by a rate */
     NGX_HTTP_RS_STAT_LIMIT_TENANT,
     NGX_HTTP_RS_STAT_FAILED_ADDRESS,       /* credentials not good */
