@@ -42,7 +42,7 @@ http {{
         ssl_protocols TLSv1.2 TLSv1.3;
 
         include {conf_d}/rs-locations.conf;
-    }}
+{oidc}    }}
 }}
 """
 
@@ -72,6 +72,9 @@ def _site(stack, index, ns):
                   f"rs_turn_key_file {turn['key_file']};"
                   f" rs_turn_realm {turn['realm']};"]
 
+    if "issuer" in stack.state:
+        lines += _oidc(stack)
+
     lines += ["map \"\" $rs_console_dir {",
               f"    default {_console()};", "}",
               "map \"\" $rs_console_issuer {",
@@ -79,6 +82,26 @@ def _site(stack, index, ns):
               "}"]
 
     return "\n".join(lines) + "\n"
+
+
+def _oidc(stack):
+    """By address, since nginx would want a resolver for the name."""
+
+    issuer = stack.state["issuer"]
+
+    return [f"rs_oidc issuer={issuer['url']} "
+            f"client_id={issuer['client_id']};",
+            f"rs_oidc_algorithms {stack.args.oidc_alg};",
+            "rs_oidc_tenant_claim tenants;",
+            "rs_oidc_role observer observers;",
+            "rs_oidc_role technician technicians;",
+            "rs_oidc_role admin admins;",
+            "rs_oidc_role auditor auditors;",
+            "rs_jwks_request /_rs_jwks;",
+            f"proxy_ssl_trusted_certificate {stack.state['ca']};",
+            f"proxy_ssl_name {stack.name};",
+            "map \"\" $rs_jwks_uri {",
+            f"    default https://{issuer['ip']}:{issuer['port']}/jwks;", "}"]
 
 
 def _console():
@@ -167,6 +190,8 @@ def start(stack, index, tls_dir, names, ns):
         main="".join(f"{line}\n" for line in args.main_conf),
         connections=args.connections, files=args.connections + 1024,
         listen=_listen(stack, index, ns), names=" ".join(names), tls=tls_dir,
+        oidc=(f"        include {files.top('conf.d')}/rs-oidc.conf;\n"
+              if "issuer" in stack.state else ""),
         extra="".join(f"    {line}\n" for line in args.http_conf)))
 
     log = os.path.join(folder, "error.log")
