@@ -33,13 +33,16 @@ sub allocate {
         my $c = $turn->credential($s, par => $pars[$i % 2], %opt);
         my ($client, $code);
 
-        # 437: another client had this port a moment ago
+        # 437: another client had this port a moment ago; 401: strict, and
+        # Redis has not told of the session yet
 
-        for my $try (1 .. 3) {
-            $client = $turn->client($c);
-            $code = $client->allocate(lifetime => 600);
-            last if $code ne '437';
-        }
+        eval {
+            wait_until {
+                $client = $turn->client($c);
+                $code = $client->allocate(lifetime => 600);
+                $code !~ /^(?:437|401)$/
+            } 20;
+        };
 
         $code eq '0' or die "allocation $i of $s->{id}: $code";
         push @clients, $client;

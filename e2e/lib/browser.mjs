@@ -67,7 +67,7 @@ function keep() {
                                            : protocols);
 
             /* hear: as if the gateway had said it */
-            const seen = {url: this.url, code: null, at: null,
+            const seen = {url: this.url, protocols, code: null, at: null,
                           hear: (message) => this.onmessage(
                               {data: JSON.stringify(message)})};
 

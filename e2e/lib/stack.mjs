@@ -83,10 +83,9 @@ export class Stack {
             stack.state = JSON.parse(stdout);
             stack.key = (await readFile(stack.state.api_key_file, "utf8"))
                         .trim();
-            stack.api = new RsApi({
-                base: stack.state.base, key: stack.key,
-                fetch: fetchWith(await readFile(stack.state.ca)),
-            });
+            stack.fetch = fetchWith(await readFile(stack.state.ca));
+            stack.api = new RsApi({base: stack.state.base, key: stack.key,
+                                   fetch: stack.fetch});
 
         } catch (e) {
             await stack.down();

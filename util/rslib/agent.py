@@ -73,8 +73,9 @@ def start(stack):
         raise StackError("rs-agent enroll: "
                          + (r.stderr or r.stdout).strip())
 
-    record = stack.run("agent", [args.agent_path, "--config", conf, "run"],
-                       env=env)
+    verbose = ["--verbose"] if args.log_level == "debug" else []
+    record = stack.run("agent", [args.agent_path, *verbose, "--config", conf,
+                                 "run"], env=env)
 
     devices = api("GET", "/devices")["items"]
 

@@ -101,7 +101,10 @@ def session_members(sid):
 def spawn(name, argv, log, env=None, cwd=None, pass_fds=()):
     """Starts ARGV; gives the record that stop() wants, and the Popen."""
 
-    with open(log, "ab") as out:
+    # what others write there is not known: for the owner only
+
+    with open(log, "ab", opener=lambda path, flags: os.open(
+            path, flags, 0o600)) as out:
         try:
             p = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out,
                                  stderr=subprocess.STDOUT, env=env, cwd=cwd,

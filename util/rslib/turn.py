@@ -57,6 +57,7 @@ cli_password_file = {cli_password_file}
 coturn_version = {version}
 metrics_listen = 127.0.0.1:{metrics}
 state_dir = {state_dir}
+log_level = {log_level}
 
 redis = {redis}
 redis_user = rs-plugin
@@ -188,6 +189,7 @@ def _authd(stack, folder, tls_dir, mode, version, key_file):
             cli=base + ports.TURN_CLI, metrics=base + ports.TURN_METRICS,
             password_file=password_file, cli_password_file=cli_password_file,
             version=".".join(str(n) for n in version), state_dir=state_dir,
+            log_level="debug" if stack.args.log_level == "debug" else "info",
             redis=redis.url(stack),
             redis_password_file=stack.state["redis"]["users"]["rs-plugin"],
             **_values(stack, folder, tls_dir)), 0o600)
