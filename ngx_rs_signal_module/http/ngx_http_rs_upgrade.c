@@ -395,18 +395,23 @@ ngx_http_rs_upgrade_origin(ngx_http_request_t *r)
 {
     rs_str_t                 scheme;
     ngx_str_t               *origin, *host;
-    ngx_uint_t               ok;
+    ngx_uint_t               n, ok;
     ngx_http_rs_loc_conf_t  *rlcf;
 
     rlcf = ngx_http_get_module_loc_conf(r, ngx_http_rs_signal_module);
 
-    origin = ngx_http_rs_header_in(r, "origin", sizeof("origin") - 1);
+    n = ngx_http_rs_headers_in(r, "origin", sizeof("origin") - 1, &origin);
 
-    if (origin == NULL || rlcf->origin_any) {
+    if (n == 0 || rlcf->origin_any) {
         return 1;
     }
 
-    if (rlcf->origins) {
+    if (n > 1) {
+        /* no browser says two: whichever is looked at, the other one may be
+         * what somebody else believes */
+        ok = 0;
+
+    } else if (rlcf->origins) {
         ok = rs_ws_origin_match(ngx_http_rs_slice(origin),
                                 rlcf->origins->elts, rlcf->origins->nelts);
 

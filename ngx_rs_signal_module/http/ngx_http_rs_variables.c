@@ -125,31 +125,44 @@ ngx_http_rs_ctx(ngx_http_request_t *r)
 ngx_str_t *
 ngx_http_rs_header_in(ngx_http_request_t *r, const char *name, size_t len)
 {
-    ngx_uint_t        i;
+    ngx_str_t  *first;
+
+    (void) ngx_http_rs_headers_in(r, name, len, &first);
+
+    return first;
+}
+
+
+ngx_uint_t
+ngx_http_rs_headers_in(ngx_http_request_t *r, const char *name, size_t len,
+    ngx_str_t **first)
+{
+    ngx_uint_t        i, n;
     ngx_list_part_t  *part;
     ngx_table_elt_t  *h;
 
-    part = &r->headers_in.headers.part;
-    h = part->elts;
+    n = 0;
+    *first = NULL;
 
-    for (i = 0; /* void */ ; i++) {
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
 
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                return NULL;
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (h[i].key.len != len
+                || ngx_strncmp(h[i].lowcase_key, (u_char *) name, len) != 0)
+            {
+                continue;
             }
 
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (h[i].key.len == len
-            && ngx_strncmp(h[i].lowcase_key, (u_char *) name, len) == 0)
-        {
-            return &h[i].value;
+            if (n++ == 0) {
+                *first = &h[i].value;
+            }
         }
     }
+
+    return n;
 }
 
 

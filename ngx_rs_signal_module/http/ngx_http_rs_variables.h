@@ -40,6 +40,10 @@ ngx_http_rs_ctx_t *ngx_http_rs_ctx(ngx_http_request_t *r);
 ngx_str_t *ngx_http_rs_header_in(ngx_http_request_t *r, const char *name,
     size_t len);
 
+/* how many there are of that name */
+ngx_uint_t ngx_http_rs_headers_in(ngx_http_request_t *r, const char *name,
+    size_t len, ngx_str_t **first);
+
 /* for preconfiguration */
 ngx_int_t ngx_http_rs_variables_add(ngx_conf_t *cf);
 
