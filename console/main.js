@@ -76,10 +76,6 @@ async function come(enter) {
         view.setAccount({name: account.name, tenants: account.tenants,
                          can: (verb) => account.can(verb)});
 
-        if (account.tenants.length > 0) {
-            account.choose(account.tenants[0]);
-        }
-
         showDevices();
 
     } catch (e) {
@@ -87,6 +83,20 @@ async function come(enter) {
 
     } finally {
         view.signInBusy(false);
+    }
+}
+
+
+async function chooseTenant(tenant) {
+    stopPolling();
+    view.setDevices([], false);
+
+    try {
+        await account.choose(tenant);
+        showDevices();
+
+    } catch (e) {
+        view.devicesError(e);
     }
 }
 
@@ -527,10 +537,7 @@ view.addEventListener("oidc", goToIssuer);
 view.addEventListener("renew", renew);
 view.addEventListener("signout", signOut);
 view.addEventListener("guest", (ev) => joinAsGuest(ev.detail));
-view.addEventListener("tenant", (ev) => {
-    account.choose(ev.detail);
-    showDevices();
-});
+view.addEventListener("tenant", (ev) => chooseTenant(ev.detail));
 view.addEventListener("connect", (ev) => begin(ev.detail));
 view.addEventListener("more", () => {
     poll.pages++;

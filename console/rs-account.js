@@ -19,26 +19,18 @@ const CHECK_MS = 1000;
 const CLOCK_S = 5;              /* ours against the issuer's */
 
 
-/* a gateway that does not say still knows whether the credential is good */
-async function whoami(api) {
-    try {
-        return await api.me();
-
-    } catch (e) {
-        if (e.code !== "not_found") {
-            throw e;
-        }
-
-        await api.devices({limit: 1});
-
-        return {};
+/* what can be done somewhere at least: a verb of the whole tenant, or one
+ * that a grant gives; null of a gateway that does not say, which decides */
+function verbsOf({verbs, grants}) {
+    if (!Array.isArray(verbs?.tenant) || !Array.isArray(verbs.granted)) {
+        return null;
     }
-}
 
+    const given = new Set((Array.isArray(grants) ? grants : []).flatMap(
+        (g) => g?.verbs ?? []));
 
-/* null: not told; then everything is offered, and the gateway decides */
-function verbsOf(list) {
-    return Array.isArray(list) ? new Set(list) : null;
+    return new Set([...verbs.tenant,
+                    ...verbs.granted.filter((v) => given.has(v))]);
 }
 
 
@@ -51,7 +43,6 @@ export class RsAccount extends EventTarget {
     #endsAt = 0;
     #timer = null;
     #told = "";
-    #all = [];              /* {tenant, verbs} of each */
     #verbs = null;
 
     /** @type {RsApi|null} null: nobody is signed in */
@@ -107,28 +98,38 @@ export class RsAccount extends EventTarget {
     }
 
     async #enter(api) {
-        const me = await whoami(api);
+        const me = await api.me();
         const tenants = (Array.isArray(me.tenants) ? me.tenants : [])
-                        .filter((t) => typeof t?.tenant === "string");
+                        .filter((t) => typeof t === "string");
+
+        if (tenants.length > 1) {
+            /* each call says which, from now on; this answer is of the first */
+            api.tenant = typeof me.tenant === "string" ? me.tenant
+                                                       : tenants[0];
+        }
 
         this.api = api;
         this.name = typeof me.name === "string" && me.name !== ""
                     ? me.name : this.#token?.name ?? "";
-        this.tenants = tenants.length > 1 ? tenants.map((t) => t.tenant) : [];
-        this.#verbs = verbsOf(tenants[0]?.verbs ?? me.verbs);
-        this.#all = tenants;
+        this.tenants = tenants.length > 1 ? tenants : [];
+        this.#verbs = verbsOf(me);
     }
 
     /** @param {string} tenant  one of tenants */
-    choose(tenant) {
-        const chosen = this.#all.find((t) => t.tenant === tenant);
+    async choose(tenant) {
+        const {api} = this;
 
-        if (chosen === undefined) {
+        if (!this.tenants.includes(tenant)) {
             throw new RsError("forbidden", {detail: tenant});
         }
 
-        this.api.tenant = tenant;
-        this.#verbs = verbsOf(chosen.verbs);
+        api.tenant = tenant;
+
+        const me = await api.me();
+
+        if (this.api === api && api.tenant === tenant) {
+            this.#verbs = verbsOf(me);
+        }
     }
 
     /* tokens */
@@ -201,7 +202,6 @@ export class RsAccount extends EventTarget {
         this.#timer = null;
         this.#token = null;
         this.#verbs = null;
-        this.#all = [];
         this.tenants = [];
         this.name = "";
         this.api = null;

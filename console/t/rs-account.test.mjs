@@ -45,11 +45,13 @@ function jws(claims) {
 }
 
 
-const ME = {kind: "user", id: "usr_a", name: "Anna",
-            tenants: [{tenant: "acme", roles: ["technician"],
-                       verbs: ["devices:read", "sessions:control"]},
-                      {tenant: "beta", roles: ["observer"],
-                       verbs: ["devices:read"]}]};
+const ME = {kind: "user", id: "usr_a", name: "Anna", tenant: "acme",
+            tenants: ["acme"], roles: ["technician"],
+            verbs: {tenant: ["ice"],
+                    granted: ["devices:read", "sessions:control"]},
+            grants: [{group_id: "grp_a", verbs: ["devices:read"]},
+                     {group_id: "grp_b",
+                      verbs: ["devices:write", "sessions:control"]}]};
 
 
 /* answers by "METHOD path", and keeps what was asked */
@@ -60,7 +62,11 @@ function gateway(answers) {
         asked,
         async fetch(url, {method, headers}) {
             const path = new URL(url).pathname.slice("/rs/v1".length);
-            const answer = answers[`${method} ${path}`] ?? {code: "not_found"};
+            let answer = answers[`${method} ${path}`] ?? {code: "not_found"};
+
+            if (typeof answer === "function") {
+                answer = answer(headers["X-RS-Tenant"]);
+            }
 
             asked.push([`${method} ${path}`, headers.Authorization,
                         headers["X-RS-Tenant"]]);
@@ -97,9 +103,10 @@ async function token(life_s = 300, sub = "anna") {
 
 
 test("an API key: its name and verbs, no proof, nothing to end", async () => {
-    const it = start({"GET /me": {kind: "key", name: "ci",
-                                  tenants: [{tenant: "acme",
-                                             verbs: ["devices:read"]}]}});
+    const it = start({"GET /me": {kind: "key", name: "ci", tenant: "acme",
+                                  tenants: ["acme"], grants: [],
+                                  verbs: {tenant: ["devices:read"],
+                                          granted: []}}});
 
     await it.account.withKey("rsk_a");
     assert.equal(it.account.oidc, false);
@@ -130,21 +137,44 @@ test("a key that is not valid leaves nothing behind", async () => {
 });
 
 
+test("what may be done: of the tenant, or granted and given by a grant",
+     async () => {
+    const it = start({"GET /me": ME});
+
+    await it.account.withToken(await token());
+    assert.equal(it.account.name, "Anna");
+
+    for (const [verb, can] of [["ice", true], ["devices:read", true],
+                               ["sessions:control", true],
+                               ["devices:write", false],
+                               ["sessions:write", false]])
+    {
+        assert.equal(it.account.can(verb), can, verb);
+    }
+});
+
+
 test("several tenants: one is chosen, with what may be done there",
      async () => {
-    const it = start({"GET /me": ME, "GET /devices": {items: []}});
+    const verbs = {acme: ["sessions:control"], beta: []};
+    const it = start({
+        "GET /me": (tenant = "acme") => ({
+            ...ME, tenant, tenants: ["acme", "beta"], grants: [],
+            verbs: {tenant: verbs[tenant], granted: ["devices:write"]}}),
+        "GET /devices": {items: []}});
 
     await it.account.withToken(await token());
     assert.deepEqual(it.account.tenants, ["acme", "beta"]);
-    assert.throws(() => it.account.choose("gamma"), {code: "forbidden"});
-
-    it.account.choose("beta");
-    assert.equal(it.account.can("sessions:control"), false);
-    await it.account.api.devices();
-    it.account.choose("acme");
     assert.equal(it.account.can("sessions:control"), true);
     await it.account.api.devices();
-    assert.deepEqual(it.asked.map((a) => a[2]), [undefined, "beta", "acme"]);
+    await assert.rejects(it.account.choose("gamma"), {code: "forbidden"});
+
+    await it.account.choose("beta");
+    assert.equal(it.account.can("sessions:control"), false);
+    await it.account.api.devices();
+    assert.deepEqual(it.asked.map((a) => [a[0], a[2]]), [
+        ["GET /me", undefined], ["GET /devices", "acme"], ["GET /me", "beta"],
+        ["GET /devices", "beta"]]);
 });
 
 
