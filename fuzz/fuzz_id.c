@@ -34,6 +34,11 @@ credentials(rs_str_t s)
         CHECK(rs_str_eq((rs_str_t) { (uint8_t *) text, n }, s));
     }
 
+    if (rs_guest_parse(s, &c) == RS_OK) {
+        n = rs_guest_format(text, c.tenant, c.session_id, c.link_id, c.secret);
+        CHECK(rs_str_eq((rs_str_t) { (uint8_t *) text, n }, s));
+    }
+
     if (rs_resume_parse(s, &c) == RS_OK) {
         n = rs_resume_format(text, c.tenant, c.session_id, c.participant_id,
                              c.secret);
@@ -96,7 +101,7 @@ encodings(rs_str_t s)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    char      text[RS_POS_MAX];
+    char      text[RS_POS_MAX], bound[RS_ID_HASH_LEN];
     size_t    n;
     uint64_t  v;
     rs_pos_t  p;
@@ -120,6 +125,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
 
     (void) rs_devkey_check(s);
+    (void) rs_ticket_bind(s, s, bound);
+    (void) rs_pin_check(s);
 
     return 0;
 }

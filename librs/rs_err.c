@@ -59,6 +59,14 @@ static const rs_err_entry_t  rs_err_table[RS_E_MAX] = {
         "enrollment_invalid", 403, 0, 0,
         "The enrolment token is unknown, expired, revoked or used up"
     },
+    [RS_E_LINK_INVALID] = {
+        "link_invalid", 403, 0, 0,
+        "The link is unknown, expired, used up or locked, or the PIN is wrong"
+    },
+    [RS_E_PIN_REQUIRED] = {
+        "pin_required", 403, 0, 0,
+        "The link asks for a PIN"
+    },
     [RS_E_NOT_FOUND] = {
         "not_found", 404, 4404, 0,
         "There is no such object"

@@ -104,6 +104,25 @@ rs_secret_check(rs_str_t s)
 
 
 rs_err_e
+rs_pin_check(rs_str_t s)
+{
+    size_t  i;
+
+    if (s.len < RS_PIN_MIN || s.len > RS_PIN_MAX) {
+        return RS_E_INVALID_VALUE;
+    }
+
+    for (i = 0; i < s.len; i++) {
+        if (s.data[i] < '0' || s.data[i] > '9') {
+            return RS_E_INVALID_VALUE;
+        }
+    }
+
+    return RS_OK;
+}
+
+
+rs_err_e
 rs_id_check_session(rs_str_t s)
 {
     return rs_id_check(s, RS_ID_SESSION);
@@ -169,6 +188,58 @@ rs_hash_hex(rs_str_t text, char *dst)
     (void) rs_hex_encode(dst, digest, sizeof(digest));
 
     return RS_OK;
+}
+
+
+rs_err_e
+rs_hash_pair(rs_str_t a, rs_str_t b, char *dst)
+{
+    rs_buf_t  buf;
+    uint8_t   text[RS_ID_SECRET_LEN + 1 + RS_ORIGIN_MAX];
+
+    rs_buf_init(&buf, text, sizeof(text));
+    rs_buf_str(&buf, a);
+    rs_buf_char(&buf, '\0');
+    rs_buf_str(&buf, b);
+
+    return buf.overflow ? RS_E_INVALID_VALUE
+                        : rs_hash_hex(rs_buf_get(&buf), dst);
+}
+
+
+rs_err_e
+rs_ticket_bind(rs_str_t secret, rs_str_t origin, char *dst)
+{
+    size_t    i;
+    uint8_t   text[RS_ORIGIN_MAX];
+    rs_str_t  s;
+
+    if (origin.len == 0 || origin.len > RS_ORIGIN_MAX) {
+        return RS_E_INVALID_VALUE;
+    }
+
+    for (i = 0; i < origin.len; i++) {
+        text[i] = origin.data[i];
+
+        if (text[i] >= 'A' && text[i] <= 'Z') {
+            text[i] = (uint8_t) (text[i] + ('a' - 'A'));
+        }
+    }
+
+    s = (rs_str_t) { text, origin.len };
+
+    if (rs_str_starts(s, RS_STR("https://")) && s.len > 4
+        && rs_str_eq(rs_id_sub(s, s.len - 4, 4), RS_STR(":443")))
+    {
+        s.len -= 4;
+
+    } else if (rs_str_starts(s, RS_STR("http://"))
+               && rs_str_eq(rs_id_sub(s, s.len - 3, 3), RS_STR(":80")))
+    {
+        s.len -= 3;
+    }
+
+    return rs_hash_pair(secret, s, dst);
 }
 
 
@@ -327,6 +398,35 @@ rs_ticket_parse(rs_str_t s, rs_cred_t *c)
 
 
 rs_err_e
+rs_guest_parse(rs_str_t s, rs_cred_t *c)
+{
+    rs_err_e  rc;
+    rs_str_t  tenant, session, link, secret, rest;
+
+    memset(c, 0, sizeof(rs_cred_t));
+
+    if (s.len > RS_ID_GUEST_MAX || !rs_str_starts(s, RS_STR("rsl_"))
+        || !rs_str_split(rs_id_sub(s, 4, s.len - 4), '_', &tenant, &rest)
+        || !rs_str_split(rest, '_', &session, &rest)
+        || !rs_str_split(rest, '_', &link, &secret)
+        || !rs_id_alphabet(session, RS_ID_BARE_LEN)
+        || !rs_id_alphabet(link, RS_ID_BARE_LEN))
+    {
+        return RS_E_UNAUTHENTICATED;
+    }
+
+    rc = rs_cred_set(c, tenant, secret, secret);
+
+    if (rc == RS_OK) {
+        c->session_id = rs_cred_id(c, 0, RS_ID_SESSION, session);
+        c->link_id = rs_cred_id(c, 1, RS_ID_LINK, link);
+    }
+
+    return rc;
+}
+
+
+rs_err_e
 rs_resume_parse(rs_str_t s, rs_cred_t *c)
 {
     rs_err_e  rc;
@@ -420,6 +520,34 @@ rs_ticket_format(char *dst, rs_str_t tenant, rs_str_t session_id,
     rs_buf_str(&b, tenant);
     rs_buf_char(&b, '.');
     rs_buf_str(&b, bare);
+    rs_buf_str(&b, secret);
+
+    return b.len;
+}
+
+
+size_t
+rs_guest_format(char *dst, rs_str_t tenant, rs_str_t session_id,
+    rs_str_t link_id, rs_str_t secret)
+{
+    rs_buf_t  b;
+    rs_str_t  session, link;
+
+    if (rs_tenant_check(tenant) != RS_OK || rs_secret_check(secret) != RS_OK
+        || !rs_id_whole(session_id, RS_ID_SESSION, &session)
+        || !rs_id_whole(link_id, RS_ID_LINK, &link))
+    {
+        return 0;
+    }
+
+    rs_buf_init(&b, dst, RS_ID_GUEST_MAX);
+    rs_buf_cstr(&b, "rsl_");
+    rs_buf_str(&b, tenant);
+    rs_buf_char(&b, '_');
+    rs_buf_str(&b, session);
+    rs_buf_char(&b, '_');
+    rs_buf_str(&b, link);
+    rs_buf_char(&b, '_');
     rs_buf_str(&b, secret);
 
     return b.len;

@@ -34,6 +34,7 @@
 #define RS_ID_PARTICIPANT      "par_"
 #define RS_ID_ENROLLMENT       "enr_"
 #define RS_ID_KEY              "key_"
+#define RS_ID_LINK             "lnk_"
 #define RS_ID_GROUP            "grp_"
 #define RS_ID_GRANT            "gra_"
 #define RS_ID_USER             "usr_"     /* of issuer and subject, not drawn */
@@ -46,6 +47,12 @@
                                 + RS_ID_SECRET_LEN)
 #define RS_ID_RESUME_MAX       (RS_TENANT_MAX + 1 + RS_ID_BARE_LEN + 1       \
                                 + RS_ID_BARE_LEN + 1 + RS_ID_SECRET_LEN)
+#define RS_ID_GUEST_MAX        (4 + RS_ID_RESUME_MAX)
+
+#define RS_PIN_MIN             4       /* digits */
+#define RS_PIN_MAX             12
+
+#define RS_ORIGIN_MAX          300     /* bytes of one a ticket is bound to */
 
 
 /* RS_OK or RS_E_INVALID_VALUE */
@@ -59,6 +66,9 @@ rs_err_e rs_id_check_session(rs_str_t s);
 rs_err_e rs_id_check_device(rs_str_t s);
 rs_err_e rs_id_check_participant(rs_str_t s);
 rs_err_e rs_id_check_enrollment(rs_str_t s);
+
+/* RS_PIN_MIN to RS_PIN_MAX digits */
+rs_err_e rs_pin_check(rs_str_t s);
 rs_err_e rs_id_check_group(rs_str_t s);
 
 /* dst: RS_ID_LEN; no NUL is added */
@@ -77,6 +87,20 @@ void rs_secret_format(char *dst,
  * secret.
  */
 rs_err_e rs_hash_hex(rs_str_t text, char *dst);
+
+/*
+ * The same of two texts, with a zero byte between them: of a guest link's
+ * secret and its PIN.  Together at most RS_ID_SECRET_LEN and RS_ORIGIN_MAX
+ * bytes long, else RS_E_INVALID_VALUE.
+ */
+rs_err_e rs_hash_pair(rs_str_t a, rs_str_t b, char *dst);
+
+/*
+ * What the store keeps of a ticket that is good for the pages of one origin
+ * only: the hash of its secret and the origin, in lower case and without a
+ * default port.  RS_E_INVALID_VALUE: the origin is empty or too long.
+ */
+rs_err_e rs_ticket_bind(rs_str_t secret, rs_str_t origin, char *dst);
 
 
 /* positions, "<epoch>-<n>"; also the ids of a Redis stream */
@@ -109,9 +133,12 @@ typedef struct {
     rs_str_t        session_id;       /* points into ids */
     rs_str_t        participant_id;
     rs_str_t        enrollment_id;
+    rs_str_t        link_id;
     rs_pos_t        position;         /* resume */
 
     char            hash[RS_ID_HASH_LEN];   /* what the store looks up */
+    char            bound[RS_ID_HASH_LEN];  /* the caller's: of a ticket that
+                                               is bound to an origin */
     char            ids[2][RS_ID_LEN];
 } rs_cred_t;
 
@@ -124,6 +151,8 @@ typedef struct {
 rs_err_e rs_api_key_parse(rs_str_t s, rs_cred_t *c);
 rs_err_e rs_enroll_parse(rs_str_t s, rs_cred_t *c);
 rs_err_e rs_ticket_parse(rs_str_t s, rs_cred_t *c);
+/* "rsl_<tenant>_<session>_<link>_<secret>", a guest link's */
+rs_err_e rs_guest_parse(rs_str_t s, rs_cred_t *c);
 /* "<token>.<position>", as it stands after "rs.resume." */
 rs_err_e rs_resume_parse(rs_str_t s, rs_cred_t *c);
 
@@ -138,6 +167,8 @@ size_t rs_enroll_format(char *dst, rs_str_t tenant, rs_str_t enrollment_id,
     rs_str_t secret);
 size_t rs_ticket_format(char *dst, rs_str_t tenant, rs_str_t session_id,
     rs_str_t secret);
+size_t rs_guest_format(char *dst, rs_str_t tenant, rs_str_t session_id,
+    rs_str_t link_id, rs_str_t secret);
 /* the token alone */
 size_t rs_resume_format(char *dst, rs_str_t tenant, rs_str_t session_id,
     rs_str_t participant_id, rs_str_t secret);

@@ -22,7 +22,7 @@ my $file = write_file(tempdir() . '/secret',
                       'p8Kd3mWq7ZtRv2Nx9LbHf5YcJg4TsQa6', 0644);
 my $redis = RS::Redis->new(acl => 1);
 my $gw = RS::Gateway->new(redis => $redis, location => "
-    rs_max_participants 3;
+    rs_max_participants 4;
     rs_stun_server stun:turn.example.net:3478;
     rs_turn_server eu turn:turn.example.net:3478;
     rs_turn_secret_file $file;
@@ -103,6 +103,7 @@ sub none_of {
     my $a = 'a' x 26;
     my %none = (SessionId => "ses_$a", EnrollmentId => "enr_$a",
                 DeviceId => "dev_$a", KeyId => "key_$a",
+                LinkId => "lnk_$a",
                 ApiKeyId => "key_$a", GroupId => "grp_$a",
                 GrantId => "gra_$a", UserId => "usr_$a",
                 PolicyName => 'none',
@@ -243,8 +244,23 @@ $api->call($rest, 200, 'GET', '/sessions/{id}', $s->{id});
 $api->call($rest, 200, 'GET', '/sessions');
 $api->call($rest, 201, 'POST', '/sessions/{id}/participants', $s->{id},
            body => { role => 'viewer' });
+
+my $link = $api->call($rest, 201, 'POST', '/sessions/{id}/participants',
+                      $s->{id}, body => { link => JSON::true(),
+                                          pin => '1234', max_uses => 9 })
+               ->json;
+
+$api->call($rest, 200, 'GET', '/sessions/{id}/links', $s->{id});
+$api->call($nobody, 403, 'POST', '/join', undef,
+           body => { link => $link->{link} });
+$api->call($nobody, 201, 'POST', '/join', undef,
+           body => { link => $link->{link}, pin => '1234', name => 'Gus' });
+$api->call($nobody, 409, 'POST', '/join', undef,
+           body => { link => $link->{link}, pin => '1234' });
 $api->call($rest, 409, 'POST', '/sessions/{id}/participants', $s->{id},
            body => { role => 'viewer' });
+$api->call($rest, 204, 'DELETE', '/sessions/{id}/links/{link}',
+           [$s->{id}, $link->{id}]);
 $api->call($rest, 204, 'DELETE', '/sessions/{id}', $s->{id});
 $api->call($rest, 200, 'GET', '/sessions/{id}', $s->{id});
 $api->call($rest, 410, 'POST', '/sessions/{id}/participants', $s->{id},

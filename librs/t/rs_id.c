@@ -258,6 +258,100 @@ test_resume(void)
 
 
 static void
+test_guest(void)
+{
+    char       text[RS_ID_GUEST_MAX];
+    size_t     len;
+    rs_cred_t  c;
+
+    static const char  *bad[] = {
+        "", "rsl_", "rsl_d_" A26 "_" B26 "_", "rsl_d_" A26 "_" B26,
+        "rsl_d_" A26 B26 "_" S52, "rsl_d_" A26 "_" B26 S52,
+        "rsl__" A26 "_" B26 "_" S52, "rse_d_" A26 "_" B26 "_" S52,
+        "rsl_D_" A26 "_" B26 "_" S52, "d." A26 "." B26 "." S52,
+        "rsl_d_" A26 "_" B26 "_" S52 "_", " rsl_d_" A26 "_" B26 "_" S52, NULL
+    };
+
+    is_rc(rs_guest_parse(RS_STR("rsl_d_" A26 "_" B26 "_" S52), &c), RS_OK,
+          "a guest link");
+    is_str(c.tenant, "d", "its tenant");
+    is_str(c.session_id, "ses_" A26, "its session");
+    is_str(c.link_id, "lnk_" B26, "its id");
+    is_str((rs_str_t) { (uint8_t *) c.hash, RS_ID_HASH_LEN }, S52_HASH,
+           "its hash");
+
+    len = rs_guest_format(text, c.tenant, c.session_id, c.link_id, c.secret);
+    is_str((rs_str_t) { (uint8_t *) text, len },
+           "rsl_d_" A26 "_" B26 "_" S52, "put together");
+    is_int(rs_guest_format(text, c.tenant, c.link_id, c.session_id,
+                           c.secret), 0, "not the other way round");
+    is_int(rs_guest_format(text, RS_STR("D"), c.session_id, c.link_id,
+                           c.secret), 0, "bad tenant");
+    is_int(rs_guest_format(text, c.tenant, c.session_id, c.link_id,
+                           c.tenant), 0, "bad secret");
+
+    refuses("guest", rs_guest_parse, bad);
+}
+
+
+static void
+binds(const char *a, const char *b, int same)
+{
+    char  one[RS_ID_HASH_LEN], two[RS_ID_HASH_LEN];
+
+    ok(rs_ticket_bind(RS_STR(S52), rs_str(a), one) == RS_OK
+       && rs_ticket_bind(RS_STR(S52), rs_str(b), two) == RS_OK
+       && (memcmp(one, two, sizeof(one)) == 0) == same,
+       "\"%s\" is %s\"%s\"", a, same ? "" : "not ", b);
+}
+
+
+static void
+test_pairs(void)
+{
+    char     one[RS_ID_HASH_LEN], two[RS_ID_HASH_LEN];
+    uint8_t  origin[RS_ORIGIN_MAX + 1];
+
+    /* of "a", a zero byte and "bc" */
+
+    is_rc(rs_hash_pair(RS_STR("a"), RS_STR("bc"), one), RS_OK, "a pair");
+    is_rc(rs_hash_hex((rs_str_t) { (const uint8_t *) "a\0bc", 4 }, two),
+          RS_OK, "by hand");
+    ok(memcmp(one, two, sizeof(one)) == 0, "is what it should be");
+    is_rc(rs_hash_pair(RS_STR("ab"), RS_STR("c"), two), RS_OK, "another");
+    ok(memcmp(one, two, sizeof(one)) != 0, "has another hash");
+
+    binds("https://a.test", "https://a.test", 1);
+    binds("https://a.test", "HTTPS://A.test:443", 1);
+    binds("http://a.test", "http://a.test:80", 1);
+    binds("https://a.test", "http://a.test", 0);
+    binds("https://a.test", "https://a.test:80", 0);
+    binds("https://a.test", "https://a.test:8443", 0);
+    binds("https://a.test", "https://b.test", 0);
+    binds("http://a.test:443", "http://a.test", 0);
+    binds("https://a.test", "https://a.test/", 0);
+
+    memset(origin, 'a', sizeof(origin));
+    is_rc(rs_ticket_bind(RS_STR(S52), (rs_str_t) { origin, RS_ORIGIN_MAX },
+                         one), RS_OK, "as long as it may be");
+    is_rc(rs_ticket_bind(RS_STR(S52),
+                         (rs_str_t) { origin, RS_ORIGIN_MAX + 1 }, one),
+          RS_E_INVALID_VALUE, "one more");
+    is_rc(rs_ticket_bind(RS_STR(S52), RS_STR(""), one), RS_E_INVALID_VALUE,
+          "none");
+    is_rc(rs_ticket_bind(RS_STR(S52), RS_STR("a"), one), RS_OK, "a short one");
+
+    is_rc(rs_pin_check(RS_STR("1234")), RS_OK, "a PIN");
+    is_rc(rs_pin_check(RS_STR("012345678901")), RS_OK, "a long one");
+    is_rc(rs_pin_check(RS_STR("123")), RS_E_INVALID_VALUE, "too short");
+    is_rc(rs_pin_check(RS_STR("0123456789012")), RS_E_INVALID_VALUE,
+          "too long");
+    is_rc(rs_pin_check(RS_STR("12a4")), RS_E_INVALID_VALUE, "digits only");
+    is_rc(rs_pin_check(RS_STR("")), RS_E_INVALID_VALUE, "not empty");
+}
+
+
+static void
 test_positions(void)
 {
     char      text[RS_POS_MAX];
@@ -308,6 +402,8 @@ main(void)
     test_enroll();
     test_ticket();
     test_resume();
+    test_guest();
+    test_pairs();
     test_positions();
 
     return tap_done();

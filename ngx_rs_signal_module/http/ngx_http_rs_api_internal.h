@@ -335,6 +335,13 @@ json_t *ngx_http_rs_api_guest_json(ngx_http_rs_api_t *api,
     ngx_rs_reply_t *obj, ngx_str_t *ticket, int64_t expires);
 
 
+/* the page that calls; empty: none does */
+ngx_str_t ngx_http_rs_api_origin(ngx_http_rs_api_t *api);
+/* the console's URL with #kind=secret; NGX_OK or NGX_ERROR */
+ngx_int_t ngx_http_rs_api_join_url(ngx_http_rs_api_t *api, const char *kind,
+    ngx_str_t *secret, ngx_str_t *join);
+
+
 /* handlers, in the files of their nouns */
 
 ngx_int_t ngx_http_rs_api_root(ngx_http_rs_api_t *api);
@@ -347,6 +354,11 @@ ngx_int_t ngx_http_rs_api_session_list(ngx_http_rs_api_t *api);
 ngx_int_t ngx_http_rs_api_session_get(ngx_http_rs_api_t *api);
 ngx_int_t ngx_http_rs_api_session_end(ngx_http_rs_api_t *api);
 ngx_int_t ngx_http_rs_api_participant_add(ngx_http_rs_api_t *api);
+
+ngx_int_t ngx_http_rs_api_link_create(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_link_list(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_link_delete(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_join(ngx_http_rs_api_t *api);
 
 ngx_int_t ngx_http_rs_api_enrollment_create(ngx_http_rs_api_t *api);
 ngx_int_t ngx_http_rs_api_enrollment_list(ngx_http_rs_api_t *api);

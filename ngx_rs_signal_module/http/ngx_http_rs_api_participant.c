@@ -8,12 +8,14 @@
 
 #include "ngx_http_rs_api_internal.h"
 #include "rs_utf8.h"
+#include "rs_ws_handshake.h"
 
 
 typedef struct {
     unsigned                          role;
     rs_str_t                          name;
     rs_str_t                          external_id;
+    rs_str_t                          origin;
     int64_t                           ttl_s;
 } ngx_http_rs_api_participant_body_t;
 
@@ -31,10 +33,10 @@ static ngx_int_t ngx_http_rs_api_participant_fill(ngx_http_rs_api_t *api,
     ngx_http_rs_store_participant_t *p, const char *base);
 static ngx_int_t ngx_http_rs_api_participant_who(ngx_http_rs_api_t *api,
     ngx_http_rs_api_participant_body_t *body, const char *base);
-static ngx_int_t ngx_http_rs_api_participant_added(ngx_http_rs_api_t *api,
-    void *data, rs_err_e code, ngx_rs_reply_t *reply);
 static ngx_int_t ngx_http_rs_api_console(ngx_http_rs_api_t *api,
     ngx_str_t *url);
+static ngx_int_t ngx_http_rs_api_participant_added(ngx_http_rs_api_t *api,
+    void *data, rs_err_e code, ngx_rs_reply_t *reply);
 
 
 /* those that can be asked for */
@@ -59,7 +61,10 @@ static const rs_json_field_t  ngx_http_rs_api_participant_fields[] = {
       offsetof(ngx_http_rs_api_participant_body_t, external_id),
       NULL, NULL, NULL },
     { "ttl_s", RS_JSON_INT, 0, 1, NGX_HTTP_RS_API_TICKET_TTL,
-      offsetof(ngx_http_rs_api_participant_body_t, ttl_s), NULL, NULL, NULL }
+      offsetof(ngx_http_rs_api_participant_body_t, ttl_s), NULL, NULL, NULL },
+    { "origin", RS_JSON_STRING, 0, 1, RS_ORIGIN_MAX,
+      offsetof(ngx_http_rs_api_participant_body_t, origin),
+      NULL, rs_ws_origin_check, "an origin, scheme://host[:port]" }
 };
 
 static const ngx_http_rs_api_field_t  ngx_http_rs_api_participant_obj[] = {
@@ -119,6 +124,11 @@ ngx_http_rs_api_participant_fill(ngx_http_rs_api_t *api,
     p->name = ngx_http_rs_str(body->name);
     p->external_id = ngx_http_rs_str(body->external_id);
     p->ticket_ttl = body->ttl_s;
+    p->origin = ngx_http_rs_str(body->origin);
+
+    if (p->origin.len == 0) {
+        p->origin = ngx_http_rs_api_origin(api);
+    }
 
     return ngx_http_rs_api_new_id(api->request->pool, RS_ID_PARTICIPANT,
                                   &p->id);
@@ -192,7 +202,33 @@ ngx_http_rs_api_ticket(ngx_http_rs_api_t *api, ngx_str_t *session_id,
 
     ngx_memcpy(p->ticket_hash, cred.hash, RS_ID_HASH_LEN);
 
+    if (p->origin.len
+        && rs_ticket_bind(s, ngx_http_rs_slice(&p->origin),
+                          (char *) p->ticket_hash)
+           != RS_OK)
+    {
+        return NGX_ERROR;
+    }
+
     return NGX_OK;
+}
+
+
+ngx_str_t
+ngx_http_rs_api_origin(ngx_http_rs_api_t *api)
+{
+    ngx_str_t  *origin, none;
+
+    origin = ngx_http_rs_header_in(api->request, "origin",
+                                   sizeof("origin") - 1);
+
+    if (origin && origin->len <= RS_ORIGIN_MAX) {
+        return *origin;
+    }
+
+    ngx_str_null(&none);
+
+    return none;
 }
 
 
@@ -204,6 +240,10 @@ ngx_http_rs_api_participant_add(ngx_http_rs_api_t *api)
     ngx_int_t                 rc;
     ngx_http_rs_api_op_t     *aop;
     ngx_http_rs_api_guest_t  *guest;
+
+    if (json_object_get(api->body, "link")) {
+        return ngx_http_rs_api_link_create(api);
+    }
 
     guest = ngx_pcalloc(api->request->pool, sizeof(ngx_http_rs_api_guest_t));
     if (guest == NULL) {
@@ -307,21 +347,15 @@ ngx_http_rs_api_guest_json(ngx_http_rs_api_t *api, ngx_rs_reply_t *obj,
     ngx_str_t *ticket, int64_t expires)
 {
     json_t     *json;
-    ngx_str_t   url, join;
+    ngx_str_t   join;
 
     json = ngx_http_rs_api_participant_json(obj);
 
-    if (json == NULL || ngx_http_rs_api_console(api, &url) != NGX_OK) {
+    if (json == NULL
+        || ngx_http_rs_api_join_url(api, "join", ticket, &join) != NGX_OK)
+    {
         goto failed;
     }
-
-    join.data = ngx_pnalloc(api->request->pool,
-                            url.len + sizeof("#join=") - 1 + ticket->len);
-    if (join.data == NULL) {
-        goto failed;
-    }
-
-    join.len = ngx_sprintf(join.data, "%V#join=%V", &url, ticket) - join.data;
 
     if (json_object_set_new(json, "ticket", ngx_http_rs_api_text(*ticket))
         != 0
@@ -341,6 +375,29 @@ failed:
     json_decref(json);
 
     return NULL;
+}
+
+
+ngx_int_t
+ngx_http_rs_api_join_url(ngx_http_rs_api_t *api, const char *kind,
+    ngx_str_t *secret, ngx_str_t *join)
+{
+    ngx_str_t  url;
+
+    if (ngx_http_rs_api_console(api, &url) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    join->data = ngx_pnalloc(api->request->pool,
+                             url.len + 2 + ngx_strlen(kind) + secret->len);
+    if (join->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    join->len = ngx_sprintf(join->data, "%V#%s=%V", &url, kind, secret)
+                - join->data;
+
+    return NGX_OK;
 }
 
 

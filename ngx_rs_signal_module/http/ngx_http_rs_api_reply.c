@@ -180,7 +180,9 @@ ngx_http_rs_api_problem(ngx_http_request_t *r, rs_err_e code,
     rmcf = ngx_http_get_module_main_conf(r, ngx_http_rs_signal_module);
     ngx_http_rs_count(rmcf, NGX_HTTP_RS_STAT_PROBLEM + code);
 
-    if (code == RS_E_UNAUTHENTICATED || code == RS_E_ENROLLMENT_INVALID) {
+    if (code == RS_E_UNAUTHENTICATED || code == RS_E_ENROLLMENT_INVALID
+        || code == RS_E_LINK_INVALID)
+    {
         ngx_http_rs_api_failed(r, rmcf);
     }
 

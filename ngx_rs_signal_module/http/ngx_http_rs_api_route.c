@@ -44,6 +44,17 @@ static const ngx_http_rs_api_route_t  ngx_http_rs_api_routes[] = {
       RS_VERB_SESSIONS_WRITE,
       NGX_HTTP_RS_API_BODY, ngx_http_rs_api_participant_add },
 
+    { NGX_HTTP_GET, "/sessions/{id}/links", RS_ID_SESSION,
+      RS_VERB_SESSIONS_READ,
+      NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_link_list },
+
+    { NGX_HTTP_DELETE, "/sessions/{id}/links/{link}", RS_ID_SESSION,
+      RS_VERB_SESSIONS_INVITE,
+      NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_link_delete },
+
+    { NGX_HTTP_POST, "/join", NULL, NGX_HTTP_RS_API_OPEN,
+      NGX_HTTP_RS_API_BODY, ngx_http_rs_api_join },
+
     { NGX_HTTP_POST, "/enrollments", NULL, RS_VERB_ENROLLMENTS_WRITE,
       NGX_HTTP_RS_API_MAY_BODY, ngx_http_rs_api_enrollment_create },
 

@@ -44,6 +44,7 @@ typedef struct {
 
 static ngx_int_t ngx_http_rs_upgrade_check(ngx_http_request_t *r,
     ngx_http_rs_handshake_t *h);
+static void ngx_http_rs_upgrade_bind(ngx_http_request_t *r, rs_cred_t *cred);
 static ngx_int_t ngx_http_rs_upgrade_required(ngx_http_request_t *r);
 static ngx_int_t ngx_http_rs_upgrade_ready(ngx_http_request_t *r);
 static ngx_int_t ngx_http_rs_upgrade_rate(ngx_http_request_t *r);
@@ -106,6 +107,7 @@ ngx_http_rs_upgrade_signal(ngx_http_request_t *r)
 
     case RS_WS_CRED_TICKET:
         code = rs_ticket_parse(h.protocols.credential, &cred);
+        ngx_http_rs_upgrade_bind(r, &cred);
         break;
 
     case RS_WS_CRED_RESUME:
@@ -146,6 +148,25 @@ ngx_http_rs_upgrade_signal(ngx_http_request_t *r)
 
     return ngx_http_rs_session_start(r, resume, code == RS_OK ? &cred : NULL,
                                      &ctx->conn);
+}
+
+
+/* a ticket may be kept for the pages of one origin */
+
+static void
+ngx_http_rs_upgrade_bind(ngx_http_request_t *r, rs_cred_t *cred)
+{
+    ngx_str_t  *origin;
+
+    origin = ngx_http_rs_header_in(r, "origin", sizeof("origin") - 1);
+
+    if (origin == NULL
+        || rs_ticket_bind(cred->secret, ngx_http_rs_slice(origin),
+                          cred->bound)
+           != RS_OK)
+    {
+        ngx_memcpy(cred->bound, cred->hash, RS_ID_HASH_LEN);
+    }
 }
 
 

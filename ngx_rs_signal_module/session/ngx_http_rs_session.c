@@ -288,6 +288,7 @@ ngx_http_rs_session_name(ngx_http_rs_part_t *p, rs_cred_t *cred)
     p->epoch = cred->position.epoch;
 
     ngx_memcpy(p->hash, cred->hash, sizeof(p->hash));
+    ngx_memcpy(p->bound, cred->bound, sizeof(p->bound));
 
     if (ngx_http_rs_session_copy(pool, &m->tenant, cred->tenant) != NGX_OK
         || ngx_http_rs_session_copy(pool, &m->session_id, cred->session_id)
@@ -331,7 +332,7 @@ ngx_http_rs_session_ask(ngx_http_rs_part_t *p)
 {
     char                     text[RS_POS_MAX], fresh[RS_ID_HASH_LEN];
     ngx_int_t                rv;
-    ngx_str_t                hash, resume, position;
+    ngx_str_t                hash, bound, resume, position;
     ngx_http_rs_store_op_t  *op;
 
     if (ngx_http_rs_session_secret(p->secret, fresh, p->log) != NGX_OK) {
@@ -357,7 +358,10 @@ ngx_http_rs_session_ask(ngx_http_rs_part_t *p)
         rv = ngx_http_rs_store_resume(op, &p->m, &hash, &resume, &position);
 
     } else {
-        rv = ngx_http_rs_store_join(op, &hash, &p->m, &resume);
+        bound.data = (u_char *) p->bound;
+        bound.len = sizeof(p->bound);
+
+        rv = ngx_http_rs_store_join(op, &hash, &bound, &p->m, &resume);
     }
 
     if (rv == NGX_OK) {

@@ -89,6 +89,7 @@ struct ngx_http_rs_part_s {
     ngx_event_t                 timer;         /* next fill, next leave */
 
     char                        hash[RS_ID_HASH_LEN];   /* of what it has */
+    char                        bound[RS_ID_HASH_LEN];  /* rs_cred_t */
     char                        secret[RS_ID_SECRET_LEN];   /* to resume */
 
     unsigned                    resume:1;

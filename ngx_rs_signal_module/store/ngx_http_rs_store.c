@@ -619,7 +619,7 @@ ngx_http_rs_store_member_keys(ngx_http_rs_store_call_t *call,
 
 ngx_int_t
 ngx_http_rs_store_join(ngx_http_rs_store_op_t *op, ngx_str_t *ticket_hash,
-    ngx_http_rs_member_t *m, ngx_str_t *resume_hash)
+    ngx_str_t *bound_hash, ngx_http_rs_member_t *m, ngx_str_t *resume_hash)
 {
     ngx_http_rs_store_call_t  call;
 
@@ -629,6 +629,7 @@ ngx_http_rs_store_join(ngx_http_rs_store_op_t *op, ngx_str_t *ticket_hash,
     ngx_http_rs_store_key(&call, &m->tenant, "tkt", ticket_hash);
     ngx_http_rs_store_member_keys(&call, m);
     ngx_http_rs_store_own_key(&call, &m->tenant);
+    ngx_http_rs_store_key(&call, &m->tenant, "tkt", bound_hash);
 
     ngx_http_rs_store_arg(&call, &m->address);
     ngx_http_rs_store_arg_replid(&call);

@@ -90,6 +90,8 @@ typedef struct {
     ngx_str_t                   name;
     ngx_str_t                   external_id;
     time_t                      ticket_ttl;
+    ngx_str_t                   origin;        /* the ticket is bound to it;
+                                                  empty: to none */
     u_char                      ticket_hash[64];
 } ngx_http_rs_store_participant_t;
 
@@ -275,6 +277,38 @@ ngx_int_t ngx_http_rs_store_turn_revoke(ngx_http_rs_store_op_t *op,
     ngx_http_rs_caller_t *caller, ngx_str_t *session_id, ngx_str_t *key_id,
     ngx_str_t *participant_id, rs_verb_e verb);
 
+/* guest links */
+
+typedef struct {
+    ngx_str_t                   id;
+    ngx_str_t                   role;
+    ngx_str_t                   name;
+    ngx_str_t                   external_id;
+    ngx_str_t                   secret_hash;
+    ngx_str_t                   pin_hash;      /* empty: none */
+    ngx_uint_t                  max_uses;
+    time_t                      ttl;
+    time_t                      ticket_ttl;
+    ngx_str_t                   idem;
+    ngx_str_t                   body_hash;
+} ngx_http_rs_store_link_t;
+
+ngx_int_t ngx_http_rs_store_link_create(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_str_t *session_id,
+    ngx_http_rs_store_link_t *l);
+/* of an earlier request: a new secret */
+ngx_int_t ngx_http_rs_store_link_renew(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_str_t *session_id,
+    ngx_http_rs_store_link_t *l);
+ngx_int_t ngx_http_rs_store_link_list(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_str_t *session_id);
+ngx_int_t ngx_http_rs_store_link_delete(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_str_t *session_id, ngx_str_t *link_id);
+/* caller: nobody, but his tenant, address and request id; p: who he becomes */
+ngx_int_t ngx_http_rs_store_link_use(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_str_t *session_id,
+    ngx_http_rs_store_link_t *l, ngx_http_rs_store_participant_t *p);
+
 ngx_int_t ngx_http_rs_store_enrollment_create(ngx_http_rs_store_op_t *op,
     ngx_http_rs_caller_t *caller, ngx_http_rs_store_enrollment_t *e);
 ngx_int_t ngx_http_rs_store_enrollment_renew(ngx_http_rs_store_op_t *op,
@@ -375,9 +409,13 @@ ngx_int_t ngx_http_rs_store_denied(ngx_http_rs_store_op_t *op,
 
 /* sockets */
 
-/* ticket: parsed form of rs_id.h; resume_hash: of the token to be given */
+/*
+ * ticket: parsed form of rs_id.h; bound: what it is if it was made for the
+ * page's origin; resume_hash: of the token to be given
+ */
 ngx_int_t ngx_http_rs_store_join(ngx_http_rs_store_op_t *op,
-    ngx_str_t *ticket_hash, ngx_http_rs_member_t *m, ngx_str_t *resume_hash);
+    ngx_str_t *ticket_hash, ngx_str_t *bound_hash, ngx_http_rs_member_t *m,
+    ngx_str_t *resume_hash);
 ngx_int_t ngx_http_rs_store_resume(ngx_http_rs_store_op_t *op,
     ngx_http_rs_member_t *m, ngx_str_t *old_hash, ngx_str_t *new_hash,
     ngx_str_t *position);

@@ -143,6 +143,10 @@ void ngx_http_rs_store_index(ngx_http_rs_store_call_t *call,
 void ngx_http_rs_store_own_key(ngx_http_rs_store_call_t *call,
     ngx_str_t *tenant);
 
+/* of an Idempotency-Key, 64 hex; empty: a name that is never written */
+void ngx_http_rs_store_idem_key(ngx_http_rs_store_call_t *call,
+    ngx_http_rs_caller_t *caller, ngx_str_t *idem);
+
 /* arg: only pointed to, until send */
 void ngx_http_rs_store_arg(ngx_http_rs_store_call_t *call, ngx_str_t *arg);
 void ngx_http_rs_store_arg_text(ngx_http_rs_store_call_t *call,

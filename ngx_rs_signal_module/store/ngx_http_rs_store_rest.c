@@ -11,8 +11,6 @@
 #include "store/ngx_http_rs_store_call.h"
 
 
-static void ngx_http_rs_store_idem_key(ngx_http_rs_store_call_t *call,
-    ngx_http_rs_caller_t *caller, ngx_str_t *idem);
 static void ngx_http_rs_store_ticket_keys(ngx_http_rs_store_call_t *call,
     ngx_http_rs_caller_t *caller, ngx_array_t *participants);
 static void ngx_http_rs_store_ticket_key(ngx_http_rs_store_call_t *call,
@@ -382,7 +380,7 @@ ngx_http_rs_store_device_delete(ngx_http_rs_store_op_t *op,
 
 /* without an Idempotency-Key (and so without a body hash) it is not read */
 
-static void
+void
 ngx_http_rs_store_idem_key(ngx_http_rs_store_call_t *call,
     ngx_http_rs_caller_t *caller, ngx_str_t *idem)
 {

@@ -65,6 +65,8 @@ local USER_TTL = 7776000        -- s, a user is remembered after the last call
 local USER_SEEN = 60            -- s between two notes of that
 local TURN_PAGE = 500           -- entries of one page for the TURN plugin
 local TENS_STEP = 64           -- tenants told by one call
+local LINKS_MAX = 16            -- guest links of a session
+local PIN_TRIES = 5             -- wrong PINs that lock a link
 local BANS_MAX = 10000          -- bans of the fleet that are kept
 local BANS_STEP = 1000          -- of them told by one call
 local USE_STEP = 64             -- allocations one call tells of
@@ -2006,7 +2008,8 @@ end
 
 
 -- rs_join
--- KEYS: tkt, ses, par, mem, log, own.
+-- KEYS: tkt, ses, par, mem, log, own, tkt of the page's origin (the first one
+--       again: no page).
 -- ARGV: address, replid, resume hash, log_size, grace_ms.
 -- ok: now_s, par id, position, session obj, {participant obj...}.  Appends
 --     joined, and state when the host's coming changes it; publishes fen to
@@ -2028,18 +2031,20 @@ local NEVER = '-'
 
 
 function lib.rs_join(keys, args)
-    local tkt = call('HMGET', keys[1], 'ses', 'par')
     local limit, grace = number(args[4] or ''), number(args[5] or '')
-    local now, s, p, m, old, workers
+    local key, tkt, now, s, p, m, old, workers
 
-    check(keys, 6, args, 5)
+    check(keys, 7, args, 5)
+
+    key = call('EXISTS', keys[1]) == 1 and keys[1] or keys[7]
+    tkt = call('HMGET', key, 'ses', 'par')
     duty_check(keys[6], args[1])
 
     if not tkt[1] or tkt[1] ~= id_of(keys[2]) then
         return { 'unauthenticated' }
     end
 
-    call('DEL', keys[1])
+    call('DEL', key)
 
     now = now_s()
     s = session(keys[2], now)
@@ -3542,6 +3547,296 @@ function lib.rs_invite(keys, args)
 end
 
 
+-- Guest links: of a session a hash of link id -> JSON object of strings.  A
+-- link's secret is known by its hash, its PIN by the hash of both.
+
+local LINK = { 'id', 'role', 'name', 'external_id', 'secret', 'pin', 'tries',
+               'max_uses', 'uses', 'created_at', 'expires_at', 'ticket_ttl' }
+
+
+local function link_get(lnks, id)
+    local text = call('HGET', lnks, id)
+
+    return text and cjson.decode(text)
+end
+
+
+local function link_put(lnks, l)
+    local out = {}
+
+    for i, name in ipairs(LINK) do
+        out[i] = '"' .. name .. '":' .. cjson.encode(l[name])
+    end
+
+    call('HSET', lnks, l.id, '{' .. table.concat(out, ',') .. '}')
+end
+
+
+local function link_locked(l)
+    return l.pin ~= '' and tonumber(l.tries) >= PIN_TRIES
+end
+
+
+local function link_dead(l, now)
+    return now >= tonumber(l.expires_at)
+           or tonumber(l.uses) >= tonumber(l.max_uses)
+end
+
+
+-- What answers show; never the hashes.
+
+local function link_obj(l)
+    return { 'id', l.id, 'role', l.role, 'name', l.name,
+             'external_id', l.external_id, 'pin', l.pin ~= '' and '1' or '0',
+             'locked', link_locked(l) and '1' or '0', 'max_uses', l.max_uses,
+             'uses', l.uses, 'created_at', l.created_at,
+             'expires_at', l.expires_at }
+end
+
+
+local function links(lnks)
+    local flat = call('HGETALL', lnks)
+    local list = {}
+
+    for i = 2, #flat, 2 do
+        list[#list + 1] = cjson.decode(flat[i])
+    end
+
+    table.sort(list, function(a, b)
+        return a.created_at .. a.id < b.created_at .. b.id
+    end)
+
+    return list
+end
+
+
+-- The session of a link, for a caller who may see it; or nil and the reply.
+
+local function link_session(key, who, now)
+    local s = session(key, now)
+    local no
+
+    if not s or s.kind ~= 'device' then
+        return nil, { 'not_found' }
+    end
+
+    no = refused(who, s.group_id, 'sessions:read')
+
+    return not no and s or nil, no
+end
+
+
+-- rs_link_create, guarded
+-- KEYS: ses, lnks, idem.
+-- ARGV: id, role, name, external_id, hash of the secret, hash of secret and
+--       PIN (empty: none), max_uses, ttl_s, ticket ttl_s, body hash.
+-- ok: created, link obj; or repeated, id of the first link.
+-- Errors: idempotency_mismatch, not_found, session_ended, limit_reached.
+-- O(links)
+
+function lib.rs_link_create(keys, args, who)
+    local now = now_s()
+    local n = 0
+    local s, no, l
+
+    check(keys, 3, args, 10)
+
+    s, no = link_session(keys[1], who, now)
+    if not s then
+        return no
+    end
+
+    no = repeated(keys[3], args[10], args[1])
+    if no then
+        return no
+    end
+
+    if s.state == 'ended' then
+        return { 'session_ended' }
+    end
+
+    for _, old in ipairs(links(keys[2])) do
+        if link_dead(old, now) then
+            call('HDEL', keys[2], old.id)
+
+        else
+            n = n + 1
+        end
+    end
+
+    if n >= LINKS_MAX then
+        return { 'limit_reached' }
+    end
+
+    l = { id = args[1], role = args[2], name = args[3], external_id = args[4],
+          secret = args[5], pin = args[6], tries = '0',
+          max_uses = int(number(args[7])), uses = '0', created_at = int(now),
+          expires_at = int(math.min(now + number(args[8]),
+                                    tonumber(s.expires_at))),
+          ticket_ttl = int(number(args[9])) }
+
+    link_put(keys[2], l)
+    call('EXPIREAT', keys[2], session_dies(s))
+    remember(keys[3], args[10], l.id)
+
+    who.detail = l.id
+
+    return { 'ok', 'created', link_obj(l) }
+end
+
+
+-- rs_link_renew, guarded
+-- KEYS: ses, lnks.  ARGV: id, hash of the secret, hash of secret and PIN.
+-- ok: link obj.  Errors: not_found, session_ended.  O(1)
+
+function lib.rs_link_renew(keys, args, who)
+    local s, no = link_session(keys[1], who, now_s())
+    local l
+
+    check(keys, 2, args, 3)
+
+    if not s then
+        return no
+    end
+
+    if s.state == 'ended' then
+        return { 'session_ended' }
+    end
+
+    l = link_get(keys[2], args[1])
+    if not l then
+        return { 'not_found' }
+    end
+
+    l.secret, l.pin = args[2], args[3]
+    link_put(keys[2], l)
+
+    return { 'ok', link_obj(l) }
+end
+
+
+-- rs_link_list, guarded
+-- KEYS: ses, lnks.  ARGV: none.
+-- ok: {link obj...}.  Errors: not_found.  O(links)
+
+function lib.rs_link_list(keys, args, who)
+    local s, no = link_session(keys[1], who, now_s())
+    local out = {}
+
+    check(keys, 2, args, 0)
+
+    if not s then
+        return no
+    end
+
+    for i, l in ipairs(links(keys[2])) do
+        out[i] = link_obj(l)
+    end
+
+    return { 'ok', out }
+end
+
+
+-- rs_link_delete, guarded
+-- KEYS: ses, lnks.  ARGV: id.
+-- ok.  Errors: not_found.  O(1)
+
+function lib.rs_link_delete(keys, args, who)
+    local s, no = link_session(keys[1], who, now_s())
+
+    check(keys, 2, args, 1)
+
+    if not s then
+        return no
+    end
+
+    who.detail = args[1]
+
+    return { call('HDEL', keys[2], args[1]) == 1 and 'ok' or 'not_found' }
+end
+
+
+-- rs_link_use
+-- KEYS: ses, par, lnks, tkt, audit.
+-- ARGV: link id, hash of the secret, hash of secret and PIN (empty: none was
+--       given), par id, name (empty: the link's), client's address, request
+--       id.
+-- ok: participant obj, expires_at of the ticket.
+-- Errors: link_invalid (no such link or session, used up, expired, locked,
+--         wrong PIN), pin_required, participants_full.  O(participants)
+--
+-- The fifth wrong PIN locks the link for good.  Whoever has the secret leaves
+-- a line in the audit with each use, each wrong PIN and the first try after
+-- that: PIN_TRIES + 1 + max_uses of a link.
+
+local function link_said(key, l, s, args, reason, detail)
+    audit(key, { kind = 'guest', id = l.id, addr = args[6], rid = args[7],
+                 name = args[5] ~= '' and args[5] or l.name },
+          { verb = 'join', object = s.id, detail = detail, reason = reason,
+            outcome = reason == '' and 'allow' or 'deny' })
+end
+
+
+local function link_pin(keys, l, s, args)
+    if l.pin == '' or (args[3] == l.pin and not link_locked(l)) then
+        return nil
+    end
+
+    if args[3] == '' and not link_locked(l) then
+        return { 'pin_required' }
+    end
+
+    if tonumber(l.tries) <= PIN_TRIES then
+        l.tries = int(tonumber(l.tries) + 1)
+        link_put(keys[3], l)
+        link_said(keys[5], l, s, args, 'link_invalid',
+                  link_locked(l) and 'pin, locked' or 'pin')
+    end
+
+    return { 'link_invalid' }
+end
+
+
+function lib.rs_link_use(keys, args)
+    local now = now_s()
+    local s, l, no, list, max, p
+
+    check(keys, 5, args, 7)
+
+    s = session(keys[1], now)
+    l = s and s.state ~= 'ended' and link_get(keys[3], args[1])
+
+    if not l or l.secret ~= args[2] or link_dead(l, now) then
+        return { 'link_invalid' }
+    end
+
+    no = link_pin(keys, l, s, args)
+    if no then
+        return no
+    end
+
+    list = participants(keys[2])
+    max = tonumber(s.max_par)
+
+    if places(list, now) >= max or #list >= max * PAR_TOTAL then
+        return { 'participants_full' }
+    end
+
+    l.uses = int(tonumber(l.uses) + 1)
+    link_put(keys[3], l)
+
+    p = participant_new(args[4], l.role, args[5] ~= '' and args[5] or l.name,
+                        l.external_id, tonumber(list[#list].seq) + 1,
+                        int(now + number(l.ticket_ttl)))
+
+    participant_put(keys[2], p)
+    ticket_put(keys[4], s.id, p.id, l.ticket_ttl)
+    link_said(keys[5], l, s, args, '', p.id)
+
+    return { 'ok', participant_obj(s, p), p['until'] }
+end
+
+
 -- Bans
 
 -- rs_ban_fail
@@ -4363,6 +4658,11 @@ register('rs_device_delete', guarded(lib.rs_device_delete), ALWAYS)
 register('rs_device_online', lib.rs_device_online, WRITE)
 register('rs_device_offline', lib.rs_device_offline, ALWAYS)
 register('rs_invite', lib.rs_invite, WRITE)
+register('rs_link_create', guarded(lib.rs_link_create), WRITE)
+register('rs_link_renew', guarded(lib.rs_link_renew), WRITE)
+register('rs_link_list', guarded(lib.rs_link_list), ALWAYS)
+register('rs_link_delete', guarded(lib.rs_link_delete), ALWAYS)
+register('rs_link_use', lib.rs_link_use, WRITE)
 register('rs_ban_fail', lib.rs_ban_fail, WRITE)
 register('rs_ban_list', lib.rs_ban_list, READ)
 register('rs_ban_lift', lib.rs_ban_lift, ALWAYS)

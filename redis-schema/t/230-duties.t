@@ -257,7 +257,7 @@ subtest 'duties of participants' => sub {
     is_deeply(own($w3), {}, 'leaves no duty');
 
     eval { $s->fcall('rs_join', ["tkt:" . RS::Schema::hash(), RS::Schema::ses_keys($x->{id}),
-                                 "own:$w1"], "$w2.1", '', '', 0, 0) };
+                                 "own:$w1", 'tkt:' . RS::Schema::hash()], "$w2.1", '', '', 0, 0) };
     like($@, qr/is not the list of/, 'a list of another worker is refused');
     $s->leave($x, $x->{host}, $host, 'away');
 };

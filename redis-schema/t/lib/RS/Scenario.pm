@@ -133,6 +133,8 @@ sub create {
                                 'sessions:read', '', 10), 'ok', '',
          [$x->{id}]);
 
+    links($s, $x);
+
     # two members, then the retried one comes and the session is deleted
 
     my $host = $s->host_join($x);
@@ -145,6 +147,34 @@ sub create {
     step('again', $s->end($x), 'ok', 'already', $dev);
     step('unlinked', $s->fcall('rs_device_unlink', ["dses:$dev"], $x->{id}),
          'ok');
+
+    return;
+}
+
+
+sub links {
+    my ($s, $x) = @_;
+    my $l = random_id('lnk_');
+    my ($secret, $pin) = map { RS::Schema::hash() } 1, 2;
+    my @at = ("ses:$x->{id}", "lnks:$x->{id}");
+    my @use = ('rs_link_use', [$at[0], "par:$x->{id}", $at[1],
+                               'tkt:' . RS::Schema::hash(), 'audit'], $l);
+
+    step('link', $s->fcall('rs_link_create',
+                           [$s->{key}, @at, 'idem:' . RS::Schema::hash()],
+                           'sessions:write', $l, 'viewer', '', '', $secret,
+                           $pin, 2, 60, 60, RS::Schema::hash()),
+         'ok', 'created');
+    step('renewed', $s->fcall('rs_link_renew', [$s->{key}, @at],
+                              'sessions:write', $l, $secret, $pin), 'ok');
+    step('wrong', $s->fcall(@use, $secret, RS::Schema::hash(),
+                            random_id('par_'), '', '', ''), 'link_invalid');
+    step('used', $s->fcall(@use, $secret, $pin, random_id('par_'), 'Gus',
+                           '192.0.2.1', 'r'), 'ok');
+    step('listed', $s->fcall('rs_link_list', [$s->{key}, @at],
+                             'sessions:read'), 'ok');
+    step('deleted', $s->fcall('rs_link_delete', [$s->{key}, @at],
+                              'sessions:invite', $l), 'ok');
 
     return;
 }

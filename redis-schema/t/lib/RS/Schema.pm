@@ -415,7 +415,8 @@ sub join_call {
 
     $x->{resume}{$address} = hash();
 
-    return ('rs_join', ["tkt:$ticket", ses_keys($x->{id}), own($address)],
+    return ('rs_join', ["tkt:$ticket", ses_keys($x->{id}), own($address),
+                        'tkt:' . ($opt{bound} // $ticket)],
             $address, $opt{replid} // REPLID, $x->{resume}{$address},
             $opt{log_size} // LOG_SIZE, $opt{grace} // GRACE);
 }
