@@ -71,7 +71,11 @@ export class RsAccount extends EventTarget {
     }
 
     can(verb) {
-        return this.#verbs?.has(verb) ?? true;
+        const verbs = this.#verbs;
+
+        /* "*", of an API key: all that is the tenant's */
+        return verbs === null || verbs.has(verb)
+               || (verbs.has("*") && !verb.startsWith("node:"));
     }
 
     /* signing in */

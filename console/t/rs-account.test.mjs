@@ -123,6 +123,16 @@ test("an API key: its name and verbs, no proof, nothing to end", async () => {
 });
 
 
+test("an API key for everything of the tenant", async () => {
+    const it = start({"GET /me": {...ME, kind: "key", grants: [],
+                                  verbs: {tenant: ["*"], granted: []}}});
+
+    await it.account.withKey("rsk_a");
+    assert.equal(it.account.can("sessions:control"), true);
+    assert.equal(it.account.can("node:drain"), false);
+});
+
+
 test("a key that is not valid leaves nothing behind", async () => {
     const it = start({"GET /me": {code: "unauthenticated", status: 401}});
 
