@@ -135,7 +135,7 @@ subtest 'trusted' => sub {
     my $rest = $gw->rest(key => $redis->api_key);
     my @s = map {
         $rest->start('POST', '/enrollments', json => {
-            group_id => "g$_", tags => [map { "t$_" } 1 .. 20] })
+            tags => [map { "t$_" } 1 .. 20] })
     } 1 .. 30;
 
     is(scalar(grep { $rest->finish($_, 5)->status == 201 } @s), 30,

@@ -59,8 +59,9 @@ sub all_of {
 
 
 subtest 'an enrolment' => sub {
+    my $group = $redis->group;
     my $r = $rest->post('/enrollments', {
-        max_uses => 2, ttl_s => 60, group_id => 'shops',
+        max_uses => 2, ttl_s => 60, group_id => $group,
         tags => ['till', 'front'] });
 
     is($r->status, 201, 'made');
@@ -84,7 +85,7 @@ subtest 'an enrolment' => sub {
                                          note => undef });
 
     is_deeply([@{ $d->record }{qw(name tags group_id)}],
-              ['till 1', ['till', 'front'], 'shops'],
+              ['till 1', ['till', 'front'], $group],
               'a device has its tags and group');
     is_deeply($d->record->{meta},
               { serial => '4711', slots => 3, spare => JSON::true(),
@@ -198,7 +199,8 @@ subtest 'a device that enrols wrongly' => sub {
 
 
 subtest 'a device is changed by whom has its version' => sub {
-    my $d = device(enrollment => { tags => ['a'], group_id => 'g' });
+    my $group = $redis->group;
+    my $d = device(enrollment => { tags => ['a'], group_id => $group });
     my $path = '/devices/' . $d->id;
     my $etag = $rest->get($path)->header('ETag');
 
@@ -217,7 +219,7 @@ subtest 'a device is changed by whom has its version' => sub {
     is($r->status, 200, 'changed');
     is($r->header('ETag'), '"2"', 'the next version');
     is_deeply([@{ $r->json }{qw(name tags group_id)}],
-              ['new', ['b', 'c'], 'g'], 'what was not named stays');
+              ['new', ['b', 'c'], $group], 'what was not named stays');
     is_deeply($rest->get($path)->json, $r->json, 'read again');
     $rest->problem($rest->patch($path, { name => 'x' }, $etag), 412,
                    'precondition_failed');
@@ -341,15 +343,19 @@ subtest 'lists: newest first, each once, by pages of any size' => sub {
 
 
 subtest 'filters' => sub {
-    my $a = device(enrollment => { tags => ['red', 'café'],
-                                   group_id => 'a b' })->id;
-    my $b = device(enrollment => { tags => ['red'], group_id => 'c' })->id;
+    my ($one, $two) = map { $redis->group } 1 .. 2;
+    my $a = device(enrollment => { tags => ['red', 'café', 'a b'],
+                                   group_id => $one })->id;
+    my $b = device(enrollment => { tags => ['red'], group_id => $two })->id;
 
     is_deeply([all_of('/devices?tag=red', 2)], [$b, $a], 'by tag');
-    is_deeply([all_of('/devices?group_id=a+b', 200)], [$a], 'by group');
-    is_deeply([all_of('/devices?group_id=a%20b&tag=red', 200)], [$a],
+    is_deeply([all_of('/devices?tag=a+b', 200)], [$a], 'one with a space');
+    is_deeply([all_of('/devices?tag=a%20b', 200)], [$a], 'or so');
+    is_deeply([all_of("/devices?group_id=$one", 200)], [$a], 'by group');
+    is_deeply([all_of("/devices?group_id=$one&tag=red", 200)], [$a],
               'by both');
-    is_deeply([all_of('/devices?group_id=c&tag=blue', 200)], [], 'by none');
+    is_deeply([all_of("/devices?group_id=$two&tag=blue", 200)], [],
+              'by none');
 };
 
 

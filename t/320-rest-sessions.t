@@ -85,7 +85,8 @@ subtest 'a session' => sub {
               ['device', 'waiting_host', 'T-1', "printer\ndoes not print"],
               'what was asked for');
     is_deeply($s->{host}, $host, 'host');
-    is_deeply($s->{policy}, { relay_only => JSON::true() }, 'policy');
+    is_deeply($s->{policy}, { relay_only => JSON::true(), consent => 'none' },
+              'policy');
     is_deeply($s->{metadata}, { queue => ['a', { b => 1.5 }], n => undef },
               'metadata');
     is($s->{expires_at} - $s->{created_at}, 600, 'its life');
@@ -165,7 +166,8 @@ subtest 'the least a session needs' => sub {
     my $s = create();
 
     is_deeply($s->{participants}, [], 'nobody is asked for');
-    is_deeply($s->{policy}, { relay_only => JSON::false() }, 'policy');
+    is_deeply($s->{policy}, { relay_only => JSON::false(), consent => 'none' },
+              'policy');
     is_deeply([@{$s}{qw(external_id reason metadata)}], [(undef) x 3],
               'the rest is null');
     is($s->{expires_at} - $s->{created_at}, 43200, 'the longest life');

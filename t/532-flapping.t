@@ -32,7 +32,7 @@ sub machine {
 sub audit {
     my $all = $redis->call('XRANGE', 'rs:{default}:audit', '-', '+');
 
-    return [grep { { @{ $_->[1] } }->{actor} eq 'device' } @$all];
+    return [grep { { @{ $_->[1] } }->{verb} eq 'agent:connect' } @$all];
 }
 
 

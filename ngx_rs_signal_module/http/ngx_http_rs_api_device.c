@@ -124,20 +124,21 @@ ngx_int_t
 ngx_http_rs_api_device_create(ngx_http_rs_api_t *api)
 {
     ngx_int_t                       rc;
-    ngx_str_t                       tenant, enrollment, hash, device_id,
-                                    public_key, name, meta;
+    ngx_str_t                       tenant;
     ngx_http_rs_api_op_t           *aop;
+    ngx_http_rs_store_device_t      d;
     ngx_http_rs_api_device_body_t   body;
 
     ngx_memzero(&body, sizeof(body));
-    ngx_str_set(&meta, "{}");
+    ngx_memzero(&d, sizeof(d));
+    ngx_str_set(&d.meta, "{}");
 
     rc = ngx_http_rs_api_read_body(api, ngx_http_rs_api_device_fields,
                             NGX_HTTP_RS_API_N(ngx_http_rs_api_device_fields),
                             &body, NULL, NULL);
 
     if (rc == NGX_OK && body.meta) {
-        rc = ngx_http_rs_api_device_meta(api, body.meta, &meta);
+        rc = ngx_http_rs_api_device_meta(api, body.meta, &d.meta);
     }
 
     if (rc == NGX_OK) {
@@ -163,22 +164,23 @@ ngx_http_rs_api_device_create(ngx_http_rs_api_t *api)
                                     "/enrollment");
     }
 
-    tenant = ngx_http_rs_str(api->key.tenant);
-    enrollment = ngx_http_rs_str(api->key.enrollment_id);
-    public_key = ngx_http_rs_str(body.public_key);
-    name = ngx_http_rs_str(body.name);
+    d.tenant = ngx_http_rs_str(api->key.tenant);
+    d.enrollment_id = ngx_http_rs_str(api->key.enrollment_id);
+    d.public_key = ngx_http_rs_str(body.public_key);
+    d.name = ngx_http_rs_str(body.name);
+    d.secret_hash.data = (u_char *) api->key.hash;
+    d.secret_hash.len = RS_ID_HASH_LEN;
+    d.addr = api->request->connection->addr_text;
+    d.rid = api->ctx->request_id;
 
-    hash.data = (u_char *) api->key.hash;
-    hash.len = RS_ID_HASH_LEN;
-
-    if (ngx_http_rs_api_new_id(api->request->pool, RS_ID_DEVICE, &device_id)
+    if (ngx_http_rs_api_new_id(api->request->pool, RS_ID_DEVICE, &d.id)
         != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    api->ctx->tenant = tenant;
-    api->ctx->device_id = device_id;
+    api->ctx->tenant = d.tenant;
+    api->ctx->device_id = d.id;
 
     aop = ngx_http_rs_api_op(api, ngx_http_rs_api_device_created, NULL);
     if (aop == NULL) {
@@ -186,10 +188,7 @@ ngx_http_rs_api_device_create(ngx_http_rs_api_t *api)
     }
 
     return ngx_http_rs_api_wait(aop,
-                                ngx_http_rs_store_device_create(aop->op,
-                                          &tenant, &enrollment, &hash,
-                                          &device_id, &public_key, &name,
-                                          &meta));
+                                ngx_http_rs_store_device_create(aop->op, &d));
 }
 
 

@@ -192,7 +192,7 @@ ngx_http_rs_api_ice_start(ngx_http_rs_api_t *api,
                                              &api->caller, &ice->session_id,
                                              &what->key_id, ice->ttl,
                                              NGX_HTTP_RS_API_TURN_RETAIN,
-                                             &what->external_id));
+                                             &what->external_id, 0));
 }
 
 

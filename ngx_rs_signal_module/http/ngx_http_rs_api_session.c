@@ -292,12 +292,7 @@ ngx_http_rs_api_session_read_host(ngx_http_rs_api_t *api,
     c->s.device_id = ngx_http_rs_str(host.device_id);
     api->ctx->device_id = c->s.device_id;
 
-    if (policy.relay_only) {
-        ngx_str_set(&c->s.policy, "{\"relay_only\":true}");
-
-    } else {
-        ngx_str_set(&c->s.policy, "{\"relay_only\":false}");
-    }
+    c->s.relay_only = policy.relay_only;
 
     return NGX_OK;
 }

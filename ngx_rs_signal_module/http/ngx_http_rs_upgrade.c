@@ -147,7 +147,7 @@ ngx_http_rs_upgrade_signal(ngx_http_request_t *r)
     }
 
     return ngx_http_rs_session_start(r, resume, code == RS_OK ? &cred : NULL,
-                                     &ctx->conn);
+                                     &ctx->request_id, &ctx->conn);
 }
 
 

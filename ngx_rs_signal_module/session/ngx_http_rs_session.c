@@ -52,7 +52,8 @@ struct ngx_http_rs_append_s {
 
 
 static void ngx_http_rs_sessions_cleanup(void *data);
-static ngx_http_rs_part_t *ngx_http_rs_session_create(ngx_http_request_t *r);
+static ngx_http_rs_part_t *ngx_http_rs_session_create(ngx_http_request_t *r,
+    ngx_str_t *rid);
 static ngx_int_t ngx_http_rs_session_name(ngx_http_rs_part_t *p,
     rs_cred_t *cred);
 static void ngx_http_rs_session_admitted(void *data, rs_err_e code);
@@ -144,12 +145,12 @@ ngx_http_rs_sessions_cleanup(void *data)
 
 ngx_int_t
 ngx_http_rs_session_start(ngx_http_request_t *r, ngx_uint_t resume,
-    rs_cred_t *cred, ngx_http_rs_conn_t **rcp)
+    rs_cred_t *cred, ngx_str_t *rid, ngx_http_rs_conn_t **rcp)
 {
     ngx_http_rs_conn_t  *rc;
     ngx_http_rs_part_t  *p;
 
-    p = ngx_http_rs_session_create(r);
+    p = ngx_http_rs_session_create(r, rid);
     if (p == NULL) {
         return NGX_ERROR;
     }
@@ -220,7 +221,7 @@ ngx_http_rs_session_start(ngx_http_request_t *r, ngx_uint_t resume,
 
 
 static ngx_http_rs_part_t *
-ngx_http_rs_session_create(ngx_http_request_t *r)
+ngx_http_rs_session_create(ngx_http_request_t *r, ngx_str_t *rid)
 {
     ngx_pool_t               *pool;
     ngx_http_rs_part_t       *p;
@@ -246,6 +247,16 @@ ngx_http_rs_session_create(ngx_http_request_t *r)
     p->ice.rlcf = rlcf;
 
     if (ngx_http_rs_ice_region(r, &p->ice.region) != NGX_OK) {
+        ngx_destroy_pool(pool);
+        return NULL;
+    }
+
+    if (ngx_http_rs_session_copy(pool, &p->m.rid, ngx_http_rs_slice(rid))
+        != NGX_OK
+        || ngx_http_rs_session_copy(pool, &p->m.addr,
+                                ngx_http_rs_slice(&r->connection->addr_text))
+           != NGX_OK)
+    {
         ngx_destroy_pool(pool);
         return NULL;
     }

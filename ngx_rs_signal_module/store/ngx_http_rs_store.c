@@ -543,17 +543,18 @@ ngx_http_rs_store_measure(ngx_http_rs_store_op_t *op, rs_err_e rc)
 }
 
 
-/* the session ended: it leaves the list of its device */
+/* the session ended: it leaves the lists of its device and its user */
 
 static void
 ngx_http_rs_store_unlink(ngx_http_rs_store_op_t *op, ngx_rs_reply_t *reply)
 {
-    ngx_str_t                  word, device_id;
+    ngx_str_t                  word, device_id, user_id;
     ngx_http_rs_store_op_t    *unlink;
     ngx_http_rs_store_call_t   call;
 
     word = ngx_rs_reply_str(reply, 1);
     device_id = ngx_rs_reply_str(reply, 2);
+    user_id = ngx_rs_reply_str(reply, 3);
 
     if (word.len != 5 || ngx_memcmp(word.data, "ended", 5) != 0) {
         return;
@@ -572,6 +573,7 @@ ngx_http_rs_store_unlink(ngx_http_rs_store_op_t *op, ngx_rs_reply_t *reply)
 
     ngx_http_rs_store_begin(&call, unlink, "rs_device_unlink", 0);
     ngx_http_rs_store_key(&call, &op->tenant, "dses", &device_id);
+    ngx_http_rs_store_key(&call, &op->tenant, "uses", &user_id);
     ngx_http_rs_store_arg(&call, &op->session_id);
 
     /* refused: the entry goes when the session's time is over */
@@ -630,12 +632,15 @@ ngx_http_rs_store_join(ngx_http_rs_store_op_t *op, ngx_str_t *ticket_hash,
     ngx_http_rs_store_member_keys(&call, m);
     ngx_http_rs_store_own_key(&call, &m->tenant);
     ngx_http_rs_store_key(&call, &m->tenant, "tkt", bound_hash);
+    ngx_http_rs_store_index(&call, &m->tenant, "audit");
 
     ngx_http_rs_store_arg(&call, &m->address);
     ngx_http_rs_store_arg_replid(&call);
     ngx_http_rs_store_arg(&call, resume_hash);
     ngx_http_rs_store_arg_number(&call, m->log_size);
     ngx_http_rs_store_arg_number(&call, m->grace);
+    ngx_http_rs_store_arg(&call, &m->addr);
+    ngx_http_rs_store_arg(&call, &m->rid);
 
     return ngx_http_rs_store_send(&call);
 }

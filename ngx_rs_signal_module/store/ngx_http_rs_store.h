@@ -103,7 +103,10 @@ typedef struct {
     time_t                      ttl;
     time_t                      retain;
     ngx_uint_t                  max_participants;
-    ngx_str_t                   policy;        /* JSON */
+    ngx_uint_t                  relay_only;
+    ngx_str_t                   consent;       /* none, notify, required or
+                                                  empty */
+    ngx_uint_t                  max_sessions;  /* of the tenant; 0: any */
     ngx_str_t                   metadata;      /* JSON */
     ngx_str_t                   external_id;
     ngx_str_t                   reason;
@@ -121,9 +124,24 @@ typedef struct {
     ngx_str_t                   group_id;
     ngx_str_t                   tags;          /* JSON array */
     ngx_str_t                   approval;
+    ngx_uint_t                  max_enrollments;   /* of the tenant; 0: any */
     ngx_str_t                   idem;
     ngx_str_t                   body_hash;
 } ngx_http_rs_store_enrollment_t;
+
+
+typedef struct {
+    ngx_str_t                   tenant;
+    ngx_str_t                   enrollment_id;
+    ngx_str_t                   secret_hash;
+    ngx_str_t                   id;
+    ngx_str_t                   public_key;
+    ngx_str_t                   name;
+    ngx_str_t                   meta;          /* JSON */
+    ngx_uint_t                  max_devices;   /* of the tenant; 0: any */
+    ngx_str_t                   addr;          /* the client's */
+    ngx_str_t                   rid;           /* the request's */
+} ngx_http_rs_store_device_t;
 
 
 typedef struct {
@@ -177,6 +195,8 @@ typedef struct {
     ngx_str_t                   address;       /* of its socket */
     size_t                      log_size;
     ngx_msec_t                  grace;         /* to resume in */
+    ngx_str_t                   addr;          /* the client's, and the */
+    ngx_str_t                   rid;           /* request's id: for a join */
 } ngx_http_rs_member_t;
 
 
@@ -250,6 +270,12 @@ ngx_int_t ngx_http_rs_store_list(ngx_http_rs_store_op_t *op,
     ngx_http_rs_caller_t *caller, ngx_http_rs_store_index_e index,
     ngx_str_t *cursor, ngx_uint_t limit);
 
+/*
+ * The policy of the session in the reply is the strictest of what s asks for,
+ * of the caller's grants, of the group's policy and of the tenant's; its life
+ * may be shorter than asked for.  RS_E_NOT_FOUND of an enrolment or a device,
+ * with a further element "group_id": there is no such group.
+ */
 ngx_int_t ngx_http_rs_store_session_create(ngx_http_rs_store_op_t *op,
     ngx_http_rs_caller_t *caller, ngx_http_rs_store_session_t *s);
 ngx_int_t ngx_http_rs_store_session_retry(ngx_http_rs_store_op_t *op,
@@ -271,7 +297,8 @@ ngx_int_t ngx_http_rs_store_participant_retry(ngx_http_rs_store_op_t *op,
 /* key_id: must be the caller's, if not empty */
 ngx_int_t ngx_http_rs_store_turn_session(ngx_http_rs_store_op_t *op,
     ngx_http_rs_caller_t *caller, ngx_str_t *session_id, ngx_str_t *key_id,
-    time_t ttl, time_t retain, ngx_str_t *external_id);
+    time_t ttl, time_t retain, ngx_str_t *external_id,
+    ngx_uint_t max_sessions);
 /* of a session of kind turn all; of another that participant, with verb */
 ngx_int_t ngx_http_rs_store_turn_revoke(ngx_http_rs_store_op_t *op,
     ngx_http_rs_caller_t *caller, ngx_str_t *session_id, ngx_str_t *key_id,
@@ -319,9 +346,7 @@ ngx_int_t ngx_http_rs_store_enrollment_delete(ngx_http_rs_store_op_t *op,
     ngx_http_rs_caller_t *caller, ngx_str_t *id);
 
 ngx_int_t ngx_http_rs_store_device_create(ngx_http_rs_store_op_t *op,
-    ngx_str_t *tenant, ngx_str_t *enrollment_id, ngx_str_t *secret_hash,
-    ngx_str_t *device_id, ngx_str_t *public_key, ngx_str_t *name,
-    ngx_str_t *meta);
+    ngx_http_rs_store_device_t *d);
 ngx_int_t ngx_http_rs_store_device_get(ngx_http_rs_store_op_t *op,
     ngx_http_rs_caller_t *caller, ngx_str_t *device_id);
 /* fields: n pairs of field and value */

@@ -83,6 +83,9 @@ ngx_http_rs_store_session_create(ngx_http_rs_store_op_t *op,
     ngx_http_rs_store_key(&call, &caller->tenant, "dev", &s->device_id);
     ngx_http_rs_store_key(&call, &caller->tenant, "dses", &s->device_id);
     ngx_http_rs_store_index(&call, &caller->tenant, "turn");
+    ngx_http_rs_store_index(&call, &caller->tenant, "grps");
+    ngx_http_rs_store_index(&call, &caller->tenant, "pols");
+    ngx_http_rs_store_key(&call, &caller->tenant, "uses", &caller->user_id);
     ngx_http_rs_store_ticket_keys(&call, caller, s->participants);
 
     ngx_http_rs_store_arg_replid(&call);
@@ -92,11 +95,13 @@ ngx_http_rs_store_session_create(ngx_http_rs_store_op_t *op,
     ngx_http_rs_store_arg_number(&call, s->retain);
     ngx_http_rs_store_arg_number(&call, s->max_participants);
     ngx_http_rs_store_arg(&call, &s->body_hash);
-    ngx_http_rs_store_arg(&call, &s->policy);
+    ngx_http_rs_store_arg_text(&call, s->relay_only ? "1" : "0");
+    ngx_http_rs_store_arg(&call, &s->consent);
     ngx_http_rs_store_arg(&call, &s->external_id);
     ngx_http_rs_store_arg(&call, &s->reason);
     ngx_http_rs_store_arg(&call, &s->metadata);
     ngx_http_rs_store_arg(&call, &s->host_participant);
+    ngx_http_rs_store_arg_number(&call, s->max_sessions);
     ngx_http_rs_store_arg_number(&call, n);
 
     p = n ? s->participants->elts : NULL;
@@ -236,6 +241,8 @@ ngx_http_rs_store_enrollment_create(ngx_http_rs_store_op_t *op,
     ngx_http_rs_store_key(&call, &caller->tenant, "enr", &e->id);
     ngx_http_rs_store_index(&call, &caller->tenant, "enrs");
     ngx_http_rs_store_idem_key(&call, caller, &e->idem);
+    ngx_http_rs_store_index(&call, &caller->tenant, "enrx");
+    ngx_http_rs_store_index(&call, &caller->tenant, "grps");
 
     ngx_http_rs_store_arg(&call, &e->id);
     ngx_http_rs_store_arg(&call, &e->secret_hash);
@@ -245,6 +252,7 @@ ngx_http_rs_store_enrollment_create(ngx_http_rs_store_op_t *op,
     ngx_http_rs_store_arg(&call, &e->tags);
     ngx_http_rs_store_arg(&call, &e->approval);
     ngx_http_rs_store_arg(&call, &e->body_hash);
+    ngx_http_rs_store_arg_number(&call, e->max_enrollments);
 
     return ngx_http_rs_store_send(&call);
 }
@@ -291,6 +299,7 @@ ngx_http_rs_store_enrollment_delete(ngx_http_rs_store_op_t *op,
 
     ngx_http_rs_store_key(&call, &caller->tenant, "enr", id);
     ngx_http_rs_store_index(&call, &caller->tenant, "enrs");
+    ngx_http_rs_store_index(&call, &caller->tenant, "enrx");
 
     ngx_http_rs_store_arg(&call, id);
 
@@ -300,23 +309,27 @@ ngx_http_rs_store_enrollment_delete(ngx_http_rs_store_op_t *op,
 
 ngx_int_t
 ngx_http_rs_store_device_create(ngx_http_rs_store_op_t *op,
-    ngx_str_t *tenant, ngx_str_t *enrollment_id, ngx_str_t *secret_hash,
-    ngx_str_t *device_id, ngx_str_t *public_key, ngx_str_t *name,
-    ngx_str_t *meta)
+    ngx_http_rs_store_device_t *d)
 {
     ngx_http_rs_store_call_t  call;
 
     ngx_http_rs_store_begin(&call, op, "rs_device_create", 0);
 
-    ngx_http_rs_store_key(&call, tenant, "enr", enrollment_id);
-    ngx_http_rs_store_key(&call, tenant, "dev", device_id);
-    ngx_http_rs_store_index(&call, tenant, "devs");
+    ngx_http_rs_store_key(&call, &d->tenant, "enr", &d->enrollment_id);
+    ngx_http_rs_store_key(&call, &d->tenant, "dev", &d->id);
+    ngx_http_rs_store_index(&call, &d->tenant, "devs");
+    ngx_http_rs_store_index(&call, &d->tenant, "grps");
+    ngx_http_rs_store_index(&call, &d->tenant, "gdev");
+    ngx_http_rs_store_index(&call, &d->tenant, "audit");
 
-    ngx_http_rs_store_arg(&call, secret_hash);
-    ngx_http_rs_store_arg(&call, device_id);
-    ngx_http_rs_store_arg(&call, public_key);
-    ngx_http_rs_store_arg(&call, name);
-    ngx_http_rs_store_arg(&call, meta);
+    ngx_http_rs_store_arg(&call, &d->secret_hash);
+    ngx_http_rs_store_arg(&call, &d->id);
+    ngx_http_rs_store_arg(&call, &d->public_key);
+    ngx_http_rs_store_arg(&call, &d->name);
+    ngx_http_rs_store_arg(&call, &d->meta);
+    ngx_http_rs_store_arg_number(&call, d->max_devices);
+    ngx_http_rs_store_arg(&call, &d->addr);
+    ngx_http_rs_store_arg(&call, &d->rid);
 
     return ngx_http_rs_store_send(&call);
 }
@@ -347,6 +360,8 @@ ngx_http_rs_store_device_patch(ngx_http_rs_store_op_t *op,
     ngx_http_rs_store_guarded(&call, op, "rs_device_patch", caller);
 
     ngx_http_rs_store_key(&call, &caller->tenant, "dev", device_id);
+    ngx_http_rs_store_index(&call, &caller->tenant, "grps");
+    ngx_http_rs_store_index(&call, &caller->tenant, "gdev");
 
     ngx_http_rs_store_arg(&call, version);
 
@@ -370,6 +385,7 @@ ngx_http_rs_store_device_delete(ngx_http_rs_store_op_t *op,
     ngx_http_rs_store_key(&call, &caller->tenant, "dev", device_id);
     ngx_http_rs_store_index(&call, &caller->tenant, "devs");
     ngx_http_rs_store_key(&call, &caller->tenant, "dses", device_id);
+    ngx_http_rs_store_index(&call, &caller->tenant, "gdev");
 
     ngx_http_rs_store_arg(&call, device_id);
     ngx_http_rs_store_arg(&call, version);

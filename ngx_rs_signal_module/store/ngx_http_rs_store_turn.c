@@ -303,7 +303,8 @@ ngx_http_rs_store_clock(void)
 ngx_int_t
 ngx_http_rs_store_turn_session(ngx_http_rs_store_op_t *op,
     ngx_http_rs_caller_t *caller, ngx_str_t *session_id, ngx_str_t *key_id,
-    time_t ttl, time_t retain, ngx_str_t *external_id)
+    time_t ttl, time_t retain, ngx_str_t *external_id,
+    ngx_uint_t max_sessions)
 {
     ngx_http_rs_store_call_t  call;
 
@@ -317,6 +318,7 @@ ngx_http_rs_store_turn_session(ngx_http_rs_store_op_t *op,
     ngx_http_rs_store_arg_number(&call, ttl);
     ngx_http_rs_store_arg_number(&call, retain);
     ngx_http_rs_store_arg(&call, external_id);
+    ngx_http_rs_store_arg_number(&call, max_sessions);
 
     return ngx_http_rs_store_send(&call);
 }

@@ -42,7 +42,7 @@ local GROUPS_MAX = 1000         -- device groups of one tenant
 local POLICIES_MAX = 100        -- policies of one tenant
 local GRANTS_MAX = 1000         -- grants of one tenant
 local GRANTS_SUBJECT = 64       -- and of one subject
-local DSES_MAX = 64             -- live sessions of one device
+local DSES_MAX = 64             -- live sessions of one device, or of one user
 local PAGE_MAX = 200            -- ids of one list page
 local TIES_MAX = 64             -- ids of one ms looked through by a cursor
 local ENR_KEEP = 3600           -- s, an enrolment outlives its last use
@@ -75,11 +75,11 @@ local USE_MAX = 2048            -- allocations of one session kept
 local SES = {
     'kind', 'state', 'device_id', 'host_par', 'policy', 'external_id',
     'reason', 'metadata', 'created_at', 'expires_at', 'ended_at',
-    'end_reason', 'end_detail', 'path', 'pos', 'group_id', 'epoch', 'replid',
-    'log_bytes', 'invited', 'retain_s', 'max_par', 'trimmed', 'key_id',
-    'key_name', 'asked'
+    'end_reason', 'end_detail', 'path', 'pos', 'group_id', 'user_id', 'epoch',
+    'replid', 'log_bytes', 'invited', 'retain_s', 'max_par', 'trimmed',
+    'key_id', 'key_name', 'asked'
 }
-local SES_OBJ = 16              -- the first of them, after id, are the object
+local SES_OBJ = 17              -- the first of them, after id, are the object
 
 local PAR = { 'id', 'role', 'name', 'external_id', 'state', 'joined_at',
               'left_at', 'path', 'seq', 'until' }
@@ -424,6 +424,21 @@ local AUDIT = { 'at', 'actor', 'actor_id', 'actor_name', 'verb', 'object',
                 'outcome', 'reason', 'addr', 'rid', 'detail' }
 
 
+-- At most so many bytes, and no part of a character.
+
+local function cut(text, max)
+    local n = math.min(#text, max)
+
+    while n > 0 and n < #text and string.byte(text, n + 1) >= 128
+          and string.byte(text, n + 1) < 192
+    do
+        n = n - 1
+    end
+
+    return string.sub(text, 1, n)
+end
+
+
 local function audit(key, who, line)
     local flat = {}
 
@@ -433,7 +448,7 @@ local function audit(key, who, line)
 
     for _, name in ipairs(AUDIT) do
         flat[#flat + 1] = name
-        flat[#flat + 1] = string.sub(line[name] or '', 1, AUDIT_TEXT)
+        flat[#flat + 1] = cut(line[name] or '', AUDIT_TEXT)
     end
 
     call('XADD', key, '*', unpack(flat))
@@ -1419,6 +1434,13 @@ local function entry_read(text)
 end
 
 
+local function entry(hash, id)
+    local text = call('HGET', hash, id)
+
+    return text and entry_read(text)
+end
+
+
 -- API keys: the record by the hash of the key, and by id in the tenant's list.
 
 local function key_put(key, keys, id, name, scopes, granted, expires_at)
@@ -1590,16 +1612,18 @@ end
 
 
 -- rs_session_create, guarded
--- KEYS: ses, par, mem, log, idem, sess, dev, dses, turn, tkt...
--- ARGV: replid, ses id, device id, ttl_s, retain_s, max_par,
---       body hash, policy, external_id, reason, metadata, host par id, n,
+-- KEYS: ses, par, mem, log, idem, sess, dev, dses, turn, grps, pols, uses,
+--       tkt...
+-- ARGV: replid, ses id, device id, ttl_s, retain_s, max_par, body hash,
+--       relay_only (1 or 0), consent or empty, external_id, reason, metadata,
+--       host par id, quota of live sessions, n,
 --       n x (par id, role, name, external_id, ticket ttl_s)
--- ok: created|repeated, now_s, owner, session obj, key id,
+-- ok: created|repeated, now_s, owner, session obj, id of the caller,
 --     {participant obj...}; or repeated, id of the first session.
 --     Publishes inv, and live to the TURN plugins.
--- Errors: idempotency_mismatch, session_ended,
---         participants_full, not_found, device_offline, limit_reached.
--- O(n + log sessions)
+-- Errors: idempotency_mismatch, session_ended, participants_full, not_found,
+--         device_offline, limit_reached.
+-- O(n + log sessions + grants of the caller)
 
 local function session_again(s, par, tkts, ttls, who, now)
     local list = {}
@@ -1621,37 +1645,125 @@ local function session_again(s, par, tkts, ttls, who, now)
 end
 
 
-local function session_new(keys, args, now, who, dev)
-    local ses, par, n = keys[1], keys[2], number(args[13])
-    local expires = now + number(args[4])
+-- The policy a session has is the strictest of what is asked for, of the
+-- caller's grants that let him in, of the group's and of the tenant's.
+
+local CONSENT = { none = 1, notify = 2, required = 3 }
+
+
+local function stricter(p, consent, relay_only, max_ttl)
+    if (CONSENT[consent] or 0) > CONSENT[p.consent] then
+        p.consent = consent
+    end
+
+    p.relay_only = p.relay_only or relay_only == '1'
+
+    if (max_ttl or '') ~= '' then
+        p.ttl = math.min(p.ttl, tonumber(max_ttl))
+    end
+end
+
+
+local function session_policy(who, group, grps, pols, asked)
+    local p = { consent = 'none', relay_only = false, ttl = asked.ttl }
+    local g = group ~= '' and entry(grps, group)
+
+    stricter(p, asked.consent, asked.relay_only)
+
+    for _, name in ipairs({ 'default', g and g.policy or '' }) do
+        local o = name ~= '' and entry(pols, name)
+
+        if o then
+            stricter(p, o.consent, o.relay_only, o.max_ttl_s)
+        end
+    end
+
+    for _, grant in ipairs(grants(who)) do
+        local used = holds(grant.verbs, who.verb)
+
+        for _, verb in ipairs(who.also) do
+            used = used or holds(grant.verbs, verb)
+        end
+
+        if used and covers(grant, group) then
+            stricter(p, grant.consent)
+        end
+    end
+
+    p.json = '{"relay_only":' .. tostring(p.relay_only) .. ',"consent":"'
+             .. p.consent .. '"}'
+
+    return p
+end
+
+
+-- An object's group must be one there is, and one the caller may use.
+
+local function no_group(who, grps, group)
+    if group ~= '' and (call('HEXISTS', grps, group) == 0
+                        or not allowed_all(who, group))
+    then
+        return { 'not_found', 'group_id' }
+    end
+end
+
+
+-- A list of sessions by the instant (s) they end: room for one more?  The
+-- list lives as long as the last of them.
+
+local function sessions_full(set, now)
+    call('ZREMRANGEBYSCORE', set, '-inf', int(now))
+
+    return call('ZCARD', set) >= DSES_MAX
+end
+
+
+local function sessions_put(set, id, expires)
+    call('ZADD', set, int(expires), id)
+    call('EXPIREAT', set, call('ZRANGE', set, '-1', '-1', 'WITHSCORES')[2])
+end
+
+
+-- A quota of the operator's, 0 being none.
+
+local function over(quota, n)
+    return number(quota) > 0 and n >= number(quota)
+end
+
+
+local function session_new(keys, args, now, who, dev, policy)
+    local ses, par, n = keys[1], keys[2], number(args[15])
+    local expires = now + policy.ttl
     local dies = int(expires + number(args[5]))
     local list, asked = {}, {}
     local s
 
-    participant_put(par, participant_new(args[12], 'host', dev.name, '', 0,
+    participant_put(par, participant_new(args[13], 'host', dev.name, '', 0,
                                          int(expires)))
 
     for i = 1, n do
-        local a = 14 + (i - 1) * 5
+        local a = 16 + (i - 1) * 5
         local p = participant_new(args[a], args[a + 1], args[a + 2],
                                   args[a + 3], i,
                                   int(now + number(args[a + 4])))
 
         participant_put(par, p)
-        ticket_put(keys[9 + i], args[2], p.id, args[a + 4])
+        ticket_put(keys[12 + i], args[2], p.id, args[a + 4])
         list[i] = p
         asked[i] = p.id
     end
 
     call('HSET', ses, 'kind', 'device', 'state', 'waiting_host',
-         'device_id', args[3], 'host_par', args[12], 'policy', args[8],
-         'external_id', args[9], 'reason', args[10], 'metadata', args[11],
+         'device_id', args[3], 'host_par', args[13], 'policy', policy.json,
+         'external_id', args[10], 'reason', args[11], 'metadata', args[12],
          'created_at', int(now), 'expires_at', int(expires), 'ended_at', '',
          'end_reason', '', 'end_detail', '', 'path', '', 'pos', '',
          'epoch', '1', 'replid', args[1], 'log_bytes', '0',
          'invited', dev.owner, 'retain_s', args[5], 'max_par', args[6],
          'trimmed', '', 'key_id', who.id, 'key_name', who.name,
-         'group_id', dev.group_id, 'asked', table.concat(asked, ' '))
+         'group_id', dev.group_id,
+         'user_id', who.kind == 'user' and who.id or '',
+         'asked', table.concat(asked, ' '))
 
     call('EXPIREAT', ses, dies)
     call('EXPIREAT', par, dies)
@@ -1663,11 +1775,43 @@ local function session_new(keys, args, now, who, dev)
 end
 
 
-function lib.rs_session_create(keys, args, who)
-    local n = number(args[13])
-    local no, ours, ms, now, dev, life, reply
+local function session_repeat(keys, args, who, now)
+    local s = session(keys[1], now)
+    local ttls, no = {}, nil
 
-    check(keys, 9 + n, args, 13 + 5 * n)
+    if not s or s.state == 'ended' then
+        return { 'session_ended' }
+    end
+
+    no = refused(who, s.group_id, 'sessions:read')
+    if no then
+        return no
+    end
+
+    for i = 1, number(args[15]) do
+        ttls[i] = args[15 + i * 5]
+    end
+
+    return session_again(s, keys[2], { unpack(keys, 13) }, ttls, who, now)
+end
+
+
+-- The index of the tenant's sessions.  The longest life of one seen is kept
+-- in the index itself, far below the first instant.
+
+local function session_index(sess, id, life, ms)
+    call('ZADD', sess, 'GT', int(life * 1000), 'life')
+    life = tonumber(call('ZSCORE', sess, 'life'))
+    call('ZADD', sess, int(ms), id)
+    index_trim(sess, ms - life)
+end
+
+
+function lib.rs_session_create(keys, args, who)
+    local n = number(args[15])
+    local no, ours, ms, now, dev, policy, reply
+
+    check(keys, 12 + n, args, 15 + 5 * n)
 
     no, ours = repeated(keys[5], args[7], args[2])
     if no then
@@ -1678,24 +1822,7 @@ function lib.rs_session_create(keys, args, who)
     now = math.floor(ms / 1000)
 
     if ours then
-        local s = session(keys[1], now)
-        local ttls = {}
-
-        if not s or s.state == 'ended' then
-            return { 'session_ended' }
-        end
-
-        no = refused(who, s.group_id, 'sessions:read')
-        if no then
-            return no
-        end
-
-        for i = 1, n do
-            ttls[i] = args[13 + i * 5]
-        end
-
-        return session_again(s, keys[2], { unpack(keys, 10) }, ttls, who,
-                             now)
+        return session_repeat(keys, args, who, now)
     end
 
     if n + 1 > number(args[6]) then
@@ -1713,34 +1840,31 @@ function lib.rs_session_create(keys, args, who)
         return no
     end
 
+    who.detail = dev.key and id_of(dev.key)
+
     if dev.owner == '' then
         return { 'device_offline' }
     end
 
-    call('ZREMRANGEBYSCORE', keys[8], '-inf', int(now))
-
-    if call('ZCARD', keys[8]) >= DSES_MAX then
+    if sessions_full(keys[8], now)
+       or (who.kind == 'user' and sessions_full(keys[12], now))
+       or over(args[14], call('ZCOUNT', keys[9], '(' .. int(now), '+inf'))
+    then
         return { 'limit_reached' }
     end
 
-    reply = session_new(keys, args, now, who, dev)
+    policy = session_policy(who, dev.group_id, keys[10], keys[11],
+                            { relay_only = args[8], consent = args[9],
+                              ttl = number(args[4]) })
+    reply = session_new(keys, args, now, who, dev, policy)
 
     remember(keys[5], args[7], args[2])
+    session_index(keys[6], args[2], policy.ttl + number(args[5]), ms)
+    sessions_put(keys[8], args[2], now + policy.ttl)
 
-    -- the longest life of a session seen is kept in the index itself, far
-    -- below the first instant
-
-    life = (number(args[4]) + number(args[5])) * 1000
-    call('ZADD', keys[6], 'GT', int(life), 'life')
-    life = tonumber(call('ZSCORE', keys[6], 'life'))
-    call('ZADD', keys[6], int(ms), args[2])
-    index_trim(keys[6], ms - life)
-
-    -- the list lives as long as the last of the sessions in it
-
-    call('ZADD', keys[8], int(now + number(args[4])), args[2])
-    call('EXPIREAT', keys[8],
-         call('ZRANGE', keys[8], '-1', '-1', 'WITHSCORES')[2])
+    if who.kind == 'user' then
+        sessions_put(keys[12], args[2], now + policy.ttl)
+    end
 
     tell(dev.owner, 'inv', keys[1], args[2], '')
     turn_live(keys[9], session(keys[1], now), now)
@@ -1890,18 +2014,23 @@ function lib.rs_session_end(keys, args, who)
            host and host.state ~= 'invited', now, args[1],
            args[2])
 
-    return { 'ok', 'ended', s.device_id }
+    return { 'ok', 'ended', s.device_id, s.user_id }
 end
 
 
 -- rs_device_unlink
--- KEYS: dses.  ARGV: ses id.
--- ok.  O(1)
+-- KEYS: dses, uses.  ARGV: ses id.
+-- ok: the session has ended, and leaves its device's list and its user's.
+-- O(log sessions)
 
 function lib.rs_device_unlink(keys, args)
-    check(keys, 1, args, 1)
+    check(keys, 2, args, 1)
 
     call('ZREM', keys[1], args[1])
+
+    if id_of(keys[2]) ~= '' then
+        call('ZREM', keys[2], args[1])
+    end
 
     return { 'ok' }
 end
@@ -2009,8 +2138,9 @@ end
 
 -- rs_join
 -- KEYS: tkt, ses, par, mem, log, own, tkt of the page's origin (the first one
---       again: no page).
--- ARGV: address, replid, resume hash, log_size, grace_ms.
+--       again: no page), audit.
+-- ARGV: address, replid, resume hash, log_size, grace_ms, address of the
+--       client, request id.
 -- ok: now_s, par id, position, session obj, {participant obj...}.  Appends
 --     joined, and state when the host's coming changes it; publishes fen to
 --     the address the participant had, if any.
@@ -2034,7 +2164,7 @@ function lib.rs_join(keys, args)
     local limit, grace = number(args[4] or ''), number(args[5] or '')
     local key, tkt, now, s, p, m, old, workers
 
-    check(keys, 7, args, 5)
+    check(keys, 8, args, 7)
 
     key = call('EXISTS', keys[1]) == 1 and keys[1] or keys[7]
     tkt = call('HMGET', key, 'ses', 'par')
@@ -2094,6 +2224,11 @@ function lib.rs_join(keys, args)
     else
         save(s)
     end
+
+    audit(keys[8], { kind = 'participant', id = p.id, name = p.name,
+                     addr = args[6], rid = args[7] },
+          { verb = 'session:join', object = s.id, outcome = 'allow',
+            detail = p.role })
 
     return welcome(now, s, p.id, keys[3])
 end
@@ -2380,7 +2515,7 @@ local function leave_gone(s, keys, m, p, mode, now, limit, stay)
            p.role == 'host' and mode == 'lost' and 'host_lost' or 'left', '',
            limit)
 
-    return { 'ok', 'ended', s.device_id }
+    return { 'ok', 'ended', s.device_id, s.user_id }
 end
 
 
@@ -2702,7 +2837,8 @@ end
 
 -- rs_turn_session, guarded
 -- KEYS: ses, turn.
--- ARGV: key id (empty: any), ttl_s, retain_s, external_id.
+-- ARGV: key id (empty: any), ttl_s, retain_s, external_id, quota of live
+--       sessions.
 -- ok: key id, expires_at.  A session of kind turn: credentials without
 --     signalling.  Publishes live to the TURN plugins.  A repeated call
 --     changes nothing.
@@ -2712,7 +2848,7 @@ end
 function lib.rs_turn_session(keys, args, who)
     local now, s, expires
 
-    check(keys, 2, args, 4)
+    check(keys, 2, args, 5)
 
     if args[1] ~= '' and args[1] ~= who.id then
         return { 'not_found' }
@@ -2724,6 +2860,10 @@ function lib.rs_turn_session(keys, args, who)
     if s then
         return s.state == 'ended' and { 'session_ended' }
                or { 'ok', who.id, s.expires_at }
+    end
+
+    if over(args[5], call('ZCOUNT', keys[2], '(' .. int(now), '+inf')) then
+        return { 'limit_reached' }
     end
 
     expires = now + number(args[2])
@@ -3025,12 +3165,13 @@ end
 
 
 -- rs_enrollment_create, guarded
--- KEYS: enr, enrs, idem.
+-- KEYS: enr, enrs, idem, enrx, grps.
 -- ARGV: id, secret hash, max_uses, ttl_s, group_id, tags, approval,
---       body hash.
+--       body hash, quota of enrolments.
 -- ok: created|repeated, enrolment obj; or repeated, id of the first one.
--- Errors: idempotency_mismatch, not_found (the
---         one made first is gone).  O(log enrolments)
+-- Errors: idempotency_mismatch, not_found (the one made first is gone; with
+--         "group_id": there is no such group), limit_reached.
+-- O(log enrolments)
 
 local function enrollment(key)
     local e = load_fields(key, ENR)
@@ -3048,12 +3189,7 @@ function lib.rs_enrollment_create(keys, args, who)
     local enr = keys[1]
     local no, ours, ms, now, expires, e
 
-    check(keys, 3, args, 8)
-
-    no = refused(who, args[5], 'enrollments:read')
-    if no then
-        return no
-    end
+    check(keys, 5, args, 9)
 
     no, ours = repeated(keys[3], args[8], args[1])
     if no then
@@ -3066,20 +3202,38 @@ function lib.rs_enrollment_create(keys, args, who)
             return { 'not_found' }
         end
 
+        no = refused(who, e.group_id, 'enrollments:read')
+        if no then
+            return no
+        end
+
         call('HSET', enr, 'secret', args[2])
 
         return { 'ok', 'repeated', enrollment_obj(enr, e) }
+    end
+
+    no = no_group(who, keys[5], args[5])
+         or refused(who, args[5], 'enrollments:read')
+    if no then
+        return no
     end
 
     ms = now_ms()
     now = math.floor(ms / 1000)
     expires = now + number(args[4])
 
+    call('ZREMRANGEBYSCORE', keys[4], '-inf', int(now))
+
+    if over(args[9], call('ZCARD', keys[4])) then
+        return { 'limit_reached' }
+    end
+
     call('HSET', enr, 'secret', args[2], 'max_uses', int(number(args[3])),
          'uses', '0', 'expires_at', int(expires), 'created_at', int(now),
          'group_id', args[5], 'tags', args[6], 'approval', args[7])
     call('EXPIREAT', enr, int(expires + ENR_KEEP))
     call('ZADD', keys[2], int(ms), args[1])
+    turn_put(keys[4], args[1], int(expires), now)
     index_trim(keys[2], ms - (ENR_LIFE + ENR_KEEP) * 1000)
     remember(keys[3], args[8], args[1])
 
@@ -3136,7 +3290,7 @@ end
 
 
 -- rs_enrollment_delete, guarded
--- KEYS: enr, enrs.  ARGV: id.
+-- KEYS: enr, enrs, enrx.  ARGV: id.
 -- ok.  Errors: not_found.  O(log enrolments)
 
 -- What is gone is deleted once more, by two writes: WAIT confirms nothing but
@@ -3157,7 +3311,7 @@ end
 function lib.rs_enrollment_delete(keys, args, who)
     local e, no
 
-    check(keys, 2, args, 1)
+    check(keys, 3, args, 1)
 
     e = enrollment(keys[1])
 
@@ -3174,15 +3328,21 @@ function lib.rs_enrollment_delete(keys, args, who)
     call('DEL', keys[1])
 
     call('ZREM', keys[2], args[1])
+    call('ZREM', keys[3], args[1])
 
     return { 'ok' }
 end
 
 
 -- rs_device_create
--- KEYS: enr, dev, devs.  ARGV: secret hash, device id, public_key, name, meta.
--- ok: device obj.  Errors: enrollment_invalid, conflict (the id is taken).
--- O(log devices)
+-- KEYS: enr, dev, devs, grps, gdev, audit.
+-- ARGV: secret hash, device id, public_key, name, meta, quota of devices,
+--       address of the client, request id.
+-- ok: device obj.  Errors: enrollment_invalid, conflict (the id is taken),
+--     limit_reached.  O(log devices)
+--
+-- An enrolment whose group is gone makes devices without one, which only
+-- those see who see all of the tenant.
 
 local function device(key)
     local d = load_fields(key, DEV)
@@ -3201,7 +3361,7 @@ function lib.rs_device_create(keys, args)
     local now = math.floor(ms / 1000)
     local e, secret
 
-    check(keys, 3, args, 5)
+    check(keys, 6, args, 8)
 
     e = enrollment(keys[1])
     secret = call('HGET', keys[1], 'secret')
@@ -3216,6 +3376,18 @@ function lib.rs_device_create(keys, args)
         return { 'conflict' }
     end
 
+    if over(args[6], call('ZCARD', keys[3])) then
+        return { 'limit_reached' }
+    end
+
+    if e.group_id ~= '' and call('HEXISTS', keys[4], e.group_id) == 0 then
+        e.group_id = ''
+    end
+
+    if e.group_id ~= '' then
+        call('HINCRBY', keys[5], e.group_id, '1')
+    end
+
     call('HINCRBY', keys[1], 'uses', '1')
     call('HSET', keys[2], 'name', args[4], 'public_key', args[3],
          'meta', args[5], 'tags', e.tags, 'group_id', e.group_id,
@@ -3223,6 +3395,11 @@ function lib.rs_device_create(keys, args)
          'version', '1', 'epoch', '0', 'owner', '', 'connected_at', '',
          'last_seen_at', '', 'agent', '')
     call('ZADD', keys[3], int(ms), args[2])
+
+    audit(keys[6], { kind = 'device', id = args[2], name = args[4],
+                     addr = args[7], rid = args[8] },
+          { verb = 'device:enroll', object = id_of(keys[1]),
+            outcome = 'allow' })
 
     return { 'ok', device_obj(keys[2], device(keys[2])) }
 end
@@ -3252,18 +3429,32 @@ end
 
 
 -- rs_device_patch, guarded
--- KEYS: dev.  ARGV: version wanted, then field, value, ...
+-- KEYS: dev, grps, gdev.  ARGV: version wanted, then field, value, ...
 --                        (name, tags, group_id)
--- ok: device obj.  Errors: not_found,
+-- ok: device obj.  Errors: not_found (with "group_id": no such group),
 --                          precondition_failed, unknown_field.  O(1)
 
 local PATCH = { name = true, tags = true, group_id = true }
 
 
-function lib.rs_device_patch(keys, args, who)
-    local no, d
+-- How many devices a group has; of those put into one before groups had ids
+-- it does not know.
 
-    check(keys, 1, args, math.max(1, #args - (#args + 1) % 2))
+local function group_moved(gdev, from, to)
+    if from ~= '' and call('HINCRBY', gdev, from, '-1') <= 0 then
+        call('HDEL', gdev, from)
+    end
+
+    if to ~= '' then
+        call('HINCRBY', gdev, to, '1')
+    end
+end
+
+
+function lib.rs_device_patch(keys, args, who)
+    local no, d, was
+
+    check(keys, 3, args, math.max(1, #args - (#args + 1) % 2))
 
     d = device(keys[1])
     if not d then
@@ -3279,12 +3470,23 @@ function lib.rs_device_patch(keys, args, who)
         return { 'precondition_failed' }
     end
 
+    was = d.group_id
+
     for i = 2, #args, 2 do
         if not PATCH[args[i]] then
             return { 'unknown_field' }
         end
 
         d[args[i]] = args[i + 1]
+    end
+
+    no = d.group_id ~= was and no_group(who, keys[2], d.group_id)
+    if no then
+        return no
+    end
+
+    if d.group_id ~= was then
+        group_moved(keys[3], was, d.group_id)
     end
 
     d.version = int(tonumber(d.version) + 1)
@@ -3297,7 +3499,7 @@ end
 
 
 -- rs_device_delete, guarded
--- KEYS: dev, devs, dses.  ARGV: id, version wanted or empty.
+-- KEYS: dev, devs, dses, gdev.  ARGV: id, version wanted or empty.
 -- ok: owner, {session id...} for the caller to end; publishes fen
 --     device_removed to the owner.  dses stays until they are ended, and for
 --     a device that is gone the same call gives those that are not.
@@ -3313,7 +3515,7 @@ end
 function lib.rs_device_delete(keys, args, who)
     local no, d, live
 
-    check(keys, 3, args, 2)
+    check(keys, 4, args, 2)
 
     d = device(keys[1])
 
@@ -3337,6 +3539,7 @@ function lib.rs_device_delete(keys, args, who)
     end
 
     call('DEL', keys[1])
+    group_moved(keys[4], d.group_id, '')
     call('ZREM', keys[2], args[1])
 
     if d.owner ~= '' then
@@ -3938,15 +4141,6 @@ local GROUP = { 'name', 'policy', 'created_at', 'version' }
 local POLICY = { 'consent', 'relay_only', 'max_ttl_s', 'updated_at' }
 local GRANT = { 'subject', 'group_id', 'verbs', 'consent', 'created_at',
                 'created_by' }
-
-local CONSENT = { none = 1, notify = 2, required = 3 }
-
-
-local function entry(hash, id)
-    local text = call('HGET', hash, id)
-
-    return text and entry_read(text)
-end
 
 
 local function entry_put(hash, id, o, names)
@@ -4582,7 +4776,7 @@ function lib.rs_denied(keys, args)
     check(keys, 1, args, 5)
 
     for i, text in ipairs(args) do
-        args[i] = string.sub(text, 1, AUDIT_TEXT)
+        args[i] = cut(text, AUDIT_TEXT)
     end
 
     call('XADD', keys[1], 'MAXLEN', '~', int(DENIED_MAX), '*', 'at',

@@ -93,9 +93,9 @@ is($s->lease('n.0.00000000000000aa', ttl => 1000)->[0], 'ok',
 is($s->get($x) && 'read', 'read', 'no memory: reading works');
 is_deeply($s->leave($x, $x->{pars}[0], $guest, 'away'), ['ok', 'away', $dev],
           'no memory: leaving works');
-is_deeply($s->end($x), ['ok', 'ended', $dev], 'no memory: ending works');
+is_deeply($s->end($x), ['ok', 'ended', $dev, ''], 'no memory: ending works');
 is_deeply($s->fcall('rs_device_delete', [$s->{key}, "dev:$dev", 'devs',
-                                         "dses:$dev"], '', $dev, '')->[0],
+                                         "dses:$dev", 'gdev'], '', $dev, '')->[0],
           'ok', 'no memory: a device can be removed');
 
 done_testing();

@@ -20,21 +20,28 @@ my $w1 = 'n1.0.00000000000000aa';
 my $w2 = 'n2.0.00000000000000bb';
 
 
+my $grp = $s->group();
+
+
 sub create {
     my ($id, $secret, $idem, $body, %opt) = @_;
 
     return $s->fcall('rs_enrollment_create',
-                     [$s->{key}, "enr:$id", 'enrs', "idem:$idem"],
+                     [$s->{key}, "enr:$id", 'enrs', "idem:$idem", 'enrx',
+                      'grps'],
                      'enrollments:write', $id, $secret, $opt{uses} // 1,
-                     $opt{ttl_s} // 3600, 'grp', '["a","b"]', 'auto', $body);
+                     $opt{ttl_s} // 3600, $grp, '["a","b"]', 'auto', $body,
+                     0);
 }
 
 
 sub enrol {
     my ($enr, $secret, $dev) = @_;
 
-    return $s->fcall('rs_device_create', ["enr:$enr", "dev:$dev", 'devs'],
-                     $secret, $dev, 'cHVi', 'desk', '{"os":"linux"}');
+    return $s->fcall('rs_device_create', ["enr:$enr", "dev:$dev", 'devs',
+                                          'grps', 'gdev', 'audit'],
+                     $secret, $dev, 'cHVi', 'desk', '{"os":"linux"}', 0, '',
+                     '');
 }
 
 
@@ -55,7 +62,7 @@ my $now = RS::Schema::obj($r->[2])->{created_at};
 
 is_deeply([@$r[0, 1], @{ $r->[2] }],
           ['ok', 'created', id => $id, max_uses => 1, uses => 0,
-           expires_at => $now + 3600, created_at => $now, group_id => 'grp',
+           expires_at => $now + 3600, created_at => $now, group_id => $grp,
            tags => '["a","b"]', approval => 'auto'], 'an enrolment');
 cmp_ok(abs($now - time()), '<', 60, 'made now');
 cmp_ok($s->ttl("enr:$id"), '>', 7190, 'kept for an hour after its end');
@@ -98,7 +105,7 @@ $r = enrol($id, $secret, $dev);
 $now = RS::Schema::obj($r->[1])->{created_at};
 
 my @fresh = (id => $dev, name => 'desk', tags => '["a","b"]',
-             group_id => 'grp', meta => '{"os":"linux"}',
+             group_id => $grp, meta => '{"os":"linux"}',
              public_key => 'cHVi', created_at => $now);
 
 is_deeply($r, ['ok', [@fresh, connected_at => '', last_seen_at => '',
@@ -121,7 +128,7 @@ is_deeply([map { enrol($many, $secret, random_id('dev_'))->[0] } 1 .. 4],
 my $revoked = $s->enrollment();
 
 is_deeply($s->fcall('rs_enrollment_delete',
-                    [$s->{key}, "enr:$revoked->{id}", 'enrs'], '',
+                    [$s->{key}, "enr:$revoked->{id}", 'enrs', 'enrx'], '',
                     $revoked->{id}), ['ok'], 'revoked');
 is($s->redis()->call('ZSCORE', $s->key('enrs'), $revoked->{id}), undef,
    'not listed');
@@ -129,7 +136,7 @@ is_deeply(enrol($revoked->{id}, $revoked->{secret}, random_id('dev_')),
           ['enrollment_invalid'], 'then of no use');
 is_deeply([$s->writes(sub {
     $s->fcall('rs_enrollment_delete',
-              [$s->{key}, "enr:$revoked->{id}", 'enrs'], '', $revoked->{id});
+              [$s->{key}, "enr:$revoked->{id}", 'enrs', 'enrx'], '', $revoked->{id});
 })], [1, ['not_found']], 'revoked again: a write, for replicas to confirm');
 is($s->redis()->call('ZSCORE', $s->key('enrs'), $revoked->{id}), undef,
    'that leaves nothing');
@@ -144,7 +151,8 @@ is_deeply(enrol($late->{id}, $late->{secret}, random_id('dev_')),
 # changing
 
 sub patch {
-    return $s->fcall('rs_device_patch', [$s->{key}, "dev:$dev"],
+    return $s->fcall('rs_device_patch', [$s->{key}, "dev:$dev", 'grps',
+                                         'gdev'],
                      'devices:write', @_);
 }
 
@@ -157,10 +165,10 @@ is(RS::Schema::obj(patch(2)->[1])->{version}, 3, 'patched with nothing');
 is(RS::Schema::obj($s->fcall_ro('rs_device_get', [$s->{key}, "dev:$dev"], '')
                    ->[1])->{name}, 'new', 'read back');
 
-for my $f (['rs_device_patch', ["dev:" . random_id('dev_')], 1],
+for my $f (['rs_device_patch', ["dev:" . random_id('dev_'), 'grps', 'gdev'], 1],
            ['rs_device_get', ["dev:" . random_id('dev_')]],
            ['rs_device_delete', ["dev:" . random_id('dev_'), 'devs',
-                                 "dses:$dev"], $dev, ''])
+                                 "dses:$dev", 'gdev'], $dev, ''])
 {
     my ($name, $keys, @argv) = @$f;
 
@@ -227,7 +235,7 @@ $sub1->got();
 
 sub remove {
     return $s->fcall('rs_device_delete', [$s->{key}, "dev:$dev", 'devs',
-                                          "dses:$dev"], 'devices:write',
+                                          "dses:$dev", 'gdev'], 'devices:write',
                      $dev, @_);
 }
 
@@ -240,7 +248,7 @@ is($s->redis()->call('ZSCORE', $s->key('devs'), $dev), undef, 'not listed');
 is_deeply(remove('3'), ['ok', '', [$x->{id}]],
           'removed again: what is still to be ended');
 is_deeply([$sub1->got()], [], 'nobody is fenced again');
-$s->fcall('rs_device_unlink', ["dses:$dev"], $_) for $x->{id}, $old->{id};
+$s->fcall('rs_device_unlink', ["dses:$dev", 'uses:'], $_) for $x->{id}, $old->{id};
 is($s->exists("dses:$dev"), 0, 'all have ended');
 is_deeply([$s->writes(sub { remove('') })], [1, ['not_found']],
           'removed again: a write, for replicas to confirm');

@@ -26,17 +26,17 @@ my $sub = $s->subscribe($w);
 my $x = $s->session_call($dev, roles => ['controller', 'viewer'],
                          body => 'body', external_id => 'T-1',
                          reason => "no \xe2\x82\xac", metadata => '{"a": 1}',
-                         policy => '{"relay_only":true}', ttl_s => 100,
+                         relay_only => 1, ttl_s => 100,
                          retain_s => 50);
 my $r = $s->fcall(@{ $x->{call} });
 my $now = $r->[2];
 my @ses = (
     id => $x->{id}, kind => 'device', state => 'waiting_host',
     device_id => $dev, host_par => $x->{host},
-    policy => '{"relay_only":true}', external_id => 'T-1',
+    policy => '{"relay_only":true,"consent":"none"}', external_id => 'T-1',
     reason => "no \xe2\x82\xac", metadata => '{"a": 1}', created_at => $now,
     expires_at => $now + 100, ended_at => '', end_reason => '',
-    end_detail => '', path => '', pos => '', group_id => '',
+    end_detail => '', path => '', pos => '', group_id => '', user_id => '',
 );
 
 
@@ -144,7 +144,7 @@ is_deeply($s->fcall(@{ $s->session_call($busy)->{call} }), ['limit_reached'],
 $s->redis()->call('ZADD', $s->key("dses:$busy"), time() - 1, $live[3]{id});
 is($s->fcall(@{ $s->session_call($busy)->{call} })->[0], 'ok',
    'one that is over makes room');
-is($s->fcall('rs_device_unlink', ["dses:$busy"], $live[0]{id})->[0], 'ok',
+is($s->fcall('rs_device_unlink', ["dses:$busy", 'uses:'], $live[0]{id})->[0], 'ok',
    'unlinked');
 is($s->fcall(@{ $s->session_call($busy)->{call} })->[0], 'ok', 'so does that');
 
@@ -265,7 +265,7 @@ sub ended {
 
 $sub->got();
 is_deeply($s->end($x, reason => 'deleted', detail => 'why'),
-          ['ok', 'ended', $dev], 'ended');
+          ['ok', 'ended', $dev, ''], 'ended');
 is_deeply([ended()],
           [['end', '1-2', '-', '{"type":"ended","reason":"deleted"}'],
            ['rvk', '-', "$w.1", 'deleted']],
@@ -314,7 +314,7 @@ is_deeply($s->end($v, scope => '', dev => random_id('dev_')), ['not_found'],
           'not this device\'s session');
 is(($s->get($v))[0]{state}, 'waiting_host', 'goes on');
 is_deeply($s->end($v, scope => '', dev => $dev, reason => 'consent_denied'),
-          ['ok', 'ended', $dev], 'the host\'s device ends it');
+          ['ok', 'ended', $dev, ''], 'the host\'s device ends it');
 
 my $moved = $s->session($dev);
 

@@ -273,7 +273,7 @@ is_deeply($s->resume($x, $ctl, $x->{resume}{"$w2.40"}, '1-6', "$w2.42"),
 
 # bye of the last guest
 
-is_deeply($s->leave($x, $vwr, "$w2.41", 'bye'), ['ok', 'ended', $dev],
+is_deeply($s->leave($x, $vwr, "$w2.41", 'bye'), ['ok', 'ended', $dev, ''],
           'the last guest leaves: the session is over');
 is_deeply([map { $_->{body} } $sub1->got()],
           [qq({"type":"left","peer":"$vwr","reason":"bye"}),
@@ -298,7 +298,7 @@ for my $case (['bye', 'left'], ['lost', 'host_lost']) {
     heard($_) for $sub1, $sub2;
 
     is_deeply($s->leave($y, $y->{host}, "$w1.50", $mode),
-              ['ok', 'ended', $dev], "host, $mode");
+              ['ok', 'ended', $dev, ''], "host, $mode");
     is_deeply([map { $_->{body} } $sub2->got()],
               [qq({"type":"left","peer":"$y->{host}","reason":"$mode"}),
                qq({"type":"ended","reason":"$reason"})], "ends: $reason");
@@ -322,7 +322,7 @@ for my $case (['bye', 'left'], ['lost', 'host_lost']) {
     is(($s->get($y))[0]{state}, 'connecting', 'the session goes on');
     ok($s->guest_join($y, 1, "$w2.62"), 'with the next one');
     is_deeply($s->leave($y, $y->{pars}[1], "$w2.62", 'lost'),
-              ['ok', 'ended', $dev], 'until that one is lost');
+              ['ok', 'ended', $dev, ''], 'until that one is lost');
     heard($_) for $sub1, $sub2;
 }
 
@@ -333,7 +333,7 @@ my $y = $s->session($dev);
 $s->guest_join($y, 0, "$w2.60");
 heard($sub1);
 is_deeply($s->leave($y, $y->{pars}[0], "$w2.60", 'bye'),
-          ['ok', 'ended', $dev], 'gone before the host came');
+          ['ok', 'ended', $dev, ''], 'gone before the host came');
 is_deeply([map { "$_->{kind} $_->{session} $_->{to} $_->{body}" }
            $sub1->got()], ["rvk $y->{id} $w1.1 left"],
           'the device need not come');

@@ -257,7 +257,8 @@ subtest 'duties of participants' => sub {
     is_deeply(own($w3), {}, 'leaves no duty');
 
     eval { $s->fcall('rs_join', ["tkt:" . RS::Schema::hash(), RS::Schema::ses_keys($x->{id}),
-                                 "own:$w1", 'tkt:' . RS::Schema::hash()], "$w2.1", '', '', 0, 0) };
+                                 "own:$w1", 'tkt:' . RS::Schema::hash(),
+                                 'audit'], "$w2.1", '', '', 0, 0, '', '') };
     like($@, qr/is not the list of/, 'a list of another worker is refused');
     $s->leave($x, $x->{host}, $host, 'away');
 };
@@ -323,7 +324,7 @@ subtest 'a dead worker\'s participants' => sub {
               [qq(evt - {"type":"left","peer":"$c","reason":"lost"})],
               'its peers are told');
     is_deeply($s->lost($x, $c, $w3), ['ok', 'stale', ''], 'once');
-    is_deeply($s->lost($x, $v, $w3), ['ok', 'ended', $dev],
+    is_deeply($s->lost($x, $v, $w3), ['ok', 'ended', $dev, ''],
               'the last one: the session ends');
     is_deeply(own($w3), {}, 'nothing is left to do');
 
@@ -513,7 +514,7 @@ subtest 'one key on two machines' => sub {
     is($s->online($d, "$w2.306", 5, $agent->('n6'))->[0],
        'device_quarantined', 'nor by announcing');
 
-    my @audit = grep { $_->{actor} eq 'device' } $s->audit();
+    my @audit = grep { $_->{verb} eq 'agent:connect' } $s->audit();
 
     is(scalar @audit, 1, 'one line of audit');
     is_deeply([@{ $audit[0] }{qw(object outcome reason detail)}],

@@ -67,7 +67,7 @@ sub ended {
 
 my $x = talking();
 
-ended('deleted', $x, $s->end($x), 'ok', 'ended', $dev);
+ended('deleted', $x, $s->end($x), 'ok', 'ended', $dev, '');
 is_deeply($s->end($x), ['ok', 'already', $dev], 'again');
 is_deeply($s->leave($x, $x->{host}, $x->{at}[0], 'bye'), ['ok', 'stale', $dev],
           'and the host leaves');
@@ -75,14 +75,14 @@ told('nothing more is told');
 
 $x = talking();
 ended('the host leaves', $x, $s->leave($x, $x->{host}, $x->{at}[0], 'bye'),
-      'ok', 'ended', $dev);
+      'ok', 'ended', $dev, '');
 
 $x = talking();
 $s->state($x, $x->{host}, $x->{at}[0], '');
 $s->leave($x, $x->{host}, $x->{at}[0], 'away', grace => 0);
 told('who is away may come back');
 ended('the host is lost', $x, $s->lost($x, $x->{host}, $w), 'ok', 'ended',
-      $dev);
+      $dev, '');
 
 $x = talking();
 is_deeply($s->leave($x, $x->{pars}[0], $x->{at}[1], 'bye'),
@@ -93,7 +93,7 @@ is($s->turn_check($x, $x->{pars}[0])->[1], 'revoked', 'is known to be gone');
 is_deeply($s->turn_check($x, $x->{pars}[1]),
           ['ok', 'live', expires($x), $x->{host}], 'the other is not');
 ended('the last one leaves', $x,
-      $s->leave($x, $x->{pars}[1], $x->{at}[2], 'bye'), 'ok', 'ended', $dev);
+      $s->leave($x, $x->{pars}[1], $x->{at}[2], 'bye'), 'ok', 'ended', $dev, '');
 
 $x = talking();
 $s->leave($x, $x->{pars}[1], $x->{at}[2], 'away', grace => 0);
@@ -427,7 +427,7 @@ is($use->()->{$name[1]}, '9 900 9 900 1', 'those that are there go on');
 
 # after the end: the last report comes then
 
-is_deeply($s->end($again), ['ok', 'ended', $dev], 'the session ends');
+is_deeply($s->end($again), ['ok', 'ended', $dev, ''], 'the session ends');
 is_deeply($s->turn_usage($again, ["$again->{host}/relay-1/1-1", 2, 2, 2, 2,
                                   1]), ['ok', 0], 'the last report');
 

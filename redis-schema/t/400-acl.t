@@ -106,7 +106,8 @@ denied('rs-gateway', @$_) for
 # a function of the library is no way round: what it does is checked as the
 # caller's
 
-denied('rs-gateway', 'FCALL', 'rs_device_unlink', 1, $s->key('other'), 'x');
+denied('rs-gateway', 'FCALL', 'rs_device_unlink', 2, $s->key('other'),
+       $s->key('uses:'), 'x');
 
 
 # what the plugin writes, and what only it reads

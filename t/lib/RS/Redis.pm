@@ -349,6 +349,21 @@ sub api_key {
 }
 
 
+# A device group, as an administrator makes one; opt: tenant, name.
+
+sub group {
+    my ($self, %opt) = @_;
+    my $tenant = $opt{tenant} // 'default';
+    my $id = random_id('grp_');
+
+    $self->call('FCALL', 'rs_group_create', 6,
+                map({ "rs:{$tenant}:$_" } qw(key: gsub audit grps pols idem:)),
+                '', $id, $opt{name} // 'shops', '', '');
+
+    return $id;
+}
+
+
 sub key_id {
     my ($self, $key) = @_;
     my ($tenant) = $key =~ /^rsk_(.*)_/;

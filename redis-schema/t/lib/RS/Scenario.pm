@@ -75,9 +75,10 @@ sub devices {
     my ($s) = @_;
     my $idem = 'idem:' . RS::Schema::hash();
     my $id = random_id('enr_');
-    my @call = ('rs_enrollment_create', [$s->{key}, "enr:$id", 'enrs', $idem],
+    my @call = ('rs_enrollment_create', [$s->{key}, "enr:$id", 'enrs', $idem, 'enrx',
+                                         'grps'],
                 'enrollments:write', $id, RS::Schema::hash(), 1, 60, '',
-                '["a"]', 'auto', RS::Schema::hash());
+                '["a"]', 'auto', RS::Schema::hash(), 0);
 
     step('enrolment', $s->fcall(@call), 'ok', 'created');
     step('again', $s->fcall(@call), 'ok', 'repeated');
@@ -88,7 +89,7 @@ sub devices {
     step('listed', $s->fcall_ro('rs_index_list', [$s->{key}, 'enrs'],
                                 'enrollments:read', '', 10), 'ok', '');
     step('deleted', $s->fcall('rs_enrollment_delete',
-                              [$s->{key}, "enr:$id", 'enrs'],
+                              [$s->{key}, "enr:$id", 'enrs', 'enrx'],
                               'enrollments:write', $id), 'ok');
 
     my $dev = $s->device(name => "B\xc3\xbcro \"1\"\\2");
@@ -99,7 +100,8 @@ sub devices {
     step('online', $s->online($dev, "$W1.3"), 'ok', 3);
     step('read', $s->fcall_ro('rs_device_get', [$s->{key}, "dev:$dev"],
                               'devices:read'), 'ok');
-    step('patched', $s->fcall('rs_device_patch', [$s->{key}, "dev:$dev"],
+    step('patched', $s->fcall('rs_device_patch', [$s->{key}, "dev:$dev", 'grps',
+                                               'gdev'],
                               'devices:write', 1, 'name', 'desk'), 'ok');
     step('listed', $s->fcall_ro('rs_index_list', [$s->{key}, 'devs'],
                                 'devices:read', '', 10), 'ok', '', [$dev]);
@@ -145,7 +147,7 @@ sub create {
     step('never heard', $s->invite($x, RS::Schema::hash()), 'ok');
     step('deleted', $s->end($x), 'ok', 'ended', $dev);
     step('again', $s->end($x), 'ok', 'already', $dev);
-    step('unlinked', $s->fcall('rs_device_unlink', ["dses:$dev"], $x->{id}),
+    step('unlinked', $s->fcall('rs_device_unlink', ["dses:$dev", 'uses:'], $x->{id}),
          'ok');
 
     return;
@@ -321,7 +323,7 @@ sub dead {
          'away', $dev);
     step('the last one is lost', $s->lost($x, $p[1], $w3), 'ok', 'ended',
          $dev);
-    $s->fcall('rs_device_unlink', ["dses:$dev"], $x->{id});
+    $s->fcall('rs_device_unlink', ["dses:$dev", 'uses:'], $x->{id});
 
     return;
 }
@@ -417,6 +419,35 @@ sub users {
          'Ana');
     step('sees nothing', $s->fcall('rs_device_get', ["usr:$id", "dev:$dev"],
                                    $user->('devices:read')), 'not_found');
+    my $grp = $s->group();
+    my $moved = $s->device(group_id => $grp, online => "$W1.70");
+
+    $s->grant("user:$id", $grp, 'sessions:write', 'notify');
+
+    my $x = $s->session_call($moved, auth => "usr:$id", user => $id,
+                             scope => RS::Schema::caller_json(
+                                 kind => 'user', id => $id, name => 'Ana',
+                                 iat => time(), subjects => ["user:$id"],
+                                 tenant => [], granted => ['sessions:write'],
+                                 verb => 'sessions:write'));
+
+    step('asks for a session', $s->fcall(@{ $x->{call} }), 'ok', 'created');
+    step('which ends', $s->end($x), 'ok', 'ended', $moved, $id);
+    step('and leaves his list', $s->fcall('rs_device_unlink',
+                                          ["dses:$moved", "uses:$id"],
+                                          $x->{id}), 'ok');
+    step('the device leaves its group',
+         $s->fcall('rs_device_patch', [$s->{key}, "dev:$moved", 'grps',
+                                       'gdev'], 'devices:write', 1,
+                   'group_id', ''), 'ok');
+    step('and comes back',
+         $s->fcall('rs_device_patch', [$s->{key}, "dev:$moved", 'grps',
+                                       'gdev'], 'devices:write', 2,
+                   'group_id', $grp), 'ok');
+    step('and is removed',
+         $s->fcall('rs_device_delete', [$s->{key}, "dev:$moved", 'devs',
+                                        "dses:$moved", 'gdev'],
+                   'devices:write', $moved, ''), 'ok', "$W1.70");
     step('signs out', $s->fcall('rs_user_revoke', ["usr:$id", "usr:$id",
                                                    "uses:$id"], $user->('')),
          'ok', []);
@@ -447,7 +478,7 @@ sub rest {
 
     step('device removed', $s->fcall('rs_device_delete',
                                      [$s->{key}, "dev:$dev", 'devs',
-                                      "dses:$dev"],
+                                      "dses:$dev", 'gdev'],
                                      'devices:write', $dev, ''),
          'ok', "$W1.3");
 

@@ -310,10 +310,11 @@ sub enrollment {
 
     my $r = $self->fcall('rs_enrollment_create',
                          [$self->{key}, "enr:$e->{id}", 'enrs',
-                          'idem:' . hash()],
+                          'idem:' . hash(), 'enrx', 'grps'],
                          'enrollments:write', $e->{id}, $e->{secret},
                          $opt{max_uses} // 1, $opt{ttl_s} // 3600,
-                         $opt{group_id} // '', $opt{tags} // '[]', 'auto', '');
+                         $opt{group_id} // '', $opt{tags} // '[]', 'auto', '',
+                         $opt{quota} // 0);
 
     die "rs_enrollment_create: $r->[0]" if $r->[0] ne 'ok';
 
@@ -321,17 +322,49 @@ sub enrollment {
 }
 
 
-# A device; online => its address.
+# A device group; opt: policy.
+
+sub group {
+    my ($self, %opt) = @_;
+    my $id = $opt{id} // random_id('grp_');
+    my $r = $self->fcall('rs_group_create', [$self->{key}, 'grps', 'pols',
+                                             'idem:'], '', $id,
+                         $opt{name} // 'shops', $opt{policy} // '', '');
+
+    die "rs_group_create: $r->[0]" if $r->[0] ne 'ok';
+
+    return $id;
+}
+
+
+# A grant; returns its id.
+
+sub grant {
+    my ($self, $subject, $group, $verbs, $consent) = @_;
+    my $id = random_id('gra_');
+    my $r = $self->fcall('rs_grant_create', [$self->{key}, 'grants', 'grps',
+                                             'idem:'], '', $id, $subject,
+                         $group, $verbs, $consent // '', '');
+
+    die "rs_grant_create: $r->[0]" if $r->[0] ne 'ok';
+
+    return $id;
+}
+
+
+# A device; online => its address, group_id => its group.
 
 sub device {
     my ($self, %opt) = @_;
-    my $e = $self->enrollment();
+    my $e = $self->enrollment(group_id => $opt{group_id});
     my $id = random_id('dev_');
 
     my $r = $self->fcall('rs_device_create', ["enr:$e->{id}", "dev:$id",
-                                              'devs'],
+                                              'devs', 'grps', 'gdev',
+                                              'audit'],
                          $e->{secret}, $id, 'cHVibGlj', $opt{name} // 'desk',
-                         '{"os":"linux"}');
+                         '{"os":"linux"}', $opt{quota} // 0, '192.0.2.2',
+                         'r2');
 
     die "rs_device_create: $r->[0]" if $r->[0] ne 'ok';
 
@@ -370,14 +403,15 @@ sub session_call {
     $x->{call} = [
         'rs_session_create',
         [$opt{auth} // $self->{key}, ses_keys($x->{id}), "idem:$x->{idem}",
-         'sess', "dev:$dev", "dses:$dev", 'turn',
+         'sess', "dev:$dev", "dses:$dev", 'turn', 'grps', 'pols',
+         'uses:' . ($opt{user} // ''),
          map { "tkt:$_" } @{ $x->{tickets} }],
         $opt{scope} // 'sessions:write', $opt{replid} // REPLID, $x->{id},
         $dev, $opt{ttl_s} // 600, $opt{retain_s} // 3600,
         $opt{max_par} // 16, $opt{body} // '',
-        $opt{policy} // '{"relay_only":false}', $opt{external_id} // '',
+        $opt{relay_only} // 0, $opt{consent} // '', $opt{external_id} // '',
         $opt{reason} // 'printer', $opt{metadata} // '', $x->{host},
-        scalar @roles, @parts,
+        $opt{quota} // 0, scalar @roles, @parts,
     ];
 
     return $x;
@@ -416,9 +450,10 @@ sub join_call {
     $x->{resume}{$address} = hash();
 
     return ('rs_join', ["tkt:$ticket", ses_keys($x->{id}), own($address),
-                        'tkt:' . ($opt{bound} // $ticket)],
+                        'tkt:' . ($opt{bound} // $ticket), 'audit'],
             $address, $opt{replid} // REPLID, $x->{resume}{$address},
-            $opt{log_size} // LOG_SIZE, $opt{grace} // GRACE);
+            $opt{log_size} // LOG_SIZE, $opt{grace} // GRACE, '192.0.2.3',
+            'r3');
 }
 
 
@@ -567,7 +602,7 @@ sub turn_session {
                                 'turn'],
                                $opt{scope} // 'ice', $opt{key_id} // '',
                                $opt{ttl_s} // 300, $opt{retain_s} // 3600,
-                               $opt{external_id} // '');
+                               $opt{external_id} // '', $opt{quota} // 0);
 
     return $x;
 }
