@@ -15,6 +15,7 @@ use Test::More;
 use RS::Device;
 use RS::Gateway;
 use RS::Redis;
+use RS::Util qw(wait_until);
 
 my $redis = RS::Redis->new(acl => 1);
 my $gw = RS::Gateway->new(redis => $redis, location => 'rs_audit_reads on;');
@@ -67,6 +68,29 @@ subtest 'who is not known gets one answer' => sub {
     }
 
     is(keys %told, 1, 'one answer');
+};
+
+
+subtest 'and leaves a line of the fleet, not of the tenant he named' => sub {
+    my $name = 'nobody' . int(rand(1e6));
+    my $secret = 'b' x 52;
+
+    is($named->rest(key => "rsk_${name}_$secret")->get('/devices')->status,
+       401, 'a key that is none');
+
+    my $lines = sub {
+        return @{ $redis->call('XRANGE', 'rs:{w}:denied', '-', '+') };
+    };
+
+    wait_until { $lines->() } 5, 'a line';
+
+    my %line = @{ ($lines->())[-1][1] };
+
+    is_deeply([@line{qw(what reason addr detail)}],
+              ['bearer', 'unauthenticated', '127.0.0.1', '/devices'],
+              'which says what was wrong');
+    is_deeply([$redis->keys("rs:{$name}*")], [], 'and no key of his making');
+    unlike($redis->dump, qr/$secret|$name/, 'nor what he wrote');
 };
 
 

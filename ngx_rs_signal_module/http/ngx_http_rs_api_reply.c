@@ -18,7 +18,9 @@ static ngx_int_t ngx_http_rs_api_headers(ngx_http_request_t *r);
 static ngx_int_t ngx_http_rs_api_header_str(ngx_http_request_t *r,
     const char *name, ngx_str_t *value);
 static void ngx_http_rs_api_failed(ngx_http_request_t *r,
-    ngx_http_rs_main_conf_t *rmcf);
+    ngx_http_rs_main_conf_t *rmcf, rs_err_e code);
+static void ngx_http_rs_api_denied(ngx_http_request_t *r,
+    ngx_http_rs_main_conf_t *rmcf, rs_err_e code);
 static json_t *ngx_http_rs_api_problem_json(ngx_http_rs_ctx_t *ctx,
     rs_err_e code, const char *detail, const char *pointer);
 
@@ -183,7 +185,7 @@ ngx_http_rs_api_problem(ngx_http_request_t *r, rs_err_e code,
     if (code == RS_E_UNAUTHENTICATED || code == RS_E_ENROLLMENT_INVALID
         || code == RS_E_LINK_INVALID)
     {
-        ngx_http_rs_api_failed(r, rmcf);
+        ngx_http_rs_api_failed(r, rmcf, code);
     }
 
     ctx->code = code;
@@ -242,7 +244,8 @@ ngx_http_rs_api_problem(ngx_http_request_t *r, rs_err_e code,
 /* a call without any credential tries none */
 
 static void
-ngx_http_rs_api_failed(ngx_http_request_t *r, ngx_http_rs_main_conf_t *rmcf)
+ngx_http_rs_api_failed(ngx_http_request_t *r, ngx_http_rs_main_conf_t *rmcf,
+    rs_err_e code)
 {
     ngx_http_rs_ban_who_t  who;
 
@@ -254,7 +257,51 @@ ngx_http_rs_api_failed(ngx_http_request_t *r, ngx_http_rs_main_conf_t *rmcf)
         who.sockaddr = r->connection->sockaddr;
 
         ngx_http_rs_ban_failed(rmcf, &who, r->connection->log);
+        ngx_http_rs_api_denied(r, rmcf, code);
     }
+}
+
+
+/*
+ * A line of the fleet's, whatever tenant was named; it does not matter whether
+ * the store takes it now.
+ */
+
+static void
+ngx_http_rs_api_denied(ngx_http_request_t *r, ngx_http_rs_main_conf_t *rmcf,
+    rs_err_e code)
+{
+    ngx_str_t                detail;
+    ngx_http_rs_ctx_t       *ctx;
+    ngx_http_rs_api_t       *api;
+    ngx_http_rs_store_op_t  *op;
+
+    ctx = ngx_http_rs_ctx(r);
+
+    if (ctx == NULL || ctx->api == NULL || rmcf->store == NULL) {
+        return;
+    }
+
+    api = ctx->api;
+
+    op = ngx_http_rs_store_op(rmcf->store, NULL, NULL);
+    if (op == NULL) {
+        return;
+    }
+
+    /* a pattern: what a client wrote into its path is not repeated */
+
+    detail.data = (u_char *) api->route->path;
+    detail.len = ngx_strlen(detail.data);
+
+    (void) ngx_http_rs_store_denied(op,
+                                    (code == RS_E_ENROLLMENT_INVALID)
+                                    ? "enrolment token"
+                                    : (code == RS_E_LINK_INVALID)
+                                    ? "guest link" : "bearer",
+                                    rs_err_code(code),
+                                    &r->connection->addr_text,
+                                    &ctx->request_id, &detail);
 }
 
 
