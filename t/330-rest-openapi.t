@@ -14,6 +14,7 @@ use Test::More;
 
 use RS::Device;
 use RS::Gateway;
+use RS::Issuer;
 use RS::OpenAPI;
 use RS::Redis;
 use RS::Util qw(top tempdir read_file write_file random_id wait_until);
@@ -21,7 +22,10 @@ use RS::Util qw(top tempdir read_file write_file random_id wait_until);
 my $file = write_file(tempdir() . '/secret',
                       'p8Kd3mWq7ZtRv2Nx9LbHf5YcJg4TsQa6', 0644);
 my $redis = RS::Redis->new(acl => 1);
-my $gw = RS::Gateway->new(redis => $redis, location => "
+my $issuer = RS::Issuer->new();
+my $gw = RS::Gateway->new(redis => $redis, location => $issuer->conf . "
+    rs_oidc_tenant_claim tenants;
+    rs_oidc_role admin admins;
     rs_max_participants 4;
     rs_stun_server stun:turn.example.net:3478;
     rs_turn_server eu turn:turn.example.net:3478;
@@ -31,6 +35,8 @@ my $bare = RS::Gateway->new(redis => $redis);
 my $rest = $gw->rest(key => $redis->api_key(scopes => '* node:drain'));
 my $unknown = $gw->rest(key => 'rsk_default_' . 'a' x 52);
 my $weak = $gw->rest(key => $redis->api_key(scopes => 'none'));
+my $many = $gw->rest(key => $issuer->token(groups => ['admins'],
+                                           tenants => ['a', 'b']));
 my $page = $rest->with(headers => { Origin => 'https://evil.example' });
 
 my $api = RS::OpenAPI->new($rest->get('/openapi.json')->content);
@@ -129,6 +135,9 @@ for my $o ($api->operations) {
                query => query($path, $method), @match)
         if $operation->{'x-scope'};
 
+    $api->call($many, 400, $method, $path, $id)
+        if $operation->{'x-scope'};
+
     if ($operation->{requestBody}) {
         $api->call($rest, 400, $method, $path, $id, body => \'{', @match);
         $api->call($rest, 413, $method, $path, $id, body => \(' ' x 65537));
@@ -175,6 +184,7 @@ sub query
 
 # what is left, each for its own reason
 
+$api->call($bare->rest, 200, 'GET', '/');
 $api->call($rest, 200, 'GET', $_) for '/', '/health/live', '/health/ready',
                                       '/openapi.json';
 
@@ -312,7 +322,9 @@ for my $o ($api->operations) {
         if $operation->{responses}{429};
 }
 
-$api->call($rest, 200, 'GET', '/me');
+$api->call($_, 200, 'GET', '/me') for $rest, $many;
+$api->call($rest, 403, 'POST', '/me/sign-out');
+$api->call($many, 204, 'POST', '/me/sign-out');
 $api->call($rest, 204, 'POST', '/users/{id}/revoke', 'usr_' . 'a' x 26);
 
 my %default = (consent => 'required', relay_only => JSON::true(),

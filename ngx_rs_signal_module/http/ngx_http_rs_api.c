@@ -5,9 +5,9 @@
  * One REST call from its path to its handler, and from the store's reply to
  * the answer.
  *
- *     handler -> match -> credential -> (body) -> run -> send
- *                                                  |       ^
- *                                             store op -> done, posted
+ *     handler -> match -> credential -> go -> (body) -> run -> send
+ *                         |      ^                      |      ^
+ *                       identify, posted           store op -> done, posted
  *
  * Invariants
  *   * Nothing here waits for a store that is known to be down.
@@ -25,7 +25,6 @@
 #include "ngx_http_rs_api_internal.h"
 
 
-static ngx_int_t ngx_http_rs_api_go(ngx_http_rs_api_t *api, ngx_int_t rc);
 static ngx_http_rs_api_t *ngx_http_rs_api_create(ngx_http_request_t *r,
     ngx_str_t *path);
 static void ngx_http_rs_api_cleanup(void *data);
@@ -139,13 +138,15 @@ ngx_http_rs_api_handler(ngx_http_request_t *r, ngx_str_t *path)
         rc = ngx_http_rs_api_credential(api);
     }
 
+    if (rc == NGX_AGAIN) {
+        return NGX_DONE;
+    }
+
     return ngx_http_rs_api_go(api, rc);
 }
 
 
-/* rc: of the credential; what a content handler returns */
-
-static ngx_int_t
+ngx_int_t
 ngx_http_rs_api_go(ngx_http_rs_api_t *api, ngx_int_t rc)
 {
     ngx_http_request_t  *r;

@@ -17,6 +17,7 @@
 
 #include "ngx_http_rs.h"
 #include "ngx_http_rs_variables.h"
+#include "ngx_http_rs_oidc.h"
 #include "rs_json.h"
 #include "rs_role.h"
 
@@ -94,12 +95,8 @@ struct ngx_http_rs_api_s {
     ngx_http_rs_caller_t            caller;
     rs_cred_t                       key;
 
-    /* of a user's token */
-
-    ngx_array_t                    *tenants;   /* of ngx_str_t, all it holds;
-                                                  NULL: no user */
-    uint32_t                        roles;     /* in the caller's tenant */
-    time_t                          expires;
+    ngx_http_rs_bearer_t           *bearer;    /* of a user's token; or NULL */
+    uint32_t                        roles;     /* his, in caller.tenant */
 
     ngx_buf_t                      *buf;       /* the body as it comes */
     json_t                         *body;      /* NULL: there is none */
@@ -144,11 +141,15 @@ ngx_int_t ngx_http_rs_api_wait(ngx_http_rs_api_op_t *aop, ngx_int_t rc);
 const ngx_http_rs_api_route_t *ngx_http_rs_api_match(ngx_http_request_t *r,
     ngx_str_t *path, ngx_str_t *found, ngx_str_t *allow);
 
+/* on with rc of the credential; what a content handler returns */
+ngx_int_t ngx_http_rs_api_go(ngx_http_rs_api_t *api, ngx_int_t rc);
+
 /*
  * ngx_http_rs_api_caller.c: NGX_OK; NGX_DECLINED, the answer is set; or
  * NGX_ERROR
  */
 
+/* or NGX_AGAIN: goes on by itself later, or the client leaves before */
 ngx_int_t ngx_http_rs_api_credential(ngx_http_rs_api_t *api);
 /* a stranger's address, before his credential is looked at */
 ngx_int_t ngx_http_rs_api_address_rate(ngx_http_rs_api_t *api);

@@ -101,6 +101,9 @@ static const ngx_http_rs_api_route_t  ngx_http_rs_api_routes[] = {
     { NGX_HTTP_GET, "/me", NULL, NGX_HTTP_RS_API_SELF,
       NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_me },
 
+    { NGX_HTTP_POST, "/me/sign-out", NULL, NGX_HTTP_RS_API_SELF,
+      NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_me_sign_out },
+
     { NGX_HTTP_POST, "/users/{id}/revoke", RS_ID_USER, RS_VERB_USERS_WRITE,
       NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_user_revoke },
 

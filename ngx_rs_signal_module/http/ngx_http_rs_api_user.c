@@ -34,10 +34,12 @@ typedef struct {
 
 static ngx_int_t ngx_http_rs_api_me_made(ngx_http_rs_api_t *api, void *data,
     rs_err_e code, ngx_rs_reply_t *reply);
-static json_t *ngx_http_rs_api_me_verbs(ngx_rs_reply_t *list);
+static void ngx_http_rs_api_me_verbs(json_t *json, ngx_rs_reply_t *list);
 static json_t *ngx_http_rs_api_me_grants(ngx_rs_reply_t *list);
-static json_t *ngx_http_rs_api_me_tenants(ngx_http_rs_api_t *api);
-static json_t *ngx_http_rs_api_me_roles(ngx_http_rs_api_t *api);
+static json_t *ngx_http_rs_api_me_tenants(ngx_http_rs_api_t *api,
+    json_t *verbs);
+static json_t *ngx_http_rs_api_me_roles(uint32_t roles);
+static json_t *ngx_http_rs_api_me_may(uint32_t roles);
 static ngx_int_t ngx_http_rs_api_no_user(ngx_http_rs_api_t *api, void *data,
     rs_err_e code, ngx_rs_reply_t *reply);
 static ngx_int_t ngx_http_rs_api_revoke_step(ngx_http_rs_api_t *api,
@@ -73,7 +75,7 @@ static ngx_int_t
 ngx_http_rs_api_me_made(ngx_http_rs_api_t *api, void *data, rs_err_e code,
     ngx_rs_reply_t *reply)
 {
-    json_t      *json;
+    json_t      *json, *verbs, *granted;
     const char  *kind;
 
     if (code != RS_OK) {
@@ -82,42 +84,44 @@ ngx_http_rs_api_me_made(ngx_http_rs_api_t *api, void *data, rs_err_e code,
 
     kind = (api->caller.kind == NGX_HTTP_RS_CALLER_USER) ? "user" : "key";
 
-    json = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o}, s:o, s:o}",
+    verbs = json_array();
+    granted = json_array();
+
+    ngx_http_rs_api_me_verbs(verbs, ngx_rs_reply_at(reply, 3));
+    ngx_http_rs_api_me_verbs(verbs, ngx_rs_reply_at(reply, 4));
+    ngx_http_rs_api_me_verbs(granted, ngx_rs_reply_at(reply, 4));
+
+    json = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:O, s:o, s:o, s:o}",
                      "kind", kind,
                      "id", ngx_http_rs_api_text(ngx_rs_reply_str(reply, 1)),
                      "name", ngx_http_rs_api_text(ngx_rs_reply_str(reply, 2)),
                      "tenant", ngx_http_rs_api_text(api->caller.tenant),
-                     "tenants", ngx_http_rs_api_me_tenants(api),
-                     "roles", ngx_http_rs_api_me_roles(api),
-                     "verbs",
-                     "tenant", ngx_http_rs_api_me_verbs(
-                                                 ngx_rs_reply_at(reply, 3)),
-                     "granted", ngx_http_rs_api_me_verbs(
-                                                 ngx_rs_reply_at(reply, 4)),
+                     "tenants", ngx_http_rs_api_me_tenants(api, verbs),
+                     "roles", ngx_http_rs_api_me_roles(api->roles),
+                     "verbs", verbs,
+                     "granted", granted,
                      "grants", ngx_http_rs_api_me_grants(
                                                  ngx_rs_reply_at(reply, 5)),
-                     "expires_at", api->expires ? json_integer(api->expires)
-                                                : json_null());
+                     "expires_at", api->bearer
+                                   ? json_integer(api->bearer->exp)
+                                   : json_null());
+
+    json_decref(verbs);
 
     return ngx_http_rs_api_answer(api, NGX_HTTP_OK, json);
 }
 
 
-static json_t *
-ngx_http_rs_api_me_verbs(ngx_rs_reply_t *list)
+static void
+ngx_http_rs_api_me_verbs(json_t *json, ngx_rs_reply_t *list)
 {
-    json_t      *json;
-    ngx_uint_t   i;
-
-    json = json_array();
+    ngx_uint_t  i;
 
     for (i = 0; i < ngx_rs_reply_count(list); i++) {
         json_array_append_new(json,
                               ngx_http_rs_api_text(ngx_rs_reply_str(list,
                                                                     i)));
     }
-
-    return json;
 }
 
 
@@ -162,24 +166,33 @@ ngx_http_rs_api_me_grants(ngx_rs_reply_t *list)
 }
 
 
+/* verbs: in the one tenant of an API key */
+
 static json_t *
-ngx_http_rs_api_me_tenants(ngx_http_rs_api_t *api)
+ngx_http_rs_api_me_tenants(ngx_http_rs_api_t *api, json_t *verbs)
 {
-    json_t      *json;
-    ngx_str_t   *tenant;
-    ngx_uint_t   i;
+    json_t                       *json;
+    ngx_uint_t                    i;
+    ngx_http_rs_bearer_tenant_t  *t;
+
+    if (api->bearer == NULL) {
+        return json_pack("[{s:o, s:[], s:O}]",
+                         "tenant", ngx_http_rs_api_text(api->caller.tenant),
+                         "roles", "verbs", verbs);
+    }
 
     json = json_array();
 
-    if (api->tenants == NULL) {
-        json_array_append_new(json, ngx_http_rs_api_text(api->caller.tenant));
-        return json;
-    }
+    for (i = 0; i < api->bearer->ntenants; i++) {
 
-    tenant = api->tenants->elts;
+        t = &api->bearer->tenants[i];
 
-    for (i = 0; i < api->tenants->nelts; i++) {
-        json_array_append_new(json, ngx_http_rs_api_text(tenant[i]));
+        json_array_append_new(json,
+                       json_pack("{s:o, s:o, s:o}",
+                                 "tenant", ngx_http_rs_api_text(t->name),
+                                 "roles", ngx_http_rs_api_me_roles(t->roles),
+                                 "verbs",
+                                 ngx_http_rs_api_me_may(t->roles)));
     }
 
     return json;
@@ -187,7 +200,7 @@ ngx_http_rs_api_me_tenants(ngx_http_rs_api_t *api)
 
 
 static json_t *
-ngx_http_rs_api_me_roles(ngx_http_rs_api_t *api)
+ngx_http_rs_api_me_roles(uint32_t roles)
 {
     json_t      *json;
     ngx_uint_t   role;
@@ -195,8 +208,30 @@ ngx_http_rs_api_me_roles(ngx_http_rs_api_t *api)
     json = json_array();
 
     for (role = 0; role < RS_ROLE_N; role++) {
-        if (api->roles & RS_ROLE_BIT(role)) {
+        if (roles & RS_ROLE_BIT(role)) {
             json_array_append_new(json, json_string(rs_role_name(role)));
+        }
+    }
+
+    return json;
+}
+
+
+/* what roles give, everywhere or where a grant says so */
+
+static json_t *
+ngx_http_rs_api_me_may(uint32_t roles)
+{
+    json_t      *json;
+    uint32_t     tenant, granted;
+    ngx_uint_t   verb;
+
+    json = json_array();
+    rs_role_verbs(roles, &tenant, &granted);
+
+    for (verb = 0; verb < RS_VERB_N; verb++) {
+        if ((tenant | granted) & RS_VERB_BIT(verb)) {
+            json_array_append_new(json, json_string(rs_verb_name(verb)));
         }
     }
 
@@ -209,6 +244,7 @@ ngx_http_rs_api_me_roles(ngx_http_rs_api_t *api)
 ngx_int_t
 ngx_http_rs_api_me_sign_out(ngx_http_rs_api_t *api)
 {
+    ngx_uint_t                 i;
     ngx_http_rs_api_op_t      *aop;
     ngx_http_rs_api_revoke_t  *rev;
 
@@ -231,8 +267,17 @@ ngx_http_rs_api_me_sign_out(ngx_http_rs_api_t *api)
 
     rev->user_id = api->caller.user_id;
     rev->caller = api->caller;
-    rev->tenants = api->tenants->elts;
-    rev->n = api->tenants->nelts;
+    rev->n = api->bearer->ntenants;
+    rev->tenants = ngx_palloc(api->request->pool,
+                              rev->n * sizeof(ngx_str_t));
+    if (rev->tenants == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < rev->n; i++) {
+        rev->tenants[i] = api->bearer->tenants[i].name;
+    }
+
     rev->detail = "signed out";
 
     return ngx_http_rs_api_revoke_step(api, rev);

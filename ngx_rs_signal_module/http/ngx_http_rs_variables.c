@@ -52,6 +52,9 @@ static ngx_http_variable_t  ngx_http_rs_variables[] = {
     { ngx_string("rs_tenant"), NULL, ngx_http_rs_variable_ctx,
       offsetof(ngx_http_rs_ctx_t, tenant), NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
+    { ngx_string("rs_actor"), NULL, ngx_http_rs_variable_ctx,
+      offsetof(ngx_http_rs_ctx_t, actor), NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
     { ngx_string("rs_session_id"), NULL, ngx_http_rs_variable_ctx,
       offsetof(ngx_http_rs_ctx_t, session_id), NGX_HTTP_VAR_NOCACHEABLE, 0 },
 

@@ -16,6 +16,7 @@
 typedef struct {
     ngx_str_t                   request_id;    /* never empty */
     ngx_str_t                   tenant;
+    ngx_str_t                   actor;         /* a user's id */
     ngx_str_t                   session_id;
     ngx_str_t                   device_id;
     ngx_str_t                   error;         /* code of the problem sent */
