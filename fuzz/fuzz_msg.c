@@ -9,6 +9,7 @@
 
 
 #include "fuzz.h"
+#include "rs_devkey.h"
 #include "rs_msg.h"
 #include "rs_utf8.h"
 
@@ -143,6 +144,10 @@ one(rs_channel_e channel, const uint8_t *data, size_t size)
         CHECK(rs_id_check_device(m.device_id) == RS_OK);
         CHECK(m.agent.len <= RS_MSG_INFO_MAX);
         CHECK(m.displays.len <= RS_MSG_INFO_MAX);
+        break;
+
+    case RS_MSG_ROTATE:
+        CHECK(rs_devkey_check(m.public_key) == RS_OK);
         break;
 
     case RS_MSG_ACCEPT:

@@ -10,6 +10,7 @@
 
 
 #include "rs_msg.h"
+#include "rs_devkey.h"
 #include "rs_utf8.h"
 
 #include <stdlib.h>
@@ -33,6 +34,8 @@ typedef struct {
     rs_str_t        tenant;
     rs_str_t        device_id;
     rs_str_t        signature;
+    rs_str_t        proof;
+    rs_str_t        public_key;
     json_t         *agent;
     json_t         *displays;
     rs_str_t        session_id;
@@ -74,6 +77,8 @@ static rs_err_e rs_msg_take_state(rs_msg_t *msg, rs_msg_fields_t *f,
     size_t len);
 static rs_err_e rs_msg_take_hello(rs_msg_t *msg, rs_msg_fields_t *f,
     size_t len);
+static rs_err_e rs_msg_take_rotate(rs_msg_t *msg, rs_msg_fields_t *f,
+    size_t len);
 static rs_err_e rs_msg_take_session(rs_msg_t *msg, rs_msg_fields_t *f,
     size_t len);
 static rs_err_e rs_msg_take_bye(rs_msg_t *msg, rs_msg_fields_t *f,
@@ -96,6 +101,13 @@ static void rs_msg_write_position(rs_buf_t *b, const rs_pos_t *position);
       .flags = RS_JSON_REQUIRED, .min = RS_ID_LEN, .max = RS_ID_LEN,         \
       .offset = RS_MSG_FIELD(session_id), .check = rs_id_check_session,      \
       .what = "a session's id" }
+
+
+#define RS_MSG_SIGNED(field, member)                                         \
+    { .name = field, .type = RS_JSON_STRING, .flags = RS_JSON_REQUIRED,      \
+      .min = 1, .max = 128, .offset = RS_MSG_FIELD(member),                  \
+      .check = rs_msg_check_signature,                                       \
+      .what = "base64url of 64 bytes, unpadded" }
 
 
 static const char *const  rs_msg_rejects[] = {
@@ -167,10 +179,7 @@ static const rs_json_field_t  rs_msg_hello_fields[] = {
       .flags = RS_JSON_REQUIRED, .min = RS_ID_LEN, .max = RS_ID_LEN,
       .offset = RS_MSG_FIELD(device_id), .check = rs_id_check_device,
       .what = "a device's id" },
-    { .name = "signature", .type = RS_JSON_STRING,
-      .flags = RS_JSON_REQUIRED, .min = 1, .max = 128,
-      .offset = RS_MSG_FIELD(signature), .check = rs_msg_check_signature,
-      .what = "base64url of 64 bytes, unpadded" },
+    RS_MSG_SIGNED("signature", signature),
     { .name = "agent", .type = RS_JSON_OBJECT, .flags = RS_JSON_PLAIN,
       .max = RS_MSG_INFO_MAX, .offset = RS_MSG_FIELD(agent) },
     { .name = "displays", .type = RS_JSON_ARRAY, .flags = RS_JSON_PLAIN,
@@ -192,6 +201,18 @@ static const rs_json_field_t  rs_msg_reject_fields[] = {
       .offset = RS_MSG_FIELD(reject), .names = rs_msg_rejects },
     { .name = "detail", .type = RS_JSON_STRING, .min = 0,
       .max = RS_MSG_REASON_MAX, .offset = RS_MSG_FIELD(comment) }
+};
+
+
+static const rs_json_field_t  rs_msg_rotate_fields[] = {
+    RS_MSG_TYPE,
+    { .name = "public_key", .type = RS_JSON_STRING,
+      .flags = RS_JSON_REQUIRED, .min = RS_DEVKEY_TEXT_LEN,
+      .max = RS_DEVKEY_TEXT_LEN, .offset = RS_MSG_FIELD(public_key),
+      .check = rs_devkey_check,
+      .what = "an Ed25519 public key, base64url of 32 bytes" },
+    RS_MSG_SIGNED("signature", signature),
+    RS_MSG_SIGNED("proof", proof)
 };
 
 
@@ -222,6 +243,8 @@ static const rs_msg_spec_t  rs_msg_types[] = {
       RS_MSG_N(rs_msg_accept_fields), rs_msg_take_session },
     { "reject", RS_MSG_REJECT, RS_CHANNEL_AGENT, rs_msg_reject_fields,
       RS_MSG_N(rs_msg_reject_fields), rs_msg_take_session },
+    { "rotate", RS_MSG_ROTATE, RS_CHANNEL_AGENT, rs_msg_rotate_fields,
+      RS_MSG_N(rs_msg_rotate_fields), rs_msg_take_rotate },
     { "bye", RS_MSG_BYE, RS_MSG_BOTH, rs_msg_bye_fields,
       RS_MSG_N(rs_msg_bye_fields), rs_msg_take_bye },
     { "ping", RS_MSG_PING, RS_MSG_BOTH, rs_msg_no_fields,
@@ -463,6 +486,21 @@ rs_msg_take_hello(rs_msg_t *msg, rs_msg_fields_t *f, size_t len)
 /* accept and reject; only the latter's tables set the last two */
 
 static rs_err_e
+rs_msg_take_rotate(rs_msg_t *msg, rs_msg_fields_t *f, size_t len)
+{
+    msg->public_key = f->public_key;
+
+    /* their form was checked by the table */
+    (void) rs_base64url_decode(msg->signature, sizeof(msg->signature),
+                               f->signature, &len);
+    (void) rs_base64url_decode(msg->proof, sizeof(msg->proof), f->proof,
+                               &len);
+
+    return RS_OK;
+}
+
+
+static rs_err_e
 rs_msg_take_session(rs_msg_t *msg, rs_msg_fields_t *f, size_t len)
 {
     (void) len;
@@ -609,6 +647,15 @@ rs_msg_write_challenge(rs_buf_t *b, unsigned api_version,
         rs_buf_str(b, identity);
     }
 
+    rs_buf_char(b, '}');
+}
+
+
+void
+rs_msg_write_rotated(rs_buf_t *b, rs_str_t public_key)
+{
+    rs_buf_cstr(b, "{\"type\":\"rotated\",\"public_key\":");
+    rs_buf_json(b, public_key);
     rs_buf_char(b, '}');
 }
 

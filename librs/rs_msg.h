@@ -41,6 +41,7 @@ typedef enum {
     RS_MSG_ACCEPT,                    /* agent: session_id */
     RS_MSG_REJECT,                    /* agent: session_id, reject, reason,
                                          comment */
+    RS_MSG_ROTATE,                    /* agent: public_key, signature, proof */
     RS_MSG_BYE,                       /* both: reason */
     RS_MSG_PING,                      /* both */
     RS_MSG_PONG                       /* both */
@@ -70,6 +71,8 @@ typedef struct {
     rs_str_t         tenant;
     rs_str_t         device_id;
     uint8_t          signature[RS_MSG_SIGNATURE_LEN];
+    uint8_t          proof[RS_MSG_SIGNATURE_LEN];
+    rs_str_t         public_key;      /* rs_devkey_check() has seen it */
     rs_str_t         agent;           /* compact JSON object or empty */
     rs_str_t         displays;        /* compact JSON array or empty */
 
@@ -122,6 +125,7 @@ void rs_msg_write_ended(rs_buf_t *b, rs_str_t reason,
 /* identity: JSON, put in as it is; empty: none */
 void rs_msg_write_challenge(rs_buf_t *b, unsigned api_version,
     const uint8_t nonce[32], rs_str_t host, rs_str_t identity);
+void rs_msg_write_rotated(rs_buf_t *b, rs_str_t public_key);
 void rs_msg_write_revoke(rs_buf_t *b, rs_str_t session_id, rs_str_t reason);
 
 /* id: decimal text; data: JSON, put in as it is */

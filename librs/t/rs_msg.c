@@ -17,6 +17,7 @@
 #define SES  "ses_aaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define PAR  "par_hhhhhhhhhhhhhhhhhhhhhhhhhh"
 #define DEV  "dev_dddddddddddddddddddddddddd"
+#define KEY  "gTl3Dqh9F19Wo1Rmw0x-zMuNipG07jeiXfYPW4_Js5Q"
 #define SIG  "7jxKHZvsEQ2oQQsLBk0cPi3i3l8fqS7qf2xq5hCzt7t"                    \
              "pd5cBqzgW8y1FhV1Jt3oGmQHnyYtyb1l1RrGgH3k8Cw"
 
@@ -26,6 +27,7 @@ static void test_signal(void);
 static void test_input(void);
 static void test_state(void);
 static void test_hello(void);
+static void test_rotate(void);
 static void test_others(void);
 static void test_refused(void);
 static void test_sizes(void);
@@ -268,6 +270,56 @@ test_state(void)
 
 
 static void
+test_rotate(void)
+{
+    size_t    i;
+    rs_msg_t  m;
+    char      text[1000];
+
+    static const struct {
+        const char  *fields;
+        const char  *pointer;
+    } bad[] = {
+        { "\"signature\":\"" SIG "\",\"proof\":\"" SIG "\"",
+          "/public_key" },
+        { "\"public_key\":\"AAAA\",\"signature\":\"" SIG "\",\"proof\":\""
+          SIG "\"", "/public_key" },
+        { "\"public_key\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\","
+          "\"signature\":\"" SIG "\",\"proof\":\"" SIG "\"",
+          "/public_key" },
+        { "\"public_key\":\"" KEY "\",\"proof\":\"" SIG "\"",
+          "/signature" },
+        { "\"public_key\":\"" KEY "\",\"signature\":\"" SIG "\"",
+          "/proof" },
+        { "\"public_key\":\"" KEY "\",\"signature\":\"" SIG "\",\"proof\":"
+          "\"AA\"", "/proof" }
+    };
+
+    is_rc(parse(&m, RS_CHANNEL_AGENT,
+                "{\"type\":\"rotate\",\"public_key\":\"" KEY "\","
+                "\"signature\":\"" SIG "\",\"proof\":\"" SIG "\"}"), RS_OK,
+          "rotate");
+    is_str(m.public_key, KEY, "its key");
+    ok(memcmp(m.signature, m.proof, sizeof(m.proof)) == 0,
+       "signature and proof");
+    rs_msg_free(&m);
+
+    is_rc(parse(&m, RS_CHANNEL_SIGNAL,
+                "{\"type\":\"rotate\",\"public_key\":\"" KEY "\","
+                "\"signature\":\"" SIG "\",\"proof\":\"" SIG "\"}"),
+          RS_E_UNKNOWN_TYPE, "a participant has no key");
+
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        (void) snprintf(text, sizeof(text), "{\"type\":\"rotate\",%s}",
+                        bad[i].fields);
+        is_rc(parse(&m, RS_CHANNEL_AGENT, text), RS_E_INVALID_VALUE,
+              bad[i].fields);
+        is_str(rs_str(m.error.pointer), bad[i].pointer, "where");
+    }
+}
+
+
+static void
 test_hello(void)
 {
     size_t    i;
@@ -290,7 +342,11 @@ test_hello(void)
         { "\"tenant\":\"t\",\"device_id\":\"" DEV "\",\"signature\":\"" SIG
           "\",\"agent\":\"x\"", "/agent" },
         { "\"tenant\":\"t\",\"device_id\":\"" DEV "\",\"signature\":\"" SIG
-          "\",\"displays\":{}", "/displays" }
+          "\",\"displays\":{}", "/displays" },
+        { "\"tenant\":\"t\",\"device_id\":\"" DEV "\",\"signature\":\"" SIG
+          "\",\"agent\":{\"os\":\"a\\u202eb\"}", "/agent" },
+        { "\"tenant\":\"t\",\"device_id\":\"" DEV "\",\"signature\":\"" SIG
+          "\",\"displays\":[{\"\\u0007\":1}]", "/displays" }
     };
 
     is_rc(parse(&m, RS_CHANNEL_AGENT,
@@ -583,6 +639,8 @@ test_writers(void)
     rs_msg_write_challenge(&b, 1, nonce, RS_STR("support.example.net"),
                            rs_str(text));
     same(&b, "agent.server.challenge.identity");
+    rs_msg_write_rotated(&b, RS_STR(KEY));
+    same(&b, "agent.server.rotated");
     free(text);
     json_decref(example);
 
@@ -699,6 +757,7 @@ main(void)
     test_input();
     test_state();
     test_hello();
+    test_rotate();
     test_others();
     test_refused();
     test_sizes();

@@ -84,6 +84,9 @@ static const rs_json_field_t  ngx_http_rs_api_patch_fields[] = {
 #define NGX_HTTP_RS_API_PATCH_GROUP  0x4
 
 
+static json_t *ngx_http_rs_api_history(ngx_str_t s);
+
+
 static const ngx_http_rs_api_field_t  ngx_http_rs_api_device_head[] = {
     { "id", ngx_http_rs_api_text },
     { "name", ngx_http_rs_api_text },
@@ -98,6 +101,8 @@ static const ngx_http_rs_api_field_t  ngx_http_rs_api_device_tail[] = {
     { "connected_at", ngx_http_rs_api_number },
     { "last_seen_at", ngx_http_rs_api_number },
     { "agent", ngx_http_rs_api_stored },
+    { "public_key", ngx_http_rs_api_text },
+    { "key_history", ngx_http_rs_api_history },
     { NULL, NULL }
 };
 
@@ -189,6 +194,15 @@ ngx_http_rs_api_device_create(ngx_http_rs_api_t *api)
 
     return ngx_http_rs_api_wait(aop,
                                 ngx_http_rs_store_device_create(aop->op, &d));
+}
+
+
+/* of a device that has kept its key there is no text */
+
+static json_t *
+ngx_http_rs_api_history(ngx_str_t s)
+{
+    return s.len ? ngx_http_rs_api_stored(s) : json_array();
 }
 
 

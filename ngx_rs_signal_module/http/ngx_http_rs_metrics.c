@@ -195,6 +195,12 @@ static const ngx_http_rs_metric_t  ngx_http_rs_metrics_table[] = {
                         DEVICE_ONLINE, ",result=\"ok\""),
     NGX_HTTP_RS_COUNTER("rs_device_logins_total", NULL,
                         DEVICE_REFUSED, ",result=\"refused\""),
+    NGX_HTTP_RS_COUNTER("rs_device_key_mismatches_total",
+                        "Devices' ids that were shown with a wrong key.",
+                        DEVICE_MISMATCH, ""),
+    NGX_HTTP_RS_COUNTER("rs_device_keys_rotated_total",
+                        "Keys that devices have changed.",
+                        DEVICE_ROTATED, ""),
 
     NGX_HTTP_RS_GAUGE("rs_participants_leaving",
                       "Participants without a socket that are waited for.",
@@ -337,7 +343,7 @@ static const ngx_http_rs_metric_t  ngx_http_rs_metrics_table[] = {
 
 static const char  *ngx_http_rs_metrics_type_names[] = {
     NULL, "signal", "input", "state", "ice", "hello", "accept", "reject",
-    "bye", "ping", "pong"
+    "rotate", "bye", "ping", "pong"
 };
 
 

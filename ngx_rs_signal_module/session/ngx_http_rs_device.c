@@ -19,8 +19,9 @@
  * What a stranger can learn is nothing: an unknown device, a foreign tenant
  * and a wrong signature have one answer.
  *
- * Sessions a device is asked into are ngx_http_rs_device_invite.c, one whose
- * socket is gone ngx_http_rs_device_away.c.
+ * Sessions a device is asked into are ngx_http_rs_device_invite.c, its key is
+ * ngx_http_rs_device_key.c, one whose socket is gone
+ * ngx_http_rs_device_away.c.
  */
 
 
@@ -330,6 +331,10 @@ ngx_http_rs_device_act(ngx_http_rs_dev_t *dev, rs_msg_t *msg)
         ngx_http_rs_device_reject(dev, msg);
         break;
 
+    case RS_MSG_ROTATE:
+        ngx_http_rs_device_rotate(dev, msg);
+        break;
+
     case RS_MSG_PING:
         rs_buf_init(&b, buf, sizeof(buf));
         rs_msg_write_pong(&b);
@@ -410,7 +415,7 @@ ngx_http_rs_device_found(void *data, rs_err_e code, ngx_rs_reply_t *reply)
 {
     ngx_http_rs_dev_t *dev = data;
 
-    ngx_str_t        key, name;
+    ngx_str_t        key, name, old;
     ngx_rs_reply_t  *obj;
 
     if (dev->rc == NULL || dev->rc->closing) {
@@ -433,13 +438,18 @@ ngx_http_rs_device_found(void *data, rs_err_e code, ngx_rs_reply_t *reply)
                          dev->nonce, dev->signature)
         != RS_OK)
     {
+        old = ngx_rs_reply_field(obj, "old_key");
+        ngx_http_rs_device_mismatch(dev, &old);
         ngx_http_rs_device_refuse(dev, RS_E_UNAUTHENTICATED);
         goto done;
     }
 
     if (ngx_http_rs_session_copy(dev->pool, &dev->name,
                                  ngx_http_rs_slice(&name))
-        != NGX_OK)
+        != NGX_OK
+        || ngx_http_rs_session_copy(dev->pool, &dev->key,
+                                    ngx_http_rs_slice(&key))
+           != NGX_OK)
     {
         ngx_http_rs_conn_close(dev->rc, RS_E_INTERNAL, NULL);
         goto done;

@@ -3,8 +3,9 @@
  * Copyright (C) rs-gateway contributors
  *
  * What the files of control channels share: ngx_http_rs_device.c (the
- * channel), ngx_http_rs_device_invite.c (sessions on it) and
- * ngx_http_rs_device_away.c (after it).  Nobody else includes this.
+ * channel), ngx_http_rs_device_invite.c (sessions on it),
+ * ngx_http_rs_device_key.c (the device's key) and ngx_http_rs_device_away.c
+ * (after it).  Nobody else includes this.
  */
 
 
@@ -68,6 +69,8 @@ typedef struct {
     ngx_str_t                    id;
     ngx_str_t                    name;
     ngx_str_t                    address;
+    ngx_str_t                    key;         /* public, base64url */
+    ngx_str_t                    next;        /* while rotating */
     ngx_str_t                    agent;       /* JSON */
     time_t                       ticket_ttl;
     int64_t                      epoch;       /* of its hello; 0: none yet */
@@ -83,6 +86,7 @@ typedef struct {
     unsigned                     known:1;     /* its address is in the store */
     unsigned                     entering:1;  /* the hello is under way */
     unsigned                     missed:1;    /* an invitation, meanwhile */
+    unsigned                     rotating:1;  /* the store is asked */
     unsigned                     bye:1;
 } ngx_http_rs_dev_t;
 
@@ -105,6 +109,14 @@ void ngx_http_rs_device_returned(ngx_http_rs_devices_t *devices,
 void ngx_http_rs_device_go_offline(ngx_http_rs_dev_t *dev);
 /* dev is in no queue: the store is told of it when it can be told again */
 void ngx_http_rs_device_later(ngx_http_rs_dev_t *dev);
+
+
+/* ngx_http_rs_device_key.c */
+
+/* of a live one: another key; it is answered by `rotated` or `error` */
+void ngx_http_rs_device_rotate(ngx_http_rs_dev_t *dev, rs_msg_t *msg);
+/* the signature of its hello is not by key; the audit is told, dev refused */
+void ngx_http_rs_device_mismatch(ngx_http_rs_dev_t *dev, ngx_str_t *old_key);
 
 
 /* ngx_http_rs_device_invite.c */

@@ -468,6 +468,14 @@ ngx_int_t ngx_http_rs_store_route(ngx_http_rs_store_op_t *op,
 ngx_int_t ngx_http_rs_store_device_online(ngx_http_rs_store_op_t *op,
     ngx_str_t *tenant, ngx_str_t *device_id, ngx_str_t *address,
     ngx_str_t *agent, int64_t epoch);
+/* another key, by the statement of old over key; addr: the client's */
+ngx_int_t ngx_http_rs_store_device_rotate(ngx_http_rs_store_op_t *op,
+    ngx_str_t *tenant, ngx_str_t *device_id, ngx_str_t *address,
+    ngx_str_t *old, ngx_str_t *key, ngx_str_t *signature, ngx_str_t *addr);
+/* its id was shown with a wrong key; retired: the one before */
+ngx_int_t ngx_http_rs_store_device_mismatch(ngx_http_rs_store_op_t *op,
+    ngx_str_t *tenant, ngx_str_t *device_id, ngx_str_t *addr,
+    ngx_uint_t retired);
 /* leaving: its socket is closed, but it is expected back */
 ngx_int_t ngx_http_rs_store_device_offline(ngx_http_rs_store_op_t *op,
     ngx_str_t *tenant, ngx_str_t *device_id, ngx_str_t *address,

@@ -61,6 +61,8 @@ typedef enum {
     NGX_HTTP_RS_STAT_RESUME_TOO_OLD,
     NGX_HTTP_RS_STAT_DEVICE_ONLINE,
     NGX_HTTP_RS_STAT_DEVICE_REFUSED,       /* signature, tenant, quarantine */
+    NGX_HTTP_RS_STAT_DEVICE_MISMATCH,      /* of these, a wrong key */
+    NGX_HTTP_RS_STAT_DEVICE_ROTATED,
 
     NGX_HTTP_RS_STAT_MESSAGE_BAD,          /* of a client, not understood */
     NGX_HTTP_RS_STAT_ACK,

@@ -56,6 +56,10 @@ local REPLIDS = 4 * 41          -- bytes of replication ids kept
 local EPOCHS_LOST = 16          -- which a client may know of, at most
 local PAR_TOTAL = 4             -- times max_par: participants ever
 local FLAP_MAX = 6              -- takeovers of a device, more: quarantine
+local ROTATION_WINDOW = 3600    -- s
+local ROTATION_MAX = 6          -- changes of a device's key within it
+local KEY_HISTORY = 8           -- of which statements are kept
+local MISMATCH_WINDOW = 60      -- s between two lines of the audit
 local FLAP_WINDOW = 60          -- s, in which they are counted
 local QUARANTINE = 300          -- s
 local AUDIT_TRIM = 10000        -- lines one call removes
@@ -87,7 +91,7 @@ local PAR_OBJ = 8
 
 local DEV = { 'name', 'tags', 'group_id', 'meta', 'public_key', 'created_at',
               'connected_at', 'last_seen_at', 'agent', 'owner', 'version',
-              'epoch', 'enrollment_id' }
+              'epoch', 'enrollment_id', 'key_history', 'old_key' }
 
 local KEY = { 'name', 'scopes', 'created_at', 'granted', 'expires_at', 'id' }
 local KEY_OBJ = { 'name', 'scopes', 'created_at', 'granted', 'expires_at' }
@@ -3664,6 +3668,110 @@ function lib.rs_device_online(keys, args)
 end
 
 
+-- rs_device_rotate
+-- KEYS: dev, audit.  ARGV: address, old key, new key, signature of the
+--       statement by the old one, the client's address.
+-- ok: rotated|already.  Errors: not_found, replaced (the address is not the
+--     device's), conflict (its key is another one than old), limit_reached (a
+--     few in an hour: each leaves a line in the audit, and history is short).
+-- O(1)
+
+function lib.rs_device_rotate(keys, args)
+    local now = now_s()
+    local d, h, n, list
+
+    check(keys, 2, args, 5)
+
+    d = device(keys[1])
+    if not d then
+        return { 'not_found' }
+    end
+
+    if d.owner ~= args[1] then
+        return { 'replaced' }
+    end
+
+    if d.public_key == args[3] then
+        return { 'ok', 'already' }
+    end
+
+    if d.public_key ~= args[2] then
+        return { 'conflict' }
+    end
+
+    h = call('HMGET', keys[1], 'rotations', 'rotations_at')
+    n = 1
+
+    if h[2] and now - tonumber(h[2]) < ROTATION_WINDOW then
+        n = tonumber(h[1]) + 1
+
+        if n > ROTATION_MAX then
+            return { 'limit_reached' }
+        end
+
+    else
+        call('HSET', keys[1], 'rotations_at', int(now))
+    end
+
+    list = d.key_history ~= '' and cjson.decode(d.key_history) or {}
+    list[#list + 1] = { old = args[2], new = args[3], signature = args[4],
+                        created_at = now }
+
+    if #list > KEY_HISTORY then
+        table.remove(list, 1)
+    end
+
+    call('HSET', keys[1], 'public_key', args[3], 'old_key', args[2],
+         'key_history', cjson.encode(list), 'rotations', int(n))
+    audit(keys[2], { kind = 'device', id = id_of(keys[1]), name = d.name,
+                     addr = args[5] }, {
+        verb = 'agent:rotate', object = id_of(keys[1]), outcome = 'allow',
+        reason = '', detail = args[2] .. ' -> ' .. args[3]
+    })
+
+    return { 'ok', 'rotated' }
+end
+
+
+-- rs_device_mismatch
+-- KEYS: dev, audit.  ARGV: the client's address, retired or unknown (which key
+--       it was shown).
+-- ok: audited|counted.  Who shows the id of a device and not its key leaves a
+--     line in the audit, one a minute and device, with how many it stands for.
+-- Errors: not_found.  O(1)
+
+function lib.rs_device_mismatch(keys, args)
+    local now = now_s()
+    local d, n, h
+
+    check(keys, 2, args, 2)
+
+    d = device(keys[1])
+    if not d then
+        return { 'not_found' }
+    end
+
+    n = call('HINCRBY', keys[1], 'mismatches', '1')
+    h = call('HGET', keys[1], 'mismatch_at')
+
+    if h and now >= tonumber(h) and now - tonumber(h) < MISMATCH_WINDOW then
+        return { 'ok', 'counted' }
+    end
+
+    call('HSET', keys[1], 'mismatches', '0', 'mismatch_at', int(now))
+    audit(keys[2], { kind = 'unknown', id = '', name = '', addr = args[1] }, {
+        verb = 'agent:connect', object = id_of(keys[1]), outcome = 'deny',
+        reason = 'device_key_mismatch',
+        detail = (args[2] == 'retired'
+                  and 'the key before the last rotation'
+                  or 'a key that is not this device\'s')
+                 .. (n > 1 and ', ' .. int(n) .. ' times' or '')
+    })
+
+    return { 'ok', 'audited' }
+end
+
+
 -- rs_device_offline
 -- KEYS: dev, own.  ARGV: address (of a worker: wherever it is there), the
 --       instant it was there last in s or empty for now, or leaving.
@@ -4851,6 +4959,8 @@ register('rs_device_patch', guarded(lib.rs_device_patch), WRITE)
 register('rs_device_delete', guarded(lib.rs_device_delete), ALWAYS)
 register('rs_device_online', lib.rs_device_online, WRITE)
 register('rs_device_offline', lib.rs_device_offline, ALWAYS)
+register('rs_device_rotate', lib.rs_device_rotate, WRITE)
+register('rs_device_mismatch', lib.rs_device_mismatch, ALWAYS)
 register('rs_invite', lib.rs_invite, WRITE)
 register('rs_link_create', guarded(lib.rs_link_create), WRITE)
 register('rs_link_renew', guarded(lib.rs_link_renew), WRITE)

@@ -8,6 +8,7 @@ use strict;
 use warnings;
 
 use FindBin;
+use JSON::PP qw(decode_json);
 use Test::More;
 
 use lib "$FindBin::Bin/lib", "$FindBin::Bin/../../t/lib";
@@ -110,7 +111,8 @@ my @fresh = (id => $dev, name => 'desk', tags => '["a","b"]',
 
 is_deeply($r, ['ok', [@fresh, connected_at => '', last_seen_at => '',
                       agent => '', owner => '', version => 1, epoch => 0,
-                      enrollment_id => $id]], 'a device');
+                      enrollment_id => $id, key_history => '', old_key => '']],
+          'a device');
 is_deeply([$s->ttl("dev:$dev"), $s->ttl('devs')], [-1, -1], 'lives for ever');
 is(uses($id), 1, 'the enrolment is used');
 is_deeply(enrol($id, $secret, random_id('dev_')), ['enrollment_invalid'],
@@ -229,6 +231,94 @@ my $old = $s->session($dev);
 $s->redis()->call('ZADD', $s->key("dses:$dev"), time() - 1, $old->{id});
 is_deeply($s->online($dev, "$w1.10"), ['ok', 5, [$x->{id}]],
           'back on line: its live sessions');
+$sub1->got();
+
+# its key
+
+my $own = $s->address();
+
+$s->online($dev, $own);
+
+sub rotate {
+    my ($from, $to, %opt) = @_;
+
+    return $s->fcall('rs_device_rotate', ["dev:$dev", 'audit'],
+                     $opt{address} // $own, $from, $to, "sig-$to",
+                     '192.0.2.7');
+}
+
+
+sub fields {
+    return RS::Schema::obj($s->fcall_ro('rs_device_get',
+                                        [$s->{key}, "dev:$dev"], '')->[1]);
+}
+
+
+is_deeply(rotate('cHVi', 'k1', address => "$w2.99"), ['replaced'],
+          'another socket than the device\'s');
+is_deeply(rotate('other', 'k1'), ['conflict'], 'another key than it has');
+is_deeply(rotate('cHVi', 'k1'), ['ok', 'rotated'], 'another key');
+is_deeply(rotate('cHVi', 'k1'), ['ok', 'already'], 'said again');
+is(fields()->{public_key}, 'k1', 'the key there is');
+is(fields()->{old_key}, 'cHVi', 'and the one before');
+
+my $line = ($s->audit())[-1];
+
+is_deeply([@$line{qw(actor actor_id verb object outcome detail addr)}],
+          ['device', $dev, 'agent:rotate', $dev, 'allow', 'cHVi -> k1',
+           '192.0.2.7'], 'the audit has it');
+
+my $key = $s->key("dev:$dev");
+
+for my $i (2 .. 6) {
+    rotate('k' . ($i - 1), "k$i");
+}
+
+is_deeply(rotate('k6', 'k7'), ['limit_reached'], 'a few in an hour');
+
+for my $i (7 .. 10) {
+    $s->redis()->call('HSET', $key, 'rotations_at', time() - 3600);
+    is_deeply(rotate('k' . ($i - 1), "k$i"), ['ok', 'rotated'],
+              'an hour later');
+}
+
+my $history = decode_json(fields()->{key_history});
+
+is(scalar @$history, 8, 'eight statements are kept');
+is_deeply([map { "$_->{old} $_->{new} $_->{signature}" } @$history],
+          [map { "k$_ k" . ($_ + 1) . ' sig-k' . ($_ + 1) } 2 .. 9],
+          'the latest ones, in order');
+cmp_ok(abs($history->[7]{created_at} - time()), '<', 60, 'with their time');
+
+sub mismatch {
+    return $s->fcall('rs_device_mismatch', ["dev:$dev", 'audit'],
+                     '192.0.2.9', @_);
+}
+
+my $lines = $s->audit();
+
+is_deeply(mismatch('unknown'), ['ok', 'audited'], 'a wrong key');
+is_deeply(mismatch('unknown'), ['ok', 'counted'], 'again') for 1 .. 20;
+is(scalar(my @l = $s->audit()), $lines + 1, 'one line');
+
+$line = ($s->audit())[-1];
+
+is_deeply([@$line{qw(actor actor_id verb object outcome reason addr detail)}],
+          ['unknown', '', 'agent:connect', $dev, 'deny',
+           'device_key_mismatch', '192.0.2.9',
+           'a key that is not this device\'s'], 'that says so');
+
+$s->redis()->call('HSET', $key, 'mismatch_at', time() - 60);
+is_deeply(mismatch('retired'), ['ok', 'audited'], 'a minute later');
+is((($s->audit())[-1])->{detail},
+   'the key before the last rotation, 21 times', 'with how many there were');
+is_deeply($s->fcall('rs_device_mismatch', ['dev:' . random_id('dev_'),
+                                           'audit'], 'x', 'unknown'),
+          ['not_found'], 'of no device there is none');
+is_deeply($s->fcall('rs_device_rotate', ['dev:' . random_id('dev_'), 'audit'],
+                    $own, 'a', 'b', 'c', 'd'), ['not_found'], 'nor a key');
+
+$s->online($dev, "$w1.10");
 $sub1->got();
 
 # removal

@@ -103,6 +103,11 @@ sub devices {
     step('patched', $s->fcall('rs_device_patch', [$s->{key}, "dev:$dev", 'grps',
                                                'gdev'],
                               'devices:write', 1, 'name', 'desk'), 'ok');
+    step('another key', $s->fcall('rs_device_rotate', ["dev:$dev", 'audit'],
+                                  "$W1.3", 'cHVibGlj', 'a2V5', 'c2ln', ''),
+         'ok', 'rotated');
+    step('a wrong one', $s->fcall('rs_device_mismatch', ["dev:$dev", 'audit'],
+                                  '192.0.2.1', 'unknown'), 'ok', 'audited');
     step('listed', $s->fcall_ro('rs_index_list', [$s->{key}, 'devs'],
                                 'devices:read', '', 10), 'ok', '', [$dev]);
 
