@@ -27,6 +27,18 @@ static char **agent_servers(const agent_config_t *config,
     const agent_device_t *device);
 static gboolean agent_quit_late(gpointer data);
 static void agent_display_changed(void *data, gboolean lost);
+static void agent_refuse_shown(agent_t *agent, const char *reason,
+    const char *detail);
+static void agent_on_end(void *data);
+static void agent_on_lost(void *data);
+static void agent_on_asking(void *data, gboolean asking);
+
+
+static const agent_ui_events_t  agent_ui_events = {
+    agent_on_end,
+    agent_on_lost,
+    agent_on_asking
+};
 
 
 /* tells a process that comes back from another one with a copy of its key */
@@ -160,6 +172,7 @@ agent_init(agent_t *agent, agent_config_t *config, GError **error)
         return FALSE;
     }
 
+    agent->ui = agent_ui_new(config, &agent_ui_events, agent);
     agent->loop = g_main_loop_new(NULL, FALSE);
     agent->sessions = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
                                    (GDestroyNotify) agent_session_free);
@@ -179,6 +192,7 @@ agent_done(agent_t *agent)
     g_clear_pointer(&agent->signal, agent_signal_free);
     g_clear_pointer(&agent->sessions, g_hash_table_unref);
     g_clear_pointer(&agent->operator, agent_operator_free);
+    g_clear_pointer(&agent->ui, agent_ui_free);
 
     /* what was cancelled just now still has to be told */
 
@@ -218,6 +232,8 @@ agent_display(agent_t *agent, GError **error)
     agent->platform->data = agent;
 
     agent->seat = agent_seat_new(agent->platform);
+    agent_seat_pause(agent->seat, agent->ui != NULL
+                                  && agent_ui_asking(agent->ui));
     agent->video = agent_video_new(agent->platform, agent->config->fps,
                                    agent->config->bitrate);
 
@@ -248,6 +264,51 @@ agent_display_changed(void *data, gboolean lost)
 
     while (g_hash_table_iter_next(&iter, NULL, &session)) {
         agent_session_resized(session);
+    }
+}
+
+
+static void
+agent_refuse_shown(agent_t *agent, const char *reason, const char *detail)
+{
+    GList             *link;
+    g_autoptr(GList)   sessions = NULL;
+
+    sessions = g_hash_table_get_values(agent->sessions);
+
+    for (link = sessions; link != NULL; link = link->next) {
+        if (agent_session_shown(link->data)) {
+            agent_session_refuse(link->data, reason, detail);
+        }
+    }
+}
+
+
+static void
+agent_on_end(void *data)
+{
+    agent_refuse_shown(data, "consent_denied",
+                       "ended by the person at the device");
+}
+
+
+static void
+agent_on_lost(void *data)
+{
+    agent_refuse_shown(data, "no_display",
+                       "the person at the device cannot be told any more");
+}
+
+
+/* a viewer could answer a question about the next one */
+
+static void
+agent_on_asking(void *data, gboolean asking)
+{
+    agent_t  *agent = data;
+
+    if (agent->seat != NULL) {
+        agent_seat_pause(agent->seat, asking);
     }
 }
 

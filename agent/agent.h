@@ -24,6 +24,7 @@ typedef struct agent_seat_s     agent_seat_t;
 #include "agent_msg.h"
 #include "agent_operator.h"
 #include "agent_socket.h"
+#include "agent_ui.h"
 #include "platform/platform.h"
 
 
@@ -50,6 +51,7 @@ struct agent_s {
     agent_platform_t  *platform;    /* NULL until there is a display */
     agent_video_t     *video;       /* as platform */
     agent_seat_t      *seat;        /* as platform */
+    agent_ui_t        *ui;          /* the person there */
     guint              viewers;     /* with video, over all sessions */
 
     agent_signal_t    *signal;
@@ -93,11 +95,15 @@ void agent_signal_bye(agent_signal_t *signal);
 gboolean agent_signal_gone(const agent_signal_t *signal);
 void agent_signal_free(agent_signal_t *signal);
 
+/* FALSE: the channel does not stand.  Takes text over. */
+gboolean agent_signal_say(agent_signal_t *signal, char *text);
+
 
 /* One session: agent_session.c */
 
 /* Joins with the ticket; lives in agent->sessions until it ends. */
-void agent_session_start(agent_t *agent, const char *id, const char *ticket);
+void agent_session_start(agent_t *agent, const char *id, const char *ticket,
+    agent_consent_e consent);
 
 /* Invited to it again: this ticket is the newer one. */
 void agent_session_invited(agent_session_t *session, const char *ticket);
@@ -105,6 +111,13 @@ void agent_session_invited(agent_session_t *session, const char *ticket);
 /* Stops the video at once, closes the socket, frees the session. */
 void agent_session_end(agent_session_t *session, const char *why);
 void agent_session_bye(agent_session_t *session);
+
+/* Not wanted at this device, by a reason of the protocol's reject. */
+void agent_session_refuse(agent_session_t *session, const char *reason,
+    const char *detail);
+
+/* Whether somebody at the device has to see it. */
+gboolean agent_session_shown(const agent_session_t *session);
 
 /* The screen has another size. */
 void agent_session_resized(agent_session_t *session);

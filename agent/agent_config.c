@@ -50,6 +50,8 @@ static gboolean agent_config_set_flag(agent_config_t *config,
     const char *value, const void *data, GError **error);
 static gboolean agent_config_set_codecs(agent_config_t *config,
     const char *value, const void *data, GError **error);
+static gboolean agent_config_set_consent(agent_config_t *config,
+    const char *value, const void *data, GError **error);
 static gboolean agent_config_set_issuer(agent_config_t *config,
     const char *value, const void *data, GError **error);
 static gboolean agent_config_set_list(agent_config_t *config,
@@ -84,6 +86,11 @@ static const agent_config_key_t  agent_config_keys[] = {
     { "fps", agent_config_set_number, AGENT_AT(fps), 1, 60 },
     { "bitrate", agent_config_set_number, AGENT_AT(bitrate),
       100000, 50000000 },
+
+    { "consent", agent_config_set_consent, AGENT_AT(consent), 0, 0 },
+    { "consent_timeout", agent_config_set_number, AGENT_AT(consent_timeout),
+      5, 600 },
+    { "ui_program", agent_config_set_path, AGENT_AT(ui_program), 0, 4096 },
 
     { "require_verified_operator", agent_config_set_flag,
       AGENT_AT(require_operator), 0, 0 },
@@ -143,6 +150,8 @@ agent_config_new(void)
     config->server_probe = 60;
     config->fps = 25;
     config->bitrate = 3000000;
+    config->consent = AGENT_CONSENT_NOTIFY;
+    config->consent_timeout = 60;
     config->operator_name_claim = g_strdup("name");
     config->operator_groups_claim = g_strdup("groups");
     config->operator_algorithms = RS_JWS_DEFAULT_ALGS;
@@ -161,6 +170,7 @@ agent_config_free(agent_config_t *config)
     g_free(config->name);
     g_free(config->state_dir);
     g_free(config->display);
+    g_free(config->ui_program);
     g_free(config->operator_issuer);
     g_free(config->operator_audience);
     g_free(config->operator_jwks_file);
@@ -369,6 +379,41 @@ agent_config_set_codecs(agent_config_t *config, const char *value,
     }
 
     config->codecs = codecs;
+
+    return TRUE;
+}
+
+
+gboolean
+agent_consent_parse(const char *word, agent_consent_e *consent)
+{
+    guint  i;
+
+    static const char *const  words[] = { "none", "notify", "required" };
+
+    for (i = 0; i < G_N_ELEMENTS(words); i++) {
+        if (g_strcmp0(word, words[i]) == 0) {
+            *consent = i;
+            return TRUE;
+        }
+    }
+
+    return FALSE;
+}
+
+
+static gboolean
+agent_config_set_consent(agent_config_t *config, const char *value,
+    const void *data, GError **error)
+{
+    (void) data;
+
+    if (!agent_consent_parse(value, &config->consent)) {
+        g_set_error(error, AGENT_CONFIG_ERROR, AGENT_CONFIG_ERROR_INVALID,
+                    "invalid consent \"%s\": required, notify or none is "
+                    "wanted", value);
+        return FALSE;
+    }
 
     return TRUE;
 }

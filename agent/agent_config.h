@@ -31,6 +31,15 @@ typedef enum {
 GQuark agent_config_error_quark(void);
 
 
+/* What the person at the device has to say, from the least to the most. */
+
+typedef enum {
+    AGENT_CONSENT_NONE = 0,
+    AGENT_CONSENT_NOTIFY,       /* sees who is there */
+    AGENT_CONSENT_REQUIRED      /* and is asked before */
+} agent_consent_e;
+
+
 typedef struct {
     char       *server;         /* https://host[:port]/path, or NULL */
     char      **fallbacks;      /* of the same fleet, in order; or NULL */
@@ -47,6 +56,10 @@ typedef struct {
     guint       bitrate;        /* bits/s */
     gboolean    allow_input;
     gboolean    relay_only;
+
+    agent_consent_e  consent;   /* no session has less */
+    guint       consent_timeout;    /* s */
+    char       *ui_program;     /* NULL: rs-agent-ui beside this program */
 
     /* who may offer: agent_operator.c */
     gboolean    require_operator;
@@ -89,6 +102,9 @@ gboolean agent_config_parse(agent_config_t *config, const char *text,
     gsize len, GError **error);
 
 void agent_config_free(agent_config_t *config);
+
+/* "none", "notify", "required"; FALSE: none of them */
+gboolean agent_consent_parse(const char *word, agent_consent_e *consent);
 
 /* What no key says by itself: keys that need one another. */
 gboolean agent_config_check(const agent_config_t *config, GError **error);

@@ -7,17 +7,26 @@
  * Owns the order in which an offer is looked at, and what an answer is signed
  * over:
  *
- *     offer -> one fingerprint? -> an operator's proof? -> open
+ *     offer -> one fingerprint? -> an operator's proof? -> consent? -> open
  *
  * docs/protocol/peer.md, "Who is there".
+ *
+ * The person at the device is asked once for each viewer, as long as it is
+ * the same operator.  A question outlives the offer that it began with: the
+ * newest one is served when the answer comes.
  */
 
 #define G_LOG_DOMAIN  "rs-gate"
 
 #include "agent_gate.h"
+#include "agent_policy.h"
+#include "agent_text.h"
 #include "rs_operator.h"
 
 #include <string.h>
+
+
+#define AGENT_GATE_NAME  64         /* characters */
 
 
 struct agent_gate_s {
@@ -27,12 +36,20 @@ struct agent_gate_s {
 
     char                        *session_id;
     char                        *participant_id;
+    char                        *name;          /* by the gateway's word */
+    gboolean                     control;
+    agent_consent_e              consent;
 
     guint                        pc;
     char                        *fingerprint;   /* of the newest offer */
     agent_who_t                  who;           /* made it */
 
     agent_check_t               *check;         /* of the proof, or NULL */
+    agent_ask_t                 *ask;           /* or NULL */
+    char                        *asked;         /* who the question was for */
+    gint64                       ask_us;        /* when it ends */
+    gboolean                     waits;         /* the newest offer, for it */
+    char                        *given;         /* who was agreed to */
     guint                        source;        /* the verdict's */
     const char                  *code;          /* NULL: open */
     char                        *message;
@@ -42,6 +59,10 @@ struct agent_gate_s {
 static void agent_gate_stop(agent_gate_t *gate);
 static void agent_gate_prove(agent_gate_t *gate, const json_t *proof);
 static void agent_gate_checked(void *data, agent_who_t *who);
+static void agent_gate_consent(agent_gate_t *gate);
+static void agent_gate_answered(void *data, agent_answer_e answer);
+static char *agent_gate_key(const agent_gate_t *gate);
+static agent_subject_t agent_gate_subject(const agent_gate_t *gate);
 static void agent_gate_verdict(agent_gate_t *gate, const char *code,
     const char *message);
 static gboolean agent_gate_tell(gpointer data);
@@ -51,7 +72,8 @@ static rs_operator_line_t agent_gate_line(const agent_gate_t *gate);
 
 agent_gate_t *
 agent_gate_new(agent_t *agent, const char *session_id,
-    const agent_peer_t *peer, const agent_gate_events_t *events, void *data)
+    agent_consent_e consent, const agent_peer_t *peer,
+    const agent_gate_events_t *events, void *data)
 {
     agent_gate_t  *gate;
 
@@ -61,6 +83,11 @@ agent_gate_new(agent_t *agent, const char *session_id,
     gate->data = data;
     gate->session_id = g_strdup(session_id);
     gate->participant_id = g_strdup(peer->id);
+    gate->name = agent_text_clean(peer->name, strlen(peer->name),
+                                  AGENT_GATE_NAME);
+    gate->control = (peer->role == AGENT_ROLE_CONTROLLER
+                     && agent->config->allow_input);
+    gate->consent = agent_policy_consent(agent->config, consent);
 
     return gate;
 }
@@ -70,7 +97,11 @@ void
 agent_gate_free(agent_gate_t *gate)
 {
     agent_gate_stop(gate);
+    g_clear_pointer(&gate->ask, agent_ask_cancel);
     agent_who_clear(&gate->who);
+    g_free(gate->asked);
+    g_free(gate->given);
+    g_free(gate->name);
     g_free(gate->fingerprint);
     g_free(gate->message);
     g_free(gate->session_id);
@@ -112,6 +143,7 @@ agent_gate_offer(agent_gate_t *gate, guint pc, const char *sdp,
     agent_who_clear(&gate->who);
     g_free(gate->fingerprint);
 
+    gate->waits = FALSE;
     gate->pc = pc;
     gate->fingerprint = agent_gate_of(sdp);
 
@@ -137,7 +169,7 @@ agent_gate_prove(agent_gate_t *gate, const json_t *proof)
     if (agent->operator == NULL) {
         gate->who.reason = g_strdup("this device knows no issuer of "
                                     "operators");
-        agent_gate_verdict(gate, NULL, NULL);
+        agent_gate_consent(gate);
         return;
     }
 
@@ -160,7 +192,7 @@ agent_gate_prove(agent_gate_t *gate, const json_t *proof)
     }
 
     gate->who.reason = g_strdup("the offer came without a proof");
-    agent_gate_verdict(gate, NULL, NULL);
+    agent_gate_consent(gate);
 }
 
 
@@ -182,18 +214,153 @@ agent_gate_checked(void *data, agent_who_t *who)
     g_message("session %s, %s, connection %u: the operator is %s (%s of %s)",
               gate->session_id, gate->participant_id, gate->pc,
               gate->who.name, gate->who.user, gate->who.issuer);
-    agent_gate_verdict(gate, NULL, NULL);
+    agent_gate_consent(gate);
+}
+
+
+/* another operator on the same line is another question */
+
+static char *
+agent_gate_key(const agent_gate_t *gate)
+{
+    return gate->who.verified
+           ? g_strconcat(gate->who.issuer, "\n", gate->who.user, NULL)
+           : g_strdup("");
+}
+
+
+static agent_subject_t
+agent_gate_subject(const agent_gate_t *gate)
+{
+    agent_subject_t  subject;
+
+    subject.name = gate->who.verified ? gate->who.name : gate->name;
+    subject.by = gate->who.verified ? gate->who.issuer : NULL;
+    subject.control = gate->control;
+
+    return subject;
+}
+
+
+static void
+agent_gate_consent(agent_gate_t *gate)
+{
+    gint64               left_s;
+    agent_t             *agent = gate->agent;
+    gboolean             prompt;
+    agent_subject_t      subject;
+    g_autofree char     *key = agent_gate_key(gate);
+
+    prompt = (gate->consent == AGENT_CONSENT_REQUIRED);
+
+    if (gate->ask != NULL && strcmp(gate->asked, key) != 0) {
+        g_clear_pointer(&gate->ask, agent_ask_cancel);
+    }
+
+    if (gate->consent == AGENT_CONSENT_NONE
+        || (prompt && g_strcmp0(gate->given, key) == 0))
+    {
+        agent_gate_verdict(gate, NULL, NULL);
+        return;
+    }
+
+    if (agent->ui == NULL) {
+        agent_gate_answered(gate, AGENT_ANSWER_IMPOSSIBLE);
+        return;
+    }
+
+    if (gate->ask == NULL) {
+        subject = agent_gate_subject(gate);
+        gate->ask = agent_ui_ask(agent->ui, &subject, prompt,
+                                 agent_gate_answered, gate);
+        gate->ask_us = g_get_monotonic_time()
+                       + agent->config->consent_timeout * G_USEC_PER_SEC;
+        g_free(gate->asked);
+        gate->asked = g_steal_pointer(&key);
+    }
+
+    gate->waits = TRUE;
+
+    if (prompt) {
+        left_s = (gate->ask_us - g_get_monotonic_time()) / G_USEC_PER_SEC;
+        gate->events->consent(gate->data, "waiting",
+                              (guint) MAX(left_s, 1));
+    }
+}
+
+
+static void
+agent_gate_answered(void *data, agent_answer_e answer)
+{
+    agent_gate_t  *gate = data;
+
+    gate->ask = NULL;
+
+    switch (answer) {
+
+    case AGENT_ANSWER_YES:
+        if (gate->consent == AGENT_CONSENT_REQUIRED) {
+            g_free(gate->given);
+            gate->given = g_strdup(gate->asked);
+            gate->events->consent(gate->data, "given", 0);
+        }
+
+        /* a newer offer whose proof is being checked finds it given */
+
+        if (gate->waits) {
+            agent_gate_verdict(gate, NULL, NULL);
+        }
+
+        return;
+
+    case AGENT_ANSWER_NO:
+        agent_gate_verdict(gate, "consent_denied",
+                           "the person at the device said no");
+        return;
+
+    case AGENT_ANSWER_TIMEOUT:
+        agent_gate_verdict(gate, "consent_timeout",
+                           "nobody at the device answered in time");
+        return;
+
+    default:
+        agent_gate_verdict(gate, "consent_unavailable",
+                           "the person at this device has to be asked or "
+                           "told, and that is not possible now");
+        return;
+    }
+}
+
+
+agent_shown_t *
+agent_gate_show(const agent_gate_t *gate)
+{
+    agent_subject_t  subject;
+
+    if (gate->consent == AGENT_CONSENT_NONE || gate->agent->ui == NULL) {
+        return NULL;
+    }
+
+    subject = agent_gate_subject(gate);
+
+    return agent_ui_show(gate->agent->ui, &subject);
 }
 
 
 static void
 agent_gate_verdict(agent_gate_t *gate, const char *code, const char *message)
 {
+    agent_gate_stop(gate);
+
+    if (code != NULL) {
+        g_clear_pointer(&gate->ask, agent_ask_cancel);
+    }
+
+    gate->waits = FALSE;
     gate->code = code;
     g_free(gate->message);
     gate->message = g_strdup(message);
 
-    g_clear_handle_id(&gate->source, g_source_remove);
     gate->source = g_idle_add_full(G_PRIORITY_DEFAULT, agent_gate_tell, gate,
                                    NULL);
 }

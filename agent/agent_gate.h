@@ -27,11 +27,19 @@ typedef struct agent_gate_s  agent_gate_t;
 typedef struct {
     void  (*open)(void *data);
     void  (*refused)(void *data, const char *code, const char *message);
+
+    /*
+     * Besides: the person at the device is being asked, for timeout_s more
+     * ("waiting"), or has answered: "given", "denied", "timeout".
+     */
+    void  (*consent)(void *data, const char *state, guint timeout_s);
 } agent_gate_events_t;
 
 
+/* consent: what the gateway wants of the session */
 agent_gate_t *agent_gate_new(agent_t *agent, const char *session_id,
-    const agent_peer_t *peer, const agent_gate_events_t *events, void *data);
+    agent_consent_e consent, const agent_peer_t *peer,
+    const agent_gate_events_t *events, void *data);
 void agent_gate_free(agent_gate_t *gate);
 
 /* An offer, and the proof that came with it, or NULL; both are copied. */
@@ -41,6 +49,9 @@ void agent_gate_offer(agent_gate_t *gate, guint pc, const char *sdp,
 /* Of the newest offer: valid until the next. */
 const char *agent_gate_fingerprint(const agent_gate_t *gate);
 const agent_who_t *agent_gate_who(const agent_gate_t *gate);
+
+/* On the banner, where there is one; NULL: there is none. */
+agent_shown_t *agent_gate_show(const agent_gate_t *gate);
 
 /* The device's signature of an answer to the newest offer. */
 gboolean agent_gate_seal(agent_gate_t *gate, const char *answer,

@@ -31,6 +31,7 @@ struct agent_seat_s {
     agent_platform_t  *platform;
     guint8             keys[AGENT_INPUT_HANDLES];       /* holders */
     guint8             buttons[AGENT_INPUT_BUTTONS];
+    gboolean           paused;
 };
 
 
@@ -108,6 +109,13 @@ void
 agent_seat_free(agent_seat_t *seat)
 {
     g_free(seat);
+}
+
+
+void
+agent_seat_pause(agent_seat_t *seat, gboolean paused)
+{
+    seat->paused = paused;
 }
 
 
@@ -223,6 +231,9 @@ agent_input_apply(agent_input_t *input, const json_t *obj)
 
         if (type->injects && !input->allowed) {
             agent_input_log(input, "this viewer may not send input");
+
+        } else if (type->injects && input->seat->paused) {
+            agent_input_release(input);
 
         } else if (!type->handle(input, obj, &answer)) {
             agent_input_log(input, "a value is missing or out of range");

@@ -30,6 +30,9 @@ typedef struct agent_input_s  agent_input_t;
 agent_seat_t *agent_seat_new(agent_platform_t *platform);
 void agent_seat_free(agent_seat_t *seat);
 
+/* While paused nobody's input counts: a question is on the screen. */
+void agent_seat_pause(agent_seat_t *seat, gboolean paused);
+
 /* What one viewer holds.  allowed: its role and local policy permit input. */
 agent_input_t *agent_input_new(agent_seat_t *seat, gboolean allowed);
 

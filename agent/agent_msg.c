@@ -52,6 +52,7 @@ static gboolean agent_msg_parse_input(agent_msg_t *msg, GError **error);
 static const char *agent_msg_need(agent_msg_t *msg, const json_t *obj,
     const char *name, gsize max, GError **error);
 static gboolean agent_msg_position(agent_msg_t *msg, GError **error);
+static void agent_msg_policy(agent_msg_t *msg, const json_t *session);
 static gboolean agent_msg_invalid(agent_msg_t *msg, const char *member,
     GError **error);
 static agent_peer_t *agent_msg_peer_entry(const json_t *obj);
@@ -225,6 +226,25 @@ agent_msg_position(agent_msg_t *msg, GError **error)
 }
 
 
+/* what is not known is the most there is */
+
+static void
+agent_msg_policy(agent_msg_t *msg, const json_t *session)
+{
+    json_t  *word;
+
+    word = json_object_get(agent_json_object(session, "policy"), "consent");
+
+    msg->consent = AGENT_CONSENT_NONE;
+
+    if (word != NULL
+        && !agent_consent_parse(json_string_value(word), &msg->consent))
+    {
+        msg->consent = AGENT_CONSENT_REQUIRED;
+    }
+}
+
+
 static gboolean
 agent_msg_parse_nothing(agent_msg_t *msg, GError **error)
 {
@@ -362,6 +382,8 @@ agent_msg_parse_invite(agent_msg_t *msg, GError **error)
         return agent_msg_invalid(msg, "ticket", error);
     }
 
+    agent_msg_policy(msg, session);
+
     msg->requester = agent_json_string(requester, "name", AGENT_MSG_NAME);
     msg->text = agent_json_string(session, "reason", 4 * AGENT_MSG_NAME);
 
@@ -476,6 +498,8 @@ agent_msg_parse_welcome(agent_msg_t *msg, GError **error)
     if (msg->session_id == NULL) {
         return FALSE;
     }
+
+    agent_msg_policy(msg, session);
 
     msg->self = agent_msg_need(msg, msg->json, "self", AGENT_MSG_ID, error);
     if (msg->self == NULL) {
@@ -729,6 +753,18 @@ agent_msg_reject(const char *session_id, const char *reason,
 
 
 char *
+agent_msg_consent(const char *session_id, const char *participant_id,
+    const char *state)
+{
+    return agent_json_text(json_pack("{s:s, s:s, s:s, s:s}",
+                                     "type", "consent",
+                                     "session_id", session_id,
+                                     "participant_id", participant_id,
+                                     "state", state));
+}
+
+
+char *
 agent_msg_plain(const char *type)
 {
     return agent_json_text(json_pack("{s:s}", "type", type));
@@ -804,6 +840,18 @@ agent_msg_candidate(const char *to, gint64 id, guint pc,
                                       "candidate", candidate,
                                       "sdpMLineIndex", (int) mline,
                                       "sdpMid", mid));
+}
+
+
+char *
+agent_msg_waiting(const char *to, gint64 id, guint pc, guint timeout_s)
+{
+    return agent_msg_signal(to, id, json_pack("{s:s, s:i, s:s, s:i}",
+                                              "kind", "waiting",
+                                              "pc", (int) pc,
+                                              "for", "consent",
+                                              "timeout_s",
+                                              (int) timeout_s));
 }
 
 

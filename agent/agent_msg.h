@@ -13,6 +13,7 @@
 #define _AGENT_MSG_H_INCLUDED_
 
 
+#include "agent_config.h"
 #include "agent_ice.h"
 #include "rs_identity.h"
 
@@ -132,6 +133,8 @@ typedef struct {
     const char         *text;       /* reason, or error's message */
     const char         *code;       /* error */
 
+    agent_consent_e     consent;    /* invite, welcome: the session's */
+
     const char         *self;       /* welcome */
     agent_role_e        role;
     const char         *resume;     /* secret */
@@ -180,6 +183,9 @@ char *agent_msg_hello(const char *tenant, const char *device_id,
 char *agent_msg_accept(const char *session_id);
 char *agent_msg_reject(const char *session_id, const char *reason,
     const char *detail);
+/* state: "waiting", "given", "denied", "timeout" */
+char *agent_msg_consent(const char *session_id, const char *participant_id,
+    const char *state);
 char *agent_msg_plain(const char *type);
 char *agent_msg_bye(const char *reason);
 char *agent_msg_state(const agent_path_t *path);
@@ -188,6 +194,9 @@ char *agent_msg_answer(const char *to, gint64 id, guint pc, const char *sdp,
     const agent_seal_t *seal);
 char *agent_msg_candidate(const char *to, gint64 id, guint pc,
     const char *candidate, guint mline, const char *mid);
+/* for: "consent" */
+char *agent_msg_waiting(const char *to, gint64 id, guint pc,
+    guint timeout_s);
 char *agent_msg_failed(const char *to, gint64 id, guint pc, const char *code,
     const char *message);
 

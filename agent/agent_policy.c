@@ -49,6 +49,13 @@ agent_policy_viewer(const agent_config_t *config, guint viewers,
 }
 
 
+agent_consent_e
+agent_policy_consent(const agent_config_t *config, agent_consent_e session)
+{
+    return MAX(config->consent, session);
+}
+
+
 gboolean
 agent_policy_input(const agent_config_t *config, agent_role_e role,
     gboolean verified)

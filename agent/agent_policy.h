@@ -29,6 +29,10 @@ void agent_policy_invite(const agent_config_t *config, guint sessions,
 char *agent_policy_viewer(const agent_config_t *config, guint viewers,
     agent_role_e role);
 
+/* The stricter of what the device and the gateway want. */
+agent_consent_e agent_policy_consent(const agent_config_t *config,
+    agent_consent_e session);
+
 /* verified: the operator of the connection is */
 gboolean agent_policy_input(const agent_config_t *config, agent_role_e role,
     gboolean verified);

@@ -23,6 +23,7 @@
 
 #include "agent.h"
 #include "agent_outbox.h"
+#include "agent_policy.h"
 #include "agent_turn_shim.h"
 #include "agent_viewer.h"
 
@@ -65,6 +66,7 @@ struct agent_session_s {
     agent_outbox_t  *outbox;
     guint            outbox_timer;
 
+    agent_consent_e  consent;       /* wanted by the gateway */
     GHashTable      *viewers;       /* id -> agent_viewer_t */
     agent_ice_t     *ice;
     agent_shim_t    *shim;
@@ -116,6 +118,9 @@ static void agent_session_on_failed(void *data, const char *to, guint pc,
     const char *code, const char *message);
 static void agent_session_on_path(void *data, const agent_path_t *path);
 static void agent_session_on_ready(void *data);
+static void agent_session_on_consent(void *data, const char *to, guint pc,
+    const char *state, guint timeout_s);
+static gboolean agent_session_wanted(agent_session_t *session);
 
 
 static const agent_socket_events_t  agent_session_socket_events = {
@@ -128,18 +133,21 @@ static const agent_viewer_events_t  agent_session_viewer_events = {
     agent_session_on_candidate,
     agent_session_on_failed,
     agent_session_on_path,
+    agent_session_on_consent,
     agent_session_on_ready
 };
 
 
 void
-agent_session_start(agent_t *agent, const char *id, const char *ticket)
+agent_session_start(agent_t *agent, const char *id, const char *ticket,
+    agent_consent_e consent)
 {
     agent_session_t  *session;
 
     session = g_new0(agent_session_t, 1);
     session->agent = agent;
     session->id = g_strdup(id);
+    session->consent = consent;
     session->outbox = agent_outbox_new(agent_session_send, session);
     session->shim = agent_shim_new(agent->tls);
     session->viewers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
@@ -221,6 +229,34 @@ agent_session_bye(agent_session_t *session)
 
     agent_session_say(session, agent_msg_bye("stopped"));
     agent_socket_close(session->socket, AGENT_CLOSE_DONE);
+}
+
+
+void
+agent_session_refuse(agent_session_t *session, const char *reason,
+    const char *detail)
+{
+    g_message("session %s refused: %s: %s", session->id, reason, detail);
+
+    /* the gateway's answer to this is the end; without it, leaving is */
+
+    if (session->agent->signal != NULL
+        && agent_signal_say(session->agent->signal,
+                            agent_msg_reject(session->id, reason, detail)))
+    {
+        agent_session_end(session, detail);
+        return;
+    }
+
+    agent_session_bye(session);
+}
+
+
+gboolean
+agent_session_shown(const agent_session_t *session)
+{
+    return agent_policy_consent(session->agent->config, session->consent)
+           != AGENT_CONSENT_NONE;
 }
 
 
@@ -531,6 +567,8 @@ agent_session_welcome(agent_session_t *session, agent_msg_t *msg)
         return FALSE;
     }
 
+    session->consent = MAX(session->consent, msg->consent);
+
     /* after a resume the position moves with the messages that follow */
 
     if (session->resume == NULL) {
@@ -642,7 +680,8 @@ agent_session_peers(agent_session_t *session, GPtrArray *peers)
             return;
         }
 
-        viewer = agent_viewer_new(session->agent, session->id, peer,
+        viewer = agent_viewer_new(session->agent, session->id,
+                                  session->consent, peer,
                                   &agent_session_viewer_events, session);
         g_hash_table_insert(session->viewers, g_strdup(peer->id), viewer);
 
@@ -724,6 +763,66 @@ agent_session_signal(agent_session_t *session, agent_msg_t *msg)
 
     default:
         return;
+    }
+}
+
+
+/* somebody is served, or may yet be */
+
+static gboolean
+agent_session_wanted(agent_session_t *session)
+{
+    gpointer        viewer;
+    GHashTableIter  iter;
+
+    g_hash_table_iter_init(&iter, session->viewers);
+
+    while (g_hash_table_iter_next(&iter, NULL, &viewer)) {
+        if (agent_viewer_welcome(viewer)) {
+            return TRUE;
+        }
+    }
+
+    return FALSE;
+}
+
+
+/* a no to the only one is a no to the session */
+
+static void
+agent_session_on_consent(void *data, const char *to, guint pc,
+    const char *state, guint timeout_s)
+{
+    gint64            id;
+    agent_t          *agent;
+    agent_session_t  *session = data;
+
+    agent = session->agent;
+    g_message("session %s, %s: consent %s", session->id, to, state);
+
+    if (agent->signal != NULL) {
+        (void) agent_signal_say(agent->signal,
+                                agent_msg_consent(session->id, to, state));
+    }
+
+    if (strcmp(state, "waiting") == 0) {
+        id = agent_outbox_next(session->outbox);
+        agent_session_post(session, id,
+                           agent_msg_waiting(to, id, pc, timeout_s));
+        return;
+    }
+
+    if (strcmp(state, "given") == 0 || agent_session_wanted(session)) {
+        return;
+    }
+
+    if (strcmp(state, "timeout") == 0) {
+        agent_session_refuse(session, "consent_timeout",
+                             "nobody at the device answered in time");
+
+    } else {
+        agent_session_refuse(session, "consent_denied",
+                             "the person at the device said no");
     }
 }
 

@@ -167,6 +167,24 @@ agent_signal_send(agent_signal_t *signal, char *text)
 }
 
 
+gboolean
+agent_signal_say(agent_signal_t *signal, char *text)
+{
+    gboolean  stands;
+
+    stands = (signal->socket != NULL && signal->online_us != 0);
+
+    if (stands) {
+        agent_signal_send(signal, text);
+
+    } else {
+        g_free(text);
+    }
+
+    return stands;
+}
+
+
 static guint
 agent_signal_delay(agent_signal_t *signal, guint retry_s)
 {
@@ -533,7 +551,7 @@ agent_signal_invite(agent_signal_t *signal, agent_msg_t *msg)
               msg->text ? ", reason: " : "", msg->text ? msg->text : "");
 
     agent_signal_send(signal, agent_msg_accept(msg->session_id));
-    agent_session_start(agent, msg->session_id, msg->ticket);
+    agent_session_start(agent, msg->session_id, msg->ticket, msg->consent);
 }
 
 

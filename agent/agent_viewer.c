@@ -26,6 +26,8 @@
 #include "agent_policy.h"
 #include "agent_webrtc.h"
 
+#include <string.h>
+
 
 #define AGENT_VIEWER_CONNECT_S  30
 #define AGENT_VIEWER_EARLY      64
@@ -51,6 +53,7 @@ struct agent_viewer_s {
     agent_gate_t                  *gate;
     char                          *offer;       /* waiting */
     gboolean                       ready;       /* it passed the gate */
+    gboolean                       asking;      /* for consent */
     GArray                        *waiting;     /* its candidates */
 
     agent_webrtc_t                *current;
@@ -59,6 +62,7 @@ struct agent_viewer_s {
     gboolean                       connected;   /* current is */
     gboolean                       direct;      /* current has a channel */
     gboolean                       served;      /* counted */
+    agent_shown_t                 *shown;       /* on the banner, or NULL */
 
     gint64                         heard_us;
     guint                          timer;
@@ -72,6 +76,8 @@ static gboolean agent_viewer_check(gpointer data);
 static void agent_viewer_on_open(void *data);
 static void agent_viewer_on_refused(void *data, const char *code,
     const char *message);
+static void agent_viewer_on_consent(void *data, const char *state,
+    guint timeout_s);
 static void agent_viewer_waiting_clear(gpointer data);
 
 static void agent_viewer_on_answer(void *data, agent_webrtc_t *w,
@@ -101,14 +107,15 @@ static const agent_webrtc_events_t  agent_viewer_webrtc_events = {
 
 static const agent_gate_events_t  agent_viewer_gate_events = {
     agent_viewer_on_open,
-    agent_viewer_on_refused
+    agent_viewer_on_refused,
+    agent_viewer_on_consent
 };
 
 
 agent_viewer_t *
 agent_viewer_new(agent_t *agent, const char *session_id,
-    const agent_peer_t *peer, const agent_viewer_events_t *events,
-    void *session)
+    agent_consent_e consent, const agent_peer_t *peer,
+    const agent_viewer_events_t *events, void *session)
 {
     agent_viewer_t  *viewer;
 
@@ -118,7 +125,7 @@ agent_viewer_new(agent_t *agent, const char *session_id,
     viewer->session = session;
     viewer->id = g_strdup(peer->id);
     viewer->role = peer->role;
-    viewer->gate = agent_gate_new(agent, session_id, peer,
+    viewer->gate = agent_gate_new(agent, session_id, consent, peer,
                                   &agent_viewer_gate_events, viewer);
     viewer->waiting = g_array_new(FALSE, FALSE, sizeof(agent_waiting_t));
     g_array_set_clear_func(viewer->waiting, agent_viewer_waiting_clear);
@@ -158,6 +165,8 @@ agent_viewer_stop(agent_viewer_t *viewer)
     g_clear_pointer(&viewer->input, agent_input_free);
     g_clear_pointer(&viewer->current, agent_webrtc_free);
     g_clear_pointer(&viewer->older, agent_webrtc_free);
+
+    g_clear_pointer(&viewer->shown, agent_shown_free);
 
     if (viewer->served) {
         viewer->served = FALSE;
@@ -217,8 +226,27 @@ agent_viewer_on_open(void *data)
 {
     agent_viewer_t  *viewer = data;
 
+    viewer->asking = FALSE;
     viewer->ready = TRUE;
     viewer->events->ready(viewer->session);
+}
+
+
+static void
+agent_viewer_on_consent(void *data, const char *state, guint timeout_s)
+{
+    agent_viewer_t  *viewer = data;
+
+    viewer->asking = (strcmp(state, "waiting") == 0);
+    viewer->events->consent(viewer->session, viewer->id, viewer->pc, state,
+                            timeout_s);
+}
+
+
+gboolean
+agent_viewer_welcome(const agent_viewer_t *viewer)
+{
+    return viewer->served || viewer->asking || viewer->ready;
 }
 
 
@@ -232,6 +260,15 @@ agent_viewer_on_refused(void *data, const char *code, const char *message)
     g_clear_pointer(&viewer->offer, g_free);
     g_array_set_size(viewer->waiting, 0);
     agent_viewer_refuse(viewer, code, message);
+
+    /* the last thing: it may end the session */
+
+    if (strcmp(code, "consent_denied") == 0) {
+        agent_viewer_on_consent(viewer, "denied", 0);
+
+    } else if (strcmp(code, "consent_timeout") == 0) {
+        agent_viewer_on_consent(viewer, "timeout", 0);
+    }
 }
 
 
@@ -254,6 +291,7 @@ agent_viewer_serve(agent_viewer_t *viewer, const agent_ice_t *ice,
     }
 
     offer = g_steal_pointer(&viewer->offer);
+    viewer->ready = FALSE;
 
     if (!agent_display(agent, &error)) {
         agent_viewer_refuse(viewer, "capture", error->message);
@@ -303,6 +341,9 @@ agent_viewer_serve(agent_viewer_t *viewer, const agent_ice_t *ice,
         viewer->served = TRUE;
         agent->viewers++;
     }
+
+    g_clear_pointer(&viewer->shown, agent_shown_free);
+    viewer->shown = agent_gate_show(viewer->gate);
 
     if (viewer->timer == 0) {
         viewer->timer = g_timeout_add_seconds(1, agent_viewer_check, viewer);

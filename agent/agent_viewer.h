@@ -29,14 +29,19 @@ typedef struct {
                     const char *code, const char *message);
     void  (*path)(void *session, const agent_path_t *path);
 
+    /* as agent_gate.h has it; may end the session */
+    void  (*consent)(void *session, const char *to, guint pc,
+                     const char *state, guint timeout_s);
+
     /* an offer may be served: agent_viewer_serve() is waited for */
     void  (*ready)(void *session);
 } agent_viewer_events_t;
 
 
+/* consent: what the gateway wants of the session */
 agent_viewer_t *agent_viewer_new(agent_t *agent, const char *session_id,
-    const agent_peer_t *peer, const agent_viewer_events_t *events,
-    void *session);
+    agent_consent_e consent, const agent_peer_t *peer,
+    const agent_viewer_events_t *events, void *session);
 
 /* Lets go of its keys and stops its video. */
 void agent_viewer_free(agent_viewer_t *viewer);
@@ -62,6 +67,9 @@ void agent_viewer_input(agent_viewer_t *viewer, const json_t *data);
 
 /* FALSE: not above the last id of this sender, so it was handled before. */
 gboolean agent_viewer_fresh(agent_viewer_t *viewer, gint64 id);
+
+/* Is served, or may be as soon as somebody says yes. */
+gboolean agent_viewer_welcome(const agent_viewer_t *viewer);
 
 /* The screen has another size: says hello again. */
 void agent_viewer_resized(agent_viewer_t *viewer);

@@ -63,7 +63,7 @@ on_refused(void *data, const char *code, const char *message)
 }
 
 
-static const agent_gate_events_t  events = { on_open, on_refused };
+static const agent_gate_events_t  events = { on_open, on_refused, NULL };
 
 
 static char *
@@ -149,6 +149,7 @@ start(fixture_t *f)
 
     f->dir = g_dir_make_tmp("agent-XXXXXX", NULL);
     f->config = agent_config_new();
+    f->config->consent = AGENT_CONSENT_NONE;
     f->device.id = (char *) text_of(f->vectors, "device_id");
     f->agent.config = f->config;
     f->agent.device = &f->device;
@@ -159,7 +160,7 @@ start(fixture_t *f)
     f->peer.name = (char *) "V";
     f->peer.role = AGENT_ROLE_VIEWER;
     f->gate = agent_gate_new(&f->agent, text_of(f->vectors, "session_id"),
-                             &f->peer, &events, f);
+                             AGENT_CONSENT_NONE, &f->peer, &events, f);
 }
 
 
@@ -267,7 +268,7 @@ test_proofs(fixture_t *f)
     agent_operator_free(f->agent.operator);
     f->agent.operator = NULL;
     f->gate = agent_gate_new(&f->agent, text_of(f->vectors, "session_id"),
-                             &f->peer, &events, f);
+                             AGENT_CONSENT_NONE, &f->peer, &events, f);
 
     json_decref(proof);
     unlink(path);

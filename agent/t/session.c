@@ -397,7 +397,8 @@ test_resume(fixture_t *f)
 {
     conn_t  *c;
 
-    agent_session_start(&f->agent, "ses_a", "default.ticket");
+    agent_session_start(&f->agent, "ses_a", "default.ticket",
+                        AGENT_CONSENT_NONE);
 
     c = conn(f, 0);
     is_str(c->credential, "rs.ticket.default.ticket", "joins by ticket");
@@ -454,7 +455,8 @@ test_resync(fixture_t *f)
 {
     conn_t  *c;
 
-    agent_session_start(&f->agent, "ses_a", "default.ticket");
+    agent_session_start(&f->agent, "ses_a", "default.ticket",
+                        AGENT_CONSENT_NONE);
 
     c = conn(f, 0);
     welcome(c, "ses_a", "default.one", "1-1");
@@ -501,7 +503,8 @@ test_goaway(fixture_t *f)
     conn_t  *c;
     gint64   at_us;
 
-    agent_session_start(&f->agent, "ses_a", "default.ticket");
+    agent_session_start(&f->agent, "ses_a", "default.ticket",
+                        AGENT_CONSENT_NONE);
 
     c = conn(f, 0);
     welcome(c, "ses_a", "default.one", "1-1");
@@ -539,7 +542,8 @@ test_ends(fixture_t *f)
     static const gushort  passing[] = { 1001, 1008, 1011, 1012, 1013, 4408 };
 
     for (i = 0; i < G_N_ELEMENTS(final); i++) {
-        agent_session_start(&f->agent, "ses_a", "default.ticket");
+        agent_session_start(&f->agent, "ses_a", "default.ticket",
+                        AGENT_CONSENT_NONE);
         c = conn(f, 0);
         welcome(c, "ses_a", "default.one", "1-1");
         soup_websocket_connection_close(c->ws, final[i], NULL);
@@ -549,7 +553,8 @@ test_ends(fixture_t *f)
     }
 
     for (i = 0; i < G_N_ELEMENTS(passing); i++) {
-        agent_session_start(&f->agent, "ses_a", "default.ticket");
+        agent_session_start(&f->agent, "ses_a", "default.ticket",
+                        AGENT_CONSENT_NONE);
         c = conn(f, 0);
         welcome(c, "ses_a", "default.one", "1-1");
         soup_websocket_connection_close(c->ws, passing[i], NULL);
@@ -558,7 +563,8 @@ test_ends(fixture_t *f)
         forget(f);
     }
 
-    agent_session_start(&f->agent, "ses_a", "default.ticket");
+    agent_session_start(&f->agent, "ses_a", "default.ticket",
+                        AGENT_CONSENT_NONE);
     c = conn(f, 0);
     welcome(c, "ses_a", "default.one", "1-1");
     say(c, "{\"type\":\"ended\",\"reason\":\"deleted\",\"position\":"
@@ -577,7 +583,8 @@ test_invited_again(fixture_t *f)
 
     /* the welcome to the first ticket was lost with its worker */
 
-    agent_session_start(&f->agent, "ses_a", "default.ticket");
+    agent_session_start(&f->agent, "ses_a", "default.ticket",
+                        AGENT_CONSENT_NONE);
     cut(conn(f, 0));
     session = g_hash_table_lookup(f->agent.sessions, "ses_a");
     agent_session_invited(session, "default.second");
@@ -621,7 +628,8 @@ test_forgotten(fixture_t *f)
     static const gushort  codes[] = { 4409, 4401 };
 
     for (i = 0; i < G_N_ELEMENTS(codes); i++) {
-        agent_session_start(&f->agent, "ses_a", "default.ticket");
+        agent_session_start(&f->agent, "ses_a", "default.ticket",
+                        AGENT_CONSENT_NONE);
         c = conn(f, 0);
         welcome(c, "ses_a", "default.one", "1-1");
         say(c, "{\"type\":\"ping\"}");
@@ -666,7 +674,8 @@ test_path(fixture_t *f)
     f->agent.seat = agent_seat_new(&platform);
     newest = NULL;
 
-    agent_session_start(&f->agent, "ses_a", "default.ticket");
+    agent_session_start(&f->agent, "ses_a", "default.ticket",
+                        AGENT_CONSENT_NONE);
     c = conn(f, 0);
     welcome(c, "ses_a", "default.one", "1-1");
     offer(c, 1, 1, "1-2");
@@ -710,7 +719,8 @@ test_silence(fixture_t *f)
     gint64   at_us;
     conn_t  *c;
 
-    agent_session_start(&f->agent, "ses_a", "default.ticket");
+    agent_session_start(&f->agent, "ses_a", "default.ticket",
+                        AGENT_CONSENT_NONE);
     c = conn(f, 0);
     say(c, "{\"type\":\"welcome\",\"api_version\":1,\"self\":\"par_h\","
         "\"role\":\"host\",\"session\":{\"id\":\"ses_a\"},\"peers\":[],"

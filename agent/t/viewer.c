@@ -185,7 +185,7 @@ on_ready(void *session)
 
 
 static const agent_viewer_events_t  events = {
-    NULL, NULL, on_text, NULL, on_ready
+    NULL, NULL, on_text, NULL, NULL, on_ready
 };
 
 
@@ -238,11 +238,12 @@ start(fixture_t *f, agent_role_e role)
     memset(f, 0, sizeof(fixture_t));
     f->platform.ops = &play_ops;
     f->config = agent_config_new();
+    f->config->consent = AGENT_CONSENT_NONE;
     f->agent.config = f->config;
     f->agent.platform = &f->platform;
     f->agent.seat = agent_seat_new(&f->platform);
-    f->viewer = agent_viewer_new(&f->agent, "ses_s", &peer, &events,
-                                 NULL);
+    f->viewer = agent_viewer_new(&f->agent, "ses_s", AGENT_CONSENT_NONE,
+                                 &peer, &events, NULL);
 }
 
 
