@@ -151,6 +151,7 @@ one(rs_channel_e channel, const uint8_t *data, size_t size)
         break;
 
     case RS_MSG_ACCEPT:
+    case RS_MSG_CONSENT:
     case RS_MSG_REJECT:
         CHECK(rs_id_check_session(m.session_id) == RS_OK);
         CHECK(rs_utf8_printable(m.comment));

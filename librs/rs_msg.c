@@ -39,7 +39,9 @@ typedef struct {
     json_t         *agent;
     json_t         *displays;
     rs_str_t        session_id;
+    rs_str_t        participant_id;
     unsigned        reject;
+    unsigned        consent;
     rs_str_t        reason;
     rs_str_t        comment;
 } rs_msg_fields_t;
@@ -116,6 +118,14 @@ static const char *const  rs_msg_rejects[] = {
     [RS_REJECT_POLICY] = "policy",
     [RS_REJECT_BUSY] = "busy",
     [RS_REJECT_NO_DISPLAY] = "no_display",
+    NULL
+};
+
+static const char *const  rs_msg_consents[] = {
+    [RS_CONSENT_WAITING] = "waiting",
+    [RS_CONSENT_GIVEN] = "given",
+    [RS_CONSENT_DENIED] = "denied",
+    [RS_CONSENT_TIMEOUT] = "timeout",
     NULL
 };
 
@@ -216,6 +226,18 @@ static const rs_json_field_t  rs_msg_rotate_fields[] = {
 };
 
 
+static const rs_json_field_t  rs_msg_consent_fields[] = {
+    RS_MSG_TYPE,
+    RS_MSG_SESSION,
+    { .name = "participant_id", .type = RS_JSON_STRING,
+      .flags = RS_JSON_REQUIRED, .min = RS_ID_LEN, .max = RS_ID_LEN,
+      .offset = RS_MSG_FIELD(participant_id),
+      .check = rs_id_check_participant, .what = "a participant's id" },
+    { .name = "state", .type = RS_JSON_ENUM, .flags = RS_JSON_REQUIRED,
+      .offset = RS_MSG_FIELD(consent), .names = rs_msg_consents }
+};
+
+
 static const rs_json_field_t  rs_msg_bye_fields[] = {
     RS_MSG_TYPE,
     { .name = "reason", .type = RS_JSON_STRING, .min = 0,
@@ -245,6 +267,8 @@ static const rs_msg_spec_t  rs_msg_types[] = {
       RS_MSG_N(rs_msg_reject_fields), rs_msg_take_session },
     { "rotate", RS_MSG_ROTATE, RS_CHANNEL_AGENT, rs_msg_rotate_fields,
       RS_MSG_N(rs_msg_rotate_fields), rs_msg_take_rotate },
+    { "consent", RS_MSG_CONSENT, RS_CHANNEL_AGENT, rs_msg_consent_fields,
+      RS_MSG_N(rs_msg_consent_fields), rs_msg_take_session },
     { "bye", RS_MSG_BYE, RS_MSG_BOTH, rs_msg_bye_fields,
       RS_MSG_N(rs_msg_bye_fields), rs_msg_take_bye },
     { "ping", RS_MSG_PING, RS_MSG_BOTH, rs_msg_no_fields,
@@ -483,8 +507,6 @@ rs_msg_take_hello(rs_msg_t *msg, rs_msg_fields_t *f, size_t len)
 }
 
 
-/* accept and reject; only the latter's tables set the last two */
-
 static rs_err_e
 rs_msg_take_rotate(rs_msg_t *msg, rs_msg_fields_t *f, size_t len)
 {
@@ -500,6 +522,8 @@ rs_msg_take_rotate(rs_msg_t *msg, rs_msg_fields_t *f, size_t len)
 }
 
 
+/* accept, reject and consent; only the tables of the last two set more */
+
 static rs_err_e
 rs_msg_take_session(rs_msg_t *msg, rs_msg_fields_t *f, size_t len)
 {
@@ -511,6 +535,11 @@ rs_msg_take_session(rs_msg_t *msg, rs_msg_fields_t *f, size_t len)
         msg->reject = (rs_reject_e) f->reject;
         msg->reason = rs_str(rs_reject_name(msg->reject));
         msg->comment = f->comment;
+
+    } else if (msg->type == RS_MSG_CONSENT) {
+        msg->participant_id = f->participant_id;
+        msg->consent = (rs_consent_e) f->consent;
+        msg->reason = rs_str(rs_msg_consents[f->consent]);
     }
 
     return RS_OK;

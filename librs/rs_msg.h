@@ -42,6 +42,8 @@ typedef enum {
     RS_MSG_REJECT,                    /* agent: session_id, reject, reason,
                                          comment */
     RS_MSG_ROTATE,                    /* agent: public_key, signature, proof */
+    RS_MSG_CONSENT,                   /* agent: session_id, participant_id,
+                                         consent, reason */
     RS_MSG_BYE,                       /* both: reason */
     RS_MSG_PING,                      /* both */
     RS_MSG_PONG                       /* both */
@@ -55,6 +57,16 @@ typedef enum {
     RS_REJECT_BUSY,
     RS_REJECT_NO_DISPLAY
 } rs_reject_e;
+
+
+/* what the person at a device says of a participant */
+
+typedef enum {
+    RS_CONSENT_WAITING = 0,           /* nothing yet, but was asked */
+    RS_CONSENT_GIVEN,
+    RS_CONSENT_DENIED,
+    RS_CONSENT_TIMEOUT
+} rs_consent_e;
 
 
 /* slices live until rs_msg_free(); what a type does not have is empty */
@@ -77,8 +89,11 @@ typedef struct {
     rs_str_t         displays;        /* compact JSON array or empty */
 
     rs_str_t         session_id;
+    rs_str_t         participant_id;
     rs_reject_e      reject;
-    rs_str_t         reason;          /* bye; of reject: the same as a word */
+    rs_consent_e     consent;
+    rs_str_t         reason;          /* bye; of reject and consent: the same
+                                         as a word */
     rs_str_t         comment;         /* reject: `detail` */
 
     /* of an error; error.text is a sentence for the client */

@@ -354,6 +354,8 @@ test_said(void)
     is_example(agent_msg_accept(SES), "agent.client.accept");
     is_example(agent_msg_reject(SES, "consent_denied", "the user said no"),
                "agent.client.reject");
+    is_example(agent_msg_consent(SES, "par_cccccccccccccccccccccccccc",
+                                 "waiting"), "agent.client.consent");
 
     agent_path_set(&path, "relay", "relay", AGENT_PROTO_UDP, 12);
     is_example(agent_msg_state(&path), "signal.client.state");
@@ -372,6 +374,8 @@ test_said(void)
     is_taken(agent_msg_plain("bye"), RS_CHANNEL_AGENT, "bye");
     is_taken(agent_msg_answer(PAR, 1, 1, long_sdp, &seal), RS_CHANNEL_SIGNAL,
              "an answer");
+    is_taken(agent_msg_waiting(PAR, 1, 1, 60), RS_CHANNEL_SIGNAL,
+             "that somebody is asked");
     seal.who = &other;
     is_taken(agent_msg_answer(PAR, 1, 1, "v=0", &seal), RS_CHANNEL_SIGNAL,
              "an answer to who is not known");

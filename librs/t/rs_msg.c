@@ -405,6 +405,9 @@ test_others(void)
     char      text[256];
     rs_msg_t  m;
 
+    static const char  *consents[] = {
+        "waiting", "given", "denied", "timeout"
+    };
     static const char  *reasons[] = {
         "consent_denied", "consent_timeout", "policy", "busy", "no_display"
     };
@@ -436,6 +439,30 @@ test_others(void)
     is_rc(parse(&m, RS_CHANNEL_AGENT,
                 "{\"type\":\"accept\",\"session_id\":\"" DEV "\"}"),
           RS_E_INVALID_VALUE, "accept of no session");
+
+    for (i = 0; i < sizeof(consents) / sizeof(consents[0]); i++) {
+        (void) snprintf(text, sizeof(text), "{\"type\":\"consent\","
+                        "\"session_id\":\"" SES "\",\"participant_id\":\""
+                        PAR "\",\"state\":\"%s\"}", consents[i]);
+        is_rc(parse(&m, RS_CHANNEL_AGENT, text), RS_OK, consents[i]);
+        is_str(m.reason, consents[i], "its word");
+        is_int(m.consent, i, "its number");
+        is_str(m.participant_id, PAR, "of a participant");
+        rs_msg_free(&m);
+    }
+
+    is_rc(parse(&m, RS_CHANNEL_AGENT,
+                "{\"type\":\"consent\",\"session_id\":\"" SES "\","
+                "\"participant_id\":\"" PAR "\",\"state\":\"yes\"}"),
+          RS_E_INVALID_VALUE, "no such answer");
+    is_rc(parse(&m, RS_CHANNEL_AGENT,
+                "{\"type\":\"consent\",\"session_id\":\"" SES "\","
+                "\"participant_id\":\"" SES "\",\"state\":\"given\"}"),
+          RS_E_INVALID_VALUE, "of no participant");
+    is_rc(parse(&m, RS_CHANNEL_SIGNAL,
+                "{\"type\":\"consent\",\"session_id\":\"" SES "\","
+                "\"participant_id\":\"" PAR "\",\"state\":\"given\"}"),
+          RS_E_UNKNOWN_TYPE, "not for participants to say");
 
     is_rc(parse(&m, RS_CHANNEL_SIGNAL, "{\"type\":\"bye\"}"), RS_OK, "bye");
     is_int(m.reason.len, 0, "without a reason");

@@ -343,7 +343,7 @@ static const ngx_http_rs_metric_t  ngx_http_rs_metrics_table[] = {
 
 static const char  *ngx_http_rs_metrics_type_names[] = {
     NULL, "signal", "input", "state", "ice", "hello", "accept", "reject",
-    "rotate", "bye", "ping", "pong"
+    "rotate", "consent", "bye", "ping", "pong"
 };
 
 

@@ -335,6 +335,10 @@ ngx_http_rs_device_act(ngx_http_rs_dev_t *dev, rs_msg_t *msg)
         ngx_http_rs_device_rotate(dev, msg);
         break;
 
+    case RS_MSG_CONSENT:
+        ngx_http_rs_device_consent(dev, msg);
+        break;
+
     case RS_MSG_PING:
         rs_buf_init(&b, buf, sizeof(buf));
         rs_msg_write_pong(&b);

@@ -3,7 +3,7 @@
  * Copyright (C) rs-gateway contributors
  *
  * Control channels of devices on this worker: challenge, hello, presence,
- * invite, accept, reject, revoke.
+ * invite, accept, reject, consent, revoke.
  */
 
 

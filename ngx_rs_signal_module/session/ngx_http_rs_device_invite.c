@@ -2,7 +2,7 @@
 /*
  * Copyright (C) rs-gateway contributors
  *
- * Sessions a device is asked into: invite, reject, revoke.
+ * Sessions a device is asked into: invite, reject, consent, revoke.
  *
  * An `inv` envelope or the answer of rs_device_online names a session; the
  * store is asked for what the invitation says and is given the hash of a
@@ -264,6 +264,37 @@ ngx_http_rs_device_rejected(void *data, rs_err_e code, ngx_rs_reply_t *reply)
     }
 
     ngx_http_rs_device_unref(dev);
+}
+
+
+void
+ngx_http_rs_device_consent(ngx_http_rs_dev_t *dev, rs_msg_t *msg)
+{
+    ngx_str_t                session_id, participant_id, what;
+    ngx_http_rs_store_op_t  *op;
+
+    session_id = ngx_http_rs_str(msg->session_id);
+    participant_id = ngx_http_rs_str(msg->participant_id);
+    what = ngx_http_rs_str(msg->reason);
+
+    ngx_log_error(NGX_LOG_INFO, dev->rc->log, 0,
+                  "rs device %V, consent to %V in %V: %V", &dev->id,
+                  &participant_id, &session_id, &what);
+
+    op = ngx_http_rs_store_op(dev->devices->rmcf->store,
+                              ngx_http_rs_device_rejected, dev);
+
+    if (op == NULL
+        || ngx_http_rs_store_session_consent(op, &dev->tenant, &session_id,
+                                             &participant_id, &what,
+                                             &dev->id)
+           != NGX_OK)
+    {
+        ngx_http_rs_conn_error(dev->rc, RS_E_UNAVAILABLE, NULL, 0);
+        return;
+    }
+
+    dev->refs++;
 }
 
 

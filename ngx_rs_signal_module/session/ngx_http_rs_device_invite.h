@@ -124,6 +124,7 @@ void ngx_http_rs_device_mismatch(ngx_http_rs_dev_t *dev, ngx_str_t *old_key);
 void ngx_http_rs_device_invite(ngx_http_rs_dev_t *dev,
     ngx_str_t *session_id);
 void ngx_http_rs_device_reject(ngx_http_rs_dev_t *dev, rs_msg_t *msg);
+void ngx_http_rs_device_consent(ngx_http_rs_dev_t *dev, rs_msg_t *msg);
 void ngx_http_rs_device_revoke(ngx_http_rs_dev_t *dev, rs_env_t *env);
 
 

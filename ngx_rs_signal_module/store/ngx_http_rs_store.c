@@ -856,6 +856,29 @@ ngx_http_rs_store_device_offline(ngx_http_rs_store_op_t *op,
 
 
 ngx_int_t
+ngx_http_rs_store_session_consent(ngx_http_rs_store_op_t *op,
+    ngx_str_t *tenant, ngx_str_t *session_id, ngx_str_t *participant_id,
+    ngx_str_t *what, ngx_str_t *device_id)
+{
+    ngx_http_rs_store_call_t  call;
+
+    ngx_http_rs_store_begin(&call, op, "rs_session_consent", 0);
+
+    ngx_http_rs_store_key(&call, tenant, "ses", session_id);
+    ngx_http_rs_store_key(&call, tenant, "mem", session_id);
+    ngx_http_rs_store_key(&call, tenant, "log", session_id);
+    ngx_http_rs_store_index(&call, tenant, "audit");
+
+    ngx_http_rs_store_arg(&call, participant_id);
+    ngx_http_rs_store_arg(&call, what);
+    ngx_http_rs_store_arg(&call, device_id);
+    ngx_http_rs_store_arg_replid(&call);
+
+    return ngx_http_rs_store_send(&call);
+}
+
+
+ngx_int_t
 ngx_http_rs_store_invite(ngx_http_rs_store_op_t *op, ngx_str_t *tenant,
     ngx_str_t *session_id, ngx_str_t *device_id, ngx_str_t *address,
     ngx_str_t *ticket_hash, time_t ticket_ttl)

@@ -480,6 +480,10 @@ ngx_int_t ngx_http_rs_store_device_mismatch(ngx_http_rs_store_op_t *op,
 ngx_int_t ngx_http_rs_store_device_offline(ngx_http_rs_store_op_t *op,
     ngx_str_t *tenant, ngx_str_t *device_id, ngx_str_t *address,
     ngx_uint_t leaving);
+/* what: "waiting", "given", "denied", "timeout" */
+ngx_int_t ngx_http_rs_store_session_consent(ngx_http_rs_store_op_t *op,
+    ngx_str_t *tenant, ngx_str_t *session_id, ngx_str_t *participant_id,
+    ngx_str_t *what, ngx_str_t *device_id);
 ngx_int_t ngx_http_rs_store_invite(ngx_http_rs_store_op_t *op,
     ngx_str_t *tenant, ngx_str_t *session_id, ngx_str_t *device_id,
     ngx_str_t *address, ngx_str_t *ticket_hash, time_t ticket_ttl);

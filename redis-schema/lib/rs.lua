@@ -2022,6 +2022,60 @@ function lib.rs_session_end(keys, args, who)
 end
 
 
+-- rs_session_consent
+-- KEYS: ses, mem, log, audit.
+-- ARGV: par id, what (waiting, given, denied, timeout), device id, replid.
+-- ok: state.  What the person at the device says of a participant, or that it
+--     is being asked: connecting becomes waiting_consent, and back; appends
+--     state then.  Answers are audited.  The end after a no is rs_session_end's.
+-- Errors: not_found, session_ended.  O(members)
+
+function lib.rs_session_consent(keys, args)
+    local said = {
+        waiting = { from = 'connecting', to = 'waiting_consent' },
+        given = { from = 'waiting_consent', to = 'connecting',
+                  outcome = 'allow', reason = '' },
+        denied = { outcome = 'deny', reason = 'consent_denied' },
+        timeout = { outcome = 'deny', reason = 'consent_timeout' }
+    }
+    local what = said[args[2]]
+    local s
+
+    check(keys, 4, args, 4)
+
+    if not what then
+        error('rs: "' .. args[2] .. '" is nothing to say of consent')
+    end
+
+    s = session(keys[1], now_s())
+
+    if not s or s.kind ~= 'device' or s.device_id ~= args[3] then
+        return { 'not_found' }
+    end
+
+    if s.state == 'ended' then
+        return { 'session_ended' }
+    end
+
+    if what.outcome then
+        audit(keys[4], { kind = 'device', id = s.device_id }, {
+            verb = 'consent', object = s.id, outcome = what.outcome,
+            reason = what.reason, detail = args[1]
+        })
+    end
+
+    if s.state == what.from then
+        s.state = what.to
+        epoch(s, args[4])
+        append(s, keys[3], workers_written(call('HGET', keys[2], 'w') or ''),
+               'evt', s.host_par, '', '', state_body(s))
+        save(s, 'state', s.state)
+    end
+
+    return { 'ok', s.state }
+end
+
+
 -- rs_device_unlink
 -- KEYS: dses, uses.  ARGV: ses id.
 -- ok: the session has ended, and leaves its device's list and its user's.
@@ -4929,6 +4983,7 @@ register('rs_session_create', guarded(lib.rs_session_create), WRITE)
 register('rs_session_retry', guarded(lib.rs_session_retry), WRITE)
 register('rs_session_get', guarded(lib.rs_session_get), ALWAYS)
 register('rs_session_end', guarded(lib.rs_session_end), ALWAYS)
+register('rs_session_consent', lib.rs_session_consent, WRITE)
 register('rs_device_unlink', lib.rs_device_unlink, ALWAYS)
 register('rs_participant_add', guarded(lib.rs_participant_add), WRITE)
 register('rs_participant_retry', guarded(lib.rs_participant_retry), WRITE)

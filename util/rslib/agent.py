@@ -14,6 +14,7 @@ def _conf(stack, folder):
 
     keys = {"ca_file": stack.state["ca"],
             "name": "Demo desktop",
+            "consent": "notify" if stack.args.apps else "none",
             "state_dir": os.path.join(folder, "state"),
             "display": stack.state["desktop"]["display"]}
 

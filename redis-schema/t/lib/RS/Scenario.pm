@@ -148,6 +148,15 @@ sub create {
 
     step('joins', $s->join($x, $x->{tickets}[0], "$W1.20"), 'ok');
     step('too late', $s->invite($x, RS::Schema::hash()), 'conflict');
+
+    for my $what (qw(waiting given)) {
+        step("consent $what",
+             $s->fcall('rs_session_consent',
+                       ["ses:$x->{id}", "mem:$x->{id}", "log:$x->{id}",
+                        'audit'], $x->{pars}[0], $what, $dev,
+                       RS::Schema::REPLID()), 'ok');
+    }
+
     step('away', $s->leave($x, $x->{host}, $host, 'away'), 'ok', 'away', $dev);
     step('never heard', $s->invite($x, RS::Schema::hash()), 'ok');
     step('deleted', $s->end($x), 'ok', 'ended', $dev);
