@@ -49,6 +49,7 @@ struct ngx_http_rs_jwks_fetch_s {
     u_char                     *data;
     size_t                      len;
     const char                 *failed;        /* NULL: nothing yet */
+    ngx_uint_t                  whole;         /* 1: its end has come */
     ngx_msec_t                  fresh;
 };
 
@@ -523,6 +524,10 @@ ngx_http_rs_jwks_done(ngx_http_request_t *r, void *data, ngx_int_t rc)
         f->failed = "the location did not answer with 200";
     }
 
+    if (f->failed == NULL && !f->whole) {
+        f->failed = "the answer ended too early";
+    }
+
     ngx_http_rs_jwks_take(f, r->connection->log);
     ngx_http_rs_jwks_end(jwks);
 
@@ -721,6 +726,15 @@ ngx_http_rs_jwks_header_filter(ngx_http_request_t *r)
 
     f->fresh = ngx_http_rs_jwks_fresh(r);
 
+    /*
+     * A buffering upstream passes the body of a background subrequest on at
+     * its end only, and stops reading when its buffers are full.
+     */
+
+    if (r->upstream) {
+        r->upstream->buffering = 0;
+    }
+
     return NGX_OK;
 }
 
@@ -785,6 +799,10 @@ ngx_http_rs_jwks_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 
     for ( /* void */ ; in; in = in->next) {
         ngx_http_rs_jwks_copy(f, in->buf);
+
+        if (in->buf->last_in_chain || in->buf->last_buf) {
+            f->whole = 1;
+        }
 
         in->buf->pos = in->buf->last;
         in->buf->file_pos = in->buf->file_last;
