@@ -107,6 +107,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     rs_pos_t  p;
     rs_str_t  s;
     rs_buf_t  b;
+    rs_cred_t c;
 
     s = (rs_str_t) { data, size };
 
@@ -127,6 +128,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     (void) rs_devkey_check(s);
     (void) rs_ticket_bind(s, s, bound);
     (void) rs_pin_check(s);
+    (void) rs_bootstrap_parse(s, &c);
 
     return 0;
 }

@@ -340,6 +340,23 @@ rs_api_key_parse(rs_str_t s, rs_cred_t *c)
 
 
 rs_err_e
+rs_bootstrap_parse(rs_str_t s, rs_cred_t *c)
+{
+    rs_str_t  tenant, secret;
+
+    memset(c, 0, sizeof(rs_cred_t));
+
+    if (s.len > RS_ID_API_KEY_MAX || !rs_str_starts(s, RS_STR("rsb_"))
+        || !rs_str_split(rs_id_sub(s, 4, s.len - 4), '_', &tenant, &secret))
+    {
+        return RS_E_UNAUTHENTICATED;
+    }
+
+    return rs_cred_set(c, tenant, secret, secret);
+}
+
+
+rs_err_e
 rs_enroll_parse(rs_str_t s, rs_cred_t *c)
 {
     rs_err_e  rc;

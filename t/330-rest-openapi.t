@@ -9,6 +9,7 @@ use warnings;
 use FindBin qw($Bin);
 use lib "$Bin/lib";
 
+use Digest::SHA qw(sha256_hex);
 use JSON ();
 use Test::More;
 
@@ -164,6 +165,7 @@ sub sample {
 
     return { host => { type => 'device', device_id => 'dev_' . 'a' x 26 } }
         if $path eq '/sessions';
+    return { token => 'x', name => 'x' } if $path eq '/bootstrap';
     return { role => 'viewer' } if $path =~ /participants$/;
     return {} if $path =~ m{^/(?:ice|enrollments|devices/|.*/generate
                                  |groups/|policies/)}x;
@@ -204,6 +206,12 @@ $e = $rest->post('/enrollments', { max_uses => 9, tags => ['é'],
                                    group_id => $shop })->json;
 
 my $nobody = $gw->rest();
+
+$redis->call('FCALL', 'rs_bootstrap_put', 2, 'rs:{new}:boot', 'rs:{new}:keys',
+             sha256_hex('a' x 52));
+$api->call($nobody, 201, 'POST', '/bootstrap', undef,
+           body => { token => 'rsb_new_' . 'a' x 52, name => 'root' });
+
 my $new = RS::Device->new();
 
 $api->call($nobody, 403, 'POST', '/devices', undef,

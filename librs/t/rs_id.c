@@ -295,6 +295,26 @@ test_guest(void)
 
 
 static void
+test_bootstrap(void)
+{
+    rs_cred_t  c;
+
+    static const char  *bad[] = {
+        "", "rsb_", "rsb_d_", "rsb__" S52, "rsb_d" S52, "rsk_d_" S52,
+        "rsb_D_" S52, "rsb_d_" S52 "a", "rsb_d_" A26, " rsb_d_" S52, NULL
+    };
+
+    is_rc(rs_bootstrap_parse(RS_STR("rsb_d_" S52), &c), RS_OK,
+          "a bootstrap token");
+    is_str(c.tenant, "d", "its tenant");
+    is_str((rs_str_t) { (uint8_t *) c.hash, RS_ID_HASH_LEN }, S52_HASH,
+           "its hash");
+
+    refuses("bootstrap", rs_bootstrap_parse, bad);
+}
+
+
+static void
 binds(const char *a, const char *b, int same)
 {
     char  one[RS_ID_HASH_LEN], two[RS_ID_HASH_LEN];
@@ -403,6 +423,7 @@ main(void)
     test_ticket();
     test_resume();
     test_guest();
+    test_bootstrap();
     test_pairs();
     test_positions();
 

@@ -21,6 +21,12 @@ typedef struct {
 } ngx_http_rs_api_key_body_t;
 
 
+typedef struct {
+    rs_str_t    token;
+    rs_str_t    name;
+} ngx_http_rs_api_bootstrap_body_t;
+
+
 /* one POST /keys */
 
 typedef struct {
@@ -49,6 +55,13 @@ static const rs_json_field_t  ngx_http_rs_api_key_fields[] = {
       offsetof(ngx_http_rs_api_key_body_t, granted), NULL, NULL, NULL },
     { "ttl_s", RS_JSON_INT, 0, 1, NGX_HTTP_RS_API_KEY_TTL,
       offsetof(ngx_http_rs_api_key_body_t, ttl_s), NULL, NULL, NULL }
+};
+
+static const rs_json_field_t  ngx_http_rs_api_bootstrap_fields[] = {
+    { "token", RS_JSON_STRING, RS_JSON_REQUIRED, 1, 512,
+      offsetof(ngx_http_rs_api_bootstrap_body_t, token), NULL, NULL, NULL },
+    { "name", RS_JSON_STRING, RS_JSON_REQUIRED, 1, NGX_HTTP_RS_API_NAME_MAX,
+      offsetof(ngx_http_rs_api_bootstrap_body_t, name), NULL, NULL, NULL }
 };
 
 static const ngx_http_rs_api_field_t  ngx_http_rs_api_key_obj[] = {
@@ -207,6 +220,76 @@ ngx_http_rs_api_key_created(ngx_http_rs_api_t *api, void *data,
     }
 
     return NGX_OK;
+}
+
+
+/* POST /bootstrap: a tenant's first key, by a token that rs-key has made */
+
+ngx_int_t
+ngx_http_rs_api_bootstrap(ngx_http_rs_api_t *api)
+{
+    ngx_int_t                         rc;
+    ngx_str_t                         tenant, hash;
+    ngx_http_rs_api_op_t             *aop;
+    ngx_http_rs_api_new_key_t        *key;
+    ngx_http_rs_api_bootstrap_body_t  body;
+
+    ngx_memzero(&body, sizeof(body));
+
+    key = ngx_pcalloc(api->request->pool, sizeof(ngx_http_rs_api_new_key_t));
+    if (key == NULL) {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_http_rs_api_read_body(api, ngx_http_rs_api_bootstrap_fields,
+                        NGX_HTTP_RS_API_N(ngx_http_rs_api_bootstrap_fields),
+                        &body, NULL, NULL);
+
+    if (rc != NGX_OK) {
+        return (rc == NGX_DECLINED) ? NGX_OK : rc;
+    }
+
+    rc = ngx_http_rs_api_tenant(api, &tenant);
+
+    if (rc == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    if (rc != NGX_OK || rs_bootstrap_parse(body.token, &api->key) != RS_OK
+        || (tenant.len
+            && !rs_str_eq(ngx_http_rs_slice(&tenant), api->key.tenant)))
+    {
+        return ngx_http_rs_api_fail(api, RS_E_UNAUTHENTICATED, NULL, NULL);
+    }
+
+    tenant = ngx_http_rs_str(api->key.tenant);
+    ngx_http_rs_caller_self(&api->caller, &tenant);
+
+    api->caller.addr = api->request->connection->addr_text;
+    api->caller.rid = api->ctx->request_id;
+    api->ctx->tenant = tenant;
+
+    key->k.name = ngx_http_rs_str(body.name);
+
+    hash.data = (u_char *) api->key.hash;
+    hash.len = RS_ID_HASH_LEN;
+
+    if (ngx_http_rs_api_new_id(api->request->pool, RS_ID_KEY, &key->k.id)
+        != NGX_OK
+        || ngx_http_rs_api_key_secret(api, key) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    aop = ngx_http_rs_api_op(api, ngx_http_rs_api_key_created, key);
+    if (aop == NULL) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_rs_api_wait(aop,
+                                ngx_http_rs_store_bootstrap(aop->op,
+                                                    &api->caller, &hash,
+                                                    &key->k));
 }
 
 

@@ -146,6 +146,9 @@ static const ngx_http_rs_api_route_t  ngx_http_rs_api_routes[] = {
     { NGX_HTTP_DELETE, "/grants/{id}", RS_ID_GRANT, RS_VERB_GRANTS_WRITE,
       NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_grant_delete },
 
+    { NGX_HTTP_POST, "/bootstrap", NULL, NGX_HTTP_RS_API_OPEN,
+      NGX_HTTP_RS_API_BODY, ngx_http_rs_api_bootstrap },
+
     { NGX_HTTP_POST, "/keys", NULL, RS_VERB_KEYS_WRITE,
       NGX_HTTP_RS_API_BODY, ngx_http_rs_api_key_create },
 

@@ -404,6 +404,10 @@ ngx_int_t ngx_http_rs_store_grant_create(ngx_http_rs_store_op_t *op,
     ngx_http_rs_caller_t *caller, ngx_http_rs_store_grant_t *g);
 ngx_int_t ngx_http_rs_store_key_create(ngx_http_rs_store_op_t *op,
     ngx_http_rs_caller_t *caller, ngx_http_rs_store_api_key_t *k);
+/* caller: nobody, but his tenant, address and request id */
+ngx_int_t ngx_http_rs_store_bootstrap(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_str_t *secret_hash,
+    ngx_http_rs_store_api_key_t *k);
 ngx_int_t ngx_http_rs_store_key_revoke(ngx_http_rs_store_op_t *op,
     ngx_http_rs_caller_t *caller, ngx_str_t *id, ngx_str_t *hash);
 

@@ -69,10 +69,6 @@ local USER_TTL = 7776000        -- s, a user is remembered after the last call
 local USER_SEEN = 60            -- s between two notes of that
 local TURN_PAGE = 500           -- entries of one page for the TURN plugin
 local TENS_STEP = 64           -- tenants told by one call
-local LINKS_MAX = 16            -- guest links of a session
-local PIN_TRIES = 5             -- wrong PINs that lock a link
-local BANS_MAX = 10000          -- bans of the fleet that are kept
-local BANS_STEP = 1000          -- of them told by one call
 local USE_STEP = 64             -- allocations one call tells of
 local USE_MAX = 2048            -- allocations of one session kept
 
@@ -3914,6 +3910,14 @@ end
 
 -- Guest links: of a session a hash of link id -> JSON object of strings.  A
 -- link's secret is known by its hash, its PIN by the hash of both.
+--
+-- A block of its own, as each of this kind should be: Lua has 200 names for
+-- the whole of the library.
+
+do
+
+local LINKS_MAX = 16            -- guest links of a session
+local PIN_TRIES = 5             -- wrong PINs that lock a link
 
 local LINK = { 'id', 'role', 'name', 'external_id', 'secret', 'pin', 'tries',
                'max_uses', 'uses', 'created_at', 'expires_at', 'ticket_ttl' }
@@ -4201,8 +4205,16 @@ function lib.rs_link_use(keys, args)
     return { 'ok', participant_obj(s, p), p['until'] }
 end
 
+end
+
 
 -- Bans
+
+do
+
+local BANS_MAX = 10000          -- bans of the fleet that are kept
+local BANS_STEP = 1000          -- of them told by one call
+
 
 -- rs_ban_fail
 -- KEYS: ban, bans.
@@ -4788,6 +4800,52 @@ function lib.rs_key_create(keys, args, who)
 end
 
 
+-- rs_bootstrap_put
+-- KEYS: boot, keys.  ARGV: hash of the token's secret.
+-- ok.  Errors: conflict (the tenant has a key).  O(1)
+
+function lib.rs_bootstrap_put(keys, args)
+    check(keys, 2, args, 1)
+
+    if call('HLEN', keys[2]) > 0 then
+        return { 'conflict' }
+    end
+
+    call('HSET', keys[1], 'hash', args[1])
+    call('EXPIRE', keys[1], '600')
+
+    return { 'ok' }
+end
+
+
+-- rs_bootstrap_use
+-- KEYS: boot, key, keys, audit.
+-- ARGV: hash of the token's secret, id, name, client's address, request id.
+-- ok: created, key obj: of a key for everything.  Errors: unauthenticated
+-- (another token, or none any more; the tenant has a key).  O(1)
+
+function lib.rs_bootstrap_use(keys, args)
+    local k
+
+    check(keys, 4, args, 5)
+
+    if call('HGET', keys[1], 'hash') ~= args[1] or call('HLEN', keys[3]) > 0
+    then
+        return { 'unauthenticated' }
+    end
+
+    call('DEL', keys[1])
+    k = key_put(keys[2], keys[3], args[2], args[3], '*', '', '')
+
+    audit(keys[4], { kind = 'bootstrap', id = '', name = '', addr = args[4],
+                     rid = args[5] },
+          { verb = 'keys:write', object = args[2], outcome = 'allow',
+            detail = '*' })
+
+    return { 'ok', 'created', entry_obj(args[2], k, KEY_OBJ) }
+end
+
+
 -- rs_key_page, guarded
 -- KEYS: keys.  ARGV: cursor, limit.
 -- ok: next cursor, {key obj...}, by id.  O(keys)
@@ -4948,6 +5006,8 @@ function lib.rs_denied(keys, args)
     return { 'ok' }
 end
 
+end
+
 
 -- Registration, one by one: the global functions of Lua do not exist yet
 -- while the library is loaded.  Reading functions may run by FCALL_RO and on
@@ -5017,6 +5077,8 @@ register('rs_device_offline', lib.rs_device_offline, ALWAYS)
 register('rs_device_rotate', lib.rs_device_rotate, WRITE)
 register('rs_device_mismatch', lib.rs_device_mismatch, ALWAYS)
 register('rs_invite', lib.rs_invite, WRITE)
+register('rs_bootstrap_put', lib.rs_bootstrap_put, WRITE)
+register('rs_bootstrap_use', lib.rs_bootstrap_use, WRITE)
 register('rs_link_create', guarded(lib.rs_link_create), WRITE)
 register('rs_link_renew', guarded(lib.rs_link_renew), WRITE)
 register('rs_link_list', guarded(lib.rs_link_list), ALWAYS)

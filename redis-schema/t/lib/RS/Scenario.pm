@@ -65,6 +65,16 @@ sub leases {
          $s->{key_id});
     step('a failure', $s->fcall('rs_ban_fail', ['ban:a:192.0.2.1', 'bans'],
                                 1, 60, 10, 60), 'ok', 10);
+
+    my $token = RS::Schema::hash();
+    my @boot = map { "rs:{new}:$_" } 'boot', 'key:' . RS::Schema::hash(),
+                                     'keys', 'audit';
+
+    step('token', $s->redis()->call('FCALL', 'rs_bootstrap_put', 2,
+                                    @boot[0, 2], $token), 'ok');
+    step('the first key', $s->{link}->call('FCALL', 'rs_bootstrap_use', 4,
+                                           @boot, $token, random_id('key_'),
+                                           'root', '', ''), 'ok', 'created');
     step('bans', $s->fcall_ro('rs_ban_list', ['bans'], 10), 'ok');
 
     return;
