@@ -469,12 +469,25 @@ function leave() {
 }
 
 
-async function invite(role) {
-    try {
-        const made = await account.api.addParticipant(run.id, {
-            role, ttl_s: GUEST_TTL_S});
+/* six digits, each as likely as another */
+function newPin() {
+    const [n] = crypto.getRandomValues(new Uint32Array(1));
 
-        stage.inviteMade(made.join_url);
+    return n < 4294000000 ? String(n % 1000000).padStart(6, "0") : newPin();
+}
+
+
+async function invite(want) {
+    const body = {link: true, role: want.role, ttl_s: GUEST_TTL_S};
+
+    if (want.pin) {
+        body.pin = newPin();
+    }
+
+    try {
+        const made = await account.api.addParticipant(run.id, body);
+
+        stage.inviteMade(made.join_url, body.pin ?? null);
 
     } catch (e) {
         stage.inviteError(e);

@@ -21,16 +21,16 @@ const CLOCK_S = 5;              /* ours against the issuer's */
 
 /* what can be done somewhere at least: a verb of the whole tenant, or one
  * that a grant gives; null of a gateway that does not say, which decides */
-function verbsOf({verbs, grants}) {
-    if (!Array.isArray(verbs?.tenant) || !Array.isArray(verbs.granted)) {
+function verbsOf({verbs, granted, grants}) {
+    if (!Array.isArray(verbs)) {
         return null;
     }
 
-    const given = new Set((Array.isArray(grants) ? grants : []).flatMap(
-        (g) => g?.verbs ?? []));
+    const list = (it) => (Array.isArray(it) ? it : []);
+    const only = new Set(list(granted));
+    const given = new Set(list(grants).flatMap((g) => list(g?.verbs)));
 
-    return new Set([...verbs.tenant,
-                    ...verbs.granted.filter((v) => given.has(v))]);
+    return new Set(verbs.filter((v) => !only.has(v) || given.has(v)));
 }
 
 
@@ -104,6 +104,7 @@ export class RsAccount extends EventTarget {
     async #enter(api) {
         const me = await api.me();
         const tenants = (Array.isArray(me.tenants) ? me.tenants : [])
+                        .map((t) => t?.tenant)
                         .filter((t) => typeof t === "string");
 
         if (tenants.length > 1) {

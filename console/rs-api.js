@@ -299,6 +299,11 @@ export class RsApi {
         } while (cursor !== null);
     }
 
+    /** An object made below path, of which there is no call of its own. */
+    post(path, body, o) {
+        return this.#data("POST", path, {...o, body});
+    }
+
     features(o) {
         return this.#data("GET", "/", o);
     }

@@ -5,7 +5,8 @@
  * The remote screen: picture, pointer and keys, the bar above it, and what
  * is said while there is no picture.  DOM only: mouse and keyboard go to the
  * RsInput handed to show(); the rest of what the user wants leaves as
- * events: leave, retry, compare {known, short}, invite role.
+ * events: leave, retry, compare {known, short}, invite {role, pin}; pin:
+ * whether to ask for one.
  *
  * Keys are the remote computer's while the picture has the focus, and never
  * else.  Control + Alt + Shift moves the focus to the bar, so the keyboard
@@ -661,8 +662,11 @@ export class RsStage extends EventTarget {
         });
 
         this.#get("invite-make").addEventListener("click", () => {
-            this.#say("invite", dialog.querySelector(
-                'input[name="guest"]:checked').value);
+            this.#say("invite", {
+                role: dialog.querySelector('input[name="guest"]:checked')
+                            .value,
+                pin: this.#get("invite-pin-on").checked,
+            });
         });
 
         copy.addEventListener("click", async () => {
@@ -673,11 +677,15 @@ export class RsStage extends EventTarget {
 
         dialog.addEventListener("close", () => {
             link.value = "";
+            this.#get("invite-pin-text").textContent = "";
         });
     }
 
-    inviteMade(url) {
+    /** @param {string} url  @param {string|null} pin */
+    inviteMade(url, pin) {
         fillError(this.#get("invite-error"), null);
+        this.#get("invite-pin").hidden = pin === null;
+        this.#get("invite-pin-text").textContent = pin ?? "";
         this.#get("invite-link").value = url;
         this.#get("invite-copy").textContent = "Copy";
         this.#get("invite-made").hidden = false;

@@ -74,7 +74,8 @@ export class RsTrust extends EventTarget {
         const words = trustWords(this.#facts);
 
         this.#get("trust").dataset.level = words.level;
-        this.#get("trust").dataset.how = this.#facts.verdict?.how ?? "";
+        this.#get("trust").dataset.operator
+            = String(this.#facts.verdict?.operator?.verified === true);
         this.#get("trust-text").textContent = words.chip;
         fillFacts(this.#get("trust-facts"), words.rows);
     }

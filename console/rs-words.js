@@ -22,6 +22,9 @@ const ERRORS = {
     body_too_large: ["That is more text than the gateway takes", "Shorten it and try again."],
     unauthenticated: ["This key or link is not valid",
                       "It may be mistyped, used up, expired or revoked."],
+    link_invalid: ["This link or PIN is not valid",
+                   "It may be mistyped, used up, expired, or locked after wrong PINs. Ask for a new link."],
+    pin_required: ["A PIN is needed", "Whoever sent the link can tell it."],
     forbidden: ["This key may not do that",
                 "Ask an administrator for a key with the right scopes."],
     origin_forbidden: ["The gateway does not take requests from this address",
@@ -208,6 +211,14 @@ export function pathWords(path) {
 }
 
 
+const LEVELS = {
+    both: "Both sides verified",
+    device: "Device verified",
+    first: "New device key",
+    none: "Not verified",
+};
+
+
 /**
  * What is verified in a session, and by whom.
  *
@@ -217,12 +228,14 @@ export function pathWords(path) {
  *                               reason: string}|null}|null,
  *          path: import("./rs-client.js").Path|null,
  *          detour: boolean}} facts
- * @returns {{level: "both"|"device"|"none", chip: string,
- *            rows: [string, string][]}}
+ * @returns {{level: "both"|"device"|"first"|"none", chip: string,
+ *            rows: [string, string][]}}  first: the device's key was never
+ *            seen before, so what is told rests on the gateway's word
  */
 export function trustWords({kind, name, verdict, path, detour}) {
     const device = verdict !== null;
-    const both = device && verdict.operator?.verified === true;
+    const seen = device && verdict.how !== "first";
+    const both = seen && verdict.operator?.verified === true;
     const rows = [["You", operatorWords(kind, name, verdict)],
                   ["The device", deviceWords(verdict)]];
 
@@ -232,7 +245,9 @@ export function trustWords({kind, name, verdict, path, detour}) {
 
     rows.push(["The gateway", both
                ? "It brought both sides together. It cannot see the picture, and could not take either side's place."
-               : "It brought both sides together, and is believed where nobody above has checked."]);
+               : device && !seen
+                 ? "It says which device this is: until somebody compares the key, that is its word alone."
+                 : "It brought both sides together, and is believed where nobody above has checked."]);
 
     if (path !== null) {
         rows.push(["The path", path.kind === "relay"
@@ -244,9 +259,9 @@ export function trustWords({kind, name, verdict, path, detour}) {
         rows.push(["Mouse and keys", "They go by way of the gateway, which can read them."]);
     }
 
-    return {level: both ? "both" : device ? "device" : "none", rows,
-            chip: both ? "Both sides verified"
-                       : device ? "Device verified" : "Not verified"};
+    const level = both ? "both" : seen ? "device" : device ? "first" : "none";
+
+    return {level, rows, chip: LEVELS[level]};
 }
 
 

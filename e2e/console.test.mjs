@@ -206,14 +206,34 @@ test("a technician invites somebody, who sees and cannot touch",
     await page.click("#invite-make");
 
     const link = await until("link", () => page.inputValue("#invite-link"));
+    const pin = await page.textContent("#invite-pin-text");
 
-    assert.match(link, /\/console\/#join=default\./);
+    assert.match(link, /\/console\/#guest=rsl_default_/);
+    assert.match(pin, /^\d{6}$/);
     await screenshot(page, "invite-1440");
 
     const guest = await browser.page({viewport: PHONE, colorScheme: "light"});
 
     await guest.goto(link);
+    await guest.waitForSelector("#guest:not([hidden])");
+    assert.equal(new URL(guest.url()).hash, "", "the link is not kept");
+    await fits(guest);
+    await screenshot(guest, "guest-pin-390");
+
+    /* no PIN, a wrong one, the right one */
+    await guest.fill("#guest-name", "Gast <b>");
+    await guest.click("#guest-go");
+    await guest.waitForSelector("#guest-error:not([hidden])");
+    assert.match(await guest.textContent("#guest-error"), /pin_required/);
+    await guest.fill("#guest-pin", pin === "000000" ? "111111" : "000000");
+    await guest.click("#guest-go");
+    await until("the refusal", async () => /link_invalid/.test(
+        await guest.textContent("#guest-error")));
+    await guest.fill("#guest-pin", pin);
+    await guest.click("#guest-go");
     await connected(guest);
+    await until("the guest in the list", async () =>
+        /Gast <b> viewer/.test(await page.textContent("#people")));
     await shows(guest, SPOTS.blue.look, SPOTS.blue.color);
     assert.equal(await guest.getAttribute("#stage", "data-control"),
                  "false");

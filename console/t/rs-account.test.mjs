@@ -46,9 +46,10 @@ function jws(claims) {
 
 
 const ME = {kind: "user", id: "usr_a", name: "Anna", tenant: "acme",
-            tenants: ["acme"], roles: ["technician"],
-            verbs: {tenant: ["ice"],
-                    granted: ["devices:read", "sessions:control"]},
+            tenants: [{tenant: "acme"}], roles: ["technician"],
+            verbs: ["ice", "devices:read", "sessions:control",
+                    "sessions:write"],
+            granted: ["devices:read", "sessions:control", "sessions:write"],
             grants: [{group_id: "grp_a", verbs: ["devices:read"]},
                      {group_id: "grp_b",
                       verbs: ["devices:write", "sessions:control"]}]};
@@ -104,9 +105,8 @@ async function token(life_s = 300, sub = "anna") {
 
 test("an API key: its name and verbs, no proof, nothing to end", async () => {
     const it = start({"GET /me": {kind: "key", name: "ci", tenant: "acme",
-                                  tenants: ["acme"], grants: [],
-                                  verbs: {tenant: ["devices:read"],
-                                          granted: []}}});
+                                  tenants: [{tenant: "acme"}], grants: [],
+                                  verbs: ["devices:read"], granted: []}});
 
     await it.account.withKey("rsk_a");
     assert.equal(it.account.oidc, false);
@@ -125,7 +125,7 @@ test("an API key: its name and verbs, no proof, nothing to end", async () => {
 
 test("an API key for everything of the tenant", async () => {
     const it = start({"GET /me": {...ME, kind: "key", grants: [],
-                                  verbs: {tenant: ["*"], granted: []}}});
+                                  verbs: ["*"], granted: []}});
 
     await it.account.withKey("rsk_a");
     assert.equal(it.account.can("sessions:control"), true);
@@ -169,8 +169,8 @@ test("several tenants: one is chosen, with what may be done there",
     const verbs = {acme: ["sessions:control"], beta: []};
     const it = start({
         "GET /me": (tenant = "acme") => ({
-            ...ME, tenant, tenants: ["acme", "beta"], grants: [],
-            verbs: {tenant: verbs[tenant], granted: ["devices:write"]}}),
+            ...ME, tenant, tenants: [{tenant: "acme"}, {tenant: "beta"}],
+            grants: [], verbs: verbs[tenant], granted: ["devices:write"]}),
         "GET /devices": {items: []}});
 
     await it.account.withToken(await token());

@@ -122,10 +122,15 @@ test("what is verified, and by whom, no more than was", () => {
     assert.match(row({...facts, kind: "key"}, "You"), /proves nothing/);
     assert.match(row({...facts, kind: "guest"}, "You"), /nobody has checked/);
 
-    for (const how of ["first", "rotated"]) {
-        assert.equal(trustWords({...facts, verdict: {...verdict, how}}).level,
-                     "both");
-    }
+    assert.equal(trustWords({...facts, verdict: {...verdict,
+                                                 how: "rotated"}}).level,
+                 "both");
+
+    /* a device that nobody has seen before may be anybody's */
+    const first = {...facts, verdict: {...verdict, how: "first"}};
+
+    assert.equal(trustWords(first).level, "first");
+    assert.match(row(first, "The gateway"), /its word alone/);
 
     /* no answer yet */
     const none = {...facts, verdict: null};

@@ -84,8 +84,7 @@ export class Stack {
             stack.key = (await readFile(stack.state.api_key_file, "utf8"))
                         .trim();
             stack.fetch = fetchWith(await readFile(stack.state.ca));
-            stack.api = new RsApi({base: stack.state.base, key: stack.key,
-                                   fetch: stack.fetch});
+            stack.api = stack.apiWith(stack.key);
 
         } catch (e) {
             await stack.down();
@@ -97,6 +96,11 @@ export class Stack {
 
     constructor(dir) {
         this.dir = dir;
+    }
+
+    /** A REST client with a credential of one's own. */
+    apiWith(key) {
+        return new RsApi({base: this.state.base, key, fetch: this.fetch});
     }
 
     get url() {

@@ -18,6 +18,14 @@ def _conf(stack, folder):
             "state_dir": os.path.join(folder, "state"),
             "display": stack.state["desktop"]["display"]}
 
+    issuer = stack.state.get("issuer")
+
+    if issuer:
+        keys.update({"operator_issuer": issuer["url"],
+                     "operator_audience": issuer["client_id"],
+                     "operator_algorithms": stack.args.oidc_alg,
+                     "operator_groups": "technicians;admins"})
+
     for pair in stack.args.agent_conf:
         key, _, value = pair.partition("=")
         keys[key] = value

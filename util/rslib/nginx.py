@@ -99,7 +99,8 @@ def _oidc(stack):
             "rs_oidc_role auditor auditors;",
             "rs_jwks_request /_rs_jwks;",
             f"proxy_ssl_trusted_certificate {stack.state['ca']};",
-            f"proxy_ssl_name {stack.name};",
+            # nginx compares with names only, not with addresses
+            "proxy_ssl_name localhost;",
             "map \"\" $rs_jwks_uri {",
             f"    default https://{issuer['ip']}:{issuer['port']}/jwks;", "}"]
 
