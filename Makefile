@@ -23,6 +23,7 @@ help:
 	@echo "make all         librs, the nginx module, the agent, the TURN plugin,"
 	@echo "                 the console"
 	@echo "make demo        a whole fleet here; https://localhost:8443/"
+	@echo "                 OIDC=1: with an OpenID provider to sign in at"
 	@echo "make test        every suite: $(SUITES)"
 	@echo "make unit        librs, agent, redis, console, bench"
 	@echo "make gateway     t/: nginx with the module"
@@ -103,7 +104,7 @@ bench: librs
 
 demo: deps all
 	@util/rs-stack run --dir $(B)/demo --port-base 8000 --ip auto \
-	    --localhost --agent --apps
+	    --localhost --agent --apps $(if $(OIDC),--oidc)
 
 
 clean:
