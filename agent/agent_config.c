@@ -71,6 +71,8 @@ static const agent_config_key_t  agent_config_keys[] = {
     { "server", agent_config_set_server, AGENT_AT(server), 0, 512 },
     { "server_probe", agent_config_set_number, AGENT_AT(server_probe),
       1, 3600 },
+    { "key_rotation", agent_config_set_number, AGENT_AT(key_rotation),
+      0, 3650 },
     { "gateway_identity", agent_config_set_identity,
       AGENT_AT(gateway_identity), 0, 0 },
     { "ca_file", agent_config_set_path, AGENT_AT(ca_file), 0, 4096 },

@@ -44,6 +44,7 @@ typedef struct {
     char       *server;         /* https://host[:port]/path, or NULL */
     char      **fallbacks;      /* of the same fleet, in order; or NULL */
     char       *gateway_identity;   /* base64url of the key, or NULL */
+    guint       key_rotation;   /* days, 0: never */
     guint       server_probe;   /* s, while a fallback serves */
     char       *ca_file;        /* absolute, or NULL: the system's */
     char       *name;

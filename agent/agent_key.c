@@ -26,16 +26,12 @@
 #include <unistd.h>
 
 
-#define AGENT_KEY_FILE  "device.key"
-
-
 struct agent_key_s {
     EVP_PKEY  *pkey;
 };
 
 
 static agent_key_t *agent_key_read(const char *path, GError **error);
-static gboolean agent_key_create(const char *path, GError **error);
 static gboolean agent_key_error(GError **error, const char *path,
     const char *what);
 static void agent_key_raw(const agent_key_t *key,
@@ -52,7 +48,7 @@ agent_key_error(GError **error, const char *path, const char *what)
 }
 
 
-static gboolean
+gboolean
 agent_key_create(const char *path, GError **error)
 {
     int        fd, rc;
@@ -148,6 +144,8 @@ agent_key_t *
 agent_key_make(const char *state_dir, GError **error)
 {
     g_autofree char  *path = NULL;
+    g_autofree char  *next = NULL;
+    g_autofree char  *old = NULL;
 
     if (g_mkdir_with_parents(state_dir, 0700) == -1) {
         agent_key_error(error, state_dir, g_strerror(errno));
@@ -156,24 +154,47 @@ agent_key_make(const char *state_dir, GError **error)
 
     path = g_build_filename(state_dir, AGENT_KEY_FILE, NULL);
 
-    if (!g_file_test(path, G_FILE_TEST_EXISTS)
-        && !agent_key_create(path, error))
-    {
-        return NULL;
+    if (g_file_test(path, G_FILE_TEST_EXISTS)) {
+        return agent_key_read(path, error);
     }
 
-    return agent_key_read(path, error);
+    /* what is left of a device that was here before is of no use to this one */
+
+    next = g_build_filename(state_dir, AGENT_KEY_NEXT, NULL);
+    old = g_build_filename(state_dir, AGENT_KEY_OLD, NULL);
+    unlink(next);
+    unlink(old);
+
+    return agent_key_create(path, error) ? agent_key_read(path, error) : NULL;
 }
 
 
 agent_key_t *
 agent_key_load(const char *state_dir, GError **error)
 {
+    return agent_key_load_named(state_dir, AGENT_KEY_FILE, error);
+}
+
+
+agent_key_t *
+agent_key_load_named(const char *state_dir, const char *name, GError **error)
+{
     g_autofree char  *path = NULL;
 
-    path = g_build_filename(state_dir, AGENT_KEY_FILE, NULL);
+    path = g_build_filename(state_dir, name, NULL);
 
     return agent_key_read(path, error);
+}
+
+
+void
+agent_key_swap(agent_key_t *a, agent_key_t *b)
+{
+    EVP_PKEY  *pkey;
+
+    pkey = a->pkey;
+    a->pkey = b->pkey;
+    b->pkey = pkey;
 }
 
 

@@ -14,6 +14,11 @@
 #include <gio/gio.h>
 
 
+#define AGENT_KEY_FILE  "device.key"
+#define AGENT_KEY_NEXT  "device.key.next"
+#define AGENT_KEY_OLD   "device.key.old"
+
+
 typedef struct agent_key_s  agent_key_t;
 
 
@@ -22,6 +27,16 @@ agent_key_t *agent_key_make(const char *state_dir, GError **error);
 
 /* Refuses a key that anyone but its owner may read. */
 agent_key_t *agent_key_load(const char *state_dir, GError **error);
+
+/* The same of another file of the state directory. */
+agent_key_t *agent_key_load_named(const char *state_dir, const char *name,
+    GError **error);
+
+/* A new key in a file that must not exist, on the disk when it returns. */
+gboolean agent_key_create(const char *path, GError **error);
+
+/* Each gets the other's key; who holds one holds another key then. */
+void agent_key_swap(agent_key_t *a, agent_key_t *b);
 
 void agent_key_free(agent_key_t *key);
 

@@ -38,6 +38,7 @@ static gboolean agent_msg_parse_challenge(agent_msg_t *msg, GError **error);
 static gboolean agent_msg_parse_online(agent_msg_t *msg, GError **error);
 static gboolean agent_msg_parse_invite(agent_msg_t *msg, GError **error);
 static gboolean agent_msg_parse_revoke(agent_msg_t *msg, GError **error);
+static gboolean agent_msg_parse_rotated(agent_msg_t *msg, GError **error);
 static gboolean agent_msg_parse_welcome(agent_msg_t *msg, GError **error);
 static gboolean agent_msg_parse_signal(agent_msg_t *msg, GError **error);
 static gboolean agent_msg_parse_ack(agent_msg_t *msg, GError **error);
@@ -75,6 +76,8 @@ static const agent_msg_type_t  agent_msg_types[] = {
     { "welcome", AGENT_ON_AGENT, AGENT_MSG_ONLINE, agent_msg_parse_online },
     { "invite", AGENT_ON_AGENT, AGENT_MSG_INVITE, agent_msg_parse_invite },
     { "revoke", AGENT_ON_AGENT, AGENT_MSG_REVOKE, agent_msg_parse_revoke },
+    { "rotated", AGENT_ON_AGENT, AGENT_MSG_ROTATED,
+      agent_msg_parse_rotated },
 
     { "welcome", AGENT_ON_SIGNAL, AGENT_MSG_WELCOME,
       agent_msg_parse_welcome },
@@ -466,6 +469,16 @@ agent_msg_parse_ice(agent_msg_t *msg, GError **error)
 
 
 static gboolean
+agent_msg_parse_rotated(agent_msg_t *msg, GError **error)
+{
+    msg->public_key = agent_msg_need(msg, msg->json, "public_key",
+                                     AGENT_MSG_ID, error);
+
+    return msg->public_key != NULL;
+}
+
+
+static gboolean
 agent_msg_parse_welcome(agent_msg_t *msg, GError **error)
 {
     gsize          i;
@@ -730,6 +743,18 @@ agent_msg_hello(const char *tenant, const char *device_id,
     }
 
     return agent_json_text(obj);
+}
+
+
+char *
+agent_msg_rotate(const char *public_key, const char *signature,
+    const char *proof)
+{
+    return agent_json_text(json_pack("{s:s, s:s, s:s, s:s}",
+                                     "type", "rotate",
+                                     "public_key", public_key,
+                                     "signature", signature,
+                                     "proof", proof));
 }
 
 

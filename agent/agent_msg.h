@@ -37,6 +37,7 @@ typedef enum {
     AGENT_MSG_ONLINE,               /* its welcome */
     AGENT_MSG_INVITE,
     AGENT_MSG_REVOKE,
+    AGENT_MSG_ROTATED,
 
     /* /signal */
     AGENT_MSG_WELCOME,
@@ -126,6 +127,7 @@ typedef struct {
     rs_identity_offer_t  *identity; /* challenge; NULL: none was shown */
     guint               ping_s;     /* welcome, both */
     const char         *device_id;
+    const char         *public_key; /* rotated */
 
     const char         *session_id; /* invite, revoke, welcome */
     const char         *ticket;     /* secret */
@@ -180,6 +182,8 @@ int agent_msg_position_cmp(const char *a, const char *b);
 /* instance: another one for each process */
 char *agent_msg_hello(const char *tenant, const char *device_id,
     const char *signature, const char *instance, int width, int height);
+char *agent_msg_rotate(const char *public_key, const char *signature,
+    const char *proof);
 char *agent_msg_accept(const char *session_id);
 char *agent_msg_reject(const char *session_id, const char *reason,
     const char *detail);

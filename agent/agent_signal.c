@@ -20,6 +20,7 @@
 #include "agent_home.h"
 #include "agent_identity.h"
 #include "agent_policy.h"
+#include "agent_rotate.h"
 
 #include <string.h>
 
@@ -49,6 +50,8 @@ struct agent_signal_s {
     gboolean         goaway;
     char            *nonce;         /* what the gateway has to sign */
     char            *pin;           /* its identity, pinned at its welcome */
+    agent_rotate_t  *rotate;
+    gboolean         unknown;       /* it does not know the key shown */
     gboolean         untrusted;     /* not our gateway */
     gboolean         homing;        /* closed to go back to the first server */
     guint            failed;        /* servers in a row, none let us in */
@@ -72,6 +75,7 @@ static void agent_signal_challenge(agent_signal_t *signal, agent_msg_t *msg);
 static gboolean agent_signal_trusts(agent_signal_t *signal, agent_msg_t *msg,
     GError **error);
 static void agent_signal_pin(agent_signal_t *signal);
+static void agent_signal_rotate(void *data);
 static void agent_signal_online(agent_signal_t *signal, agent_msg_t *msg);
 static void agent_signal_invite(agent_signal_t *signal, agent_msg_t *msg);
 static void agent_signal_error(agent_signal_t *signal, agent_msg_t *msg);
@@ -91,6 +95,9 @@ agent_signal_new(agent_t *agent)
 
     signal = g_new0(agent_signal_t, 1);
     signal->agent = agent;
+    signal->rotate = agent_rotate_new(agent->config, agent->device,
+                                      agent->key, agent_signal_rotate,
+                                      signal);
 
     agent_signal_connect(signal);
 
@@ -104,6 +111,7 @@ agent_signal_free(agent_signal_t *signal)
     g_clear_handle_id(&signal->timer, g_source_remove);
     g_clear_pointer(&signal->socket, agent_socket_free);
     g_clear_pointer(&signal->home, agent_home_free);
+    agent_rotate_free(signal->rotate);
     g_free(signal->nonce);
     g_free(signal->pin);
     g_free(signal);
@@ -133,6 +141,7 @@ agent_signal_connect(agent_signal_t *signal)
 
     signal->goaway = FALSE;
     signal->untrusted = FALSE;
+    signal->unknown = FALSE;
     signal->homing = FALSE;
     signal->refused_ms = 0;
     signal->online_us = 0;
@@ -231,6 +240,14 @@ agent_signal_closed(void *data, guint code, guint retry_s, const char *why)
     {
         signal->refused_ms = (code == 4409) ? AGENT_SIGNAL_TWIN_MS
                                             : AGENT_SIGNAL_SLOW_MS;
+    }
+
+    /* a change of the key may have been cut off: it knows another one */
+
+    if ((signal->unknown || code == 4401) && signal->online_us == 0
+        && agent_rotate_refused(signal->rotate))
+    {
+        signal->refused_ms = AGENT_SIGNAL_BASE_MS;
     }
 
     if (signal->agent->quitting) {
@@ -386,6 +403,10 @@ agent_signal_text(void *data, const char *text, gsize len)
         agent_signal_invite(signal, msg);
         break;
 
+    case AGENT_MSG_ROTATED:
+        agent_rotate_done(signal->rotate, msg->public_key);
+        break;
+
     case AGENT_MSG_REVOKE:
         session = g_hash_table_lookup(signal->agent->sessions,
                                       msg->session_id);
@@ -424,7 +445,7 @@ agent_signal_challenge(agent_signal_t *signal, agent_msg_t *msg)
     g_autoptr(GError)   error = NULL;
 
     if (agent_signal_trusts(signal, msg, &error)) {
-        proof = agent_key_prove(agent->key, agent->host,
+        proof = agent_key_prove(agent_rotate_key(signal->rotate), agent->host,
                                 agent->device->tenant, agent->device->id,
                                 msg->nonce, &error);
     }
@@ -502,6 +523,26 @@ agent_signal_pin(agent_signal_t *signal)
 }
 
 
+/* there is a key to be offered: now, or when the channel stands */
+
+static void
+agent_signal_rotate(void *data)
+{
+    char            *text;
+    agent_signal_t  *signal = data;
+
+    if (signal->socket == NULL || signal->online_us == 0) {
+        return;
+    }
+
+    text = agent_rotate_offer(signal->rotate);
+
+    if (text != NULL) {
+        agent_signal_send(signal, text);
+    }
+}
+
+
 static void
 agent_signal_online(agent_signal_t *signal, agent_msg_t *msg)
 {
@@ -511,8 +552,10 @@ agent_signal_online(agent_signal_t *signal, agent_msg_t *msg)
     signal->failed = 0;
     agent_socket_keepalive(signal->socket, msg->ping_s);
     agent_signal_look_home(signal);
+    agent_rotate_welcome(signal->rotate);
 
     g_message("online as %s at %s", msg->device_id, signal->agent->host);
+    agent_signal_rotate(signal);
 }
 
 
@@ -559,6 +602,7 @@ static void
 agent_signal_error(agent_signal_t *signal, agent_msg_t *msg)
 {
     g_warning("the gateway says %s: %s", msg->code, msg->text);
+    agent_rotate_failed(signal->rotate);
 
     if (strcmp(msg->code, "device_removed") == 0) {
         g_critical("this device was removed: enrol it anew");
@@ -578,6 +622,10 @@ agent_signal_error(agent_signal_t *signal, agent_msg_t *msg)
         g_warning("another agent uses this device's key");
         signal->refused_ms = AGENT_SIGNAL_TWIN_MS;
         return;
+    }
+
+    if (strcmp(msg->code, "unauthenticated") == 0) {
+        signal->unknown = TRUE;
     }
 
     if (strcmp(msg->code, "unauthenticated") == 0

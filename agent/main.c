@@ -14,6 +14,7 @@
 #include "agent_enroll.h"
 #include "agent_identity.h"
 #include "agent_log.h"
+#include "agent_rotate.h"
 #include "agent_version.h"
 #include "agent_video.h"
 #include "agent_webrtc.h"
@@ -40,6 +41,7 @@ typedef struct {
     gboolean   verbose;
     gboolean   version;
     gboolean   fingerprint;
+    gboolean   rotate_key;
     char     **words;               /* command and its arguments */
 } agent_options_t;
 
@@ -54,6 +56,8 @@ static int agent_command_enroll(agent_config_t *config,
     const agent_options_t *options, GError **error);
 static int agent_command_check(agent_config_t *config, GError **error);
 static int agent_command_run(agent_config_t *config, GError **error);
+static int agent_command_rotate(const agent_config_t *config,
+    GError **error);
 static int agent_command_fingerprint(const agent_config_t *config,
     GError **error);
 
@@ -119,6 +123,8 @@ agent_options_parse(agent_options_t *options, int *argc, char ***argv,
           "Log details", NULL },
         { "fingerprint", 0, 0, G_OPTION_ARG_NONE, &options->fingerprint,
           "Print the short fingerprint of this device's key", NULL },
+        { "rotate-key", 0, 0, G_OPTION_ARG_NONE, &options->rotate_key,
+          "Make this device's next key, which its agent changes to", NULL },
         { "version", 'V', 0, G_OPTION_ARG_NONE, &options->version,
           "Print the version", NULL },
         { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_STRING_ARRAY,
@@ -211,6 +217,10 @@ agent_command(const agent_options_t *options, GError **error)
     n = (options->words != NULL) ? g_strv_length(options->words) : 0;
     command = (n > 0) ? options->words[0] : "run";
 
+    if (options->rotate_key && n == 0) {
+        return agent_command_rotate(config, error);
+    }
+
     if (options->fingerprint && n == 0) {
         return agent_command_fingerprint(config, error);
     }
@@ -292,6 +302,31 @@ agent_command_fingerprint(const agent_config_t *config, GError **error)
 
     text = agent_key_short(key);
     printf("%s\n", text);
+
+    return 0;
+}
+
+
+/* an agent that runs sees the file; another one will when it is started */
+
+static int
+agent_command_rotate(const agent_config_t *config, GError **error)
+{
+    g_autofree char           *text = NULL;
+    g_autoptr(agent_device_t)  device = NULL;
+
+    device = agent_device_load(config->state_dir, error);
+    if (device == NULL) {
+        return 1;
+    }
+
+    text = agent_rotate_make(config->state_dir, error);
+    if (text == NULL) {
+        return 1;
+    }
+
+    printf("the next key is %s: the agent changes to it when its channel "
+           "stands\n", text);
 
     return 0;
 }

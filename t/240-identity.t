@@ -215,7 +215,7 @@ like(conf_test(http => "rs_identity_file $dir/locked;"),
 
 my $st = JSON::PP::decode_json($lines[1]);
 
-substr($st->{signature}, 0, 1) =~ tr/A-Za-z/B-ZAb-za/;
+substr($st->{signature}, 0, 1) = $st->{signature} =~ /^A/ ? 'B' : 'A';
 
 for (['a statement of nobody', $lines[0] . JSON::PP::encode_json($st) . "\n",
       qr/statement 2 is not signed by the key its "old" names/],

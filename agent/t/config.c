@@ -60,6 +60,7 @@ test_refused(void)
         { "server=", "invalid server" },
         { "server=https://a;https://b;https://c;https://d;https://e;"
           "https://f;https://g;https://h;https://i", "at most 8 URLs" },
+        { "key_rotation=3651", "invalid key_rotation \"3651\"" },
         { "server_probe=0", "invalid server_probe \"0\"" },
         { "gateway_identity=x", "invalid gateway_identity \"x\": the 43" },
         { "gateway_identity=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",

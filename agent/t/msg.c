@@ -119,6 +119,11 @@ test_fields(void)
        "challenge: identity with a statement");
     agent_msg_free(msg);
 
+    msg = parse_example(AGENT_CHANNEL_AGENT, "agent.server.rotated");
+    ok(msg->type == AGENT_MSG_ROTATED && strlen(msg->public_key) == 43,
+       "rotated: the key");
+    agent_msg_free(msg);
+
     msg = parse_example(AGENT_CHANNEL_SIGNAL, "signal.server.welcome");
     ok(msg->role == AGENT_ROLE_CONTROLLER && msg->ping_s == 25,
        "welcome: role and ping");
