@@ -271,10 +271,9 @@ static void
 ngx_http_rs_api_denied(ngx_http_request_t *r, ngx_http_rs_main_conf_t *rmcf,
     rs_err_e code)
 {
-    ngx_str_t                detail;
-    ngx_http_rs_ctx_t       *ctx;
-    ngx_http_rs_api_t       *api;
-    ngx_http_rs_store_op_t  *op;
+    ngx_str_t           detail;
+    ngx_http_rs_ctx_t  *ctx;
+    ngx_http_rs_api_t  *api;
 
     ctx = ngx_http_rs_ctx(r);
 
@@ -284,24 +283,18 @@ ngx_http_rs_api_denied(ngx_http_request_t *r, ngx_http_rs_main_conf_t *rmcf,
 
     api = ctx->api;
 
-    op = ngx_http_rs_store_op(rmcf->store, NULL, NULL);
-    if (op == NULL) {
-        return;
-    }
-
     /* a pattern: what a client wrote into its path is not repeated */
 
     detail.data = (u_char *) api->route->path;
     detail.len = ngx_strlen(detail.data);
 
-    (void) ngx_http_rs_store_denied(op,
-                                    (code == RS_E_ENROLLMENT_INVALID)
-                                    ? "enrolment token"
-                                    : (code == RS_E_LINK_INVALID)
-                                    ? "guest link" : "bearer",
-                                    rs_err_code(code),
-                                    &r->connection->addr_text,
-                                    &ctx->request_id, &detail);
+    ngx_http_rs_store_denied(rmcf->store,
+                             (code == RS_E_ENROLLMENT_INVALID)
+                             ? "enrolment token"
+                             : (code == RS_E_LINK_INVALID)
+                             ? "guest link" : "bearer",
+                             code, &r->connection->addr_text,
+                             &ctx->request_id, &detail);
 }
 
 

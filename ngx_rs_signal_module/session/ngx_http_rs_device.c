@@ -519,6 +519,8 @@ ngx_http_rs_device_refuse(ngx_http_rs_dev_t *dev, rs_err_e code)
 {
     ngx_http_rs_ban_who_t  who;
 
+    static ngx_str_t  rid = ngx_null_string;
+
     if (code != RS_E_UNAVAILABLE) {
         ngx_http_rs_count(dev->rc->rmcf, NGX_HTTP_RS_STAT_DEVICE_REFUSED);
     }
@@ -533,6 +535,10 @@ ngx_http_rs_device_refuse(ngx_http_rs_dev_t *dev, rs_err_e code)
 
         ngx_http_rs_device_who(dev, &who);
         ngx_http_rs_ban_failed(dev->rc->rmcf, &who, dev->rc->log);
+        ngx_http_rs_store_denied(dev->rc->rmcf->store, "device key",
+                                 RS_E_UNAUTHENTICATED,
+                                 &dev->rc->connection->addr_text, &rid,
+                                 &dev->id);
 
         ngx_log_error(NGX_LOG_INFO, dev->rc->log, 0,
                       "rs device %V of %V is refused", &dev->id,

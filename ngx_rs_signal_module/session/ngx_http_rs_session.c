@@ -330,6 +330,7 @@ ngx_http_rs_session_admitted(void *data, rs_err_e code)
         }
 
         if (code != RS_OK) {
+            ngx_http_rs_session_refused(p, code);
             ngx_http_rs_conn_close(p->rc, code, NULL);
         }
     }
@@ -482,6 +483,9 @@ ngx_http_rs_session_refused(ngx_http_rs_part_t *p, rs_err_e code)
         who.sockaddr = p->rc->connection->sockaddr;
 
         ngx_http_rs_ban_failed(p->rc->rmcf, &who, p->log);
+        ngx_http_rs_store_denied(p->rc->rmcf->store,
+                                 p->resume ? "resume token" : "ticket", code,
+                                 &p->m.addr, &p->m.rid, &p->m.session_id);
     }
 }
 

@@ -428,12 +428,12 @@ ngx_int_t ngx_http_rs_store_audit_trim(ngx_http_rs_store_op_t *op,
     ngx_http_rs_caller_t *caller, ngx_str_t *through);
 
 /*
- * Somebody who was not recognised: a line of the fleet's.  what was shown, as
- * "api key" or "ticket"; reason is an error code; never a secret.
+ * Somebody who was not recognised: a line of the fleet's, 100 a second of a
+ * worker at most, none while the store is down.  what was shown, as "ticket";
+ * never a secret.  Nobody is told how it went.
  */
-ngx_int_t ngx_http_rs_store_denied(ngx_http_rs_store_op_t *op,
-    const char *what, const char *reason, ngx_str_t *addr, ngx_str_t *rid,
-    ngx_str_t *detail);
+void ngx_http_rs_store_denied(ngx_http_rs_store_t *store, const char *what,
+    rs_err_e code, ngx_str_t *addr, ngx_str_t *rid, ngx_str_t *detail);
 
 
 /* sockets */

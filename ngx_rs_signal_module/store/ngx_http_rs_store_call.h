@@ -57,6 +57,9 @@ struct ngx_http_rs_store_s {
     ngx_uint_t                      nrest;       /* calls of REST under way */
     ngx_uint_t                      rest_max;
 
+    time_t                          denied_at;   /* lines of strangers in */
+    ngx_uint_t                      ndenied;     /* this second */
+
     unsigned                        ready:1;
     unsigned                        told:1;      /* what ails the library */
     unsigned                        closing:1;

@@ -11,6 +11,9 @@
 #include "store/ngx_http_rs_store_call.h"
 
 
+#define NGX_HTTP_RS_STORE_DENIED  100      /* lines a second */
+
+
 typedef struct {
     const char  *list;
     const char  *get;
@@ -319,13 +322,30 @@ ngx_http_rs_store_audit_trim(ngx_http_rs_store_op_t *op,
 }
 
 
-ngx_int_t
-ngx_http_rs_store_denied(ngx_http_rs_store_op_t *op, const char *what,
-    const char *reason, ngx_str_t *addr, ngx_str_t *rid, ngx_str_t *detail)
+void
+ngx_http_rs_store_denied(ngx_http_rs_store_t *store, const char *what,
+    rs_err_e code, ngx_str_t *addr, ngx_str_t *rid, ngx_str_t *detail)
 {
-    ngx_http_rs_store_call_t  call;
+    ngx_http_rs_store_op_t    *op;
+    ngx_http_rs_store_call_t   call;
 
     static ngx_str_t  fleet = ngx_string("w");
+
+    if (store->denied_at != ngx_time()) {
+        store->denied_at = ngx_time();
+        store->ndenied = 0;
+    }
+
+    if (!store->ready || store->ndenied == NGX_HTTP_RS_STORE_DENIED) {
+        return;
+    }
+
+    op = ngx_http_rs_store_op(store, NULL, NULL);
+    if (op == NULL) {
+        return;
+    }
+
+    store->ndenied++;
 
     ngx_http_rs_store_rest(op);
     ngx_http_rs_store_begin(&call, op, "rs_denied", 0);
@@ -333,10 +353,10 @@ ngx_http_rs_store_denied(ngx_http_rs_store_op_t *op, const char *what,
     ngx_http_rs_store_index(&call, &fleet, "denied");
 
     ngx_http_rs_store_arg_text(&call, what);
-    ngx_http_rs_store_arg_text(&call, reason);
+    ngx_http_rs_store_arg_text(&call, rs_err_code(code));
     ngx_http_rs_store_arg(&call, addr);
     ngx_http_rs_store_arg(&call, rid);
     ngx_http_rs_store_arg(&call, detail);
 
-    return ngx_http_rs_store_send(&call);
+    (void) ngx_http_rs_store_send(&call);
 }

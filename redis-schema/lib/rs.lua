@@ -498,6 +498,13 @@ local function guarded(fn, mode)
             return { 'unauthenticated' }
         end
 
+        -- before the object is looked at, so that one which is hidden costs
+        -- no more than one which is not there
+
+        if not mode and next(who.granted or {}) then
+            grants(who)
+        end
+
         reply = refused_all(who, mode)
                 or fn({ unpack(keys, 4) }, { unpack(args, 2) }, who)
 
