@@ -126,6 +126,9 @@ struct ngx_http_rs_loc_conf_s {
     ngx_http_complex_value_t   *console_url;
 
     ngx_http_complex_value_t   *tenant;        /* of a call; NULL: not said */
+    ngx_http_complex_value_t   *max_sessions;  /* quotas of it; NULL: none */
+    ngx_http_complex_value_t   *max_devices;
+    ngx_http_complex_value_t   *max_enrollments;
     ngx_flag_t                  audit_reads;
 
     ngx_array_t                *stun;          /* of rs_str_t */

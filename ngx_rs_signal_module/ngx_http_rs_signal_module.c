@@ -282,6 +282,27 @@ static ngx_command_t  ngx_http_rs_commands[] = {
       offsetof(ngx_http_rs_loc_conf_t, tenant),
       NULL },
 
+    { ngx_string("rs_max_sessions"),
+      NGX_HTTP_RS_LOC|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_rs_loc_conf_t, max_sessions),
+      NULL },
+
+    { ngx_string("rs_max_devices"),
+      NGX_HTTP_RS_LOC|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_rs_loc_conf_t, max_devices),
+      NULL },
+
+    { ngx_string("rs_max_enrollments"),
+      NGX_HTTP_RS_LOC|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_rs_loc_conf_t, max_enrollments),
+      NULL },
+
     { ngx_string("rs_audit_reads"),
       NGX_HTTP_RS_LOC|NGX_CONF_FLAG,
       ngx_conf_set_flag_slot,
@@ -1054,6 +1075,18 @@ ngx_http_rs_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     if (conf->tenant == NULL) {
         conf->tenant = prev->tenant;
+    }
+
+    if (conf->max_sessions == NULL) {
+        conf->max_sessions = prev->max_sessions;
+    }
+
+    if (conf->max_devices == NULL) {
+        conf->max_devices = prev->max_devices;
+    }
+
+    if (conf->max_enrollments == NULL) {
+        conf->max_enrollments = prev->max_enrollments;
     }
 
     ngx_conf_merge_value(conf->audit_reads, prev->audit_reads, 0);

@@ -223,7 +223,6 @@ my $d = $api->call($nobody, 201, 'POST', '/devices', undef,
                              meta => { a => 1 } })->json->{device};
 
 $new->{id} = $d->{id};
-$redis->call('HSET', 'rs:{default}:gdev', $shop, 1);
 $api->call($rest, 409, 'DELETE', '/groups/{id}', $shop);
 $api->call($rest, 200, 'GET', '/devices/{id}', $d->{id});
 $api->call($rest, 409, 'POST', '/sessions', undef,

@@ -3,7 +3,8 @@
  * Copyright (C) rs-gateway contributors
  *
  * What REST handlers are given besides the path: body, query string, If-Match,
- * Idempotency-Key; and the random values they make objects of.
+ * Idempotency-Key, quotas of the configuration; and the random values they
+ * make objects of.
  */
 
 
@@ -15,6 +16,8 @@
 
 #define NGX_HTTP_RS_API_IDEM_MAX  255
 #define NGX_HTTP_RS_API_ARG_MAX   1024    /* bytes of a value, escaped */
+
+#define NGX_HTTP_RS_API_QUOTA_MAX  1000000000
 
 
 static ngx_int_t ngx_http_rs_api_read_arg(ngx_http_rs_api_t *api,
@@ -478,4 +481,43 @@ ngx_http_rs_api_version(ngx_http_rs_api_t *api, ngx_uint_t required,
     ngx_http_rs_api_fail(api, RS_E_PRECONDITION_FAILED, NULL, NULL);
 
     return NGX_DECLINED;
+}
+
+
+/* "" and 0 are none */
+
+ngx_int_t
+ngx_http_rs_api_quota(ngx_http_rs_api_t *api, ngx_http_complex_value_t *cv,
+    ngx_uint_t *n)
+{
+    uint64_t   value;
+    ngx_str_t  text;
+
+    *n = 0;
+
+    if (cv == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_complex_value(api->request, cv, &text) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (text.len == 0) {
+        return NGX_OK;
+    }
+
+    if (!rs_u64_parse(ngx_http_rs_slice(&text), NGX_HTTP_RS_API_QUOTA_MAX,
+                      &value))
+    {
+        ngx_log_error(NGX_LOG_ERR, api->request->connection->log, 0,
+                      "rs api: the quota \"%V\" is \"%V\" here, it must be "
+                      "a number up to %d, 0 for none", &cv->value, &text,
+                      NGX_HTTP_RS_API_QUOTA_MAX);
+        return NGX_ERROR;
+    }
+
+    *n = value;
+
+    return NGX_OK;
 }

@@ -72,8 +72,9 @@ static const rs_json_field_t  ngx_http_rs_api_patch_fields[] = {
       offsetof(ngx_http_rs_api_patch_body_t, name), NULL, NULL, NULL },
     { "tags", RS_JSON_ARRAY, RS_JSON_NULL, 0, NGX_HTTP_RS_API_TAGS_MAX,
       offsetof(ngx_http_rs_api_patch_body_t, tags), NULL, NULL, NULL },
-    { "group_id", RS_JSON_STRING, RS_JSON_NULL, 1, NGX_HTTP_RS_API_NAME_MAX,
-      offsetof(ngx_http_rs_api_patch_body_t, group_id), NULL, NULL, NULL }
+    { "group_id", RS_JSON_STRING, RS_JSON_NULL, 1, RS_ID_LEN,
+      offsetof(ngx_http_rs_api_patch_body_t, group_id),
+      NULL, rs_id_check_group, "an id \"grp_...\"" }
 };
 
 
@@ -178,8 +179,10 @@ ngx_http_rs_api_device_create(ngx_http_rs_api_t *api)
     d.addr = api->request->connection->addr_text;
     d.rid = api->ctx->request_id;
 
-    if (ngx_http_rs_api_new_id(api->request->pool, RS_ID_DEVICE, &d.id)
-        != NGX_OK)
+    if (ngx_http_rs_api_quota(api, api->rlcf->max_devices, &d.max_devices)
+        != NGX_OK
+        || ngx_http_rs_api_new_id(api->request->pool, RS_ID_DEVICE, &d.id)
+           != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -400,7 +403,7 @@ ngx_http_rs_api_device_got(ngx_http_rs_api_t *api, void *data, rs_err_e code,
     ngx_str_t  version;
 
     if (code != RS_OK) {
-        return ngx_http_rs_api_fail(api, code, NULL, NULL);
+        return ngx_http_rs_api_missing(api, code, reply);
     }
 
     version = ngx_rs_reply_field(ngx_rs_reply_at(reply, 1), "version");

@@ -58,9 +58,9 @@ static const rs_json_field_t  ngx_http_rs_api_enrollment_fields[] = {
       NULL, NULL, NULL },
     { "ttl_s", RS_JSON_INT, 0, 1, NGX_HTTP_RS_API_ENR_MAX,
       offsetof(ngx_http_rs_api_enrollment_body_t, ttl_s), NULL, NULL, NULL },
-    { "group_id", RS_JSON_STRING, 0, 1, NGX_HTTP_RS_API_NAME_MAX,
+    { "group_id", RS_JSON_STRING, 0, 1, RS_ID_LEN,
       offsetof(ngx_http_rs_api_enrollment_body_t, group_id),
-      NULL, NULL, NULL },
+      NULL, rs_id_check_group, "an id \"grp_...\"" },
     { "tags", RS_JSON_ARRAY, 0, 0, NGX_HTTP_RS_API_TAGS_MAX,
       offsetof(ngx_http_rs_api_enrollment_body_t, tags), NULL, NULL, NULL },
     { "approval", RS_JSON_ENUM, 0, 0, 0,
@@ -117,9 +117,12 @@ ngx_http_rs_api_enrollment_create(ngx_http_rs_api_t *api)
     en->e.idem = api->idem;
     en->e.body_hash = api->body_hash;
 
-    if (ngx_http_rs_api_new_id(api->request->pool, RS_ID_ENROLLMENT,
-                               &en->e.id)
+    if (ngx_http_rs_api_quota(api, api->rlcf->max_enrollments,
+                              &en->e.max_enrollments)
         != NGX_OK
+        || ngx_http_rs_api_new_id(api->request->pool, RS_ID_ENROLLMENT,
+                                  &en->e.id)
+           != NGX_OK
         || ngx_http_rs_api_enrollment_token(api, en) != NGX_OK)
     {
         return NGX_ERROR;
@@ -216,7 +219,7 @@ ngx_http_rs_api_enrollment_created(ngx_http_rs_api_t *api, void *data,
     ngx_rs_reply_t  *obj;
 
     if (code != RS_OK) {
-        return ngx_http_rs_api_fail(api, code, NULL, NULL);
+        return ngx_http_rs_api_missing(api, code, reply);
     }
 
     obj = ngx_rs_reply_at(reply, en->renew ? 1 : 2);

@@ -154,6 +154,7 @@ static ngx_int_t
 ngx_http_rs_api_ice_start(ngx_http_rs_api_t *api,
     ngx_http_rs_api_ice_t *what, ngx_http_rs_api_done_pt done)
 {
+    ngx_uint_t             max_sessions;
     ngx_http_request_t    *r;
     ngx_http_rs_ice_t     *ice;
     ngx_http_rs_api_op_t  *aop;
@@ -170,7 +171,9 @@ ngx_http_rs_api_ice_start(ngx_http_rs_api_t *api,
     ice->relay_only = what->relay_only;
     ice->ttl = what->ttl;
 
-    if (ngx_http_rs_ice_region(r, &ice->region) != NGX_OK
+    if (ngx_http_rs_api_quota(api, api->rlcf->max_sessions, &max_sessions)
+        != NGX_OK
+        || ngx_http_rs_ice_region(r, &ice->region) != NGX_OK
         || ngx_http_rs_api_new_id(r->pool, RS_ID_SESSION, &ice->session_id)
            != NGX_OK
         || ngx_http_rs_api_new_id(r->pool, RS_ID_PARTICIPANT,
@@ -192,7 +195,8 @@ ngx_http_rs_api_ice_start(ngx_http_rs_api_t *api,
                                              &api->caller, &ice->session_id,
                                              &what->key_id, ice->ttl,
                                              NGX_HTTP_RS_API_TURN_RETAIN,
-                                             &what->external_id, 0));
+                                             &what->external_id,
+                                             max_sessions));
 }
 
 

@@ -244,6 +244,9 @@ ngx_int_t ngx_http_rs_api_read_idem(ngx_http_rs_api_t *api);
 /* If-Match -> version; empty: there is none, and none is required */
 ngx_int_t ngx_http_rs_api_version(ngx_http_rs_api_t *api,
     ngx_uint_t required, ngx_str_t *version);
+/* what the configuration says for this call; 0: none.  NGX_OK or NGX_ERROR */
+ngx_int_t ngx_http_rs_api_quota(ngx_http_rs_api_t *api,
+    ngx_http_complex_value_t *cv, ngx_uint_t *n);
 
 typedef struct {
     ngx_str_t                   name;
@@ -317,6 +320,9 @@ ngx_int_t ngx_http_rs_api_set_deleted(ngx_http_rs_api_t *api, void *data,
     rs_err_e code, ngx_rs_reply_t *reply);
 ngx_int_t ngx_http_rs_api_set_made(ngx_http_rs_api_t *api,
     const ngx_http_rs_api_set_t *set, rs_err_e code, ngx_rs_reply_t *reply);
+/* the answer to code; of a policy or group_id that is not there it says so */
+ngx_int_t ngx_http_rs_api_missing(ngx_http_rs_api_t *api, rs_err_e code,
+    ngx_rs_reply_t *reply);
 /* 1: the Idempotency-Key stands for another one; its id is in id now */
 ngx_uint_t ngx_http_rs_api_set_again(ngx_rs_reply_t *reply, ngx_str_t *id);
 

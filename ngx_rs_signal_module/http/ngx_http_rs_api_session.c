@@ -34,6 +34,7 @@ typedef struct {
 
 typedef struct {
     int                               relay_only;
+    unsigned                          consent;
 } ngx_http_rs_api_policy_body_t;
 
 
@@ -118,7 +119,10 @@ static const rs_json_field_t  ngx_http_rs_api_host_fields[] = {
 
 static const rs_json_field_t  ngx_http_rs_api_policy_fields[] = {
     { "relay_only", RS_JSON_BOOL, 0, 0, 0,
-      offsetof(ngx_http_rs_api_policy_body_t, relay_only), NULL, NULL, NULL }
+      offsetof(ngx_http_rs_api_policy_body_t, relay_only), NULL, NULL, NULL },
+    { "consent", RS_JSON_ENUM, 0, 0, 0,
+      offsetof(ngx_http_rs_api_policy_body_t, consent),
+      ngx_http_rs_api_consents, NULL, NULL }
 };
 
 
@@ -133,6 +137,8 @@ static const ngx_http_rs_api_field_t  ngx_http_rs_api_session_head[] = {
 
 static const ngx_http_rs_api_field_t  ngx_http_rs_api_session_tail[] = {
     { "policy", ngx_http_rs_api_stored },
+    { "group_id", ngx_http_rs_api_text },
+    { "user_id", ngx_http_rs_api_text },
     { "external_id", ngx_http_rs_api_text },
     { "reason", ngx_http_rs_api_text },
     { "metadata", ngx_http_rs_api_stored },
@@ -195,7 +201,10 @@ ngx_http_rs_api_session_create(ngx_http_rs_api_t *api)
     c->s.retain = api->rlcf->session_retain;
     c->s.max_participants = api->rlcf->max_participants;
 
-    if (ngx_http_rs_api_new_id(pool, RS_ID_SESSION, &c->s.id) != NGX_OK
+    if (ngx_http_rs_api_quota(api, api->rlcf->max_sessions,
+                              &c->s.max_sessions)
+        != NGX_OK
+        || ngx_http_rs_api_new_id(pool, RS_ID_SESSION, &c->s.id) != NGX_OK
         || ngx_http_rs_api_new_id(pool, RS_ID_PARTICIPANT,
                                   &c->s.host_participant)
            != NGX_OK
@@ -293,6 +302,8 @@ ngx_http_rs_api_session_read_host(ngx_http_rs_api_t *api,
     api->ctx->device_id = c->s.device_id;
 
     c->s.relay_only = policy.relay_only;
+    c->s.consent = ngx_http_rs_str(rs_str(
+                                 ngx_http_rs_api_consents[policy.consent]));
 
     return NGX_OK;
 }

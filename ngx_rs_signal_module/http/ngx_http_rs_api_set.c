@@ -13,8 +13,6 @@
 
 static ngx_int_t ngx_http_rs_api_set_page(ngx_http_rs_api_t *api, void *data,
     rs_err_e code, ngx_rs_reply_t *reply);
-static ngx_int_t ngx_http_rs_api_set_fail(ngx_http_rs_api_t *api,
-    rs_err_e code, ngx_rs_reply_t *reply);
 static ngx_int_t ngx_http_rs_api_set_etag(ngx_http_rs_api_t *api,
     const ngx_http_rs_api_set_t *set, ngx_rs_reply_t *obj);
 static json_t *ngx_http_rs_api_set_json(const ngx_http_rs_api_set_t *set,
@@ -125,7 +123,7 @@ ngx_http_rs_api_set_got(ngx_http_rs_api_t *api, void *data, rs_err_e code,
     ngx_rs_reply_t  *obj;
 
     if (code != RS_OK) {
-        return ngx_http_rs_api_set_fail(api, code, reply);
+        return ngx_http_rs_api_missing(api, code, reply);
     }
 
     obj = ngx_rs_reply_at(reply, 1);
@@ -183,7 +181,7 @@ ngx_http_rs_api_set_made(ngx_http_rs_api_t *api,
     ngx_rs_reply_t  *obj;
 
     if (code != RS_OK) {
-        return ngx_http_rs_api_set_fail(api, code, reply);
+        return ngx_http_rs_api_missing(api, code, reply);
     }
 
     obj = ngx_rs_reply_at(reply, 2);
@@ -202,8 +200,8 @@ ngx_http_rs_api_set_made(ngx_http_rs_api_t *api,
 
 /* what the body names is not there: the store says which of its fields */
 
-static ngx_int_t
-ngx_http_rs_api_set_fail(ngx_http_rs_api_t *api, rs_err_e code,
+ngx_int_t
+ngx_http_rs_api_missing(ngx_http_rs_api_t *api, rs_err_e code,
     ngx_rs_reply_t *reply)
 {
     ngx_str_t  what;
