@@ -32,6 +32,7 @@ struct agent_seat_s {
     guint8             keys[AGENT_INPUT_HANDLES];       /* holders */
     guint8             buttons[AGENT_INPUT_BUTTONS];
     gboolean           paused;
+    gboolean           told;            /* of input since then */
 };
 
 
@@ -116,6 +117,7 @@ void
 agent_seat_pause(agent_seat_t *seat, gboolean paused)
 {
     seat->paused = paused;
+    seat->told = FALSE;
 }
 
 
@@ -234,6 +236,12 @@ agent_input_apply(agent_input_t *input, const json_t *obj)
 
         } else if (type->injects && input->seat->paused) {
             agent_input_release(input);
+
+            if (!input->seat->told) {
+                input->seat->told = TRUE;
+                g_message("input is not taken while a question is on the "
+                          "screen");
+            }
 
         } else if (!type->handle(input, obj, &answer)) {
             agent_input_log(input, "a value is missing or out of range");

@@ -65,6 +65,8 @@ test_refused(void)
         { "gateway_identity=x", "invalid gateway_identity \"x\": the 43" },
         { "gateway_identity=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
           "invalid gateway_identity" },
+        { "consent=maybe", "invalid consent \"maybe\": required, notify" },
+        { "consent_timeout=4", "invalid consent_timeout" },
         { "require_verified_operator=1", "invalid require_verified" },
         { "operator_issuer=http://i/", "invalid operator_issuer" },
         { "operator_issuer=https://u@i/", "invalid operator_issuer" },

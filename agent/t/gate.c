@@ -5,7 +5,7 @@
 
 /*
  * What stands between an offer and its answer, with the vectors that the
- * console's tests read too.
+ * console's tests read too.  The person at the device is played by the test.
  */
 
 #include "agent_gate.h"
@@ -32,8 +32,77 @@ typedef struct {
     guint              told;
     char              *code;        /* "" = open */
     char              *message;
+    char              *consent;     /* what was said of it last */
+    guint              timeout_s;
 } fixture_t;
 
+
+/* ---- the person */
+
+struct agent_ask_s {
+    agent_ask_done_pt   done;
+    void               *data;
+    gboolean            prompt;
+    char               *name;
+};
+
+
+static agent_ask_t  *question;          /* or NULL */
+static guint         questions;
+
+
+agent_ask_t *
+agent_ui_ask(agent_ui_t *ui, const agent_subject_t *subject, gboolean prompt,
+    agent_ask_done_pt answered, void *data)
+{
+    (void) ui;
+
+    g_assert(question == NULL);
+
+    question = g_new0(agent_ask_t, 1);
+    question->done = answered;
+    question->data = data;
+    question->prompt = prompt;
+    question->name = g_strdup(subject->name);
+    questions++;
+
+    return question;
+}
+
+
+void
+agent_ask_cancel(agent_ask_t *ask)
+{
+    g_assert(ask == question);
+
+    question = NULL;
+    g_free(ask->name);
+    g_free(ask);
+}
+
+
+agent_shown_t *
+agent_ui_show(agent_ui_t *ui, const agent_subject_t *subject)
+{
+    (void) ui;
+    (void) subject;
+
+    return NULL;
+}
+
+
+static void
+reply(agent_answer_e answer)
+{
+    void               *data = question->data;
+    agent_ask_done_pt   answered = question->done;
+
+    agent_ask_cancel(question);
+    answered(data, answer);
+}
+
+
+/* ---- */
 
 static const char *
 text_of(const json_t *obj, const char *name)
@@ -63,7 +132,19 @@ on_refused(void *data, const char *code, const char *message)
 }
 
 
-static const agent_gate_events_t  events = { on_open, on_refused, NULL };
+static void
+on_consent(void *data, const char *state, guint timeout_s)
+{
+    fixture_t  *f = data;
+
+    g_free(f->consent);
+    f->consent = g_strdup(state);
+    f->timeout_s = timeout_s;
+}
+
+
+static const agent_gate_events_t  events = { on_open, on_refused,
+                                             on_consent };
 
 
 static char *
@@ -172,6 +253,7 @@ stop(fixture_t *f)
     agent_config_free(f->config);
     rmdir(f->dir);
     g_free(f->dir);
+    g_free(f->consent);
     json_decref(f->vectors);
 }
 
@@ -275,6 +357,90 @@ test_proofs(fixture_t *f)
 }
 
 
+static agent_gate_t *
+gate_of(fixture_t *f, agent_consent_e consent)
+{
+    questions = 0;
+    g_clear_pointer(&f->consent, g_free);
+
+    return agent_gate_new(&f->agent, text_of(f->vectors, "session_id"),
+                          consent, &f->peer, &events, f);
+}
+
+
+static void
+test_consent(fixture_t *f)
+{
+    agent_gate_t       *gate, *old = f->gate;
+    g_autofree char    *offer = sdp_of(text_of(f->vectors,
+                                               "offer_fingerprint"));
+
+    /* no way to ask at all */
+
+    gate = gate_of(f, AGENT_CONSENT_REQUIRED);
+    agent_gate_offer(gate, 1, offer, NULL);
+    verdict(f, "consent_unavailable", "nobody can be asked");
+    agent_gate_free(gate);
+
+    f->agent.ui = (agent_ui_t *) f;     /* only handed on */
+
+    gate = gate_of(f, AGENT_CONSENT_NOTIFY);
+    agent_gate_offer(gate, 1, offer, NULL);
+    drain();
+    ok(f->told == 0 && question != NULL && !question->prompt,
+       "notify: not before a banner can be shown");
+    reply(AGENT_ANSWER_YES);
+    verdict(f, "", "then it is open");
+    is_str(f->consent, NULL, "nobody was asked");
+    agent_gate_offer(gate, 2, offer, NULL);
+    reply(AGENT_ANSWER_IMPOSSIBLE);
+    verdict(f, "consent_unavailable", "no banner any more: refused");
+    agent_gate_free(gate);
+
+    gate = gate_of(f, AGENT_CONSENT_REQUIRED);
+    agent_gate_offer(gate, 1, offer, NULL);
+    drain();
+    ok(f->told == 0 && question->prompt, "required: asked");
+    is_str(question->name, "V", "by the name the gateway gave");
+    is_str(f->consent, "waiting", "which the viewer is told");
+    is_int(f->timeout_s, f->config->consent_timeout, "with the time");
+
+    agent_gate_offer(gate, 2, offer, NULL);
+    is_int(questions, 1, "a newer offer is not asked about anew");
+    reply(AGENT_ANSWER_YES);
+    is_str(f->consent, "given", "allowed");
+    verdict(f, "", "which opens");
+    agent_gate_offer(gate, 3, offer, NULL);
+    verdict(f, "", "and the next one too");
+    is_int(questions, 1, "without a question");
+    agent_gate_free(gate);
+
+    gate = gate_of(f, AGENT_CONSENT_REQUIRED);
+    agent_gate_offer(gate, 1, offer, NULL);
+    reply(AGENT_ANSWER_NO);
+    verdict(f, "consent_denied", "denied");
+    agent_gate_offer(gate, 2, offer, NULL);
+    is_int(questions, 2, "who comes again is asked about again");
+    reply(AGENT_ANSWER_TIMEOUT);
+    verdict(f, "consent_timeout", "silence");
+
+    agent_gate_offer(gate, 3, offer, NULL);
+    ok(question != NULL, "a question");
+    agent_gate_offer(gate, 4, "v=0", NULL);
+    ok(question == NULL, "is withdrawn with an offer that is none");
+    verdict(f, "bad_offer", "which is refused");
+
+    agent_gate_offer(gate, 5, offer, NULL);
+    agent_gate_free(gate);
+    ok(question == NULL, "and when who asked is gone");
+    drain();
+    is_int(f->told, 0, "who is told nothing");
+
+    f->agent.ui = NULL;
+    f->gate = old;
+}
+
+
 static void
 test_seal(fixture_t *f)
 {
@@ -315,6 +481,7 @@ main(void)
     test_offers(&f);
     test_newest(&f);
     test_proofs(&f);
+    test_consent(&f);
     test_seal(&f);
     stop(&f);
 
