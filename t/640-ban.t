@@ -185,6 +185,16 @@ subtest 'a device' => sub {
     is(from($gw, '192.0.2.21')->get('/sessions')->status, 200,
        'nor the address');
 
+    # lifted by its id and the address
+
+    my @lift = (top('util', 'rs-ban'), 'lift', $device->id, '--redis',
+                'unix:' . $redis->socket, '--user', 'default');
+
+    is(system(@lift, '--address', '192.0.2.21'), 0, 'rs-ban lift');
+    wait_until { login($gw, '192.0.2.21', $device) eq 'welcome' } 10,
+        'it is heard of';
+    pass('the device may come from there, too');
+
     # but whoever makes up ids is known by his address
 
     login($gw, '192.0.2.22', RS::Device->new(id => 'dev_' . $_ x 26))

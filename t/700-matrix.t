@@ -606,6 +606,41 @@ for my $place (qw(granted foreign)) {
 }
 
 
+# what a device says of a session: of its own, of another's, of none
+
+subtest 'frames of a device' => sub {
+    for my $place (qw(ungranted foreign)) {
+        my $room = room($place);
+        my $own = session('granted');
+
+        for my $type (qw(accept reject consent)) {
+            for my $id ($room->{id}, $never{ses}) {
+                $device{granted}->send_json({
+                    type => $type, session_id => $id,
+                    $type eq 'reject' ? (reason => 'policy') : () });
+            }
+        }
+
+        # its own comes after them, and is refused as it says
+
+        $device{granted}->send_json({ type => 'reject', reason => 'busy',
+                                      session_id => $own->{id} });
+        wait_until {
+            $root{default}->get("/sessions/$own->{id}")->json->{state}
+                eq 'ended'
+        } 10, 'its own session ends';
+        pass("device, reject, own session: yes");
+
+        isnt($root{$tenant{$place}}->get("/sessions/$room->{id}")
+             ->json->{state}, 'ended',
+             "device, reject, $place session of another: nothing");
+        is(said($room->{ws}{viewer}, $frame{signal}->()), 'yes',
+           'which goes on');
+        $root{$tenant{$place}}->delete("/sessions/$room->{id}");
+    }
+};
+
+
 # a ticket is of one session, and of one tenant
 
 subtest 'a ticket elsewhere' => sub {

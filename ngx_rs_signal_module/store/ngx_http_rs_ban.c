@@ -45,6 +45,8 @@ struct ngx_http_rs_ban_reports_s {
 
 static ngx_int_t ngx_http_rs_ban_subject(ngx_http_rs_main_conf_t *rmcf,
     ngx_http_rs_ban_who_t *who, u_char *text, ngx_str_t *subject);
+static struct sockaddr *ngx_http_rs_ban_plain(struct sockaddr *sa,
+    struct sockaddr_in *sin);
 static size_t ngx_http_rs_ban_address(struct sockaddr *sa, u_char *text);
 static ngx_http_rs_ban_place_t *ngx_http_rs_ban_find(
     ngx_http_rs_limits_t *limits, ngx_str_t *subject, ngx_uint_t make);
@@ -159,17 +161,19 @@ static ngx_int_t
 ngx_http_rs_ban_subject(ngx_http_rs_main_conf_t *rmcf,
     ngx_http_rs_ban_who_t *who, u_char *text, ngx_str_t *subject)
 {
-    u_char  *p;
-    size_t   len;
-    u_char   address[NGX_SOCKADDR_STRLEN];
+    u_char              *p;
+    size_t               len;
+    u_char               address[NGX_SOCKADDR_STRLEN];
+    struct sockaddr     *sa;
+    struct sockaddr_in   sin;
 
-    if (rmcf->ban_exempt
-        && ngx_cidr_match(who->sockaddr, rmcf->ban_exempt) == NGX_OK)
-    {
+    sa = ngx_http_rs_ban_plain(who->sockaddr, &sin);
+
+    if (rmcf->ban_exempt && ngx_cidr_match(sa, rmcf->ban_exempt) == NGX_OK) {
         return NGX_DECLINED;
     }
 
-    len = ngx_http_rs_ban_address(who->sockaddr, address);
+    len = ngx_http_rs_ban_address(sa, address);
 
     if (len == 0) {
         return NGX_DECLINED;
@@ -190,6 +194,29 @@ ngx_http_rs_ban_subject(ngx_http_rs_main_conf_t *rmcf,
 }
 
 
+/* IPv4 in IPv6 is IPv4 */
+
+static struct sockaddr *
+ngx_http_rs_ban_plain(struct sockaddr *sa, struct sockaddr_in *sin)
+{
+#if (NGX_HAVE_INET6)
+    struct sockaddr_in6  *sin6;
+
+    sin6 = (struct sockaddr_in6 *) sa;
+
+    if (sa->sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&sin6->sin6_addr)) {
+        ngx_memzero(sin, sizeof(struct sockaddr_in));
+        sin->sin_family = AF_INET;
+        ngx_memcpy(&sin->sin_addr, sin6->sin6_addr.s6_addr + 12, 4);
+
+        return (struct sockaddr *) sin;
+    }
+#endif
+
+    return sa;
+}
+
+
 /* the text of an address, of IPv6 its /64; 0: it is none */
 
 static size_t
@@ -207,11 +234,6 @@ ngx_http_rs_ban_address(struct sockaddr *sa, u_char *text)
 #if (NGX_HAVE_INET6)
     case AF_INET6:
         sin6 = (struct sockaddr_in6 *) sa;
-
-        if (IN6_IS_ADDR_V4MAPPED(&sin6->sin6_addr)) {
-            return ngx_inet_ntop(AF_INET, sin6->sin6_addr.s6_addr + 12, text,
-                                 NGX_INET_ADDRSTRLEN);
-        }
 
         ngx_memzero(prefix, sizeof(prefix));
         ngx_memcpy(prefix, sin6->sin6_addr.s6_addr, 8);
