@@ -308,16 +308,21 @@ ngx_http_rs_oidc_who(ngx_http_rs_oidc_t *o, rs_jwt_t *jwt)
     p = ngx_cpymem(id->user_id.data, "usr_", 4);
     (void) rs_base32_encode((char *) p, hash, 16);
 
-    id->name = id->subject;
+    s = ngx_http_rs_slice(&id->subject);
+    (void) rs_jwt_string(jwt, ngx_http_rs_slice(&o->conf->name_claim), &s);
 
-    if (rs_jwt_string(jwt, ngx_http_rs_slice(&o->conf->name_claim), &s) == 1
-        && ngx_http_rs_oidc_dup(pool, &id->name, s) != NGX_OK)
-    {
+    /* people are shown it: whoever chose it is not locked out by it */
+
+    id->name.data = ngx_pnalloc(pool, NGX_HTTP_RS_OIDC_NAME_MAX);
+    if (id->name.data == NULL) {
         return RS_E_INTERNAL;
     }
 
-    id->name.len = rs_utf8_cut(ngx_http_rs_slice(&id->name),
-                               NGX_HTTP_RS_OIDC_NAME_MAX).len;
+    id->name.len = rs_utf8_clean(id->name.data, NGX_HTTP_RS_OIDC_NAME_MAX, s);
+
+    if (id->name.len == 0) {
+        id->name = id->user_id;
+    }
 
     return RS_OK;
 }
