@@ -403,6 +403,10 @@ function watchPeer(mine, session) {
             mine.input.release();
         }
 
+        if (state === "failed") {
+            trust.set({verdict: null, path: null});
+        }
+
         stage.setPeer(state);
     });
     on("stream", (stream) => stage.setStream(stream));

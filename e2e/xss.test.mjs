@@ -11,6 +11,7 @@
 import test, { after, before } from "node:test";
 import assert from "node:assert/strict";
 
+import { fromStack } from "./issuer/sign-in.mjs";
 import { Browser, connected } from "./lib/browser.mjs";
 import { DevicePage } from "./lib/device.mjs";
 import { Stack } from "./lib/stack.mjs";
@@ -81,7 +82,7 @@ let stack, browser, devices;
 
 
 before(async () => {
-    stack = await Stack.up([]);
+    stack = await Stack.up(["--oidc"]);
     browser = await Browser.start(stack);
     devices = await DevicePage.open(browser, stack);
 }, {timeout: 120000});
@@ -137,6 +138,18 @@ async function signIn(page) {
     await page.goto(stack.url + "console/");
     await page.fill("#key", stack.key);
     await page.click("#signin-go");
+    await page.waitForSelector("#devices:not([hidden])");
+}
+
+
+async function signInAs(page, name) {
+    const {account, password} = fromStack(stack.state, name);
+
+    await page.goto(stack.url + "console/");
+    await page.click("#signin-oidc");
+    await page.fill("#login", account);
+    await page.fill("#password", password);
+    await page.click("#submit");
     await page.waitForSelector("#devices:not([hidden])");
 }
 
@@ -390,5 +403,60 @@ test("who takes part, what the device says of us, paths, reasons",
     await viewer.waitForSelector('#stage[data-state="over"]');
     await clean(viewer);
     await viewer.context().close();
+    await page.context().close();
+});
+
+
+test("what a device says of the operator's proof, and what an issuer calls us",
+     {timeout: 180000}, async () => {
+    const id = await devices.enroll({name: "checking", online: true,
+                                     agent: {name: "x"}});
+    const page = await watched();
+
+    await devices.set(id, {operator: {verified: false, reason: PLAIN}});
+    await signInAs(page, "ada");
+    await page.click(row(id) + '[data-online="true"] .connect');
+    await connected(page);
+    await page.click("#trust summary");
+
+    const told = (what) => page.waitForFunction((what) =>
+        document.getElementById("trust-facts").textContent.includes(what),
+        what);
+
+    await told(PLAIN);
+
+    const plain = await elements(page);
+
+    for (const [i, text] of STRINGS.entries()) {
+        await devices.set(id, {operator: i % 2 === 0
+                                         ? {verified: true, name: text}
+                                         : {verified: false, reason: text}});
+        await page.evaluate(() => dispatchEvent(new Event("online")));
+        await told(text);
+        await connected(page);
+        assert.deepEqual(await elements(page), plain, text);
+    }
+
+    await page.click("#stage-leave");
+    await page.waitForSelector("#devices:not([hidden])");
+    await clean(page);
+
+    /* the gateway's word for the name, and for tenants */
+    for (const text of STRINGS.slice(0, 8)) {
+        await page.route("**/me", (route) => route.fulfill({json: {
+            kind: "user", id: text, name: text, tenant: text,
+            tenants: [{tenant: text}, {tenant: "b"}], verbs: [text],
+            granted: [text], grants: [{verbs: [text]}]}}));
+        await page.goto(stack.url + "console/");
+        await page.click("#signin-oidc");
+        await page.waitForSelector("#devices:not([hidden])");
+        assert.equal(await page.textContent("#account-name"), text);
+        assert.deepEqual(await page.$$eval("#tenant option", (all) => all.map(
+            (o) => o.textContent)), [text, "b"]);
+        assert.equal(await page.$$eval("#tenant *, #account-name *",
+                                       (all) => all.length), 2);
+    }
+
+    await clean(page);
     await page.context().close();
 });

@@ -114,6 +114,10 @@ function install() {
                     socket.send('{"type":"pong"}');
                 }
 
+                if (m.type === "rotated") {
+                    it.rotated();
+                }
+
                 if (m.type === "invite") {
                     invited(base, it, socket, m);
                 }
@@ -195,25 +199,35 @@ function install() {
                 fingerprint(data.sdp), fingerprint(answer.sdp)),
         };
 
-        say(from, {kind: "answer", pc: data.pc, sdp: answer.sdp, device,
+        say(from, {kind: "answer", pc: data.pc, sdp: answer.sdp,
+                   device: {...device, ...it.device},
                    operator: it.operator});
         await pc.setLocalDescription(answer);
     }
 
-    /* the same device with another key; gives the statement of the old one */
-    window.rsRotate = async (id) => {
+    /* another key, with a statement of the old one that the gateway hears of,
+     * or as somebody who never had the old one */
+    window.rsChangeKey = async (id, told) => {
         const it = window.rsDevices.get(id);
         const next = await newKey();
-        const statement = {
-            old: it.key.text, new: next.text,
-            created_at: Math.floor(Date.now() / 1000),
-            signature: await it.key.sign("rs-device-key-v1", it.tenant, id,
-                                         it.key.text, next.text),
-        };
+        const parts = ["rs-device-key-v1", it.tenant, id, it.key.text,
+                       next.text];
+
+        if (told) {
+            const rotated = new Promise((resolve) => {
+                it.rotated = resolve;
+            });
+
+            it.socket.send(JSON.stringify({
+                type: "rotate", public_key: next.text,
+                signature: await it.key.sign(...parts),
+                proof: await next.sign(...parts)}));
+            await rotated;
+        }
 
         it.key = next;
 
-        return statement;
+        return next.text;
     };
 }
 
@@ -240,7 +254,10 @@ export class DevicePage {
             [this.stack.state.base, token, what]);
     }
 
-    /** Sets members of a device: reply, reject, operator. */
+    /**
+     * Sets members of a device: reply, of a failure instead of an answer;
+     * reject, of an invitation; operator, device, of an answer.
+     */
     set(id, members) {
         return this.page.evaluate(
             ([id, members]) => Object.assign(window.rsDevices.get(id),
@@ -248,9 +265,10 @@ export class DevicePage {
             [id, members]);
     }
 
-    /** A new key; gives the statement of the old one. */
-    rotate(id) {
-        return this.page.evaluate((id) => window.rsRotate(id), id);
+    /** Another key, told to the gateway or not; gives it. */
+    changeKey(id, {told}) {
+        return this.page.evaluate(
+            ([id, told]) => window.rsChangeKey(id, told), [id, told]);
     }
 
     async close() {
