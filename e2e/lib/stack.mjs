@@ -120,6 +120,11 @@ export class Stack {
         return text.trim().split(" ").map(Number);
     }
 
+    /** Whether a process of the stack has ended. */
+    gone(pid) {
+        return !existsSync(`/proc/${pid}`) || zombie(pid);
+    }
+
     /** A node's error log. */
     log(node = 0) {
         return readFile(this.state.nodes[node].error_log, "utf8");
@@ -166,8 +171,7 @@ export class Stack {
         await run("redis-cli", ["-s", socket, "SHUTDOWN", "SAVE"],
                   {env: {...process.env, REDISCLI_AUTH: password},
                    timeout: 10000});
-        await until("end of Redis", () => !existsSync(`/proc/${pid}`)
-                                          || zombie(pid));
+        await until("end of Redis", () => this.gone(pid));
     }
 
     /**

@@ -85,7 +85,8 @@ def _site(stack, index, ns):
 
 
 def _oidc(stack):
-    """By address, since nginx would want a resolver for the name."""
+    """By address, since nginx would want a resolver for a name; and it
+    compares names of certificates only, no addresses."""
 
     issuer = stack.state["issuer"]
 
