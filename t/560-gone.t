@@ -15,14 +15,19 @@ use Test::More;
 
 use RS::Device;
 use RS::Gateway;
+use RS::Issuer;
 use RS::Redis;
 use RS::Util qw(wait_until);
 use RS::WS;
 
+my $issuer = RS::Issuer->new();
 my $redis = RS::Redis->new();
 my $gw = RS::Gateway->new(redis => $redis, workers => 1,
                           http => 'rs_redis_timeout 5s;',
-                          location => 'rs_resume_grace 1s;');
+                          location => $issuer->conf . '
+                              rs_resume_grace 1s;
+                              rs_oidc_role admin admins;
+                          ');
 my $rest = $gw->rest(key => $redis->api_key);
 my $device = RS::Device->enroll($rest, name => 'desk');
 
@@ -74,6 +79,20 @@ my %rest = (
     'DELETE /sessions/{id}' => ['DELETE', '/sessions/ses_' . 'a' x 26],
     'POST /enrollments'     => ['POST', '/enrollments', {}],
     'POST /ice'             => ['POST', '/ice', {}],
+    'GET /me'               => ['GET', '/me'],
+    'POST /groups'          => ['POST', '/groups', { name => 'gone' }],
+    'GET /groups'           => ['GET', '/groups'],
+    'PUT /policies/{name}'  => ['PUT', '/policies/gone', {}],
+    'POST /grants'          => ['POST', '/grants', {
+        subject => 'group:gone', group_id => '*',
+        verbs => ['devices:read'] }],
+    'POST /keys'            => ['POST', '/keys', {
+        name => 'gone', scopes => ['ice'] }],
+    'DELETE /keys/{id}'     => ['DELETE', '/keys/key_' . 'a' x 26],
+    'POST /users/{id}/revoke' => ['POST', '/users/usr_' . 'a' x 26
+                                          . '/revoke'],
+    'GET /audit'            => ['GET', '/audit'],
+    'DELETE /audit'         => ['DELETE', '/audit?through=1-1'],
     'POST /devices'         => ['POST', '/devices', {
         enrollment => $enrollment->{token}, name => 'gone',
         public_key => $device->public_key }],
@@ -209,6 +228,37 @@ subtest 'client and store go together' => sub {
         $r && $r->status == 200
     } 10, 'readiness';
     is($rest->get('/devices')->status, 200, 'everything works again');
+};
+
+
+subtest 'a user signs out, and does not wait for it' => sub {
+    $device->connect($gw);
+
+    for my $end ('close', 'reset') {
+        my $user = $gw->rest(key => $issuer->token(groups => ['admins'],
+                                                   sub => $end));
+        my %host = (host => { type => 'device', device_id => $device->id });
+
+        is($user->post('/sessions', \%host)->status, 201, 'a session of his')
+            for 1 .. 3;
+
+        $redis->freeze();
+
+        my $stream = $user->start('POST', '/me/sign-out');
+
+        served('it is waiting');
+        $stream->$end();
+        served('the client has gone');
+        $redis->thaw();
+        wait_until { $user->get('/me')->status == 401 } 10, 'his tokens void';
+
+        my $id = $issuer->user_id($end);
+
+        is($rest->post("/users/$id/revoke")->status, 204, 'the rest is ended');
+        is_deeply([grep { $_->{state} ne 'ended' && ($_->{user_id} // '')
+                          eq $id } @{ $rest->get('/sessions')->json->{items} }],
+                  [], 'all of it');
+    }
 };
 
 
