@@ -5,6 +5,7 @@
 
 import os
 import socket
+import subprocess
 
 from . import files, netns, ports, redis, rest
 from .proc import StackError, wait_for
@@ -60,7 +61,8 @@ def _site(stack, index, ns):
     lines = [f"rs_redis {redis.url(stack, ns)} user={user} "
              f"password_file={users[user]};",
              f"rs_node node{index + 1};",
-             "rs_drain_time 3s;"]
+             "rs_drain_time 3s;",
+             f"rs_identity_file {_identity(stack)};"]
 
     turn = stack.state.get("turn")
 
@@ -104,6 +106,21 @@ def _oidc(stack):
             "proxy_ssl_name localhost;",
             "map \"\" $rs_jwks_uri {",
             f"    default https://{issuer['ip']}:{issuer['port']}/jwks;", "}"]
+
+
+def _identity(stack):
+    """The fleet's, made for the first node and the same for all."""
+
+    path = stack.secret_path("identity.pem")
+
+    if not os.path.exists(path):
+        r = subprocess.run([files.top("util", "rs-identity"), "new", path],
+                           capture_output=True, text=True, check=False)
+
+        if r.returncode:
+            raise StackError(r.stderr.strip())
+
+    return path
 
 
 def _console():
