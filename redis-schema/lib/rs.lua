@@ -4656,13 +4656,14 @@ end
 
 function lib.rs_grant_create(keys, args, who)
     local id, subject, group = args[1], args[2], args[3]
-    local no, ours, g
+    local no, ours, g, verbs
 
     check(keys, 3, args, 6)
 
-    who.object, who.detail = id, subject .. ' ' .. group .. ' ' .. args[4]
+    verbs = table.concat(words(args[4]), ' ')
+    who.object, who.detail = id, subject .. ' ' .. group .. ' ' .. verbs
 
-    for _, verb in ipairs(words(args[4])) do
+    for _, verb in ipairs(words(verbs)) do
         if not allowed_wide(who, verb) then
             return { 'forbidden' }
         end
@@ -4687,7 +4688,7 @@ function lib.rs_grant_create(keys, args, who)
         error('rs: "' .. args[5] .. '" is no consent')
     end
 
-    g = { subject = subject, group_id = group, verbs = args[4],
+    g = { subject = subject, group_id = group, verbs = verbs,
           consent = args[5], created_at = int(now_s()), created_by = who.id }
 
     if call('HLEN', keys[1]) >= GRANTS_MAX then
