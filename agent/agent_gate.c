@@ -282,7 +282,8 @@ agent_gate_consent(agent_gate_t *gate)
     gate->waits = TRUE;
 
     if (prompt) {
-        left_s = (gate->ask_us - g_get_monotonic_time()) / G_USEC_PER_SEC;
+        left_s = (gate->ask_us - g_get_monotonic_time() + G_USEC_PER_SEC - 1)
+                 / G_USEC_PER_SEC;
         gate->events->consent(gate->data, "waiting",
                               (guint) MAX(left_s, 1));
     }

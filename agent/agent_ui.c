@@ -25,8 +25,8 @@
 
 #include <gio/gunixinputstream.h>
 #include <gio/gunixoutputstream.h>
+#include <signal.h>
 #include <string.h>
-#include <unistd.h>
 
 
 #define AGENT_UI_PROGRAM  "rs-agent-ui"
@@ -117,6 +117,10 @@ agent_ui_new(const agent_config_t *config, const agent_ui_events_t *events,
     void *data)
 {
     agent_ui_t  *ui;
+
+    /* a write to a process that has just ended is an error, not our end */
+
+    signal(SIGPIPE, SIG_IGN);
 
     ui = g_new0(agent_ui_t, 1);
     ui->config = config;
