@@ -177,9 +177,13 @@ subtest 'killed and restarted' => sub {
     is($up->verdict($stays), 'ok', 'what is known holds');
     cmp_ok($up->{ms}, '<', 100, 'and is said at once');
 
+    # so that it is back after that, and not in between
+
+    $up->proc->signal('STOP');
     $redis->start;
-    end($ends, quiet => 1) ;
+    end($ends, quiet => 1);
     revoke($goes, quiet => 1);
+    $up->proc->signal('CONT');
 
     my $start = now();
 
@@ -220,8 +224,12 @@ subtest 'hung' => sub {
     cmp_ok($max, '<', 200, 'answers come meanwhile');
     cmp_ok($up->stat('silences'), '>=', 1, 'by the subscription');
 
+    # it hears of Redis again when that has happened
+
+    $up->proc->signal('STOP');
     $redis->thaw;
     end($ends, quiet => 1);
+    $up->proc->signal('CONT');
     $up->wait_in_sync;
     is($up->verdict($s), 'ok', 'thawed: lives');
     is($up->verdict($ends), 'ended', 'ended');
