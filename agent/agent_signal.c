@@ -52,6 +52,7 @@ struct agent_signal_s {
     char            *pin;           /* its identity, pinned at its welcome */
     agent_rotate_t  *rotate;
     gboolean         unknown;       /* it does not know the key shown */
+    gboolean         proven;        /* who it is: it was sent our proof */
     gboolean         untrusted;     /* not our gateway */
     gboolean         homing;        /* closed to go back to the first server */
     guint            failed;        /* servers in a row, none let us in */
@@ -74,6 +75,9 @@ static guint agent_signal_delay(agent_signal_t *signal, guint retry_s);
 static void agent_signal_challenge(agent_signal_t *signal, agent_msg_t *msg);
 static gboolean agent_signal_trusts(agent_signal_t *signal, agent_msg_t *msg,
     GError **error);
+static gboolean agent_signal_early(const agent_signal_t *signal,
+    const agent_msg_t *msg);
+static void agent_signal_distrust(agent_signal_t *signal, const char *why);
 static void agent_signal_pin(agent_signal_t *signal);
 static void agent_signal_rotate(void *data);
 static void agent_signal_online(agent_signal_t *signal, agent_msg_t *msg);
@@ -140,6 +144,7 @@ agent_signal_connect(agent_signal_t *signal)
     g_debug("connecting to %s", url);
 
     signal->goaway = FALSE;
+    signal->proven = FALSE;
     signal->untrusted = FALSE;
     signal->unknown = FALSE;
     signal->homing = FALSE;
@@ -385,6 +390,16 @@ agent_signal_text(void *data, const char *text, gsize len)
         return;
     }
 
+    if (agent_signal_early(signal, msg)) {
+        g_autofree char  *why = NULL;
+
+        why = g_strdup_printf("the gateway at %s says \"%s\" before it has "
+                              "shown who it is: refused",
+                              signal->agent->host, msg->name);
+        agent_signal_distrust(signal, why);
+        return;
+    }
+
     switch (msg->type) {
 
     case AGENT_MSG_PING:
@@ -436,6 +451,46 @@ agent_signal_text(void *data, const char *text, gsize len)
 }
 
 
+/*
+ * The pinned identity is compared at the challenge.  Who leaves that out is
+ * nobody: it may refuse us for now, and no more.
+ */
+
+static gboolean
+agent_signal_early(const agent_signal_t *signal, const agent_msg_t *msg)
+{
+    if (signal->proven) {
+        return FALSE;
+    }
+
+    switch (msg->type) {
+
+    case AGENT_MSG_ONLINE:
+    case AGENT_MSG_INVITE:
+    case AGENT_MSG_REVOKE:
+    case AGENT_MSG_ROTATED:
+        return TRUE;
+
+    case AGENT_MSG_ERROR:
+        return strcmp(msg->code, "device_removed") == 0;
+
+    default:
+        return FALSE;
+    }
+}
+
+
+static void
+agent_signal_distrust(agent_signal_t *signal, const char *why)
+{
+    signal->proven = FALSE;
+    signal->untrusted = TRUE;
+    g_critical("%s", why);
+    signal->refused_ms = AGENT_SIGNAL_SLOW_MS;
+    agent_socket_close(signal->socket, AGENT_CLOSE_DONE);
+}
+
+
 static void
 agent_signal_challenge(agent_signal_t *signal, agent_msg_t *msg)
 {
@@ -451,12 +506,11 @@ agent_signal_challenge(agent_signal_t *signal, agent_msg_t *msg)
     }
 
     if (proof == NULL) {
-        signal->untrusted = TRUE;
-        g_critical("%s", error->message);
-        signal->refused_ms = AGENT_SIGNAL_SLOW_MS;
-        agent_socket_close(signal->socket, AGENT_CLOSE_DONE);
+        agent_signal_distrust(signal, error->message);
         return;
     }
+
+    signal->proven = TRUE;
 
     width = 0;
     height = 0;

@@ -813,6 +813,53 @@ test_control(fixture_t *f)
 }
 
 
+/* who was asked for no signature has not shown either who it is */
+
+static void
+test_unproven(fixture_t *f)
+{
+    gsize            i;
+    conn_t          *c;
+    agent_signal_t  *signal;
+
+    static const char *const  texts[] = {
+        "{\"type\":\"welcome\",\"api_version\":1,\"device\":{\"id\":"
+        "\"dev_x\"},\"ping_s\":25}",
+
+        "{\"type\":\"invite\",\"session\":{\"id\":\"ses_x\"},"
+        "\"ticket\":\"default.abcd\"}",
+
+        "{\"type\":\"revoke\",\"session_id\":\"ses_x\"}",
+
+        "{\"type\":\"rotated\",\"public_key\":"
+        "\"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8\"}",
+
+        "{\"type\":\"error\",\"code\":\"device_removed\","
+        "\"message\":\"m\"}"
+    };
+
+    for (i = 0; i < G_N_ELEMENTS(texts); i++) {
+        signal = agent_signal_new(&f->agent);
+        f->agent.signal = signal;
+        c = conn(f, 0);
+        say(c, "%s", texts[i]);
+        WAIT(c->closed);
+
+        ok(c->closed, "no challenge: %.24s: the socket is closed", texts[i]);
+        is_int(c->heard->len, 0, "nothing is said");
+        is_int(g_hash_table_size(f->agent.sessions), 0, "nor begun");
+        ok(!f->agent.quitting, "the agent goes on");
+        ok(strstr(f->log->str, "before it has shown who it is") != NULL,
+           "and says why");
+        ok(strstr(f->log->str, "online as") == NULL, "it is not online");
+
+        agent_signal_free(signal);
+        f->agent.signal = NULL;
+        forget(f);
+    }
+}
+
+
 int
 main(void)
 {
@@ -829,6 +876,7 @@ main(void)
     test_forgotten(&f);
     test_path(&f);
     test_control(&f);
+    test_unproven(&f);
     test_silence(&f);
 
     stop(&f);
