@@ -263,14 +263,20 @@ end
 -- Tokens of a user that are not younger than his revocation are void.
 
 local function caller_user(who, c, now)
-    local h = call('HMGET', who.auth, 'not_before', 'seen', 'name')
+    local h = call('HMGET', who.auth, 'not_before', 'seen', 'name', 'iat')
+    local iat = tonumber(h[4] or '0')
 
     if c.iat <= tonumber(h[1] or '-1') then
         return false
     end
 
-    if now - tonumber(h[2] or '0') >= USER_SEEN or h[3] ~= c.name then
-        call('HSET', who.auth, 'seen', int(now), 'name', c.name)
+    -- the newest token seen: the issuer's clock may be ahead of ours
+
+    if now - tonumber(h[2] or '0') >= USER_SEEN or h[3] ~= c.name
+       or c.iat > iat
+    then
+        call('HSET', who.auth, 'seen', int(now), 'name', c.name,
+             'iat', int(math.max(iat, c.iat)))
         call('EXPIRE', who.auth, int(USER_TTL))
     end
 
@@ -1570,10 +1576,15 @@ end
 -- O(log n + limit)
 --
 -- A cursor is "<score>.<id>" of the last entry given.  When that entry is
--- gone the list goes on after the place where it stood.
+-- gone the list goes on after the place where it stood.  Who may not see all
+-- of the tenant gets "<score>.<n>", n entries of this score given, for the
+-- last one may be hidden from him; of one ms, he may miss an entry when
+-- another one goes away between the pages.
 
 function lib.rs_index_list(keys, args, who)
     local limit, start, score, id, rank, found, ids, last
+    local wide = allowed_wide(who, who.verb)
+    local given, at = 0, nil
 
     check(keys, 1, args, 2)
 
@@ -1589,6 +1600,15 @@ function lib.rs_index_list(keys, args, who)
         rank = call('ZREVRANK', keys[1], id)
         start = rank and rank + 1
                 or call('ZCOUNT', keys[1], '(' .. score, '+inf')
+
+        if string.match(id, '^%d+$') then
+            if #id > 9 then
+                return { 'invalid_value' }
+            end
+
+            given, at = tonumber(id), score
+            start, rank = start + given, true
+        end
     end
 
     found = call('ZRANGE', keys[1], int(start),
@@ -1610,7 +1630,9 @@ function lib.rs_index_list(keys, args, who)
             end
 
             ids[#ids + 1] = found[i]
-            last = found[i + 1] .. '.' .. found[i]
+            given = found[i + 1] == at and given + 1 or 1
+            at = found[i + 1]
+            last = at .. '.' .. (wide and found[i] or int(given))
         end
     end
 
@@ -1704,14 +1726,17 @@ local function session_policy(who, group, grps, pols, asked)
 end
 
 
--- An object's group must be one there is, and one the caller may use.
+-- An object's group must be one there is, and one the caller may use; so is
+-- no group, which is beyond the grants of all others, too.
 
 local function no_group(who, grps, group)
-    if group ~= '' and (call('HEXISTS', grps, group) == 0
-                        or not allowed_all(who, group))
-    then
+    local may = allowed_all(who, group)
+
+    if group ~= '' and (not may or call('HEXISTS', grps, group) == 0) then
         return { 'not_found', 'group_id' }
     end
+
+    return not may and { 'forbidden', 'group_id' } or nil
 end
 
 
@@ -2915,6 +2940,12 @@ function lib.rs_turn_session(keys, args, who)
         return { 'not_found' }
     end
 
+    -- it is of no group
+
+    if not allowed_all(who, '') then
+        return { 'forbidden' }
+    end
+
     now = now_s()
     s = session(keys[1], now)
 
@@ -3493,6 +3524,8 @@ end
 -- KEYS: dev, grps, gdev.  ARGV: version wanted, then field, value, ...
 --                        (name, tags, group_id)
 -- ok: device obj.  Errors: not_found (with "group_id": no such group),
+--                          forbidden (with "group_id": no group at all, by
+--                          whom a device of none is not there for),
 --                          precondition_failed, unknown_field.  O(1)
 
 local PATCH = { name = true, tags = true, group_id = true }
@@ -4910,11 +4943,13 @@ end
 -- rs_user_revoke, guarded
 -- KEYS: usr, uses.  ARGV: none.
 -- ok: {session id...} for the caller to end.  Tokens that the user has by now
---     are void.  Everybody may do this to himself, with no verb.
+--     are void, even where the clock of the issuer is ahead.  Everybody may do
+--     this to himself, with no verb.
 -- O(log sessions)
 
 function lib.rs_user_revoke(keys, args, who)
     local now = now_s()
+    local seen
 
     check(keys, 2, args, 0)
 
@@ -4927,7 +4962,12 @@ function lib.rs_user_revoke(keys, args, who)
         return { 'forbidden' }
     end
 
-    call('HSET', keys[1], 'not_before', int(now))
+    -- never back, and not before a token that has been seen
+
+    seen = call('HMGET', keys[1], 'not_before', 'iat')
+    call('HSET', keys[1], 'not_before',
+         int(math.max(now, tonumber(seen[1] or '0'),
+                      tonumber(seen[2] or '0'))))
     call('EXPIRE', keys[1], int(USER_TTL))
 
     return { 'ok', live_sessions(keys[2], now) }

@@ -279,6 +279,57 @@ my ($star) = $s->api_key('*', 'star', granted => 1);
 is_deeply($s->fcall('rs_group_create', [$star, 'grps', 'pols', idem()],
                     'groups:write', random_id('grp_'), 'x', '', ''),
           ['forbidden'], 'what is of the whole tenant is none of its');
+is_deeply($s->fcall('rs_turn_session', [$star, 'ses:' . random_id('ses_'),
+                                        'turn'], 'ice', '', 60, 60, '', 0),
+          ['forbidden'], 'nor are TURN credentials');
+
+# a device does not leave the group by which a caller reaches it
+
+my ($mover, $mover_id) = $s->api_key('devices:read devices:write', 'mover',
+                                     granted => 1);
+my $moved = sub {
+    my ($version, $group) = @_;
+
+    return $s->fcall('rs_device_patch', [$mover, "dev:$till", 'grps', 'gdev'],
+                     'devices:write', $version, 'group_id', $group);
+};
+my $version = obj($get->(user(tenant => ['devices:read']), $till)->[1])
+              ->{version};
+
+$s->grant("key:$mover_id", $shops, 'devices:read devices:write');
+is_deeply($moved->($version, ''), ['forbidden', 'group_id'],
+          'nobody takes a device away from those it was given to');
+is_deeply($moved->($version, $more[0]), ['not_found', 'group_id'],
+          'nor gives it to others');
+is(obj($get->(user(tenant => ['devices:read']), $till)->[1])->{group_id},
+   $shops, 'it is where it was');
+
+# cursors name what the caller may see, and nothing else
+
+my ($reader, $reader_id) = $s->api_key('devices:read', 'reader', granted => 1);
+my @ids = map { random_id('dev_') } 1 .. 7;
+my $ms = time() * 1000;
+
+$redis->call('ZADD', $s->key('devs'), map { ($ms + int($_ / 3), $ids[$_]) }
+             0 .. $#ids);
+$r = $s->fcall('rs_index_list', [$s->{key}, 'devs'], 'devices:read', '', 200);
+my @listed = @{ $r->[2] };
+
+for my $limit (1, 2, 5) {
+    my ($cursor, @seen, @cursors) = ('');
+
+    do {
+        $r = $s->fcall('rs_index_list', [$reader, 'devs'], 'devices:read',
+                       $cursor, $limit);
+        push @seen, @{ $r->[2] };
+        push @cursors, $cursor = $r->[1];
+    } while ($cursor ne '' && @cursors < 100);
+
+    is_deeply(\@seen, \@listed, "a limited caller walks by $limit");
+    is(scalar(grep { /dev_/ } @cursors), 0, 'no cursor has an id in it');
+}
+
+$redis->call('ZREM', $s->key('devs'), @ids);
 
 
 # what is minted
@@ -400,6 +451,25 @@ is($get->(user(id => $ana->{id}, iat => time() + 2), $till)->[0], 'ok',
    'a newer one is not');
 is_deeply(as($seer, 'rs_user_revoke', ["usr:$ana->{id}", "uses:$ana->{id}"],
              ''), ['forbidden'], 'nobody does that to another');
+
+# an issuer whose clock is ahead: what it had given out by then is void, too
+
+for my $by ('himself', 'an admin') {
+    my $ahead = user(iat => time() + 50, tenant => ['devices:read']);
+    my @keys = ("usr:$ahead->{id}", "uses:$ahead->{id}");
+
+    is($get->($ahead, $till)->[0], 'ok', 'a token of the future');
+    is(as($by eq 'himself' ? ($ahead, 'rs_user_revoke', \@keys, '')
+                           : (user(tenant => ['users:write']),
+                              'rs_user_revoke', \@keys, 'users:write'))->[0],
+       'ok', "revoked by $by");
+    is_deeply($get->($ahead, $till), ['unauthenticated'], 'is void');
+    as(user(tenant => ['users:write']), 'rs_user_revoke', \@keys,
+       'users:write');
+    is_deeply($get->($ahead, $till), ['unauthenticated'],
+              'and stays so when he is revoked once more');
+}
+
 is(as($admin, 'rs_user_revoke', ["usr:$seer->{id}", "uses:$seer->{id}"],
       'users:write')->[0], 'ok', 'but who may');
 is_deeply($get->($seer, $till), ['unauthenticated'], 'so it is');
