@@ -287,6 +287,28 @@ subtest 'signing out ends his sessions and refuses his tokens' => sub {
 };
 
 
+subtest 'who was revoked in one tenant signs out of the others' => sub {
+    my $other = $gw->rest(key => $redis->api_key(tenant => 'other'));
+    my $e = $other->post('/enrollments', {})->json;
+    my $d = RS::Device->enroll($other, token => $e->{token}, name => 'desk');
+    my $anna = user(['admins'], sub => 'both', tenants => ['acme', 'other']);
+    my $in = { 'X-RS-Tenant' => 'other' };
+
+    $d->connect($gw);
+
+    my $s = $anna->post('/sessions', { host($d) }, $in)->json;
+
+    is($root->post('/users/' . $issuer->user_id('both') . '/revoke')->status,
+       204, 'revoked in the first');
+    is($anna->get('/devices', $in)->status, 200, 'still in the second');
+    is($anna->post('/me/sign-out')->status, 204, 'signs out');
+    $anna->problem($anna->get('/devices', $in), 401, 'unauthenticated');
+    is($other->get("/sessions/$s->{id}")->json->{state}, 'ended',
+       'and has no session there');
+    $anna->problem($anna->post('/me/sign-out'), 401, 'unauthenticated');
+};
+
+
 subtest 'as many sessions as a user can have' => sub {
     my $anna = user(['admins']);
     my @devices = ($granted, $other, $device{''});

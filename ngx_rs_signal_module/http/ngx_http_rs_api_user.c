@@ -7,7 +7,8 @@
  * A user is revoked in one tenant after the other.  In each the store first
  * refuses the tokens he has and says which of his sessions live; those are
  * ended, some at a time, until it names no more.  What could not be ended is
- * told by 503, and the call repeated: the tokens are refused by then.
+ * told by 503, and the call repeated: the tokens are refused by then.  Who
+ * signs out does so in each tenant where his token is still good.
  */
 
 
@@ -27,6 +28,8 @@ typedef struct {
     ngx_uint_t                  n;
     ngx_uint_t                  i;             /* the one at work */
     ngx_uint_t                  rounds;        /* in it */
+    ngx_uint_t                  void_in;       /* of them: the token is */
+    unsigned                    self:1;        /* he signs out */
     const char                 *detail;        /* why sessions end */
     rs_err_e                    worst;
 } ngx_http_rs_api_revoke_t;
@@ -278,6 +281,7 @@ ngx_http_rs_api_me_sign_out(ngx_http_rs_api_t *api)
         rev->tenants[i] = api->bearer->tenants[i].name;
     }
 
+    rev->self = 1;
     rev->detail = "signed out";
 
     return ngx_http_rs_api_revoke_step(api, rev);
@@ -357,6 +361,20 @@ ngx_http_rs_api_revoke_listed(ngx_http_rs_api_t *api, void *data,
     ngx_str_t        id;
     ngx_uint_t       i, n;
     ngx_rs_reply_t  *ids;
+
+    if (code == RS_E_UNAUTHENTICATED && rev->self && rev->rounds == 0) {
+
+        /* revoked there already; the others are to hear of it all the same */
+
+        rev->i++;
+        rev->void_in++;
+
+        if (rev->void_in == rev->n) {
+            return ngx_http_rs_api_fail(api, code, NULL, NULL);
+        }
+
+        return ngx_http_rs_api_revoke_next(api, rev);
+    }
 
     if (code == RS_E_UNCERTAIN) {
         rev->worst = code;
