@@ -412,6 +412,7 @@ agent_gate_line(const agent_gate_t *gate)
     line.pc = gate->pc;
     line.offer = rs_str(gate->fingerprint);
     line.answer = rs_str(NULL);
+    line.verified = gate->who.verified;
 
     return line;
 }

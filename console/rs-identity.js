@@ -259,8 +259,10 @@ async function verifyEd25519(crypto, publicKey, signature, bytes) {
  * @param {Line} line
  * @param {string} offer  @param {string} answer    descriptions
  * @param {any} device    of the answer, as it came
+ * @param {boolean} verified  whether it is said that the device verified us:
+ *                        it signs that, too
  */
-export async function verifyAnswer(line, offer, answer, device,
+export async function verifyAnswer(line, offer, answer, device, verified,
                                    crypto = globalThis.crypto)
 {
     const fingerprints = [fingerprintOf(offer), fingerprintOf(answer)];
@@ -275,7 +277,8 @@ export async function verifyAnswer(line, offer, answer, device,
 
     const bytes = signedBytes("rs-device-v1", line.session_id, line.device_id,
                               line.participant_id, String(line.pc),
-                              ...fingerprints);
+                              ...fingerprints,
+                              ...(verified ? ["verified"] : []));
 
     if (!await verifyEd25519(crypto, device.public_key, device.signature,
                              bytes))
@@ -425,10 +428,10 @@ export class RsWho {
      * Throws unless the answer is of the device that was asked for.
      * @returns {Promise<{how: string, short: string, at: number}>}
      */
-    async check(pc, offer, answer, device) {
+    async check(pc, offer, answer, device, verified) {
         const {device_id} = this.#about;
         const key = await verifyAnswer({...this.#about, pc}, offer, answer,
-                                       device, this.#crypto);
+                                       device, verified, this.#crypto);
         const pin = await this.#pins.get(device_id);
         let history = [];
 

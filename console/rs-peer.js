@@ -622,7 +622,8 @@ export class RsPeer extends EventTarget {
 
         try {
             const verdict = await this.#who.check(
-                line.n, line.pc.localDescription.sdp, sdp, device);
+                line.n, line.pc.localDescription.sdp, sdp, device,
+                operator?.verified === true);
 
             if (line !== this.#line) {
                 return;

@@ -321,7 +321,7 @@ for (const [name, told, why] of [
                 + /^a=fingerprint:sha-256 (\S+)/m.exec(text)[1].toUpperCase();
             const signature = sign(null, bytesOf(
                 "rs-device-v1", session.id, stack.device, self.id, data.pc,
-                print(offer), print({sdp})), privateKey);
+                print(offer), print({sdp}), "verified"), privateKey);
 
             return {...data, sdp, device: {
                 public_key: x, signature: signature.toString("base64url")}};

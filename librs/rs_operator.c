@@ -486,6 +486,11 @@ rs_operator_write(uint8_t *dst, const char *label,
     if (both) {
         rs_buf_char(&b, '\0');
         rs_buf_str(&b, line->answer);
+
+        if (line->verified) {
+            rs_buf_char(&b, '\0');
+            rs_buf_cstr(&b, "verified");
+        }
     }
 
     return b.overflow ? 0 : b.len;

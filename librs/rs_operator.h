@@ -25,7 +25,8 @@
 #define RS_OPERATOR_PC_MAX           0x7fffffff
 
 #define RS_OPERATOR_SIGNED_MAX       (15 + 3 * (RS_ID_LEN + 1) + 10 + 1      \
-                                      + 2 * RS_OPERATOR_FINGERPRINT_LEN + 1)
+                                      + 2 * RS_OPERATOR_FINGERPRINT_LEN + 1  \
+                                      + sizeof("verified"))
 
 
 /* what a connection is, to both ends */
@@ -37,6 +38,8 @@ typedef struct {
     uint64_t  pc;                            /* from 1 */
     rs_str_t  offer;                         /* fingerprints */
     rs_str_t  answer;                        /* signed by the device only */
+    int       verified;                      /* so is that it verified whose
+                                                offer this is */
 } rs_operator_line_t;
 
 

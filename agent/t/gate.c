@@ -464,6 +464,12 @@ test_seal(fixture_t *f)
     is_str(seal.signature, text_of(dev, "signature"), "its signature");
     agent_seal_clear(&seal);
 
+    ((agent_who_t *) agent_gate_who(f->gate))->verified = TRUE;
+    ok(agent_gate_seal(f->gate, answer, &seal, &error), "sealed");
+    is_str(seal.signature, text_of(dev, "verified_signature"),
+           "that it has verified the operator is signed, too");
+    agent_seal_clear(&seal);
+
     is_str(shown, text_of(dev, "short_fingerprint"), "the key for people");
 
     ok(!agent_gate_seal(f->gate, "v=0", &seal, &error) && error != NULL

@@ -192,6 +192,16 @@ test("an answer of the device, of this very offer and answer", async () => {
     assert.equal(await verifyAnswer(LINE, OFFER, ANSWER, DEVICE),
                  V.device.public_key);
 
+    /* so is that it verified us, which nobody can add or take away */
+    const sure = {...DEVICE, signature: V.device.verified_signature};
+
+    assert.equal(await verifyAnswer(LINE, OFFER, ANSWER, sure, true),
+                 V.device.public_key);
+    await assert.rejects(verifyAnswer(LINE, OFFER, ANSWER, DEVICE, true),
+                         refused("device_unverified", /changed/));
+    await assert.rejects(verifyAnswer(LINE, OFFER, ANSWER, sure, false),
+                         refused("device_unverified", /changed/));
+
     const other = sdp(V.answer_fingerprint.replace("0D", "0E"));
     const flipped = (DEVICE.signature[0] === "A" ? "B" : "A")
                     + DEVICE.signature.slice(1);

@@ -412,7 +412,7 @@ test("an answer is checked before it is used", async () => {
     it.session.say({kind: "answer", pc: 1, sdp: "answer", device,
                     operator: {verified: true, name: "Anna", reason: 7}});
     await settle();
-    assert.deepEqual(it.who.asked, [[1, "sdp1", "answer", device]]);
+    assert.deepEqual(it.who.asked, [[1, "sdp1", "answer", device, true]]);
     assert.deepEqual(it.of("verified"), [{
         how: "pinned", short: "AAAA", at: 1,
         operator: {verified: true, name: "Anna", reason: ""}}]);

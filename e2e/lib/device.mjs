@@ -196,7 +196,8 @@ function install() {
             public_key: it.key.text,
             signature: await it.key.sign(
                 "rs-device-v1", session, it.id, from, String(data.pc),
-                fingerprint(data.sdp), fingerprint(answer.sdp)),
+                fingerprint(data.sdp), fingerprint(answer.sdp),
+                ...(it.operator?.verified ? ["verified"] : [])),
         };
 
         say(from, {kind: "answer", pc: data.pc, sdp: answer.sdp,

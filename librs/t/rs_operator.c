@@ -63,6 +63,7 @@ line_of(const json_t *v)
     line.pc = (uint64_t) json_integer_value(json_object_get(v, "pc"));
     line.offer = text_of(v, "offer_fingerprint");
     line.answer = text_of(v, "answer_fingerprint");
+    line.verified = 0;
 
     return line;
 }
@@ -206,6 +207,17 @@ test_device(const json_t *v)
     len = tap_hex(want, sizeof(want),
                   json_string_value(json_object_get(dev, "signed_hex")));
     ok(n == len && memcmp(got, want, n) == 0, "what the device signs");
+
+    line.verified = 1;
+    n = rs_operator_device_signed(got, &line);
+    len = tap_hex(want, sizeof(want),
+                  json_string_value(json_object_get(dev, "verified_hex")));
+    ok(n == len && memcmp(got, want, n) == 0, "of a verified operator");
+    ok(rs_operator_signed(got, &line) != 0
+       && rs_operator_signed(got, &line) < n, "who does not say so himself");
+
+    line.verified = 0;
+    n = rs_operator_device_signed(got, &line);
 
     (void) tap_hex(seed, sizeof(seed),
                    json_string_value(json_object_get(dev, "seed_hex")));
