@@ -14,6 +14,7 @@ use Test::More;
 
 use RS::Device;
 use RS::Gateway;
+use RS::Issuer;
 use RS::Metrics qw($METRICS_LOCATION metrics);
 use RS::Redis;
 use RS::Util qw(top wait_until);
@@ -147,6 +148,29 @@ subtest 'good callers' => sub {
     is(login($gw, '192.0.2.10', $device), 'welcome', 'a device');
     is($redis->keys('rs:{b}:*'), $before, 'are not told of to Redis');
     is($redis->call('HLEN', 'rs:{b}:ban:a:192.0.2.10'), 0, 'nothing of them');
+    $gw->check_log;
+};
+
+
+subtest 'who has signed out' => sub {
+    my $issuer = RS::Issuer->new();
+    my $gw = gateway('failures=2 window=1h', location => $issuer->conf
+                     . ' rs_oidc_role admin admins;');
+    my $anna = from($gw, '192.0.2.77',
+                    key => $issuer->token(groups => ['admins']));
+
+    is($anna->post('/me/sign-out')->status, 204, 'signs out');
+
+    # other pages of hers go on for a while, others sit in the same office
+
+    is($anna->get('/sessions')->status, 401, 'her token is void')
+        for 1 .. 5;
+    is(from($gw, '192.0.2.77')->get('/sessions')->status, 200,
+       'which is no guess');
+    from($gw, '192.0.2.77', key => $issuer->token . 'A')->get('/sessions')
+        for 1 .. 2;
+    is(from($gw, '192.0.2.77')->get('/sessions')->status, 429,
+       'a token that is none of the issuer is one');
     $gw->check_log;
 };
 

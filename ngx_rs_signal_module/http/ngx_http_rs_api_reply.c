@@ -241,24 +241,37 @@ ngx_http_rs_api_problem(ngx_http_request_t *r, rs_err_e code,
 }
 
 
-/* a call without any credential tries none */
+/*
+ * A call without any credential tries none, and a token of the issuer that is
+ * void since its user signed out is no guess.
+ */
 
 static void
 ngx_http_rs_api_failed(ngx_http_request_t *r, ngx_http_rs_main_conf_t *rmcf,
     rs_err_e code)
 {
-    ngx_http_rs_ban_who_t  who;
+    ngx_http_rs_ctx_t      *ctx;
+    ngx_http_rs_api_t      *api;
+    ngx_http_rs_ban_who_t   who;
 
     (void) ngx_http_rs_limit_address(rmcf, r->connection->sockaddr,
                                      RS_RATE_CHARGE, NULL);
 
-    if (r->headers_in.authorization || r->request_body) {
+    if (r->headers_in.authorization == NULL && r->request_body == NULL) {
+        return;
+    }
+
+    ctx = ngx_http_rs_ctx(r);
+    api = ctx ? ctx->api : NULL;
+
+    if (api == NULL || api->bearer == NULL) {
         ngx_memzero(&who, sizeof(ngx_http_rs_ban_who_t));
         who.sockaddr = r->connection->sockaddr;
 
         ngx_http_rs_ban_failed(rmcf, &who, r->connection->log);
-        ngx_http_rs_api_denied(r, rmcf, code);
     }
+
+    ngx_http_rs_api_denied(r, rmcf, code);
 }
 
 
