@@ -1693,6 +1693,34 @@ local function stricter(p, consent, relay_only, max_ttl)
 end
 
 
+local function granted_policy(p, who, group)
+    for _, grant in ipairs(grants(who)) do
+        local used = holds(grant.verbs, who.verb)
+
+        for _, verb in ipairs(who.also) do
+            used = used or holds(grant.verbs, verb)
+        end
+
+        if used and covers(grant, group) then
+            stricter(p, grant.consent)
+        end
+    end
+end
+
+
+-- Who comes into a session that is there is bound by his grants, too: into one
+-- with less consent than they want he lets nobody, himself included.
+
+local function too_lax(s, who)
+    local has = cjson.decode(s.policy).consent or 'none'
+    local p = { consent = has }
+
+    granted_policy(p, who, s.group_id)
+
+    return p.consent ~= has and { 'forbidden' } or nil
+end
+
+
 local function session_policy(who, group, grps, pols, asked)
     local p = { consent = 'none', relay_only = false, ttl = asked.ttl }
     local g = group ~= '' and entry(grps, group)
@@ -1707,17 +1735,7 @@ local function session_policy(who, group, grps, pols, asked)
         end
     end
 
-    for _, grant in ipairs(grants(who)) do
-        local used = holds(grant.verbs, who.verb)
-
-        for _, verb in ipairs(who.also) do
-            used = used or holds(grant.verbs, verb)
-        end
-
-        if used and covers(grant, group) then
-            stricter(p, grant.consent)
-        end
-    end
+    granted_policy(p, who, group)
 
     p.json = '{"relay_only":' .. tostring(p.relay_only) .. ',"consent":"'
              .. p.consent .. '"}'
@@ -2127,7 +2145,8 @@ end
 -- ARGV: par id, role, name, external_id, ticket ttl_s, body hash.
 -- ok: created|repeated, participant obj, expires_at of the ticket; or
 --     repeated, id of the first participant.
--- Errors: idempotency_mismatch, not_found,
+-- Errors: idempotency_mismatch, not_found, forbidden (the session has less
+--         consent than a grant of the caller wants),
 --         session_ended, participants_full.  O(participants)
 
 local function participant_again(s, par, id, tkt, ttl, now)
@@ -2155,7 +2174,7 @@ function lib.rs_participant_add(keys, args, who)
         return { 'not_found' }
     end
 
-    no = refused(who, s.group_id, 'sessions:read')
+    no = refused(who, s.group_id, 'sessions:read') or too_lax(s, who)
     if no then
         return no
     end
@@ -4040,7 +4059,8 @@ end
 -- ARGV: id, role, name, external_id, hash of the secret, hash of secret and
 --       PIN (empty: none), max_uses, ttl_s, ticket ttl_s, body hash.
 -- ok: created, link obj; or repeated, id of the first link.
--- Errors: idempotency_mismatch, not_found, session_ended, limit_reached.
+-- Errors: idempotency_mismatch, not_found, forbidden (as in
+--         rs_participant_add), session_ended, limit_reached.
 -- O(links)
 
 function lib.rs_link_create(keys, args, who)
@@ -4055,7 +4075,7 @@ function lib.rs_link_create(keys, args, who)
         return no
     end
 
-    no = repeated(keys[3], args[10], args[1])
+    no = too_lax(s, who) or repeated(keys[3], args[10], args[1])
     if no then
         return no
     end

@@ -439,6 +439,33 @@ $x = ask($ana, $other, ['sessions:control']);
 is(obj($x->{reply}[4])->{policy},
    '{"relay_only":false,"consent":"required"}', 'the grants of the caller');
 
+# nor does he get around it by a session that somebody else made
+
+my $lax = $s->session($other, consent => 'notify');
+my $enter = sub {
+    my ($id) = @_;
+
+    return as($ana, 'rs_participant_add',
+              ["ses:$id", "par:$id", idem(), 'tkt:' . RS::Schema::hash()],
+              ['sessions:write', 'sessions:control'], random_id('par_'),
+              'controller', '', '', 60, '')->[0];
+};
+my $invite = sub {
+    my ($id) = @_;
+
+    return as($ana, 'rs_link_create', ["ses:$id", "lnks:$id", idem()],
+              ['sessions:write', 'sessions:control'], random_id('lnk_'),
+              'controller', '', '', RS::Schema::hash(), '', 1, 600, 60, '')
+           ->[0];
+};
+
+is($enter->($lax->{id}), 'forbidden', 'his grants want more consent');
+is(last_line()->{outcome}, 'deny', 'which is in the audit');
+is($invite->($lax->{id}), 'forbidden', 'for a link, too');
+is($enter->($x->{id}), 'ok', 'a session with as much');
+is($invite->($x->{id}), 'ok', 'and a link of it');
+$s->end($lax);
+
 
 # revocation
 
