@@ -17,7 +17,8 @@
  *
  * Input goes over the line's data channel.  A line that stands without one
  * sends it by way of the gateway instead, which answers nothing and may lose
- * some.
+ * some; but not where the device has verified who controls it, for a gateway
+ * that strikes the channel from an answer would read along.
  */
 
 import { RsEvent, RsError, backoff, systemClock } from "./rs-client.js";
@@ -120,6 +121,7 @@ export function videoOf(stats) {
 class Line {
     candidates = [];        /* of the host, before its answer */
     answered = false;
+    verified = false;       /* whose offer it is, by its device */
     connected = false;
     stream = null;
     hello = null;
@@ -629,6 +631,8 @@ export class RsPeer extends EventTarget {
                 return;
             }
 
+            line.verified = operator?.verified === true;
+
             if (this.state === "asking") {
                 this.#setState("connecting");
             }
@@ -704,6 +708,11 @@ export class RsPeer extends EventTarget {
             || line.channel?.readyState === "closed"
             || this.#session.role !== "controller")
         {
+            return;
+        }
+
+        if (line.verified) {
+            this.#failed(line, new RsError("no_channel"));
             return;
         }
 

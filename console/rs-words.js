@@ -116,6 +116,8 @@ const ERRORS = {
     no_store: ["This browser keeps nothing for this page",
                "Its key must be kept in IndexedDB: allow site data for this address."],
     busy: ["The device is busy", "As many people see its screen as it allows."],
+    no_channel: ["Mouse and keys do not reach the device",
+                 "They would go by the gateway, which could read them. Tell your administrator if it stays."],
     no_webrtc: ["This browser cannot show remote screens", "It has no WebRTC, or WebRTC is switched off."],
 };
 
@@ -216,6 +218,7 @@ const LEVELS = {
     device: "Device verified",
     first: "New device key",
     none: "Not verified",
+    detour: "Input by the gateway",
 };
 
 
@@ -230,12 +233,13 @@ const LEVELS = {
  *          detour: boolean}} facts
  * @returns {{level: "both"|"device"|"first"|"none", chip: string,
  *            rows: [string, string][]}}  first: the device's key was never
- *            seen before, so what is told rests on the gateway's word
+ *            seen before, so what is told rests on the gateway's word;
+ *            none also when the gateway can read what is typed
  */
 export function trustWords({kind, name, verdict, path, detour}) {
     const device = verdict !== null;
     const seen = device && verdict.how !== "first";
-    const both = seen && verdict.operator?.verified === true;
+    const both = seen && !detour && verdict.operator?.verified === true;
     const rows = [["You", operatorWords(kind, name, verdict)],
                   ["The device", deviceWords(verdict)]];
 
@@ -259,9 +263,10 @@ export function trustWords({kind, name, verdict, path, detour}) {
         rows.push(["Mouse and keys", "They go by way of the gateway, which can read them."]);
     }
 
-    const level = both ? "both" : seen ? "device" : device ? "first" : "none";
+    const level = detour || !device ? "none"
+                  : both ? "both" : seen ? "device" : "first";
 
-    return {level, rows, chip: LEVELS[level]};
+    return {level, rows, chip: LEVELS[detour ? "detour" : level]};
 }
 
 

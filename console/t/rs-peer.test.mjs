@@ -655,6 +655,23 @@ test("no data channel: input goes by the gateway until there is one", async () =
 });
 
 
+test("nor for who is verified: the gateway could have closed the channel",
+     async () => {
+    const it = await start();
+
+    it.session.say({kind: "answer", pc: 1, sdp: "answer", device: {},
+                    operator: {verified: true}});
+    await settle();
+    await connect(it, {channel: false});
+    it.clock.pass(30000);
+    assert.equal(it.peer.detour, false);
+    assert.equal(it.peer.ready, false);
+    assert.deepEqual(it.session.inputs, []);
+    assert.deepEqual(it.of("problem").map((e) => e.code), ["no_channel"]);
+    assert.equal(it.peer.state, "failed");
+});
+
+
 test("no way round for viewers, nor where the channel stands", async () => {
     const viewer = await start();
 

@@ -138,8 +138,13 @@ test("what is verified, and by whom, no more than was", () => {
     assert.equal(trustWords(none).level, "none");
     assert.equal(row(none, "Its key"), undefined);
 
-    assert.match(row({...facts, detour: true}, "Mouse and keys"),
-                 /gateway.*read/);
+    /* whatever was verified, the gateway reads along */
+    const detour = {...facts, detour: true};
+
+    assert.equal(trustWords(detour).level, "none");
+    assert.match(trustWords(detour).chip, /gateway/);
+    assert.match(row(detour, "Mouse and keys"), /gateway.*read/);
+    assert.doesNotMatch(row(detour, "The gateway"), /cannot see/);
     assert.match(row({...facts, path: {kind: "relay"}}, "The path"), /relay/);
 });
 
