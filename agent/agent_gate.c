@@ -61,7 +61,6 @@ static void agent_gate_prove(agent_gate_t *gate, const json_t *proof);
 static void agent_gate_checked(void *data, agent_who_t *who);
 static void agent_gate_consent(agent_gate_t *gate);
 static void agent_gate_answered(void *data, agent_answer_e answer);
-static char *agent_gate_key(const agent_gate_t *gate);
 static agent_subject_t agent_gate_subject(const agent_gate_t *gate);
 static void agent_gate_verdict(agent_gate_t *gate, const char *code,
     const char *message);
@@ -220,8 +219,8 @@ agent_gate_checked(void *data, agent_who_t *who)
 
 /* another operator on the same line is another question */
 
-static char *
-agent_gate_key(const agent_gate_t *gate)
+char *
+agent_gate_operator(const agent_gate_t *gate)
 {
     return gate->who.verified
            ? g_strconcat(gate->who.issuer, "\n", gate->who.user, NULL)
@@ -249,7 +248,7 @@ agent_gate_consent(agent_gate_t *gate)
     agent_t             *agent = gate->agent;
     gboolean             prompt;
     agent_subject_t      subject;
-    g_autofree char     *key = agent_gate_key(gate);
+    g_autofree char     *key = agent_gate_operator(gate);
 
     prompt = (gate->consent == AGENT_CONSENT_REQUIRED);
 

@@ -47,6 +47,7 @@ struct agent_viewer_s {
     char                          *id;
     agent_role_e                   role;
     gboolean                       verified;    /* who made current */
+    char                          *operator;    /* the same */
 
     gint64                         last_id;     /* of its signals */
     guint                          pc;          /* the newest number */
@@ -69,6 +70,7 @@ struct agent_viewer_s {
 };
 
 
+static void agent_viewer_succeed(agent_viewer_t *viewer);
 static void agent_viewer_stop(agent_viewer_t *viewer);
 static void agent_viewer_refuse(agent_viewer_t *viewer, const char *code,
     const char *message);
@@ -142,6 +144,7 @@ agent_viewer_free(agent_viewer_t *viewer)
 
     g_array_unref(viewer->waiting);
     g_free(viewer->offer);
+    g_free(viewer->operator);
     g_free(viewer->id);
     g_free(viewer);
 }
@@ -153,6 +156,37 @@ agent_viewer_waiting_clear(gpointer data)
     agent_waiting_t  *waiting = data;
 
     g_free(waiting->text);
+}
+
+
+/*
+ * Makes room for a connection that was just let in.  The one that stands goes
+ * on until the new one does, but for its own operator only: it is he who is
+ * on the banner from now on, and the gateway has it in its hand how long the
+ * new one takes.
+ */
+
+static void
+agent_viewer_succeed(agent_viewer_t *viewer)
+{
+    char  *operator = agent_gate_operator(viewer->gate);
+
+    g_clear_pointer(&viewer->input, agent_input_free);
+
+    if (g_strcmp0(viewer->operator, operator) != 0) {
+        g_clear_pointer(&viewer->older, agent_webrtc_free);
+
+    } else if (viewer->connected) {
+        g_clear_pointer(&viewer->older, agent_webrtc_free);
+        viewer->older = g_steal_pointer(&viewer->current);
+    }
+
+    /* of two that never stood, the older one is of no use */
+
+    g_clear_pointer(&viewer->current, agent_webrtc_free);
+
+    g_free(viewer->operator);
+    viewer->operator = operator;
 }
 
 
@@ -321,16 +355,7 @@ agent_viewer_serve(agent_viewer_t *viewer, const agent_ice_t *ice,
         return;
     }
 
-    /* of two that never stood, the older one is of no use */
-
-    g_clear_pointer(&viewer->input, agent_input_free);
-
-    if (viewer->connected) {
-        g_clear_pointer(&viewer->older, agent_webrtc_free);
-        viewer->older = g_steal_pointer(&viewer->current);
-    }
-
-    g_clear_pointer(&viewer->current, agent_webrtc_free);
+    agent_viewer_succeed(viewer);
     viewer->current = w;
     viewer->verified = agent_gate_who(viewer->gate)->verified;
     viewer->connected = FALSE;

@@ -33,12 +33,19 @@ struct agent_webrtc_s {
 };
 
 
+struct agent_check_s {
+    agent_check_done_pt   done;
+    void                 *data;
+};
+
+
 static gint64           now_us = 1000 * S;
 static GString         *done_log;       /* what the desktop was told */
 static GString         *sent_log;       /* what went over the channel */
 static agent_webrtc_t  *newest;
 static guint            freed;
 static gboolean         passed;         /* the offer may be served */
+static const char      *operator;       /* whose it is, or NULL */
 
 
 /* ---- what is played */
@@ -84,6 +91,64 @@ agent_webrtc_candidate(agent_webrtc_t *w, const char *candidate, guint mline)
     (void) w;
     (void) candidate;
     (void) mline;
+}
+
+
+agent_operator_t *
+agent_operator_new(const agent_config_t *config, GError **error)
+{
+    (void) config;
+    (void) error;
+
+    return NULL;
+}
+
+
+void
+agent_operator_free(agent_operator_t *op)
+{
+    (void) op;
+}
+
+
+static gboolean
+tell(gpointer data)
+{
+    agent_check_t  *check = data;
+    agent_who_t     who = { .verified = TRUE, .user = g_strdup(operator),
+                            .name = g_strdup(operator),
+                            .issuer = g_strdup("https://issuer") };
+
+    check->done(check->data, &who);
+    g_free(check);
+
+    return G_SOURCE_REMOVE;
+}
+
+
+agent_check_t *
+agent_operator_check(agent_operator_t *op, const rs_operator_line_t *line,
+    const json_t *proof, agent_check_done_pt answered, void *data)
+{
+    agent_check_t  *check = g_new0(agent_check_t, 1);
+
+    (void) op;
+    (void) line;
+    (void) proof;
+
+    check->done = answered;
+    check->data = data;
+    g_idle_add(tell, check);
+
+    return check;
+}
+
+
+void
+agent_check_cancel(agent_check_t *check)
+{
+    g_idle_remove_by_data(check);
+    g_free(check);
 }
 
 
@@ -138,6 +203,7 @@ static const agent_platform_ops_t  play_ops = {
 typedef struct {
     agent_platform_t    platform;
     agent_config_t     *config;
+    agent_device_t      device;
     agent_t             agent;
     agent_viewer_t     *viewer;
 } fixture_t;
@@ -150,8 +216,11 @@ serve(fixture_t *f, guint pc)
 {
     static const agent_ice_t  no_ice;
 
+    g_autoptr(json_t)  proof = (operator != NULL) ? json_object() : NULL;
+
+    f->agent.operator = (operator != NULL) ? (agent_operator_t *) f : NULL;
     passed = FALSE;
-    agent_viewer_offer(f->viewer, pc, OFFER, NULL);
+    agent_viewer_offer(f->viewer, pc, OFFER, proof);
 
     while (!passed) {
         g_main_context_iteration(NULL, TRUE);
@@ -239,7 +308,9 @@ start(fixture_t *f, agent_role_e role)
     f->platform.ops = &play_ops;
     f->config = agent_config_new();
     f->config->consent = AGENT_CONSENT_NONE;
+    f->device.id = (char *) "dev_d";
     f->agent.config = f->config;
+    f->agent.device = &f->device;
     f->agent.platform = &f->platform;
     f->agent.seat = agent_seat_new(&f->platform);
     f->viewer = agent_viewer_new(&f->agent, "ses_s", AGENT_CONSENT_NONE,
@@ -355,6 +426,38 @@ test_silence(void)
 }
 
 
+/* one line, two operators: the gateway decides who speaks on it */
+
+static void
+test_another(void)
+{
+    fixture_t        f;
+    agent_webrtc_t  *w;
+
+    start(&f, AGENT_ROLE_CONTROLLER);
+    w = serve(&f, 1);
+    w->events->connected(w->data, w);
+    freed = 0;
+    serve(&f, 2);
+    is_int(freed, 0, "the same one's picture stays until the new one stands");
+
+    operator = "Anna";
+    serve(&f, 3);
+    is_int(freed, 2, "another operator: nothing of the one before goes on");
+
+    w = newest;
+    w->events->connected(w->data, w);
+    freed = 0;
+    serve(&f, 4);
+    is_int(freed, 0, "the other one's stays for him");
+
+    operator = NULL;
+    serve(&f, 5);
+    is_int(freed, 2, "and goes for nobody");
+    stop(&f);
+}
+
+
 static void
 test_numbers(void)
 {
@@ -381,6 +484,7 @@ main(int argc, char **argv)
     test_viewer();
     test_silence();
     test_numbers();
+    test_another();
 
     g_string_free(done_log, TRUE);
     g_string_free(sent_log, TRUE);
