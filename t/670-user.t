@@ -114,6 +114,19 @@ subtest 'a role is of a tenant' => sub {
     is_deeply(told($two->get('/devices', $in->('real'))), told($no),
               'another one: the same whether there is one or not');
 
+    # who tries the names of tenants is in a line of the fleet's
+
+    my $tried = sub {
+        return grep { $_->{what} eq 'tenant' }
+               map { { @{ $_->[1] } } }
+               @{ $redis->call('XRANGE', 'rs:{w}:denied', '-', '+') };
+    };
+
+    wait_until { $tried->() >= 2 } 5, 'two lines';
+    is_deeply([map { [@{$_}{qw(reason addr detail)}] } ($tried->())[-2, -1]],
+              [(['forbidden', '127.0.0.1', $id]) x 2], 'which says who');
+    is($redis->call('EXISTS', 'rs:{real}:audit'), 0, 'not of that tenant');
+
     is_deeply($msp->get('/me', $in->('acme'))->json->{roles},
               ['technician', 'admin'], 'a role of one tenant');
     is_deeply($msp->get('/me', $in->('other'))->json->{roles},

@@ -349,11 +349,20 @@ ngx_http_rs_api_subject(ngx_http_rs_api_t *api, const char *kind,
 }
 
 
-/* of a tenant that is not held, whether there is one or not */
+/*
+ * Of a tenant that is not held, whether there is one or not.  A user's try is
+ * a line of the fleet's; of a key nobody knows yet whether there is one.
+ */
 
 static ngx_int_t
 ngx_http_rs_api_forbidden(ngx_http_rs_api_t *api)
 {
+    if (api->bearer && api->rmcf->store) {
+        ngx_http_rs_store_denied(api->rmcf->store, "tenant", RS_E_FORBIDDEN,
+                                 &api->caller.addr, &api->caller.rid,
+                                 &api->bearer->user_id);
+    }
+
     ngx_http_rs_api_fail(api, RS_E_FORBIDDEN,
                          "the credential does not hold the tenant that the "
                          "call is for", NULL);
