@@ -3017,6 +3017,10 @@ function lib.rs_turn_revoke(keys, args, who)
         return { 'not_found' }
     end
 
+    if s.kind == 'turn' and not allowed_all(who, '') then
+        return { 'not_found' }
+    end
+
     if s.kind ~= 'turn' and not allowed(who, args[1], s.group_id) then
         return { allowed(who, 'sessions:read', s.group_id) and 'forbidden'
                  or 'not_found' }

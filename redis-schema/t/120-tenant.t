@@ -282,6 +282,8 @@ is_deeply($s->fcall('rs_group_create', [$star, 'grps', 'pols', idem()],
 is_deeply($s->fcall('rs_turn_session', [$star, 'ses:' . random_id('ses_'),
                                         'turn'], 'ice', '', 60, 60, '', 0),
           ['forbidden'], 'nor are TURN credentials');
+is_deeply($s->turn_revoke($s->turn_session(), undef, auth => $star),
+          ['not_found'], 'nor does it end those of others');
 
 # a device does not leave the group by which a caller reaches it
 
