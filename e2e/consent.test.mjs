@@ -89,7 +89,7 @@ test("allowed: the picture, and the banner in it", {timeout: 120000},
     await connected(page);
 
     assert.match(await until("banner", () => person.banner()),
-                 /\(not verified\) controls$/);
+                 /^not verified: .* controls$/);
 
     const {x, y, width} = await person.bannerPlace();
 

@@ -373,8 +373,9 @@ test_banner(fixture_t *f)
     second = agent_ui_show(f->ui, &bob);
     both = wait_window("not verified");
     name = run("xdotool getwindowname %s", both);
-    is_str(name, "Remote support: Anna (verified) controls, <b>Bob</b> "
-           "(not verified) watches", "so is the next one, as text");
+    is_str(name, "Remote support: Anna (verified) controls, not verified: "
+           "\xe2\x80\x9c<b>Bob</b>\xe2\x80\x9d watches",
+           "so is the next one, as text");
 
     /* the button is at the banner's right end */
 
@@ -387,6 +388,53 @@ test_banner(fixture_t *f)
     agent_shown_free(first);
     agent_shown_free(second);
     ok(wait_no_window("^Remote support"), "gone with the last one");
+}
+
+
+static int
+height(const char *id)
+{
+    g_autofree char  *text = run("sh -c 'eval $(xdotool getwindowgeometry "
+                                 "--shell %s); echo $HEIGHT'", id);
+
+    return atoi(text);
+}
+
+
+/* the gateway gives names, and would like to give more than that */
+
+static void
+test_names(fixture_t *f)
+{
+    int               one;
+    agent_shown_t    *shown, *liar;
+    g_autofree char  *id = NULL;
+    g_autofree char  *both = NULL;
+    g_autofree char  *name = NULL;
+
+    agent_subject_t  stranger = {
+        (char *) "Eve\xe2\x80\x9d watches, Ada Admin (verified) controls "
+                 "the whole of it", NULL, FALSE
+    };
+
+    restart(f);
+    shown = agent_ui_show(f->ui, &anna);
+    id = wait_window("^Remote support: Anna");
+    one = height(id);
+
+    liar = agent_ui_show(f->ui, &stranger);
+    both = wait_window("Eve");
+    name = run("xdotool getwindowname %s", both);
+    is_str(name, "Remote support: Anna (verified) controls, not verified: "
+           "\xe2\x80\x9c" "Eve' watches, Ada Admin (verified) controls the "
+           "whole of it\xe2\x80\x9d watches", "a name stays in its quotes");
+    WAIT(height(both) > one);
+    ok(height(both) > one, "nobody is cut off: %d pixels, not %d",
+       height(both), one);
+
+    agent_shown_free(liar);
+    agent_shown_free(shown);
+    ok(wait_no_window("^Remote support"), "gone");
 }
 
 
@@ -508,6 +556,7 @@ main(void)
     test_time(&f);
     test_many(&f);
     test_banner(&f);
+    test_names(&f);
     test_killed(&f);
     test_frozen(&f);
     test_missing(&f);

@@ -102,6 +102,7 @@ static gboolean ui_on_drag(GtkWidget *window, GdkEvent *event,
 
 static GtkWidget *ui_label(const char *text, const char *style);
 static char *ui_string(const json_t *obj, const char *name, guint max);
+static void ui_claimed(char **name);
 
 
 static const char  ui_css[] =
@@ -238,6 +239,50 @@ ui_string(const json_t *obj, const char *name, guint max)
 }
 
 
+/* a name that nobody has verified: in quotes, which it does not have itself */
+
+static void
+ui_claimed(char **name)
+{
+    char      *quoted;
+    gunichar   c;
+    GString   *text;
+
+    const char  *p;
+
+    if ((*name)[0] == '\0') {
+        return;
+    }
+
+    text = g_string_new("\xe2\x80\x9c");
+
+    for (p = *name; *p != '\0'; p = g_utf8_next_char(p)) {
+        c = g_utf8_get_char(p);
+
+        switch (g_unichar_type(c)) {
+
+        case G_UNICODE_INITIAL_PUNCTUATION:
+        case G_UNICODE_FINAL_PUNCTUATION:
+            c = '\'';
+            break;
+
+        default:
+            c = (c == '"' || c == 0x201e || c == 0x201f || c == 0x301d
+                 || c == 0x301e || c == 0xff02) ? '\'' : c;
+            break;
+        }
+
+        g_string_append_unichar(text, c);
+    }
+
+    g_string_append(text, "\xe2\x80\x9d");
+
+    quoted = g_string_free(text, FALSE);
+    g_free(*name);
+    *name = quoted;
+}
+
+
 static GtkWidget *
 ui_label(const char *text, const char *style)
 {
@@ -313,6 +358,10 @@ ui_ask_content(ui_ask_t *ask, const json_t *msg)
 
     verified = agent_json_bool(msg, "verified", &verified) && verified;
     control = !agent_json_bool(msg, "control", &control) || control;
+
+    if (!verified) {
+        ui_claimed(&name);
+    }
 
     head = g_strdup_printf(control ? "%s wants to see and control this "
                                      "computer"
@@ -478,7 +527,11 @@ ui_banner(ui_t *ui, const json_t *msg)
 }
 
 
-/* "Remote support: Anna (verified) controls, Bob (not verified) watches" */
+/*
+ * "Remote support: Anna (verified) controls, not verified: “Bob” watches".
+ * Who is not verified has the name that the gateway gave, which is not to be
+ * read as the next one's, nor to have the mark behind it cut off.
+ */
 
 static char *
 ui_banner_text(const json_t *who)
@@ -498,9 +551,14 @@ ui_banner_text(const json_t *who)
         verified = agent_json_bool(one, "verified", &verified) && verified;
         control = !agent_json_bool(one, "control", &control) || control;
 
-        g_string_append_printf(text, "%s%s (%s) %s", i ? ", " : "",
+        if (!verified) {
+            ui_claimed(&name);
+        }
+
+        g_string_append_printf(text, verified ? "%s%s (verified) %s"
+                                              : "%snot verified: %s %s",
+                               i ? ", " : "",
                                name[0] != '\0' ? name : "somebody",
-                               verified ? "verified" : "not verified",
                                control ? "controls" : "watches");
     }
 
@@ -523,7 +581,8 @@ ui_banner_make(ui_t *ui)
                           |GDK_BUTTON1_MOTION_MASK);
 
     ui->text = gtk_label_new(NULL);
-    gtk_label_set_ellipsize(GTK_LABEL(ui->text), PANGO_ELLIPSIZE_END);
+    gtk_label_set_line_wrap(GTK_LABEL(ui->text), TRUE);
+    gtk_label_set_line_wrap_mode(GTK_LABEL(ui->text), PANGO_WRAP_WORD_CHAR);
     gtk_label_set_max_width_chars(GTK_LABEL(ui->text), 80);
 
     end = gtk_button_new_with_label("End session");
