@@ -58,6 +58,7 @@ struct agent_viewer_s {
     GArray                        *waiting;     /* its candidates */
 
     agent_webrtc_t                *current;
+    guint                          serving;     /* its number */
     agent_webrtc_t                *older;
     agent_input_t                 *input;
     gboolean                       connected;   /* current is */
@@ -357,6 +358,7 @@ agent_viewer_serve(agent_viewer_t *viewer, const agent_ice_t *ice,
 
     agent_viewer_succeed(viewer);
     viewer->current = w;
+    viewer->serving = viewer->pc;
     viewer->verified = agent_gate_who(viewer->gate)->verified;
     viewer->connected = FALSE;
     viewer->direct = FALSE;
@@ -404,7 +406,7 @@ agent_viewer_candidate(agent_viewer_t *viewer, guint pc,
         return;
     }
 
-    if (viewer->current != NULL) {
+    if (viewer->current != NULL && viewer->serving == pc) {
         agent_webrtc_candidate(viewer->current, candidate, mline);
     }
 }
@@ -470,9 +472,9 @@ agent_viewer_on_answer(void *data, agent_webrtc_t *w, const char *sdp)
     agent_viewer_t      *viewer = data;
     g_autoptr(GError)    error = NULL;
 
-    /* the gate knows the newest offer only */
+    /* the gate knows the newest offer only, and signs of that one */
 
-    if (w != viewer->current || viewer->offer != NULL) {
+    if (w != viewer->current || viewer->serving != viewer->pc) {
         return;
     }
 
@@ -495,8 +497,8 @@ agent_viewer_on_candidate(void *data, agent_webrtc_t *w,
     agent_viewer_t  *viewer = data;
 
     if (w == viewer->current) {
-        viewer->events->candidate(viewer->session, viewer->id, viewer->pc,
-                                  candidate, mline, mid);
+        viewer->events->candidate(viewer->session, viewer->id,
+                                  viewer->serving, candidate, mline, mid);
     }
 }
 

@@ -44,6 +44,8 @@ static GString         *done_log;       /* what the desktop was told */
 static GString         *sent_log;       /* what went over the channel */
 static agent_webrtc_t  *newest;
 static guint            freed;
+static guint            failures;       /* told to the viewer */
+static guint            candidates;     /* given to webrtcbin */
 static gboolean         passed;         /* the offer may be served */
 static const char      *operator;       /* whose it is, or NULL */
 
@@ -91,6 +93,8 @@ agent_webrtc_candidate(agent_webrtc_t *w, const char *candidate, guint mline)
     (void) w;
     (void) candidate;
     (void) mline;
+
+    candidates++;
 }
 
 
@@ -241,6 +245,8 @@ on_text(void *session, const char *to, guint pc, const char *a,
     (void) pc;
     (void) a;
     (void) b;
+
+    failures++;
 }
 
 
@@ -458,6 +464,34 @@ test_another(void)
 }
 
 
+/* an offer that is refused is no number for what was begun before */
+
+static void
+test_refused(void)
+{
+    fixture_t        f;
+    agent_webrtc_t  *w;
+
+    start(&f, AGENT_ROLE_CONTROLLER);
+    w = serve(&f, 1);
+    failures = 0;
+    agent_viewer_offer(f.viewer, 2, "v=0", NULL);
+
+    while (failures == 0) {
+        g_main_context_iteration(NULL, TRUE);
+    }
+
+    freed = 0;
+    candidates = 0;
+    w->events->answer(w->data, w, OFFER);
+    is_int(freed, 0, "an answer to the one before ends nothing");
+    is_int(failures, 1, "and is not told of the refused one");
+    agent_viewer_candidate(f.viewer, 2, "candidate:1", 0);
+    is_int(candidates, 0, "nor are the refused one's candidates taken");
+    stop(&f);
+}
+
+
 static void
 test_numbers(void)
 {
@@ -485,6 +519,7 @@ main(int argc, char **argv)
     test_silence();
     test_numbers();
     test_another();
+    test_refused();
 
     g_string_free(done_log, TRUE);
     g_string_free(sent_log, TRUE);
