@@ -18,7 +18,7 @@
  * Input goes over the line's data channel.  A line that stands without one
  * sends it by way of the gateway instead, which answers nothing and may lose
  * some; but not where the device has verified who controls it, for a gateway
- * that strikes the channel from an answer would read along.
+ * that keeps the channel from opening would read along.
  */
 
 import { RsEvent, RsError, backoff, systemClock } from "./rs-client.js";

@@ -287,6 +287,28 @@ test("an answer without the device's word", {timeout: 60000}, async () => {
 });
 
 
+test("what the device makes of the proof, said otherwise", {timeout: 60000},
+     async () => {
+    hostile.answer = (data) => ({...data, operator: {
+        verified: false, reason: "no proof"}});
+    await connect();
+    await refused(/could not be verified.*the signature does not fit/);
+});
+
+
+/* to be given what is typed */
+test("another port for the channel of mouse and keys",
+     {timeout: 60000}, async () => {
+    hostile.answer = (data) => ({...data, sdp: data.sdp.replace(
+        /^a=sctp-port:\d+/m, "a=sctp-port:5999")});
+    await connect();
+    await until("a word of it on the stage", async () =>
+        /Mouse and keys do not reach/.test(await stageText(page)));
+    assert.doesNotMatch(await page.textContent("#trust-facts"),
+                        /They go by way of the gateway/);
+});
+
+
 for (const [name, told, why] of [
     ["by a key of the gateway's", false,
      /could not be verified.*names another key for this device/],
