@@ -351,6 +351,41 @@ subtest 'as many sessions as a user can have' => sub {
 };
 
 
+subtest 'who is revoked is in no session of others any more' => sub {
+    my $anna = user(['admins'], sub => 'dora');
+    my $colleague = user(['admins'], sub => 'carl');
+    my $admin = user(['admins'], sub => 'eve');
+    my @ids = map {
+        $colleague->post('/sessions', { host($granted) })->json->{id}
+    } 1, 2;
+
+    is($anna->post("/sessions/$ids[0]/participants",
+                   { role => 'controller' })->status, 201, 'comes into one');
+    is($colleague->post("/sessions/$ids[1]/participants",
+                        { role => 'viewer' })->status, 201,
+       'and the colleague into his own');
+    is($admin->post('/users/' . $issuer->user_id('dora') . '/revoke')->status,
+       204, 'is revoked');
+    is($colleague->get("/sessions/$ids[0]")->json->{state}, 'ended',
+       'that session has ended');
+    is($colleague->get("/sessions/$ids[0]")->json->{end_detail},
+       'user revoked', 'and says why');
+    isnt($colleague->get("/sessions/$ids[1]")->json->{state}, 'ended',
+         'the other one lives');
+    is($admin->post('/users/' . $issuer->user_id('dora') . '/revoke')->status,
+       204, 'once more: nothing is left');
+
+    my $fred = user(['admins'], sub => 'fred');
+
+    is($fred->post("/sessions/$ids[1]/participants",
+                   { role => 'viewer' })->status, 201, 'another one comes');
+    is($fred->post('/me/sign-out')->status, 204, 'and signs out');
+    isnt($colleague->get("/sessions/$ids[1]")->json->{state}, 'ended',
+         'which ends nothing of others');
+    is($colleague->delete("/sessions/$ids[1]")->status, 204, 'ended');
+};
+
+
 subtest 'an API key is no user' => sub {
     $root->problem($root->post('/me/sign-out'), 403, 'forbidden');
 };

@@ -29,10 +29,20 @@ typedef struct {
     ngx_uint_t                  i;             /* the one at work */
     ngx_uint_t                  rounds;        /* in it */
     ngx_uint_t                  void_in;       /* of them: the token is */
+    ngx_array_t                 ended;         /* in the round before, of
+                                                  ngx_str_t */
     unsigned                    self:1;        /* he signs out */
     const char                 *detail;        /* why sessions end */
     rs_err_e                    worst;
 } ngx_http_rs_api_revoke_t;
+
+
+/* a session of it being ended */
+
+typedef struct {
+    ngx_http_rs_api_revoke_t   *rev;
+    ngx_str_t                   session_id;
+} ngx_http_rs_api_revoked_t;
 
 
 static ngx_int_t ngx_http_rs_api_me_made(ngx_http_rs_api_t *api, void *data,
@@ -45,6 +55,8 @@ static json_t *ngx_http_rs_api_me_roles(uint32_t roles);
 static json_t *ngx_http_rs_api_me_may(uint32_t roles);
 static ngx_int_t ngx_http_rs_api_no_user(ngx_http_rs_api_t *api, void *data,
     rs_err_e code, ngx_rs_reply_t *reply);
+static ngx_int_t ngx_http_rs_api_revoke_start(ngx_http_rs_api_t *api,
+    ngx_http_rs_api_revoke_t *rev);
 static ngx_int_t ngx_http_rs_api_revoke_step(ngx_http_rs_api_t *api,
     ngx_http_rs_api_revoke_t *rev);
 static ngx_int_t ngx_http_rs_api_revoke_listed(ngx_http_rs_api_t *api,
@@ -284,7 +296,7 @@ ngx_http_rs_api_me_sign_out(ngx_http_rs_api_t *api)
     rev->self = 1;
     rev->detail = "signed out";
 
-    return ngx_http_rs_api_revoke_step(api, rev);
+    return ngx_http_rs_api_revoke_start(api, rev);
 }
 
 
@@ -322,6 +334,20 @@ ngx_http_rs_api_user_revoke(ngx_http_rs_api_t *api)
     rev->n = 1;
     rev->detail = "user revoked";
 
+    return ngx_http_rs_api_revoke_start(api, rev);
+}
+
+
+static ngx_int_t
+ngx_http_rs_api_revoke_start(ngx_http_rs_api_t *api,
+    ngx_http_rs_api_revoke_t *rev)
+{
+    if (ngx_array_init(&rev->ended, api->request->pool, 4, sizeof(ngx_str_t))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     return ngx_http_rs_api_revoke_step(api, rev);
 }
 
@@ -332,6 +358,7 @@ static ngx_int_t
 ngx_http_rs_api_revoke_step(ngx_http_rs_api_t *api,
     ngx_http_rs_api_revoke_t *rev)
 {
+    ngx_int_t              rc;
     ngx_http_rs_api_op_t  *aop;
 
     if (rev->rounds == 0) {
@@ -346,8 +373,14 @@ ngx_http_rs_api_revoke_step(ngx_http_rs_api_t *api,
         return NGX_ERROR;
     }
 
-    return ngx_http_rs_api_wait(aop, ngx_http_rs_store_user_revoke(aop->op,
-                                             &rev->caller, &rev->user_id));
+    /* who signs out himself does not end what others have begun */
+
+    rc = ngx_http_rs_store_user_revoke(aop->op, &rev->caller, &rev->user_id,
+                                       rev->self ? "own" : "all",
+                                       &rev->ended);
+    rev->ended.nelts = 0;
+
+    return ngx_http_rs_api_wait(aop, rc);
 }
 
 
@@ -422,9 +455,11 @@ static ngx_int_t
 ngx_http_rs_api_revoke_session(ngx_http_rs_api_t *api,
     ngx_http_rs_api_revoke_t *rev, ngx_str_t *session_id)
 {
-    ngx_str_t              reason, detail, any;
-    ngx_http_rs_api_op_t  *aop;
-    ngx_http_rs_caller_t   self;
+    ngx_str_t                   reason, detail, any;
+    ngx_pool_t                 *pool;
+    ngx_http_rs_api_op_t       *aop;
+    ngx_http_rs_caller_t        self;
+    ngx_http_rs_api_revoked_t  *one;
 
     ngx_str_set(&reason, "policy");
     ngx_str_null(&any);
@@ -433,7 +468,21 @@ ngx_http_rs_api_revoke_session(ngx_http_rs_api_t *api,
 
     ngx_http_rs_caller_self(&self, &rev->tenants[rev->i]);
 
-    aop = ngx_http_rs_api_op(api, ngx_http_rs_api_revoke_ended, rev);
+    pool = api->request->pool;
+
+    one = ngx_palloc(pool, sizeof(ngx_http_rs_api_revoked_t));
+    if (one == NULL) {
+        return NGX_ERROR;
+    }
+
+    one->rev = rev;
+    one->session_id.len = session_id->len;
+    one->session_id.data = ngx_pstrdup(pool, session_id);
+    if (one->session_id.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    aop = ngx_http_rs_api_op(api, ngx_http_rs_api_revoke_ended, one);
     if (aop == NULL) {
         return NGX_ERROR;
     }
@@ -449,9 +498,23 @@ static ngx_int_t
 ngx_http_rs_api_revoke_ended(ngx_http_rs_api_t *api, void *data,
     rs_err_e code, ngx_rs_reply_t *reply)
 {
-    ngx_http_rs_api_revoke_t *rev = data;
+    ngx_http_rs_api_revoked_t *one = data;
+
+    ngx_str_t                 *ended;
+    ngx_http_rs_api_revoke_t  *rev;
+
+    rev = one->rev;
 
     /* not_found: its time was over */
+
+    if (code == RS_OK || code == RS_E_UNCERTAIN || code == RS_E_NOT_FOUND) {
+        ended = ngx_array_push(&rev->ended);
+        if (ended == NULL) {
+            return NGX_ERROR;
+        }
+
+        *ended = one->session_id;
+    }
 
     if (code == RS_E_UNCERTAIN) {
 

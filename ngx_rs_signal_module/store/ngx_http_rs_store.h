@@ -413,11 +413,13 @@ ngx_int_t ngx_http_rs_store_key_revoke(ngx_http_rs_store_op_t *op,
 
 /*
  * Tokens that the user has by now are void.  ok: {session id...} for the
- * gateway to end.  Everybody may do it to himself, with verb RS_VERB_N; to
- * others it takes RS_VERB_USERS_WRITE.
+ * gateway to end: which are his "own", or "all" he takes part in.  ended: those
+ * of an earlier call that have ended, of ngx_str_t.  Everybody may do it to
+ * himself, with verb RS_VERB_N; to others it takes RS_VERB_USERS_WRITE.
  */
 ngx_int_t ngx_http_rs_store_user_revoke(ngx_http_rs_store_op_t *op,
-    ngx_http_rs_caller_t *caller, ngx_str_t *user_id);
+    ngx_http_rs_caller_t *caller, ngx_str_t *user_id, const char *which,
+    ngx_array_t *ended);
 
 /* ok: next cursor, {{position, field, value...}...}; cursors are positions */
 ngx_int_t ngx_http_rs_store_audit_list(ngx_http_rs_store_op_t *op,

@@ -202,6 +202,7 @@ ngx_http_rs_store_participant_add(ngx_http_rs_store_op_t *op,
     ngx_http_rs_store_key(&call, &caller->tenant, "par", session_id);
     ngx_http_rs_store_idem_key(&call, caller, idem);
     ngx_http_rs_store_ticket_key(&call, caller, p);
+    ngx_http_rs_store_key(&call, &caller->tenant, "uin", &caller->user_id);
 
     ngx_http_rs_store_participant_args(&call, p);
     ngx_http_rs_store_arg(&call, body_hash);

@@ -277,8 +277,11 @@ ngx_http_rs_store_key_revoke(ngx_http_rs_store_op_t *op,
 
 ngx_int_t
 ngx_http_rs_store_user_revoke(ngx_http_rs_store_op_t *op,
-    ngx_http_rs_caller_t *caller, ngx_str_t *user_id)
+    ngx_http_rs_caller_t *caller, ngx_str_t *user_id, const char *which,
+    ngx_array_t *ended)
 {
+    ngx_uint_t                i;
+    ngx_str_t                *id;
     ngx_http_rs_store_call_t  call;
 
     ngx_http_rs_store_guarded(&call, op, "rs_user_revoke", caller);
@@ -286,6 +289,15 @@ ngx_http_rs_store_user_revoke(ngx_http_rs_store_op_t *op,
 
     ngx_http_rs_store_key(&call, &caller->tenant, "usr", user_id);
     ngx_http_rs_store_key(&call, &caller->tenant, "uses", user_id);
+    ngx_http_rs_store_key(&call, &caller->tenant, "uin", user_id);
+
+    ngx_http_rs_store_arg_text(&call, which);
+
+    id = ended->elts;
+
+    for (i = 0; i < ended->nelts; i++) {
+        ngx_http_rs_store_arg(&call, &id[i]);
+    }
 
     return ngx_http_rs_store_send(&call);
 }

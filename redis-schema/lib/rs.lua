@@ -2141,13 +2141,13 @@ end
 
 
 -- rs_participant_add, guarded
--- KEYS: ses, par, idem, tkt.
+-- KEYS: ses, par, idem, tkt, uin.
 -- ARGV: par id, role, name, external_id, ticket ttl_s, body hash.
 -- ok: created|repeated, participant obj, expires_at of the ticket; or
 --     repeated, id of the first participant.
 -- Errors: idempotency_mismatch, not_found, forbidden (the session has less
 --         consent than a grant of the caller wants),
---         session_ended, participants_full.  O(participants)
+--         session_ended, participants_full, limit_reached.  O(participants)
 
 local function participant_again(s, par, id, tkt, ttl, now)
     local p = participant(par, id)
@@ -2165,7 +2165,7 @@ end
 function lib.rs_participant_add(keys, args, who)
     local no, ours, now, s, list, p, max
 
-    check(keys, 4, args, 6)
+    check(keys, 5, args, 6)
 
     now = now_s()
     s = session(keys[1], now)
@@ -2197,6 +2197,16 @@ function lib.rs_participant_add(keys, args, who)
 
     if places(list, now) >= max or #list >= max * PAR_TOTAL then
         return { 'participants_full' }
+    end
+
+    -- himself, in a session of somebody else: who revokes him finds it there
+
+    if who.kind == 'user' and args[4] == who.id and s.user_id ~= who.id then
+        if sessions_full(keys[5], now) then
+            return { 'limit_reached' }
+        end
+
+        sessions_put(keys[5], s.id, tonumber(s.expires_at))
     end
 
     p = participant_new(args[1], args[2], args[3], args[4],
@@ -4965,17 +4975,18 @@ end
 
 
 -- rs_user_revoke, guarded
--- KEYS: usr, uses.  ARGV: none.
--- ok: {session id...} for the caller to end.  Tokens that the user has by now
---     are void, even where the clock of the issuer is ahead.  Everybody may do
---     this to himself, with no verb.
+-- KEYS: usr, uses, uin.  ARGV: which ("own" or "all"), ended ses id...
+-- ok: {session id...} for the caller to end: his own, or besides those of
+--     others that he takes part in, but those that have been ended.  Tokens
+--     that the user has by now are void, even where the clock of the issuer is
+--     ahead.  Everybody may do this to himself, with no verb.
 -- O(log sessions)
 
 function lib.rs_user_revoke(keys, args, who)
     local now = now_s()
-    local seen
+    local seen, live
 
-    check(keys, 2, args, 0)
+    check(keys, 3, args, math.max(1, math.min(#args, 1 + 2 * DSES_MAX)))
 
     who.object = id_of(keys[1])
 
@@ -4994,7 +5005,19 @@ function lib.rs_user_revoke(keys, args, who)
                       tonumber(seen[2] or '0'))))
     call('EXPIRE', keys[1], int(USER_TTL))
 
-    return { 'ok', live_sessions(keys[2], now) }
+    if args[2] then
+        call('ZREM', keys[3], unpack(args, 2))
+    end
+
+    live = live_sessions(keys[2], now)
+
+    for _, id in ipairs(args[1] == 'all' and live_sessions(keys[3], now)
+                        or {})
+    do
+        live[#live + 1] = id
+    end
+
+    return { 'ok', live }
 end
 
 

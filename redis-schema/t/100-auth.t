@@ -52,7 +52,7 @@ my @calls = (
      'sessions:read'],
     ['rs_session_end', [RS::Schema::ses_keys($ses), 'turn'], 'sessions:write',
      'deleted', '', '', ''],
-    ['rs_participant_add', ["ses:$ses", "par:$ses", @idem, $tkt],
+    ['rs_participant_add', ["ses:$ses", "par:$ses", @idem, $tkt, 'uin:'],
      'sessions:write', $par, 'viewer', '', '', 60, ''],
     ['rs_participant_retry', ["ses:$ses", "par:$ses", $tkt],
      'sessions:write', $x->{pars}[0], 60],

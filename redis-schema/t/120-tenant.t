@@ -448,9 +448,10 @@ my $enter = sub {
     my ($id) = @_;
 
     return as($ana, 'rs_participant_add',
-              ["ses:$id", "par:$id", idem(), 'tkt:' . RS::Schema::hash()],
+              ["ses:$id", "par:$id", idem(), 'tkt:' . RS::Schema::hash(),
+               "uin:$ana->{id}"],
               ['sessions:write', 'sessions:control'], random_id('par_'),
-              'controller', '', '', 60, '')->[0];
+              'controller', '', $ana->{id}, 60, '')->[0];
 };
 my $invite = sub {
     my ($id) = @_;
@@ -471,36 +472,64 @@ $s->end($lax);
 
 # revocation
 
-$r = as($ana, 'rs_user_revoke', ["usr:$ana->{id}", "uses:$ana->{id}"], '');
+$r = as($ana, 'rs_user_revoke',
+        ["usr:$ana->{id}", "uses:$ana->{id}", "uin:$ana->{id}"], '', 'own');
 is($r->[0], 'ok', 'signs out');
 is(scalar @{ $r->[1] }, 2, 'his sessions are named');
 is(last_line()->{verb}, 'me:sign-out', 'is in the audit');
 is_deeply($get->($ana, $till), ['unauthenticated'], 'his token is void');
 is($get->(user(id => $ana->{id}, iat => time() + 2), $till)->[0], 'ok',
    'a newer one is not');
-is_deeply(as($seer, 'rs_user_revoke', ["usr:$ana->{id}", "uses:$ana->{id}"],
-             ''), ['forbidden'], 'nobody does that to another');
+is_deeply(as($seer, 'rs_user_revoke',
+             ["usr:$ana->{id}", "uses:$ana->{id}", "uin:$ana->{id}"], '',
+             'all'), ['forbidden'], 'nobody does that to another');
 
 # an issuer whose clock is ahead: what it had given out by then is void, too
 
 for my $by ('himself', 'an admin') {
     my $ahead = user(iat => time() + 50, tenant => ['devices:read']);
-    my @keys = ("usr:$ahead->{id}", "uses:$ahead->{id}");
+    my @keys = map { "$_:$ahead->{id}" } qw(usr uses uin);
 
     is($get->($ahead, $till)->[0], 'ok', 'a token of the future');
-    is(as($by eq 'himself' ? ($ahead, 'rs_user_revoke', \@keys, '')
+    is(as($by eq 'himself' ? ($ahead, 'rs_user_revoke', \@keys, '', 'own')
                            : (user(tenant => ['users:write']),
-                              'rs_user_revoke', \@keys, 'users:write'))->[0],
+                              'rs_user_revoke', \@keys, 'users:write',
+                              'all'))->[0],
        'ok', "revoked by $by");
     is_deeply($get->($ahead, $till), ['unauthenticated'], 'is void');
     as(user(tenant => ['users:write']), 'rs_user_revoke', \@keys,
-       'users:write');
+       'users:write', 'all');
     is_deeply($get->($ahead, $till), ['unauthenticated'],
               'and stays so when he is revoked once more');
 }
 
-is(as($admin, 'rs_user_revoke', ["usr:$seer->{id}", "uses:$seer->{id}"],
-      'users:write')->[0], 'ok', 'but who may');
+is(as($admin, 'rs_user_revoke',
+      ["usr:$seer->{id}", "uses:$seer->{id}", "uin:$seer->{id}"],
+      'users:write', 'all')->[0], 'ok', 'but who may');
+
+# in sessions of others he is found by who revokes him, not by himself
+
+my $guest = user(tenant => ['sessions:write', 'sessions:control']);
+my @in = map { "$_:$guest->{id}" } qw(usr uses uin);
+my $theirs = $s->session($other, consent => 'required');
+my $join = sub {
+    my ($name) = @_;
+
+    return as($guest, 'rs_participant_add',
+              ["ses:$theirs->{id}", "par:$theirs->{id}", idem(),
+               'tkt:' . RS::Schema::hash(), $in[2]],
+              ['sessions:write', 'sessions:control'], random_id('par_'),
+              'controller', '', $name, 60, '')->[0];
+};
+my $revoke = sub { as($admin, 'rs_user_revoke', \@in, 'users:write', @_) };
+
+is($join->('somebody'), 'ok', 'he lets somebody in');
+is($redis->call('EXISTS', $s->key($in[2])), 0, 'which is not himself');
+is($join->($guest->{id}), 'ok', 'he comes himself');
+is_deeply($revoke->('own'), ['ok', []], 'no session of his own');
+is_deeply($revoke->('all'), ['ok', [$theirs->{id}]], 'but he is in one');
+is_deeply($revoke->('all', $theirs->{id}), ['ok', []], 'that has been ended');
+$s->end($theirs);
 is_deeply($get->($seer, $till), ['unauthenticated'], 'so it is');
 cmp_ok($s->ttl("usr:$ana->{id}"), '>', 7_700_000, 'remembered for 90 days');
 

@@ -156,7 +156,7 @@ sub add {
 
     return $s->fcall('rs_participant_add',
                      [$s->{key}, "ses:$ses", "par:$ses", "idem:$idem",
-                      'tkt:' . ($opt{tkt} // RS::Schema::hash())],
+                      'tkt:' . ($opt{tkt} // RS::Schema::hash()), 'uin:'],
                      'sessions:write', $id, 'viewer', 'Bo', 'e', 60, $body);
 }
 

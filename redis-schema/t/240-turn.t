@@ -132,7 +132,7 @@ $redis->call('HSET', $s->key("tkt:$late"), 'ses', $again->{id}, 'par',
 $redis->call('EXPIRE', $s->key("tkt:$late"), 60);
 $s->fcall('rs_participant_add',
           [$s->{key}, "ses:$again->{id}", "par:$again->{id}",
-           'idem:' . RS::Schema::hash(), 'tkt:' . RS::Schema::hash()],
+           'idem:' . RS::Schema::hash(), 'tkt:' . RS::Schema::hash(), 'uin:'],
           '', random_id('par_'), 'viewer', '', '', 60, '');
 is_deeply($s->leave($again, $again->{pars}[0], $at, 'undone'),
           ['ok', 'left', $dev], 'a join that came to nothing');
@@ -145,7 +145,7 @@ my $tkt = RS::Schema::hash();
 
 $s->fcall('rs_participant_add',
           [$s->{key}, "ses:$again->{id}", "par:$again->{id}",
-           'idem:' . RS::Schema::hash(), "tkt:$tkt"],
+           'idem:' . RS::Schema::hash(), "tkt:$tkt", 'uin:'],
           '', $third, 'viewer', '', '', 60, '');
 is($s->join($again, $tkt, "$w.70")->[0], 'ok', 'one more comes');
 is_deeply($s->leave($again, $again->{pars}[0], $at, 'bye'),

@@ -131,7 +131,8 @@ sub create {
     my $p = random_id('par_');
     my @add = ('rs_participant_add',
                [$s->{key}, "ses:$x->{id}", "par:$x->{id}",
-                'idem:' . RS::Schema::hash(), 'tkt:' . RS::Schema::hash()],
+                'idem:' . RS::Schema::hash(), 'tkt:' . RS::Schema::hash(),
+                'uin:'],
                'sessions:write', $p, 'viewer', 'Bo', '', 60,
                RS::Schema::hash());
 
@@ -456,6 +457,22 @@ sub users {
                                  verb => 'sessions:write'));
 
     step('asks for a session', $s->fcall(@{ $x->{call} }), 'ok', 'created');
+
+    my $theirs = $s->session($moved, consent => 'notify');
+
+    step('comes into another one',
+         $s->fcall('rs_participant_add',
+                   ["usr:$id", "ses:$theirs->{id}", "par:$theirs->{id}",
+                    'idem:' . RS::Schema::hash(), 'tkt:' . RS::Schema::hash(),
+                    "uin:$id"],
+                   RS::Schema::caller_json(
+                       kind => 'user', id => $id, name => 'Ana',
+                       iat => time(), subjects => ["user:$id"],
+                       tenant => ['sessions:write'], granted => [],
+                       verb => 'sessions:write'),
+                   random_id('par_'), 'viewer', 'Ana', $id, 60, ''),
+         'ok', 'created');
+    $s->end($theirs);
     step('which ends', $s->end($x), 'ok', 'ended', $moved, $id);
     step('and leaves his list', $s->fcall('rs_device_unlink',
                                           ["dses:$moved", "uses:$id"],
@@ -473,7 +490,8 @@ sub users {
                                         "dses:$moved", 'gdev'],
                    'devices:write', $moved, ''), 'ok', "$W1.70");
     step('signs out', $s->fcall('rs_user_revoke', ["usr:$id", "usr:$id",
-                                                   "uses:$id"], $user->('')),
+                                                   "uses:$id", "uin:$id"],
+                                $user->(''), 'all', $theirs->{id}),
          'ok', []);
     step('for good', $s->fcall('rs_auth', ["usr:$id"], $user->('')),
          'unauthenticated');
