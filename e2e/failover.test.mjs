@@ -52,7 +52,12 @@ test("the primary is killed: frames go on, new sessions soon",
         const took = Date.now() - from;
 
         t.diagnostic(`a new session after ${took} ms`);
-        assert.notEqual((await stack.primary()).port, primary.port);
+
+        const now = await stack.primary();
+
+        assert.notEqual(now.port, primary.port);
+        await until("a replica of the new primary",
+                    () => stack.confirmed(now));
         await stack.api.endSession(session.id);
     }, {});
 });

@@ -163,6 +163,21 @@ export class Stack {
         return servers.find((s) => s.port === port);
     }
 
+    /**
+     * Whether a replica of a server follows it, so that tickets used up there
+     * can be confirmed: until then a join is `uncertain`, and a page that has
+     * the one ticket cannot ask for another.
+     */
+    async confirmed(server) {
+        const {admin_password_file} = this.state.redis;
+        const password = (await readFile(admin_password_file, "utf8")).trim();
+        const {stdout} = await run("redis-cli", [
+            "-p", String(server.port), "INFO", "replication"],
+            {env: {...process.env, REDISCLI_AUTH: password}});
+
+        return /^slave\d+:.*state=online/m.test(stdout);
+    }
+
     /** Ends Redis as an operator does, with what it holds on disk. */
     async stopRedis() {
         const {socket, pid, admin_password_file} = this.state.redis;
