@@ -17,6 +17,10 @@ use RS::Redis;
 use RS::Util qw(wait_until now);
 
 my $n = 24;
+
+# a busy machine needs some of it before the worker is stopped
+
+my $timeout = 3;
 my $redis = RS::Redis->new(acl => 1, port => 1);
 my $proxy = RS::Proxy->new(to => $redis->socket);
 my $key = $redis->api_key;
@@ -43,13 +47,13 @@ sub stopped {
                             : ('GET', '/sessions'))
     } 1 .. $n;
 
-    wait_until { functions() >= $before + $n } 5, 'Redis has the calls';
+    wait_until { functions() >= $before + $n } 20, 'Redis has the calls';
 
     kill 'STOP', $worker or die "$worker: $!";
 
-    my $end = now() + 1.5;
+    my $end = now() + $timeout + 0.7;
 
-    wait_until { now() > $end } 3, 'the deadline';
+    wait_until { now() > $end } $timeout + 5, 'the deadline';
     kill 'CONT', $worker or die "$worker: $!";
 
     my %status;
@@ -70,6 +74,7 @@ sub stopped {
 
 
 my $gw = RS::Gateway->new(node => 'late',
+                          http => "rs_redis_timeout ${timeout}s;",
                           redis_conf => 'redis://127.0.0.1:' . $proxy->port);
 
 stopped($gw, 'once');

@@ -120,7 +120,7 @@ export class Browser {
 
         const page = await context.newPage();
 
-        page.setDefaultTimeout(DEADLINE_MS);
+        page.setDefaultTimeout(3 * DEADLINE_MS);
         page.complaints = [];
         page.on("pageerror", (e) => page.complaints.push(e.message));
         page.on("console", (m) => {

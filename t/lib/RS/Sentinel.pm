@@ -233,18 +233,24 @@ sub agree {
 }
 
 
+# INPROG is the answer until the last failover is over, NOGOODSLAVE while what
+# Sentinel knows of the replica is old; and one that a busy machine was too slow
+# for is given up (failover-timeout), so it is asked for again.
+
 sub failover {
     my ($self) = @_;
 
-    # it answers INPROG until the last one is over
+    for (1 .. 4) {
+        wait_until {
+            $self->moved > $self->{epoch}
+                || eval { $self->_ask_any('SENTINEL', 'FAILOVER',
+                                          $self->{name}) }
+        } 30, 'a planned failover beginning';
 
-    wait_until {
-        eval { $self->_ask_any('SENTINEL', 'FAILOVER', $self->{name}) }
-    } 20, 'a planned failover beginning';
+        return if eval { $self->wait_moved(15); 1 };
+    }
 
-    $self->wait_moved(20);
-
-    return;
+    die "four planned failovers, and none was finished: $@";
 }
 
 
