@@ -2,29 +2,28 @@
 /*
  * Copyright (C) rs-gateway contributors
  *
- * The console's wiring: who signs in, what is polled, which session runs.
- * It owns the one account and the one session of the page; what is seen is
- * the views', what is said the client's.
+ * The console's wiring: who signs in, what is polled, which page is shown.
+ * It owns the one account; the one session is the session page's, what is
+ * seen the pages'.
  */
 
 import { RsAccount } from "./rs-account.js";
-import { RsApi, RsError, RsSession, resolveBase, socketUrl }
-    from "./rs-client.js";
-import { Pins, RsWho } from "./rs-identity.js";
-import { RsPeer } from "./rs-peer.js";
-import { RsInput } from "./rs-input.js";
+import { FEATURES } from "./features.js";
+import { DevicesPage } from "./pages/devices.js";
+import { SessionPage } from "./pages/session.js";
+import { SignInPage } from "./pages/signin.js";
+import { RsApi, RsError, resolveBase } from "./rs-client.js";
+import { Pins } from "./rs-identity.js";
+import { RsShell } from "./rs-shell.js";
 import { RsSignIn, answerState, handOver, isRedirect, plainUrl }
     from "./rs-signin.js";
 import { RsStage } from "./rs-stage.js";
 import { RsStore } from "./rs-store.js";
 import { RsTrust } from "./rs-trust.js";
-import { RsView } from "./rs-view.js";
 
 
 const POLL_MS = 4000;
 const PAGE = 200;
-const GUEST_TTL_S = 600;
-const REJOINS_MAX = 3;
 const POLL_WAIT_MAX_MS = 60000;
 const TICKET = /^#join=([a-z0-9-]{1,32}\.[a-z2-7]{20,200})$/;
 const GUEST = /^#guest=([A-Za-z0-9._~-]{20,300})$/;
@@ -32,20 +31,24 @@ const GUEST = /^#guest=([A-Za-z0-9._~-]{20,300})$/;
 
 const meta = document.querySelector('meta[name="rs-base"]');
 const base = resolveBase(meta?.content || "../rs/v1", location.href);
-const view = new RsView(document);
-const stage = new RsStage(document);
-const trust = new RsTrust(document);
 const store = new RsStore("rs-console");
-const pins = new Pins(store);
 
-/* the place in a session is lost, the session need not be */
-const LOST = new Set(["lost", "unauthenticated", "resume_too_old",
-                      "not_found"]);
+/* what the pages share */
+const app = {base, pins: new Pins(store), account: new RsAccount({base})};
+
+const shell = new RsShell(document);
+const front = new SignInPage(document, shell);
+const devices = new DevicesPage(document, {
+    shell, can: (verb) => app.account.can(verb)});
+const session = new SessionPage({app, stage: new RsStage(document),
+                                 trust: new RsTrust(document)});
+
+for (const install of FEATURES) {
+    install(session);
+}
 
 let signIn = null;          /* where the gateway names an issuer */
-let account = new RsAccount({base});
 let link = null;            /* a guest's, until it is used */
-let run = null;             /* the session shown on the stage */
 let poll = {timer: null, pages: 1, query: {}};
 
 
@@ -61,95 +64,94 @@ async function findIssuer() {
         signIn = new RsSignIn(oidc, {store});
     }
 
-    account = new RsAccount({base, signIn});
-    account.addEventListener("token", (ev) => onToken(ev.detail));
-    account.addEventListener("out", (ev) => onOut(ev.detail));
+    app.account = new RsAccount({base, signIn});
+    app.account.addEventListener("token", (ev) => onToken(ev.detail));
+    app.account.addEventListener("out", (ev) => onOut(ev.detail));
 }
 
 
 /* enter(): becomes somebody, or throws */
 async function come(enter) {
-    view.signInBusy(true);
+    front.signInBusy(true);
 
     try {
         await enter();
-        view.setAccount({name: account.name, tenants: account.tenants,
-                         can: (verb) => account.can(verb)});
+        front.forget();
+        shell.setAccount({name: app.account.name,
+                          tenants: app.account.tenants});
 
         showDevices();
 
     } catch (e) {
-        view.signInError(e);
+        front.signInError(e);
 
     } finally {
-        view.signInBusy(false);
+        front.signInBusy(false);
     }
 }
 
 
 async function chooseTenant(tenant) {
     stopPolling();
-    view.setDevices([], false);
+    devices.setDevices([], false);
 
     try {
-        await account.choose(tenant);
+        await app.account.choose(tenant);
         showDevices();
 
     } catch (e) {
-        view.devicesError(e);
+        devices.devicesError(e);
     }
 }
 
 
 async function goToIssuer() {
-    view.signInBusy(true);
+    front.signInBusy(true);
 
     try {
         location.assign(await signIn.begin());
 
     } catch (e) {
-        view.signInBusy(false);
-        view.signInError(e);
+        front.signInBusy(false);
+        front.signInError(e);
     }
 }
 
 
 async function renew() {
     try {
-        await account.renew();
+        await app.account.renew();
 
     } catch (e) {
-        view.renewError(e);
+        shell.renewError(e);
     }
 }
 
 
 function onToken({state, left_s}) {
-    view.setToken(state === "new" ? null : left_s);
+    shell.setToken(state === "new" ? null : left_s);
 
     if (state !== "new") {
         return;
     }
 
-    if (run === null) {
+    if (session.run === null) {
         pollNow();
 
-    } else if (run.peer?.state === "failed") {
-        run.peer.restart();
+    } else if (session.run.peer?.state === "failed") {
+        session.run.peer.restart();
     }
 }
 
 
 async function signOut() {
-    const mine = run;
-
     stopPolling();
 
-    if (mine !== null) {
-        await drop();
+    if (session.run !== null) {
+        await session.drop();
     }
 
-    const url = await account.signOut();
+    const url = await app.account.signOut();
 
     if (url !== null) {
         location.assign(url);
@@ -159,11 +161,12 @@ async function signOut() {
 
 function onOut(error) {
     stopPolling();
-    view.setToken(null);
-    view.showSignIn(signIn !== null);
+    shell.setToken(null);
+    devices.forget();
+    front.showSignIn(signIn !== null);
 
     if (error !== null) {
-        view.signInError(error);
+        front.signInError(error);
     }
 }
 
@@ -171,8 +174,7 @@ function onOut(error) {
 /* the list of devices */
 
 function showDevices() {
-    stage.hide();
-    view.showDevices();
+    devices.show();
     poll.pages = 1;
     pollNow();
 }
@@ -180,7 +182,7 @@ function showDevices() {
 
 function pollNow() {
     stopPolling();
-    loadDevices(account.api, poll.timer = {});
+    loadDevices(app.account.api, poll.timer = {});
 }
 
 
@@ -207,7 +209,7 @@ async function loadDevices(from, turn) {
         } while (cursor !== null && ++pages < poll.pages);
 
         if (poll.timer === turn) {
-            view.setDevices(items, cursor !== null);
+            devices.setDevices(items, cursor !== null);
         }
 
     } catch (e) {
@@ -215,19 +217,19 @@ async function loadDevices(from, turn) {
             return;
         }
 
-        if (account.expired) {
+        if (app.account.expired) {
             /* until it is renewed */
-            view.devicesError(new RsError("token_expired"));
+            devices.devicesError(new RsError("token_expired"));
             return;
         }
 
         if (e.code === "unauthenticated") {
             /* revoked meanwhile */
-            account.leave(e);
+            app.account.leave(e);
             return;
         }
 
-        view.devicesError(e);
+        devices.devicesError(e);
 
         /* as long as a busy gateway asks for, and not all pages at once */
         wait = Math.min(POLL_WAIT_MAX_MS,
@@ -241,278 +243,12 @@ async function loadDevices(from, turn) {
 }
 
 
-/* a session */
-
-/**
- * @param {{name: string, device_id?: string, ticket?: string, role?: string,
- *          relay_only?: boolean, reason?: string}} want
- */
+/* a session takes the window */
 function begin(want) {
     stopPolling();
-    view.hide();
-
-    const mine = {want, session: null, peer: null, input: null, id: null,
-                  rejoins: 0};
-
-    run = mine;
-    want.role ??= account.can("sessions:control") ? "controller" : "viewer";
-    run.input = new RsInput((message) => mine.peer?.send(message));
-    stage.show({name: want.name, input: run.input, guest: !want.device_id,
-                invite: Boolean(want.device_id)
-                        && account.can("sessions:invite")});
-    trust.begin({kind: !want.device_id ? "guest"
-                       : account.oidc ? "oidc" : "key",
-                 name: account.name});
-
-    if (typeof RTCPeerConnection === "undefined") {
-        stage.over(new RsError("no_webrtc"));
-        return;
-    }
-
-    if (want.ticket) {
-        join(mine, want.ticket);
-        return;
-    }
-
-    ask(mine);
-}
-
-
-async function ask(mine) {
-    const {device_id, role, relay_only, reason} = mine.want;
-    const body = {
-        host: {type: "device", device_id},
-        policy: {relay_only: Boolean(relay_only)},
-        participants: [{role}],
-    };
-
-    if (reason) {
-        body.reason = reason;
-    }
-
-    try {
-        const session = await account.api.createSession(body);
-
-        if (run !== mine) {
-            /* disconnected while asking */
-            await account.api?.endSession(session.id);
-            return;
-        }
-
-        mine.id = session.id;
-        stage.setSession(session);
-        join(mine, session.participants.find((p) => p.ticket).ticket);
-
-    } catch (e) {
-        if (run === mine) {
-            stage.over(e);
-        }
-    }
-}
-
-
-function join(mine, ticket) {
-    const session = new RsSession({url: socketUrl(base, "/signal"), ticket});
-
-    mine.session = session;
-    mine.tenant = ticket.slice(0, ticket.indexOf("."));
-
-    const on = (type, f) => session.addEventListener(type, (ev) => {
-        if (run === mine) {
-            f(ev.detail);
-        }
-    });
-
-    on("state", (state) => {
-        if (state !== "open" && mine.peer?.detour) {
-            mine.input.release();
-        }
-
-        stage.setSocket(state);
-    });
-    on("session", (s) => stage.setSession(s));
-    on("peers", (peers) => stage.setPeople(peers, session.self, session.role));
-    on("ended", ({reason}) => stage.ended(reason));
-    on("closed", ({error}) => {
-        if (error !== null && error.code !== "session_ended") {
-            rejoin(mine, error);
-        }
-    });
-
-    on("welcome", ({resumed}) => {
-        if (!resumed) {
-            watchPeer(mine, session);
-        }
-    });
-
-    session.connect();
-}
-
-
-/* whoever made the session can make another place in it */
-async function rejoin(mine, error) {
-    if (mine.id === null || !LOST.has(error.code)
-        || mine.rejoins === REJOINS_MAX)
-    {
-        stage.over(error);
-        return;
-    }
-
-    mine.rejoins++;
-
-    try {
-        const {role} = mine.want;
-        const made = await account.api.addParticipant(mine.id, {role});
-
-        if (run === mine) {
-            join(mine, made.ticket);
-        }
-
-    } catch {
-        if (run === mine) {
-            stage.over(error);      /* why it was lost says more */
-        }
-    }
-}
-
-
-function watchPeer(mine, session) {
-    const device_id = mine.want.device_id ?? session.session.host?.device_id;
-    const who = new RsWho({
-        tenant: mine.tenant,
-        session_id: session.session.id,
-        device_id,
-        participant_id: session.self,
-        pins,
-        operator: () => account.operator(),
-        device: () => deviceRecord(device_id),
-    });
-    const peer = new RsPeer({session, who});
-
-    mine.peer = peer;
-    mine.device_id = device_id;
-
-    const on = (type, f) => peer.addEventListener(type, (ev) => {
-        if (run === mine) {
-            f(ev.detail);
-        }
-    });
-
-    on("state", (state) => {
-        if (state !== "connected") {
-            mine.input.release();
-        }
-
-        if (state === "failed") {
-            trust.set({verdict: null, path: null});
-        }
-
-        stage.setPeer(state);
-    });
-    on("stream", (stream) => stage.setStream(stream));
-    on("hello", (hello) => {
-        stage.setControl(hello.input && session.role === "controller");
-        trust.set({detour: peer.detour});
-    });
-    on("verified", (verdict) => trust.set({verdict}));
-    on("path", (path) => {
-        stage.setPath(path);
-        trust.set({path});
-    });
-    on("video", (video) => stage.setVideo(video));
-    on("problem", (error) => stage.problem(error));
-
-    stage.setPeer(peer.state);
-}
-
-
-/* as the gateway has it; what it does not say proves nothing */
-async function deviceRecord(id) {
-    try {
-        return account.api === null ? null
-                                    : (await account.api.device(id)).data;
-
-    } catch {
-        return null;
-    }
-}
-
-
-/* the session of whoever made it ends when they leave */
-async function drop() {
-    const mine = run;
-
-    run = null;
-    mine.input.release();
-    mine.peer?.close();
-    mine.session?.bye("done");
-    trust.end();
-
-    if (mine.id !== null) {
-        try {
-            await account.api?.endSession(mine.id);
-
-        } catch (e) {
-            view.devicesError(e);
-        }
-    }
-}
-
-
-function leave() {
-    if (run !== null) {
-        drop();
-    }
-
-    if (account.api !== null) {
-        showDevices();
-        return;
-    }
-
-    stage.guestOver();
-}
-
-
-/* six digits, each as likely as another */
-function newPin() {
-    const [n] = crypto.getRandomValues(new Uint32Array(1));
-
-    return n < 4294000000 ? String(n % 1000000).padStart(6, "0") : newPin();
-}
-
-
-async function invite(want) {
-    const body = {link: true, role: want.role, ttl_s: GUEST_TTL_S};
-
-    if (want.pin) {
-        body.pin = newPin();
-    }
-
-    try {
-        const made = await account.api.addParticipant(run.id, body);
-
-        stage.inviteMade(made.join_url, body.pin ?? null);
-
-    } catch (e) {
-        stage.inviteError(e);
-    }
-}
-
-
-/* by the user's explicit act only */
-async function unpin() {
-    const mine = run;
-
-    try {
-        await pins.reset(mine.device_id);
-
-        if (run === mine) {
-            mine.peer.restart();
-        }
-
-    } catch (e) {
-        stage.problem(e);
-    }
+    devices.hide();
+    shell.show("stage");
+    session.begin(want);
 }
 
 
@@ -529,7 +265,7 @@ async function joinAsGuest({name, pin}) {
         body.pin = pin;
     }
 
-    view.guestBusy(true);
+    front.guestBusy(true);
 
     try {
         const {ticket} = await new RsApi({base}).join(body);
@@ -538,58 +274,37 @@ async function joinAsGuest({name, pin}) {
         begin({name: "Remote computer", ticket});
 
     } catch (e) {
-        view.guestError(e);
+        front.guestError(e);
 
     } finally {
-        view.guestBusy(false);
+        front.guestBusy(false);
     }
 }
 
 
 /* wiring */
 
-view.addEventListener("signin",
-                      (ev) => come(() => account.withKey(ev.detail)));
-view.addEventListener("oidc", goToIssuer);
-view.addEventListener("renew", renew);
-view.addEventListener("signout", signOut);
-view.addEventListener("guest", (ev) => joinAsGuest(ev.detail));
-view.addEventListener("tenant", (ev) => chooseTenant(ev.detail));
-view.addEventListener("connect", (ev) => begin(ev.detail));
-view.addEventListener("more", () => {
+front.addEventListener("signin",
+                       (ev) => come(() => app.account.withKey(ev.detail)));
+front.addEventListener("oidc", goToIssuer);
+front.addEventListener("guest", (ev) => joinAsGuest(ev.detail));
+
+shell.addEventListener("renew", renew);
+shell.addEventListener("signout", signOut);
+shell.addEventListener("tenant", (ev) => chooseTenant(ev.detail));
+
+devices.addEventListener("connect", (ev) => begin(ev.detail));
+devices.addEventListener("more", () => {
     poll.pages++;
     pollNow();
 });
-view.addEventListener("filter", (ev) => {
+devices.addEventListener("filter", (ev) => {
     poll.query = ev.detail;
     pollNow();
 });
 
-stage.addEventListener("leave", leave);
-stage.addEventListener("invite", (ev) => invite(ev.detail));
-stage.addEventListener("compare", (ev) => trust.compare(ev.detail));
-trust.addEventListener("unpin", unpin);
-stage.addEventListener("retry", () => {
-    const {want, session, peer} = run;
-
-    if (session?.state === "open") {
-        peer.restart();
-        return;
-    }
-
-    drop();
-    begin(want);
-});
-
-addEventListener("online", () => {
-    run?.session?.nudge();
-    run?.peer?.restart();
-});
-
-addEventListener("pagehide", () => {
-    run?.input.release();
-    run?.session?.bye("done");
-});
+session.addEventListener("left", showDevices);
+session.addEventListener("failed", (ev) => devices.devicesError(ev.detail));
 
 addEventListener("hashchange", start);
 
@@ -604,15 +319,15 @@ async function start() {
     }
 
     if (state !== null && !isRedirect(state, sessionStorage)) {
-        view.showHanded(false);
+        front.showHanded(false);
         handOver(href, () => {
-            view.showHanded(true);
+            front.showHanded(true);
             window.close();
         });
         return;
     }
 
-    if (run !== null) {
+    if (session.run !== null) {
         return;
     }
 
@@ -626,11 +341,11 @@ async function start() {
     link = GUEST.exec(hash)?.[1] ?? null;
 
     if (link !== null) {
-        view.showGuest();
+        front.showGuest();
         return;
     }
 
-    if (account.api === null) {
+    if (app.account.api === null) {
         await open(state === null ? null : href);
     }
 }
@@ -647,17 +362,17 @@ async function open(answer) {
         failure = e;
     }
 
-    if (run !== null) {
+    if (session.run !== null) {
         return;
     }
 
-    view.showSignIn(signIn !== null);
+    front.showSignIn(signIn !== null);
 
     if (failure !== null) {
-        view.signInError(failure);
+        front.signInError(failure);
 
     } else if (answer !== null && signIn !== null) {
-        await come(async () => account.withToken(
+        await come(async () => app.account.withToken(
             await signIn.complete(answer)));
     }
 }

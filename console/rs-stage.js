@@ -15,11 +15,11 @@
 
 import { RsEvent, systemClock } from "./rs-client.js";
 import { CHORDS } from "./rs-input.js";
+import { fillError, fillFacts } from "./rs-dom.js";
+import { RsSide } from "./rs-side.js";
 import { RsTouch } from "./rs-touch.js";
 import { candidateWords, endWords, errorWords, pathWords, protocolWords,
          rateWords, rttWords, stateWords } from "./rs-words.js";
-import { fillFacts } from "./rs-trust.js";
-import { fillError } from "./rs-view.js";
 
 
 const HINT_MS = 6000;
@@ -40,6 +40,7 @@ export class RsStage extends EventTarget {
     #input = null;
     #touch = null;
     #video;
+    #side;
     #name = "";
     #guest = false;
     #session = {};
@@ -57,6 +58,7 @@ export class RsStage extends EventTarget {
         super();
         this.#document = document;
         this.#video = this.#get("screen");
+        this.#side = new RsSide(document, () => this.#video.focus());
         this.#wirePointer();
         this.#wireKeys();
         this.#wireTyping();
@@ -70,6 +72,21 @@ export class RsStage extends EventTarget {
 
     #say(type, detail) {
         this.dispatchEvent(new RsEvent(type, detail));
+    }
+
+    /** A feature's button in the bar: see RsSide. */
+    addButton(o) {
+        return this.#side.addButton(o);
+    }
+
+    /** A feature's panel beside the picture: see RsSide. */
+    addPanel(o) {
+        return this.#side.addPanel(o);
+    }
+
+    /** The picture. */
+    get video() {
+        return this.#video;
     }
 
     /**
@@ -103,6 +120,7 @@ export class RsStage extends EventTarget {
 
     hide() {
         this.#get("stage").hidden = true;
+        this.#side.open(null);
         this.#get("invite").close();
         this.#video.srcObject = null;
         this.#touch?.cancel();

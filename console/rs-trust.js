@@ -10,23 +10,8 @@
  */
 
 import { RsEvent } from "./rs-client.js";
+import { fillFacts } from "./rs-dom.js";
 import { trustWords } from "./rs-words.js";
-
-
-/** Fills a <dl> with names and values. */
-export function fillFacts(list, facts) {
-    const document = list.ownerDocument;
-
-    list.replaceChildren(...facts.flatMap(([name, value]) => {
-        const dt = document.createElement("dt");
-        const dd = document.createElement("dd");
-
-        dt.textContent = name;
-        dd.textContent = value;
-
-        return [dt, dd];
-    }));
-}
 
 
 export class RsTrust extends EventTarget {

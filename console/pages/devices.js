@@ -2,57 +2,35 @@
 /*
  * Copyright (C) rs-gateway contributors
  *
- * The screens around a session: signing in, the list of devices, the options
- * of a connection.  DOM only: what the user wants leaves as events, what is
- * to be seen comes in by calls.  Text of devices goes through textContent.
+ * The list of devices, and the options of a connection.  DOM only: what the
+ * user wants leaves as events, what is to be seen comes in by calls.
  *
- * Events, each with a detail: signin key; oidc; renew; signout; tenant name;
- * guest {name, pin}; filter {online?}; more; connect {name, device_id, role,
- * relay_only, reason}.
+ * Events: filter {online?}; more; connect {name, device_id, role, relay_only,
+ * reason}.
  */
 
-import { RsEvent } from "./rs-client.js";
-import { agentWords, errorWords, matches, presenceWords, tokenWords }
-    from "./rs-words.js";
+import { RsEvent } from "../rs-client.js";
+import { fillError } from "../rs-dom.js";
+import { agentWords, matches, presenceWords } from "../rs-words.js";
 
 
-/** Shows an error, or with null none. */
-export function fillError(box, error) {
-    box.replaceChildren();
-    box.hidden = error === null;
-
-    if (error === null) {
-        return;
-    }
-
-    const words = errorWords(error);
-    const document = box.ownerDocument;
-
-    for (const [tag, text] of [["b", words.title], ["span", words.help],
-                               ["small", words.detail]])
-    {
-        const element = document.createElement(tag);
-
-        element.textContent = text;
-        box.append(element);
-    }
-}
-
-
-export class RsView extends EventTarget {
+export class DevicesPage extends EventTarget {
     #document;
+    #shell;
     #devices = null;        /* null: not loaded yet */
     #more = false;
     #rows = new Map();      /* device id -> its row */
     #chosen = null;         /* whose options are open */
-    #can = () => true;      /* what the account may do, by verb */
+    #can;                   /* what the account may do, by verb */
 
-    constructor(document) {
+    /** @param {Document} document
+     *  @param {{shell: import("../rs-shell.js").RsShell,
+     *           can: (verb: string) => boolean}} o */
+    constructor(document, {shell, can}) {
         super();
         this.#document = document;
-        this.#wireSignIn();
-        this.#wireAccount();
-        this.#wireGuest();
+        this.#shell = shell;
+        this.#can = can;
         this.#wireDevices();
         this.#wireOptions();
     }
@@ -65,160 +43,16 @@ export class RsView extends EventTarget {
         this.dispatchEvent(new RsEvent(type, detail));
     }
 
-    #show(name) {
-        this.#document.body.dataset.screen = name;
-
-        for (const screen of ["signin", "guest", "handed", "devices"]) {
-            this.#get(screen).hidden = name !== screen;
-        }
-    }
-
-    /** The stage takes the window. */
-    hide() {
-        this.#get("options").close();
-        this.#show("stage");
-    }
-
-    /* signing in */
-
-    #wireSignIn() {
-        const key = this.#get("key");
-        const show = this.#get("key-show");
-
-        this.#get("signin-form").addEventListener("submit", (ev) => {
-            ev.preventDefault();
-            this.#say("signin", key.value.trim());
-        });
-
-        show.addEventListener("click", () => {
-            const shown = key.type === "text";
-
-            key.type = shown ? "password" : "text";
-            show.textContent = shown ? "Show" : "Hide";
-            show.setAttribute("aria-pressed", String(!shown));
-        });
-
-        key.addEventListener("input", () => {
-            fillError(this.#get("signin-error"), null);
-            key.removeAttribute("aria-invalid");
-        });
-
-        this.#get("signin-oidc").addEventListener("click",
-                                                  () => this.#say("oidc"));
-    }
-
-    /** @param {boolean} issuer  technicians have one to sign in at */
-    showSignIn(issuer) {
-        const key = this.#get("key");
-        const first = issuer ? this.#get("signin-oidc") : key;
-
+    /** The account left: what it saw is gone. */
+    forget() {
         this.#devices = null;
         this.#rows.clear();
         this.#get("device-list").replaceChildren();
-        fillError(this.#get("signin-error"), null);
-        this.#document.title = "Remote support";
-        this.#show("signin");
-        this.#get("signin-issuer").hidden = !issuer;
-        this.#get("signin-go").classList.toggle("quiet", issuer);
-        this.#get("signin-go").classList.toggle("primary", !issuer);
-        key.value = "";
-        first.focus();
     }
 
-    signInBusy(busy) {
-        const button = this.#get("signin-go");
-
-        button.setAttribute("aria-busy", String(busy));
-        button.disabled = busy;
-        this.#get("signin-oidc").disabled = busy;
-        button.textContent = busy ? "Signing in…" : "Sign in";
-    }
-
-    signInError(error) {
-        const key = this.#get("key");
-
-        fillError(this.#get("signin-error"), error);
-        key.setAttribute("aria-invalid", "true");
-        key.select();
-    }
-
-    /* the account */
-
-    #wireAccount() {
-        const tenant = this.#get("tenant");
-
-        this.#get("signout").addEventListener("click",
-                                              () => this.#say("signout"));
-        this.#get("renew-go").addEventListener("click",
-                                               () => this.#say("renew"));
-        tenant.addEventListener("change",
-                                () => this.#say("tenant", tenant.value));
-    }
-
-    /** @param {{name: string, tenants: string[],
-     *           can: (verb: string) => boolean}} account */
-    setAccount(account) {
-        const tenant = this.#get("tenant");
-
-        this.#can = account.can;
-        this.#get("account-name").textContent = account.name;
-        tenant.hidden = account.tenants.length === 0;
-        tenant.replaceChildren(...account.tenants.map((name) => {
-            const option = this.#document.createElement("option");
-
-            option.value = name;
-            option.textContent = name;
-            return option;
-        }));
-    }
-
-    /** How long the sign-in is good, or null when there is no need to say. */
-    setToken(left_s) {
-        this.#get("renew").hidden = left_s === null;
-        this.#get("renew-text").textContent = left_s === null
-                                              ? "" : tokenWords(left_s);
-    }
-
-    renewError(error) {
-        const words = errorWords(error);
-
-        this.#get("renew").hidden = false;
-        this.#get("renew-text").textContent = `${words.title}. ${words.help}`;
-    }
-
-    /** In the window of a renewal: whether its answer was taken. */
-    showHanded(taken) {
-        this.#show("handed");
-
-        if (taken) {
-            this.#get("handed-title").textContent = "You are signed in";
-            this.#get("handed-help").textContent = "This window can be closed.";
-        }
-    }
-
-    /* guests */
-
-    #wireGuest() {
-        this.#get("guest-form").addEventListener("submit", (ev) => {
-            ev.preventDefault();
-            this.#say("guest", {name: this.#get("guest-name").value.trim(),
-                                pin: this.#get("guest-pin").value.trim()});
-        });
-    }
-
-    showGuest() {
-        this.#show("guest");
-        fillError(this.#get("guest-error"), null);
-        this.#get("guest-name").focus();
-    }
-
-    guestBusy(busy) {
-        this.#get("guest-go").disabled = busy;
-    }
-
-    guestError(error) {
-        fillError(this.#get("guest-error"), error);
-        this.#get("guest-pin").select();
+    /** Something else takes the window. */
+    hide() {
+        this.#get("options").close();
     }
 
     /* devices */
@@ -240,11 +74,10 @@ export class RsView extends EventTarget {
         return this.#document.querySelectorAll(`input[name="${name}"]`);
     }
 
-    showDevices() {
-        this.#get("key").value = "";
+    show() {
         fillError(this.#get("devices-error"), null);
         this.#document.title = "Devices · Remote support";
-        this.#show("devices");
+        this.#shell.show("devices");
         this.#render();
         this.#get("devices-title").focus();
     }
@@ -404,11 +237,6 @@ export class RsView extends EventTarget {
 
     #wireOptions() {
         const dialog = this.#get("options");
-
-        for (const button of this.#document.querySelectorAll("[data-close]")) {
-            button.addEventListener("click",
-                                    () => button.closest("dialog").close());
-        }
 
         dialog.addEventListener("close", () => {
             const device = this.#chosen;

@@ -1,0 +1,11 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ *
+ * What a session can do besides picture and input.  Each feature installs
+ * itself once, when the page is loaded: install(page) gets the SessionPage,
+ * adds its tools to page.stage and listens to the page's events.
+ */
+
+/** @type {Array<(page: import("./pages/session.js").SessionPage) => void>} */
+export const FEATURES = [];

@@ -1,0 +1,367 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ *
+ * The session view's wiring: it owns the one session of the page, from the
+ * wish to connect to the last word, and is what features build on.
+ *
+ * A feature is told by events, each with the run as its detail: begin (a
+ * session is to be), peer (run.peer and run.session are there, channels may
+ * be asked for), hello (run.hello: what the device allows; again on each new
+ * line), end.  A run has want, session, peer, input, id (null: somebody
+ * else made the session), hello.  page.stage has addButton and addPanel.
+ *
+ * The page itself says: left (the user wants the devices back), failed error
+ * (the end could not be told to the gateway).
+ */
+
+import { RsError, RsEvent, RsSession, socketUrl } from "../rs-client.js";
+import { RsWho } from "../rs-identity.js";
+import { RsInput } from "../rs-input.js";
+import { RsPeer } from "../rs-peer.js";
+
+
+const GUEST_TTL_S = 600;
+const REJOINS_MAX = 3;
+
+/* the place in a session is lost, the session need not be */
+const LOST = new Set(["lost", "unauthenticated", "resume_too_old",
+                      "not_found"]);
+
+
+/* six digits, each as likely as another */
+function newPin() {
+    const [n] = crypto.getRandomValues(new Uint32Array(1));
+
+    return n < 4294000000 ? String(n % 1000000).padStart(6, "0") : newPin();
+}
+
+
+export class SessionPage extends EventTarget {
+    #app;
+    #trust;
+    #run = null;            /* the session shown on the stage */
+
+    /**
+     * @param {{app: {base: string, account: any, pins: any},
+     *          stage: import("../rs-stage.js").RsStage,
+     *          trust: import("../rs-trust.js").RsTrust}} o
+     */
+    constructor({app, stage, trust}) {
+        super();
+        this.#app = app;
+        this.#trust = trust;
+        this.stage = stage;
+
+        stage.addEventListener("leave", () => this.leave());
+        stage.addEventListener("retry", () => this.#retry());
+        stage.addEventListener("invite", (ev) => this.#invite(ev.detail));
+        stage.addEventListener("compare", (ev) => trust.compare(ev.detail));
+        trust.addEventListener("unpin", () => this.#unpin());
+
+        addEventListener("online", () => {
+            this.#run?.session?.nudge();
+            this.#run?.peer?.restart();
+        });
+
+        addEventListener("pagehide", () => {
+            this.#run?.input.release();
+            this.#run?.session?.bye("done");
+        });
+    }
+
+    /** The session of now, null: none. */
+    get run() {
+        return this.#run;
+    }
+
+    /** What features need of the page: base, account. */
+    get app() {
+        return this.#app;
+    }
+
+    #say(type, detail) {
+        this.dispatchEvent(new RsEvent(type, detail));
+    }
+
+    /**
+     * @param {{name: string, device_id?: string, ticket?: string,
+     *          role?: string, relay_only?: boolean, reason?: string}} want
+     */
+    begin(want) {
+        const {account} = this.#app;
+        const mine = {want, session: null, peer: null, input: null, id: null,
+                      hello: null, rejoins: 0};
+
+        this.#run = mine;
+        want.role ??= account.can("sessions:control") ? "controller"
+                                                      : "viewer";
+        mine.input = new RsInput((message) => mine.peer?.send(message));
+        this.stage.show({name: want.name, input: mine.input,
+                         guest: !want.device_id,
+                         invite: Boolean(want.device_id)
+                                 && account.can("sessions:invite")});
+        this.#trust.begin({kind: !want.device_id ? "guest"
+                                 : account.oidc ? "oidc" : "key",
+                           name: account.name});
+        this.#say("begin", mine);
+
+        if (typeof RTCPeerConnection === "undefined") {
+            this.stage.over(new RsError("no_webrtc"));
+            return;
+        }
+
+        if (want.ticket) {
+            this.#join(mine, want.ticket);
+            return;
+        }
+
+        this.#ask(mine);
+    }
+
+    async #ask(mine) {
+        const {device_id, role, relay_only, reason} = mine.want;
+        const body = {
+            host: {type: "device", device_id},
+            policy: {relay_only: Boolean(relay_only)},
+            participants: [{role}],
+        };
+
+        if (reason) {
+            body.reason = reason;
+        }
+
+        try {
+            const session = await this.#app.account.api.createSession(body);
+
+            if (this.#run !== mine) {
+                /* disconnected while asking */
+                await this.#app.account.api?.endSession(session.id);
+                return;
+            }
+
+            mine.id = session.id;
+            this.stage.setSession(session);
+            this.#join(mine,
+                       session.participants.find((p) => p.ticket).ticket);
+
+        } catch (e) {
+            if (this.#run === mine) {
+                this.stage.over(e);
+            }
+        }
+    }
+
+    #join(mine, ticket) {
+        const session = new RsSession({
+            url: socketUrl(this.#app.base, "/signal"), ticket});
+
+        mine.session = session;
+        mine.tenant = ticket.slice(0, ticket.indexOf("."));
+
+        const on = (type, f) => session.addEventListener(type, (ev) => {
+            if (this.#run === mine) {
+                f(ev.detail);
+            }
+        });
+
+        on("state", (state) => {
+            if (state !== "open" && mine.peer?.detour) {
+                mine.input.release();
+            }
+
+            this.stage.setSocket(state);
+        });
+        on("session", (s) => this.stage.setSession(s));
+        on("peers", (peers) => this.stage.setPeople(peers, session.self,
+                                                    session.role));
+        on("ended", ({reason}) => this.stage.ended(reason));
+        on("closed", ({error}) => {
+            if (error !== null && error.code !== "session_ended") {
+                this.#rejoin(mine, error);
+            }
+        });
+
+        on("welcome", ({resumed}) => {
+            if (!resumed) {
+                this.#watchPeer(mine, session);
+            }
+        });
+
+        session.connect();
+    }
+
+    /* whoever made the session can make another place in it */
+    async #rejoin(mine, error) {
+        if (mine.id === null || !LOST.has(error.code)
+            || mine.rejoins === REJOINS_MAX)
+        {
+            this.stage.over(error);
+            return;
+        }
+
+        mine.rejoins++;
+
+        try {
+            const {role} = mine.want;
+            const made = await this.#app.account.api.addParticipant(mine.id,
+                                                                    {role});
+
+            if (this.#run === mine) {
+                this.#join(mine, made.ticket);
+            }
+
+        } catch {
+            if (this.#run === mine) {
+                this.stage.over(error);     /* why it was lost says more */
+            }
+        }
+    }
+
+    #watchPeer(mine, session) {
+        const device_id = mine.want.device_id
+                          ?? session.session.host?.device_id;
+        const who = new RsWho({
+            tenant: mine.tenant,
+            session_id: session.session.id,
+            device_id,
+            participant_id: session.self,
+            pins: this.#app.pins,
+            operator: () => this.#app.account.operator(),
+            device: () => this.#deviceRecord(device_id),
+        });
+        const peer = new RsPeer({session, who});
+
+        mine.peer = peer;
+        mine.device_id = device_id;
+
+        const on = (type, f) => peer.addEventListener(type, (ev) => {
+            if (this.#run === mine) {
+                f(ev.detail);
+            }
+        });
+
+        on("state", (state) => {
+            if (state !== "connected") {
+                mine.input.release();
+            }
+
+            if (state === "failed") {
+                this.#trust.set({verdict: null, path: null});
+            }
+
+            this.stage.setPeer(state);
+        });
+        on("stream", (stream) => this.stage.setStream(stream));
+        on("hello", (hello) => {
+            this.stage.setControl(hello.input
+                                  && session.role === "controller");
+            this.#trust.set({detour: peer.detour});
+            mine.hello = hello;
+            this.#say("hello", mine);
+        });
+        on("verified", (verdict) => this.#trust.set({verdict}));
+        on("path", (path) => {
+            this.stage.setPath(path);
+            this.#trust.set({path});
+        });
+        on("video", (video) => this.stage.setVideo(video));
+        on("problem", (error) => this.stage.problem(error));
+
+        this.#say("peer", mine);
+        this.stage.setPeer(peer.state);
+    }
+
+    /* as the gateway has it; what it does not say proves nothing */
+    async #deviceRecord(id) {
+        const {api} = this.#app.account;
+
+        try {
+            return api === null ? null : (await api.device(id)).data;
+
+        } catch {
+            return null;
+        }
+    }
+
+    /** The session of whoever made it ends when they leave. */
+    async drop() {
+        const mine = this.#run;
+
+        this.#run = null;
+        mine.input.release();
+        mine.peer?.close();
+        mine.session?.bye("done");
+        this.#trust.end();
+        this.#say("end", mine);
+
+        if (mine.id !== null) {
+            try {
+                await this.#app.account.api?.endSession(mine.id);
+
+            } catch (e) {
+                this.#say("failed", e);
+            }
+        }
+    }
+
+    leave() {
+        if (this.#run !== null) {
+            this.drop();
+        }
+
+        if (this.#app.account.api !== null) {
+            this.stage.hide();
+            this.#say("left");
+            return;
+        }
+
+        this.stage.guestOver();
+    }
+
+    #retry() {
+        const {want, session, peer} = this.#run;
+
+        if (session?.state === "open") {
+            peer.restart();
+            return;
+        }
+
+        this.drop();
+        this.begin(want);
+    }
+
+    async #invite(want) {
+        const body = {link: true, role: want.role, ttl_s: GUEST_TTL_S};
+
+        if (want.pin) {
+            body.pin = newPin();
+        }
+
+        try {
+            const made = await this.#app.account.api.addParticipant(
+                this.#run.id, body);
+
+            this.stage.inviteMade(made.join_url, body.pin ?? null);
+
+        } catch (e) {
+            this.stage.inviteError(e);
+        }
+    }
+
+    /* by the user's explicit act only */
+    async #unpin() {
+        const mine = this.#run;
+
+        try {
+            await this.#app.pins.reset(mine.device_id);
+
+            if (this.#run === mine) {
+                mine.peer.restart();
+            }
+
+        } catch (e) {
+            this.stage.problem(e);
+        }
+    }
+}
