@@ -7,7 +7,7 @@
  */
 
 import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -82,7 +82,8 @@ function keep() {
 
 
 export class Browser {
-    static async start(stack) {
+    /** enter: what stands in front of a command to run it somewhere else. */
+    static async start(stack, enter = []) {
         const browser = new Browser();
 
         browser.home = await mkdtemp(join(tmpdir(), "rs-e2e-home-"));
@@ -95,8 +96,16 @@ export class Browser {
         await run("certutil", ["-A", "-d", "sql:" + nss, "-n", "rs-e2e",
                                "-t", "C,,", "-i", stack.state.ca]);
 
+        let executablePath = CHROMIUM;
+
+        if (enter.length > 0) {
+            executablePath = join(browser.home, "chromium");
+            await writeFile(executablePath, `#!/bin/sh\nexec ${
+                enter.join(" ")} ${CHROMIUM} "$@"\n`, {mode: 0o755});
+        }
+
         browser.it = await chromium.launch({
-            executablePath: CHROMIUM, args: FLAGS,
+            executablePath, args: FLAGS,
             env: {...process.env, HOME: browser.home},
         });
 

@@ -10,6 +10,7 @@ import { execFile } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { request } from "node:https";
+import { isIP } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { webcrypto } from "node:crypto";
@@ -29,10 +30,18 @@ const TOOL = join(TOP, "util", "rs-stack");
 globalThis.crypto ??= webcrypto;
 
 
-/** fetch() with a CA of one's own, as far as RsApi needs it. */
-function fetchWith(ca) {
+/** fetch() with a CA of one's own, as far as RsApi needs it; whatever name
+ *  the gateway has, it is at ip. */
+function fetchWith(ca, ip) {
+    const lookup = (_, {all}, done) => {
+        const family = isIP(ip);
+
+        return all ? done(null, [{address: ip, family}])
+                   : done(null, ip, family);
+    };
+
     return (url, init) => new Promise((resolve, reject) => {
-        const req = request(url, {ca, method: init.method,
+        const req = request(url, {ca, lookup, method: init.method,
                                   headers: init.headers,
                                   signal: init.signal}, (res) => {
             const chunks = [];
@@ -83,7 +92,8 @@ export class Stack {
             stack.state = JSON.parse(stdout);
             stack.key = (await readFile(stack.state.api_key_file, "utf8"))
                         .trim();
-            stack.fetch = fetchWith(await readFile(stack.state.ca));
+            stack.fetch = fetchWith(await readFile(stack.state.ca),
+                                    stack.state.nodes[0].ip);
             stack.api = stack.apiWith(stack.key);
 
         } catch (e) {
@@ -147,9 +157,17 @@ export class Stack {
             }
         }
 
-        if (part === "redis") {
-            this.state.redis.pid = pid;
+        if (part === "redis" || part === "turn" || part === "agent") {
+            this.state[part].pid = pid;
         }
+    }
+
+    /** Kills coturn; start("turn") is its return. */
+    async killTurn() {
+        const {pid} = this.state.turn;
+
+        process.kill(pid, "SIGKILL");
+        await until("end of coturn", () => this.gone(pid));
     }
 
     /** Of a stack with Sentinels: the Redis that is primary now. */

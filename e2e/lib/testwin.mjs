@@ -64,7 +64,9 @@ export class TestWindow {
 
         const window = new TestWindow();
 
-        window.child = spawn(PROGRAM, {
+        const [program, ...args] = [...desktop.enter ?? [], PROGRAM];
+
+        window.child = spawn(program, args, {
             stdio: ["pipe", "pipe", "inherit"],
             env: {...process.env, DISPLAY: desktop.display,
                   XAUTHORITY: desktop.xauthority},

@@ -69,11 +69,12 @@ def start(stack):
         return answer
 
     enrolment = api("POST", "/enrollments", {"ttl_s": 300})
+    inside = state["desktop"]["enter"]
 
     # the token by standard input: nobody on this machine can read it there
 
-    r = subprocess.run([args.agent_path, "--config", conf, "--token-file",
-                        "-", "enroll", state["base"]],
+    r = subprocess.run([*inside, args.agent_path, "--config", conf,
+                        "--token-file", "-", "enroll", state["base"]],
                        input=enrolment["token"] + "\n", env=env,
                        capture_output=True, text=True, check=False,
                        timeout=30)
@@ -83,8 +84,8 @@ def start(stack):
                          + (r.stderr or r.stdout).strip())
 
     verbose = ["--verbose"] if args.log_level == "debug" else []
-    record = stack.run("agent", [args.agent_path, *verbose, "--config", conf,
-                                 "run"], env=env)
+    record = stack.run("agent", [*inside, args.agent_path, *verbose,
+                                 "--config", conf, "run"], env=env)
 
     devices = api("GET", "/devices")["items"]
 

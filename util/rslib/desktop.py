@@ -33,6 +33,17 @@ def _cookie(path):
     return path
 
 
+def _enter(stack):
+    """In front of what runs where the agent does: X servers and their clients
+    find each other by abstract sockets, which each network has of its own."""
+
+    if not stack.args.agent_netns:
+        return []
+
+    return ["nsenter", "-t", str(stack.args.agent_netns), "-n", "-m", "-r",
+            "--"]
+
+
 def _xvfb(stack, auth):
     """Starts the X server; it says itself which display it took."""
 
@@ -40,7 +51,7 @@ def _xvfb(stack, auth):
 
     try:
         record = stack.run("xvfb", [
-            "Xvfb", "-displayfd", str(w), "-screen", "0", SIZE, "-nolisten",
+            *_enter(stack), "Xvfb", "-displayfd", str(w), "-screen", "0", SIZE, "-nolisten",
             "tcp", "-noreset", "-auth", auth], pass_fds=(w,))
 
     finally:
@@ -88,14 +99,15 @@ def start(stack, apps):
 
     # openbox runs its start-up command once it manages windows
 
+    enter = _enter(stack)
     record = stack.run("openbox", [
-        "openbox", "--sm-disable", "--startup",
+        *enter, "openbox", "--sm-disable", "--startup",
         f"/usr/bin/touch {ready}"], env=env, cwd=folder)
 
     wait_for("openbox", lambda: os.path.exists(ready), record["log"], record)
 
     if apps:
-        subprocess.run(["xsetroot", "-solid", "#24415e"], env=env,
+        subprocess.run([*enter, "xsetroot", "-solid", "#24415e"], env=env,
                        timeout=10, check=True)
 
         for name, argv in (
@@ -105,7 +117,7 @@ def start(stack, apps):
                 ("xterm", ["xterm", "-geometry", "100x30+60+60", "-fa",
                            "Monospace", "-fs", "11", "-title",
                            "A terminal on the remote desktop"])):
-            stack.run(name, argv, env=env, cwd=folder)
+            stack.run(name, [*enter, *argv], env=env, cwd=folder)
 
     return {"display": display, "xauthority": auth, "size": SIZE,
-            "pid": x["pid"]}
+            "enter": enter, "pid": x["pid"]}

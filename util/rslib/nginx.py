@@ -169,6 +169,9 @@ def _listen(stack, index, ns):
     if ips[0] != "127.0.0.1":
         ips.append("127.0.0.1")
 
+    if stack.args.ip6:
+        ips.append(f"[{stack.args.ip6}]")
+
     if _ipv6_loopback() and not ns:
         ips.append("[::1]")
 

@@ -50,7 +50,9 @@ def _busy(base, ips, nodes):
     for kind, offsets in ((socket.SOCK_STREAM, tcp),
                           (socket.SOCK_DGRAM, [TURN])):
         for offset, ip in itertools.product(offsets, sorted(ips)):
-            with socket.socket(socket.AF_INET, kind) as s:
+            family = socket.AF_INET6 if ":" in ip else socket.AF_INET
+
+            with socket.socket(family, kind) as s:
                 s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 
                 try:

@@ -31,6 +31,8 @@ class Stack:
         self.nets = []
         self.base = 0
         self.ip = self.http_ip = self.name = ""
+        self.turn_ips = []
+        self.relay_ips = []
         self._lock = None
 
     # ---- the folder
@@ -132,9 +134,13 @@ class Stack:
 
         self.ip = args.ip
         self.http_ip = "127.0.0.1" if args.localhost else args.ip
-        self.name = NAME if self.http_ip == "127.0.0.1" else args.ip
+        self.name = args.host or (NAME if self.http_ip == "127.0.0.1"
+                                  else args.ip)
+        self.turn_ips = args.turn_ip or [args.ip]
+        self.relay_ips = args.relay_ip or self.turn_ips
         self.base, self.claim = ports.take(
-            args.port_base, {self.ip, "127.0.0.1"}, args.nodes)
+            args.port_base, {self.ip, "127.0.0.1", *self.turn_ips},
+            args.nodes)
         self.state = {"version": 1, "dir": self.dir, "ip": self.ip,
                       "port_base": self.base, "processes": []}
         self.save()
@@ -160,7 +166,11 @@ class Stack:
         args, state = self.args, self.state
         tls_dir = self.folder("tls")
         names = [NAME, "127.0.0.1", "::1"]
-        names += [n for n in [self.ip, *args.san] if n not in names]
+        own = [self.ip, args.ip6, args.host, args.turn_host, *self.turn_ips]
+
+        for n in [*own, *args.san]:
+            if n and n not in names:
+                names.append(n)
 
         if args.netns:
             self.say("a network namespace for each node")
@@ -177,7 +187,8 @@ class Stack:
         state["redis"] = redis.start(self)
 
         if args.turn:
-            self.say(f"coturn on {self.ip}:{self.base + ports.TURN}, "
+            self.say(f"coturn on {', '.join(self.turn_ips)}, port "
+                     f"{self.base + ports.TURN}, "
                      + (f"with the TURN plugin, {args.turn_mode}"
                         if args.turn_mode != "static" else "by itself"))
             state["turn"] = turn.start(self, tls_dir)

@@ -24,7 +24,7 @@ STATIC = """\
 # made by rs-stack; conf.d/coturn/turnserver.conf follows
 
 {listen}
-relay-ip={ip}
+{relay}
 listening-port={port}
 tls-listening-port={tls_port}
 min-port={relay_min}
@@ -63,9 +63,9 @@ redis = {redis}
 redis_user = rs-plugin
 redis_password_file = {redis_password_file}
 
-peers = closed
+peers = {peers}
 {listen}
-relay_ip = {ip}
+{relay}
 listening_port = {port}
 tls_listening_port = {tls_port}
 min_port = {relay_min}
@@ -78,12 +78,12 @@ pkey = {tls}/key.pem
 def _listen(stack):
     """Also on loopback, for whoever has no other interface."""
 
-    ips = [stack.ip]
+    return [*stack.turn_ips,
+            *(["127.0.0.1"] if "127.0.0.1" not in stack.turn_ips else [])]
 
-    if stack.ip != "127.0.0.1":
-        ips.append("127.0.0.1")
 
-    return ips
+def _lines(key, values):
+    return "\n".join(key + value for value in values)
 
 
 def _binding(ip, port):
@@ -91,7 +91,9 @@ def _binding(ip, port):
 
     request = struct.pack("!HHI12s", 1, 0, 0x2112A442, secrets.token_bytes(12))
 
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+    family = socket.AF_INET6 if ":" in ip else socket.AF_INET
+
+    with socket.socket(family, socket.SOCK_DGRAM) as s:
         s.settimeout(0.2)
         s.sendto(request, (ip, port))
         answer = s.recv(1500)
@@ -120,7 +122,7 @@ def _version():
 def _values(stack, folder, tls_dir):
     base = stack.base
 
-    return {"ip": stack.ip, "realm": REALM, "dir": folder, "tls": tls_dir,
+    return {"realm": REALM, "dir": folder, "tls": tls_dir,
             "port": base + ports.TURN, "tls_port": base + ports.TURNS,
             "relay_min": base + ports.RELAY_MIN,
             "relay_max": base + ports.RELAY_MAX}
@@ -131,7 +133,7 @@ def _rest(stack, folder):
 
     lines = [f"pidfile={folder}/turnserver.pid", "new-log-timestamp"]
 
-    if stack.ip.startswith("127."):
+    if stack.turn_ips[0].startswith("127."):
         lines.append("allow-loopback-peers")
 
     return "\n".join(lines)
@@ -141,10 +143,11 @@ def _static(stack, folder, tls_dir, secret_file):
     """turnserver by itself: a copy of the snippet, as a site has it."""
 
     text = STATIC.format(
-        listen="\n".join(f"listening-ip={ip}" for ip in _listen(stack)),
+        listen=_lines("listening-ip=", _listen(stack)),
+        relay=_lines("relay-ip=", stack.relay_ips),
         secret=files.secret(secret_file),
         rest=f"userdb={folder}/turndb\n" + _rest(stack, folder),
-        allowed=f"allowed-peer-ip={stack.ip}",
+        allowed=_lines("allowed-peer-ip=", stack.relay_ips),
         **_values(stack, folder, tls_dir))
 
     return files.write(
@@ -184,7 +187,9 @@ def _authd(stack, folder, tls_dir, mode, version, key_file):
         os.path.join(folder, "rs-turn-authd.conf"),
         AUTHD.format(
             name="relay1", mode=mode, key=f"key_file = {key_file}",
-            listen="\n".join(f"listening_ip = {ip}" for ip in _listen(stack)),
+            listen=_lines("listening_ip = ", _listen(stack)),
+            relay=_lines("relay_ip = ", stack.relay_ips),
+            peers=stack.args.turn_peers,
             userdb=base + ports.TURN_USERDB, statsdb=base + ports.TURN_STATSDB,
             cli=base + ports.TURN_CLI, metrics=base + ports.TURN_METRICS,
             password_file=password_file, cli_password_file=cli_password_file,
@@ -226,16 +231,19 @@ def start(stack, tls_dir):
     folder = stack.folder("turn")
     mode = stack.args.turn_mode
     port, tls_port = stack.base + ports.TURN, stack.base + ports.TURNS
-    a = f"{stack.ip}:{port}"
+    ip = stack.turn_ips[0]
+    host = f"[{ip}]" if ":" in ip else ip
+    a = f"{host}:{port}"
+    tls = f"{stack.args.turn_host or host}:{tls_port}"
     env = None
-    state = {"ip": stack.ip, "port": port, "tls_port": tls_port, "mode": mode,
+    state = {"ip": ip, "port": port, "tls_port": tls_port, "mode": mode,
              "realm": REALM,
              "relay_ports": [stack.base + ports.RELAY_MIN,
                              stack.base + ports.RELAY_MAX],
              "stun_urls": [f"stun:{a}"],
              "turn_urls": [f"turn:{a}?transport=udp",
                            f"turn:{a}?transport=tcp",
-                           f"turns:{stack.ip}:{tls_port}?transport=tcp"]}
+                           f"turns:{tls}?transport=tcp"]}
 
     if mode == "static":
         state["secret_file"] = stack.secret_path("turn")
@@ -255,11 +263,11 @@ def start(stack, tls_dir):
     record = stack.run("turn", ["turnserver", "-c", conf], cwd=folder, env=env)
 
     for what, test in ((f"coturn, UDP {port}",
-                        lambda: _binding(stack.ip, port)),
+                        lambda: _binding(ip, port)),
                        (f"coturn, TCP {port}",
-                        lambda: _tcp(stack.ip, port)),
+                        lambda: _tcp(ip, port)),
                        (f"coturn, TLS {tls_port}",
-                        lambda: _tcp(stack.ip, tls_port))):
+                        lambda: _tcp(ip, tls_port))):
         wait_for(what, test, record["log"], record)
 
     return dict(state, pid=record["pid"], log=record["log"])

@@ -1,0 +1,72 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ *
+ * Browser and agent in networks of their own: which way a session takes there.
+ */
+
+import test, { after, before } from "node:test";
+import assert from "node:assert/strict";
+
+import { Browser } from "./lib/browser.mjs";
+import { Net, PUB } from "./lib/net.mjs";
+import { assertDirect, assertRelayed, close, noPath, open } from "./lib/route.mjs";
+
+
+let net, stack, browser;
+
+
+before(async () => {
+    net = await Net.open({tech: {nat: "cone"}, site: {nat: "cone"}});
+    stack = await net.stack();
+    browser = await Browser.start(stack, net.tech.enter);
+}, {timeout: 120000});
+
+
+after(async () => {
+    await browser?.close();
+    await stack?.down();
+    await net?.close();
+}, {timeout: 60000});
+
+
+/* the NAT of both sides, from now on */
+async function both(o) {
+    await net.tech.become(o);
+    await net.site.become(o);
+}
+
+
+test("cone and cone: direct, by the addresses of the routers",
+     {timeout: 120000}, async () => {
+    const opened = await open(stack, browser);
+    const {pair} = await assertDirect(stack, opened);
+
+    assert.equal(pair.remote.address, net.site.outside);
+    await close(stack, opened);
+});
+
+
+test("symmetric and symmetric: relay to relay, for peers are relays only",
+     {timeout: 120000}, async () => {
+    await both({nat: "symmetric"});
+
+    const opened = await open(stack, browser);
+    const {pair} = await assertRelayed(stack, opened,
+                                       {browser: "udp", agent: "udp"});
+
+    assert.deepEqual([pair.local.address, pair.remote.address],
+                     [PUB.relay, PUB.relay]);
+    await close(stack, opened);
+});
+
+
+test("UDP is blocked on both sides: TURN over TCP", {timeout: 120000},
+     async () => {
+    await both({nat: "cone", allow: "tcp"});
+
+    const opened = await open(stack, browser);
+
+    await assertRelayed(stack, opened, {browser: "tcp", agent: "tcp"});
+    await close(stack, opened);
+});
