@@ -233,11 +233,18 @@ agent_gate_subject(const agent_gate_t *gate)
 {
     agent_subject_t  subject;
 
-    subject.name = gate->who.verified ? gate->who.name : gate->name;
+    subject.name = agent_gate_name(gate);
     subject.by = gate->who.verified ? gate->who.issuer : NULL;
     subject.control = gate->control;
 
     return subject;
+}
+
+
+const char *
+agent_gate_name(const agent_gate_t *gate)
+{
+    return gate->who.verified ? gate->who.name : gate->name;
 }
 
 

@@ -50,6 +50,9 @@ void agent_gate_offer(agent_gate_t *gate, guint pc, const char *sdp,
 const char *agent_gate_fingerprint(const agent_gate_t *gate);
 const agent_who_t *agent_gate_who(const agent_gate_t *gate);
 
+/* What people are to call him: the verified name, or the gateway's. */
+const char *agent_gate_name(const agent_gate_t *gate);
+
 /* Another text for each operator, "" for who is not verified. */
 char *agent_gate_operator(const agent_gate_t *gate);
 

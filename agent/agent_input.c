@@ -158,16 +158,17 @@ agent_input_release(agent_input_t *input)
 
 
 char *
-agent_input_hello(const agent_input_t *input)
+agent_input_hello(const agent_input_t *input, json_t *features)
 {
     int  width, height;
 
     agent_platform_size(input->seat->platform, &width, &height);
 
-    return agent_json_text(json_pack("{s:s, s:i, s:i, s:b}",
+    return agent_json_text(json_pack("{s:s, s:i, s:i, s:b, s:O}",
                                      "type", "hello", "width", width,
                                      "height", height,
-                                     "input", (int) input->allowed));
+                                     "input", (int) input->allowed,
+                                     "features", features));
 }
 
 

@@ -50,8 +50,8 @@ char *agent_input_message(agent_input_t *input, const char *text, gsize len);
 /* The same of a message that is parsed already. */
 char *agent_input_apply(agent_input_t *input, const json_t *obj);
 
-/* The first message to the viewer. */
-char *agent_input_hello(const agent_input_t *input);
+/* The first message to the viewer; features: what else there is. */
+char *agent_input_hello(const agent_input_t *input, json_t *features);
 
 /* u of 0..65535 to a pixel of 0..size-1. */
 int agent_input_pixel(int u, int size);

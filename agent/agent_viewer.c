@@ -31,6 +31,8 @@
 
 #define AGENT_VIEWER_CONNECT_S  30
 #define AGENT_VIEWER_EARLY      64
+#define AGENT_VIEWER_MESSAGES   512     /* of input, on their way */
+#define AGENT_VIEWER_BUFFERED   65536   /* bytes unsent on rs-input */
 
 
 typedef struct {
@@ -44,7 +46,9 @@ struct agent_viewer_s {
     const agent_viewer_events_t   *events;
     void                          *session;
 
+    char                          *session_id;
     char                          *id;
+    char                          *name;        /* of who made current */
     agent_role_e                   role;
     gboolean                       verified;    /* who made current */
     char                          *operator;    /* the same */
@@ -61,8 +65,9 @@ struct agent_viewer_s {
     guint                          serving;     /* its number */
     agent_webrtc_t                *older;
     agent_input_t                 *input;
+    agent_channel_t               *channel;     /* of input */
     gboolean                       connected;   /* current is */
-    gboolean                       direct;      /* current has a channel */
+    gboolean                       direct;      /* current had a channel */
     gboolean                       served;      /* counted */
     agent_shown_t                 *shown;       /* on the banner, or NULL */
 
@@ -88,9 +93,11 @@ static void agent_viewer_on_answer(void *data, agent_webrtc_t *w,
 static void agent_viewer_on_candidate(void *data, agent_webrtc_t *w,
     const char *candidate, guint mline, const char *mid);
 static void agent_viewer_on_connected(void *data, agent_webrtc_t *w);
-static void agent_viewer_on_opened(void *data, agent_webrtc_t *w);
-static void agent_viewer_on_message(void *data, agent_webrtc_t *w,
-    const char *text, gsize len);
+static void *agent_viewer_on_opened(agent_channel_t *ch,
+    agent_viewer_t *viewer);
+static void agent_viewer_on_message(void *data, const char *text, gsize len);
+static void agent_viewer_on_closed(void *data);
+static void agent_viewer_monitors(agent_viewer_t *viewer, json_t *features);
 static void agent_viewer_on_path(void *data, agent_webrtc_t *w,
     const agent_path_t *path);
 static void agent_viewer_on_failed(void *data, agent_webrtc_t *w,
@@ -101,10 +108,32 @@ static const agent_webrtc_events_t  agent_viewer_webrtc_events = {
     agent_viewer_on_answer,
     agent_viewer_on_candidate,
     agent_viewer_on_connected,
-    agent_viewer_on_opened,
-    agent_viewer_on_message,
     agent_viewer_on_path,
     agent_viewer_on_failed
+};
+
+
+/* a lost key-up would stay down: then the connection ends instead */
+
+static const agent_channel_kind_t  agent_viewer_input_kind = {
+    .label = AGENT_VIEWER_INPUT,
+    .message_max = AGENT_INPUT_MESSAGE,
+    .messages_max = AGENT_VIEWER_MESSAGES,
+    .bytes_max = AGENT_VIEWER_MESSAGES * AGENT_INPUT_MESSAGE,
+    .vital = TRUE,
+    .buffer_max = AGENT_VIEWER_BUFFERED,
+    .open = agent_viewer_on_opened,
+    .text = agent_viewer_on_message,
+    .closed = agent_viewer_on_closed,
+    .features = agent_viewer_monitors
+};
+
+
+/* what the data channels of a viewer may be */
+
+static const agent_channel_kind_t *const  agent_viewer_kinds[] = {
+    &agent_viewer_input_kind,
+    NULL
 };
 
 
@@ -126,6 +155,7 @@ agent_viewer_new(agent_t *agent, const char *session_id,
     viewer->agent = agent;
     viewer->events = events;
     viewer->session = session;
+    viewer->session_id = g_strdup(session_id);
     viewer->id = g_strdup(peer->id);
     viewer->role = peer->role;
     viewer->gate = agent_gate_new(agent, session_id, consent, peer,
@@ -146,6 +176,8 @@ agent_viewer_free(agent_viewer_t *viewer)
     g_array_unref(viewer->waiting);
     g_free(viewer->offer);
     g_free(viewer->operator);
+    g_free(viewer->session_id);
+    g_free(viewer->name);
     g_free(viewer->id);
     g_free(viewer);
 }
@@ -180,6 +212,7 @@ agent_viewer_succeed(agent_viewer_t *viewer)
     } else if (viewer->connected) {
         g_clear_pointer(&viewer->older, agent_webrtc_free);
         viewer->older = g_steal_pointer(&viewer->current);
+        agent_webrtc_mute(viewer->older);
     }
 
     /* of two that never stood, the older one is of no use */
@@ -348,6 +381,8 @@ agent_viewer_serve(agent_viewer_t *viewer, const agent_ice_t *ice,
     params.codecs = agent->config->codecs & agent_video_codecs();
     params.offer = offer;
     params.fingerprint = agent_gate_fingerprint(viewer->gate);
+    params.kinds = agent_viewer_kinds;
+    params.viewer = viewer;
 
     w = agent_webrtc_new(&params, &agent_viewer_webrtc_events, viewer, &code,
                          &message);
@@ -360,6 +395,8 @@ agent_viewer_serve(agent_viewer_t *viewer, const agent_ice_t *ice,
     viewer->current = w;
     viewer->serving = viewer->pc;
     viewer->verified = agent_gate_who(viewer->gate)->verified;
+    g_free(viewer->name);
+    viewer->name = g_strdup(agent_gate_name(viewer->gate));
     viewer->connected = FALSE;
     viewer->direct = FALSE;
     viewer->heard_us = g_get_monotonic_time();
@@ -453,15 +490,59 @@ agent_viewer_check(gpointer data)
 }
 
 
+agent_about_t
+agent_viewer_about(const agent_viewer_t *viewer)
+{
+    agent_about_t  about;
+
+    about.agent = viewer->agent;
+    about.session = viewer->session_id;
+    about.id = viewer->id;
+    about.name = viewer->name;
+    about.role = viewer->role;
+    about.verified = viewer->verified;
+
+    return about;
+}
+
+
 void
 agent_viewer_resized(agent_viewer_t *viewer)
 {
-    g_autofree char  *hello = NULL;
+    gsize                i;
+    g_autofree char     *hello = NULL;
+    g_autoptr(json_t)    features = NULL;
 
-    if (viewer->direct) {
-        hello = agent_input_hello(viewer->input);
-        agent_webrtc_send(viewer->current, hello);
+    if (viewer->channel == NULL) {
+        return;
     }
+
+    features = json_object();
+
+    for (i = 0; agent_viewer_kinds[i] != NULL; i++) {
+        if (agent_viewer_kinds[i]->features != NULL) {
+            agent_viewer_kinds[i]->features(viewer, features);
+        }
+    }
+
+    hello = agent_input_hello(viewer->input, features);
+    agent_channel_send_text(viewer->channel, hello);
+}
+
+
+/* the whole X screen is one monitor */
+
+static void
+agent_viewer_monitors(agent_viewer_t *viewer, json_t *features)
+{
+    int  width, height;
+
+    agent_platform_size(viewer->agent->platform, &width, &height);
+    json_object_set_new(features, "monitors",
+                        json_pack("[{s:s, s:s, s:i, s:i, s:i, s:i, s:b}]",
+                                  "id", "screen", "name", "Screen",
+                                  "x", 0, "y", 0, "width", width,
+                                  "height", height, "primary", 1));
 }
 
 
@@ -520,22 +601,16 @@ agent_viewer_on_connected(void *data, agent_webrtc_t *w)
 }
 
 
-static void
-agent_viewer_on_opened(void *data, agent_webrtc_t *w)
+static void *
+agent_viewer_on_opened(agent_channel_t *ch, agent_viewer_t *viewer)
 {
-    agent_t          *agent;
-    agent_viewer_t   *viewer = data;
-
-    agent = viewer->agent;
-
-    if (w != viewer->current || viewer->direct) {
-        return;
-    }
+    agent_t  *agent = viewer->agent;
 
     /* what came by way of the gateway is over, and what it held down */
 
     g_clear_pointer(&viewer->input, agent_input_free);
 
+    viewer->channel = ch;
     viewer->direct = TRUE;
     viewer->heard_us = g_get_monotonic_time();
     viewer->input = agent_input_new(agent->seat,
@@ -543,27 +618,36 @@ agent_viewer_on_opened(void *data, agent_webrtc_t *w)
                                                        viewer->role,
                                                        viewer->verified));
     agent_viewer_resized(viewer);
+
+    return viewer;
 }
 
 
 static void
-agent_viewer_on_message(void *data, agent_webrtc_t *w, const char *text,
-    gsize len)
+agent_viewer_on_message(void *data, const char *text, gsize len)
 {
     agent_viewer_t    *viewer = data;
     g_autofree char   *answer = NULL;
-
-    if (w != viewer->current || !viewer->direct) {
-        return;
-    }
 
     viewer->heard_us = g_get_monotonic_time();
 
     answer = agent_input_message(viewer->input, text, len);
 
     if (answer != NULL) {
-        agent_webrtc_send(w, answer);
+        agent_channel_send_text(viewer->channel, answer);
     }
+}
+
+
+/* input by way of the gateway does not come back: silence ends it */
+
+static void
+agent_viewer_on_closed(void *data)
+{
+    agent_viewer_t  *viewer = data;
+
+    viewer->channel = NULL;
+    g_clear_pointer(&viewer->input, agent_input_free);
 }
 
 

@@ -12,10 +12,27 @@
 
 
 #include "agent.h"
+#include "agent_channel.h"
 #include "agent_turn_shim.h"
 
 
-typedef struct agent_viewer_s  agent_viewer_t;
+/* The label that input has: its kind is the viewer's own. */
+#define AGENT_VIEWER_INPUT  "rs-input"
+
+
+/*
+ * Whom the channels of a viewer are for; the strings are the viewer's, valid
+ * until it is served anew.
+ */
+
+typedef struct {
+    agent_t         *agent;
+    const char      *session;
+    const char      *id;            /* of the participant */
+    const char      *name;          /* for people: not cleaned, may be NULL */
+    agent_role_e     role;
+    gboolean         verified;      /* the operator of this connection */
+} agent_about_t;
 
 
 /* What a viewer asks of its session; to is the viewer's participant id. */
@@ -71,7 +88,9 @@ gboolean agent_viewer_fresh(agent_viewer_t *viewer, gint64 id);
 /* Is served, or may be as soon as somebody says yes. */
 gboolean agent_viewer_welcome(const agent_viewer_t *viewer);
 
-/* The screen has another size: says hello again. */
+agent_about_t agent_viewer_about(const agent_viewer_t *viewer);
+
+/* The screen has another size, or features changed: says hello again. */
 void agent_viewer_resized(agent_viewer_t *viewer);
 
 

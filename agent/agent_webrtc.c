@@ -18,7 +18,7 @@
  *     5 request the sink pad; its transceiver SENDONLY, with retransmission
  *     6 create-answer, which must say sendonly; set-local-description; send
  *     7 connected, by the certificate that the offer named: only then frames,
- *       and only then is anything heard that comes over rs-input
+ *       and only then is anything heard that comes over a data channel
  *
  * webrtcbin cannot restart ICE: a new offer is a new connection.
  *
@@ -32,8 +32,8 @@
 
 #include "agent_webrtc.h"
 #include "agent_branch.h"
+#include "agent_channel.h"
 #include "agent_dtls.h"
-#include "agent_input.h"
 #include "agent_sdp.h"
 #include "agent_servers.h"
 #include "agent_stats.h"
@@ -44,8 +44,6 @@
 
 
 #define AGENT_WEBRTC_EARLY     64       /* candidates before the answer */
-#define AGENT_WEBRTC_MESSAGES  512      /* on their way to the main loop */
-#define AGENT_WEBRTC_BUFFERED  65536    /* bytes unsent on rs-input */
 #define AGENT_WEBRTC_STATS_MS  1000
 #define AGENT_WEBRTC_STATS_N   5        /* once known: every 5th second */
 #define AGENT_WEBRTC_RTT_S     5        /* to wait for a round-trip time */
@@ -67,7 +65,7 @@ struct agent_webrtc_s {
     GstElement                   *pipeline;
     GstElement                   *webrtc;
     GstElement                   *appsrc;
-    GstWebRTCDataChannel         *channel;
+    agent_channels_t             *channels;
     agent_video_sink_t           *sink;
     guint                         watch;
 
@@ -84,7 +82,6 @@ struct agent_webrtc_s {
     gboolean                      path_known;
     guint                         path_tries;
 
-    gint                          messages;     /* atomic */
     gint                          want_key;     /* atomic */
 };
 
@@ -124,12 +121,6 @@ static void agent_webrtc_on_state(GstElement *webrtc, GParamSpec *spec,
     gpointer data);
 static void agent_webrtc_on_gathering(GstElement *webrtc, GParamSpec *spec,
     gpointer data);
-static void agent_webrtc_on_prepare(GstElement *webrtc,
-    GstWebRTCDataChannel *channel, gboolean is_local, gpointer data);
-static void agent_webrtc_on_channel(GstElement *webrtc,
-    GstWebRTCDataChannel *channel, gpointer data);
-static void agent_webrtc_on_string(GstWebRTCDataChannel *channel,
-    const char *text, gpointer data);
 static gboolean agent_webrtc_on_bus(GstBus *bus, GstMessage *message,
     gpointer data);
 static GstPadProbeReturn agent_webrtc_on_upstream(GstPad *pad,
@@ -146,10 +137,6 @@ static void agent_webrtc_candidate_made(agent_webrtc_t *w, void *arg,
     guint n, GObject *object);
 static void agent_webrtc_state_changed(agent_webrtc_t *w, void *arg,
     guint n, GObject *object);
-static void agent_webrtc_channel_open(agent_webrtc_t *w, void *arg, guint n,
-    GObject *object);
-static void agent_webrtc_channel_text(agent_webrtc_t *w, void *arg, guint n,
-    GObject *object);
 static void agent_webrtc_key_wanted(agent_webrtc_t *w, void *arg, guint n,
     GObject *object);
 static void agent_webrtc_path_found(agent_webrtc_t *w, void *arg, guint n,
@@ -160,11 +147,19 @@ static gboolean agent_webrtc_known(agent_webrtc_t *w);
 static void agent_webrtc_fail(agent_webrtc_t *w, const char *code,
     const char *message);
 static void agent_webrtc_video_failed(void *data, const char *message);
+static gboolean agent_webrtc_channels_known(void *data);
+static void agent_webrtc_channels_failed(void *data, const char *message);
 static void agent_webrtc_early_clear(gpointer data);
 
 
 static const agent_video_events_t  agent_webrtc_video_events = {
     agent_webrtc_video_failed
+};
+
+
+static const agent_channels_events_t  agent_webrtc_channels_events = {
+    agent_webrtc_channels_known,
+    agent_webrtc_channels_failed
 };
 
 
@@ -218,6 +213,7 @@ agent_webrtc_free(agent_webrtc_t *w)
 {
     w->closed = TRUE;
 
+    g_clear_pointer(&w->channels, agent_channels_free);
     g_clear_handle_id(&w->stats_timer, g_source_remove);
     g_clear_handle_id(&w->watch, g_source_remove);
     g_clear_pointer(&w->sink, agent_video_detach);
@@ -232,7 +228,6 @@ agent_webrtc_free(agent_webrtc_t *w)
 
     /* their closures hold references on w */
 
-    g_clear_object(&w->channel);
     g_clear_pointer(&w->appsrc, gst_object_unref);
     g_clear_pointer(&w->pipeline, gst_object_unref);
     w->webrtc = NULL;
@@ -375,10 +370,9 @@ agent_webrtc_build(agent_webrtc_t *w, const agent_webrtc_params_t *params)
                          G_CALLBACK(agent_webrtc_on_state));
     agent_webrtc_connect(w, "notify::ice-gathering-state",
                          G_CALLBACK(agent_webrtc_on_gathering));
-    agent_webrtc_connect(w, "prepare-data-channel",
-                         G_CALLBACK(agent_webrtc_on_prepare));
-    agent_webrtc_connect(w, "on-data-channel",
-                         G_CALLBACK(agent_webrtc_on_channel));
+
+    w->channels = agent_channels_new(w->webrtc, params->kinds, params->viewer,
+                                     &agent_webrtc_channels_events, w);
 
     agent_servers_add(w->webrtc, params->ice, params->relay_only,
                       params->shim);
@@ -493,57 +487,6 @@ agent_webrtc_on_gathering(GstElement *webrtc, GParamSpec *spec,
     if (state == GST_WEBRTC_ICE_GATHERING_STATE_COMPLETE) {
         agent_webrtc_hop(data, agent_webrtc_gathered, NULL, 0, NULL);
     }
-}
-
-
-/* messages may come before on-data-channel does */
-
-static void
-agent_webrtc_on_prepare(GstElement *webrtc, GstWebRTCDataChannel *channel,
-    gboolean is_local, gpointer data)
-{
-    (void) webrtc;
-
-    if (!is_local) {
-        g_signal_connect_data(channel, "on-message-string",
-                              G_CALLBACK(agent_webrtc_on_string),
-                              g_atomic_rc_box_acquire(data),
-                              (GClosureNotify) (GCallback)
-                              agent_webrtc_unref, 0);
-    }
-}
-
-
-static void
-agent_webrtc_on_channel(GstElement *webrtc, GstWebRTCDataChannel *channel,
-    gpointer data)
-{
-    (void) webrtc;
-
-    agent_webrtc_hop(data, agent_webrtc_channel_open, NULL, 0, channel);
-}
-
-
-static void
-agent_webrtc_on_string(GstWebRTCDataChannel *channel, const char *text,
-    gpointer data)
-{
-    gsize            len;
-    agent_webrtc_t  *w = data;
-
-    len = (text != NULL) ? strlen(text) : 0;
-
-    if (len == 0 || len > AGENT_INPUT_MESSAGE
-        || g_atomic_int_add(&w->messages, 1) >= AGENT_WEBRTC_MESSAGES)
-    {
-        /* a lost key-up would stay down: the connection ends instead */
-
-        agent_webrtc_hop(w, agent_webrtc_channel_text, NULL, 0, NULL);
-        return;
-    }
-
-    agent_webrtc_hop(w, agent_webrtc_channel_text, g_strdup(text),
-                     (guint) len, channel);
 }
 
 
@@ -820,77 +763,24 @@ agent_webrtc_key_wanted(agent_webrtc_t *w, void *arg, guint n,
 }
 
 
-/* only one rs-input; other channels stay without an answer */
-
-static void
-agent_webrtc_channel_open(agent_webrtc_t *w, void *arg, guint n,
-    GObject *object)
-{
-    g_autofree char  *label = NULL;
-
-    (void) arg;
-    (void) n;
-
-    g_object_get(object, "label", &label, NULL);
-
-    if (w->channel != NULL || g_strcmp0(label, AGENT_CHANNEL) != 0) {
-        g_info("data channel \"%s\" is not used", label ? label : "");
-        return;
-    }
-
-    if (!agent_webrtc_known(w)) {
-        return;
-    }
-
-    w->channel = GST_WEBRTC_DATA_CHANNEL(g_object_ref(object));
-    w->events->opened(w->data, w);
-}
-
-
-static void
-agent_webrtc_channel_text(agent_webrtc_t *w, void *arg, guint n,
-    GObject *object)
-{
-    char  *text = arg;
-    g_autofree char  *label = NULL;
-
-    if (!agent_webrtc_known(w)) {
-        return;
-    }
-
-    if (text == NULL) {
-        agent_webrtc_fail(w, "bad_input", "input messages are empty, too "
-                          "long or too many");
-        return;
-    }
-
-    g_atomic_int_add(&w->messages, -1);
-    g_object_get(object, "label", &label, NULL);
-
-    if (g_strcmp0(label, AGENT_CHANNEL) == 0) {
-        w->events->message(w->data, w, text, n);
-    }
-}
-
-
 void
-agent_webrtc_send(agent_webrtc_t *w, const char *text)
+agent_webrtc_mute(agent_webrtc_t *w)
 {
-    guint64                     queued;
-    GstWebRTCDataChannelState   state;
+    agent_channels_close(w->channels);
+}
 
-    if (w->channel == NULL) {
-        return;
-    }
 
-    g_object_get(w->channel, "buffered-amount", &queued, "ready-state",
-                 &state, NULL);
+static gboolean
+agent_webrtc_channels_known(void *data)
+{
+    return agent_webrtc_known(data);
+}
 
-    if (state == GST_WEBRTC_DATA_CHANNEL_STATE_OPEN
-        && queued < AGENT_WEBRTC_BUFFERED)
-    {
-        gst_webrtc_data_channel_send_string(w->channel, text);
-    }
+
+static void
+agent_webrtc_channels_failed(void *data, const char *message)
+{
+    agent_webrtc_fail(data, "bad_input", message);
 }
 
 

@@ -12,11 +12,9 @@
 
 
 #include "agent.h"
+#include "agent_channel.h"
 #include "agent_turn_shim.h"
 #include "agent_video.h"
-
-
-#define AGENT_CHANNEL  "rs-input"
 
 
 typedef struct agent_webrtc_s  agent_webrtc_t;
@@ -35,11 +33,6 @@ typedef struct {
                        guint mline, const char *mid);
     void  (*connected)(void *data, agent_webrtc_t *w);
 
-    /* rs-input stands open, and what came over it */
-    void  (*opened)(void *data, agent_webrtc_t *w);
-    void  (*message)(void *data, agent_webrtc_t *w, const char *text,
-                     gsize len);
-
     void  (*path)(void *data, agent_webrtc_t *w, const agent_path_t *path);
 
     /* the last event: code as in peer.md */
@@ -56,6 +49,10 @@ typedef struct {
     guint               codecs;
     const char         *offer;
     const char         *fingerprint;    /* the offer's: who must connect */
+
+    /* what its data channels are, and for whom; ends with NULL */
+    const agent_channel_kind_t *const  *kinds;
+    agent_viewer_t     *viewer;
 } agent_webrtc_params_t;
 
 
@@ -71,8 +68,8 @@ void agent_webrtc_free(agent_webrtc_t *w);
 void agent_webrtc_candidate(agent_webrtc_t *w, const char *candidate,
     guint mline);
 
-/* Over rs-input; dropped when it is not open, or its queue is too long. */
-void agent_webrtc_send(agent_webrtc_t *w, const char *text);
+/* Closes its data channels; the picture goes on. */
+void agent_webrtc_mute(agent_webrtc_t *w);
 
 /* Loads plugins and makes a certificate: the first offer costs less then. */
 void agent_webrtc_warm(void);

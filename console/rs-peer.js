@@ -22,6 +22,7 @@
  */
 
 import { RsEvent, RsError, backoff, systemClock } from "./rs-client.js";
+import { RsChannel, dataChannel, parseObject } from "./rs-channel.js";
 
 
 const CONNECT_TIMEOUT_MS = 20000;
@@ -35,7 +36,6 @@ const ATTEMPTS_MAX = 6;
 const CONSENT_MAX_S = 600;
 const CANDIDATES_MAX = 256;
 const SIGNAL_TEXT_MAX = 60000;
-const CHANNEL_TEXT_MAX = 16384;
 const BUFFERED_MAX = 65536;
 
 /* what the host says of a line that another one might do better than; any
@@ -150,8 +150,10 @@ class Line {
  *   verified {how, short, at, operator: {verified, name, reason}|null}   the
  *            device proved itself; operator: what it made of our proof
  *   stream   MediaStream          show this one from now on
- *   hello    {width, height, input}   of the host: it takes input from now
- *            on; 0 by 0 when input goes by way of the gateway
+ *   hello    {width, height, input, features}   of the host: it takes input
+ *            from now on; 0 by 0 when input goes by way of the gateway;
+ *            features: as in peer.md, {} when it says none
+ *   told     object               another message of the host over rs-input
  *   path     Path                 each second
  *   video    {width, height, frames, fps, bytes}   each second
  *   problem  RsError              why the host cannot be reached
@@ -162,6 +164,7 @@ export class RsPeer extends EventTarget {
     #Connection;
     #clock;
     #undo = [];
+    #channels = new Map();  /* label -> RsChannel */
     #line = null;           /* the newest */
     #old = null;            /* the one still shown, until the newest connects */
     #count = 0;
@@ -238,6 +241,30 @@ export class RsPeer extends EventTarget {
         return true;
     }
 
+    /**
+     * The data channel of this label to the host, over whatever line there
+     * is: the same one however often it is asked for.
+     *
+     * @param {string} label  of peer.md
+     * @returns {RsChannel}
+     */
+    channel(label) {
+        let channel = this.#channels.get(label);
+
+        if (channel === undefined) {
+            channel = new RsChannel(label);
+            this.#channels.set(label, channel);
+            channel.attach(this.#line?.pc ?? null);
+        }
+
+        return channel;
+    }
+
+    /** What the host has besides the picture: "features" of its hello. */
+    get features() {
+        return this.#line?.hello?.features ?? {};
+    }
+
     /** Reaches for the host anew, for example after a network change. */
     restart() {
         if (!this.#closed && this.#session.host) {
@@ -263,10 +290,17 @@ export class RsPeer extends EventTarget {
 
     #endAll() {
         this.#cancelRetry();
+        this.#attach(null);
         this.#end(this.#line);
         this.#end(this.#old);
         this.#line = null;
         this.#old = null;
+    }
+
+    #attach(pc) {
+        for (const channel of this.#channels.values()) {
+            channel.attach(pc);
+        }
     }
 
     #cancelRetry() {
@@ -387,7 +421,7 @@ export class RsPeer extends EventTarget {
 
         const {receiver} = pc.addTransceiver("video",
                                              {direction: "recvonly"});
-        const channel = dataChannel(pc);
+        const channel = dataChannel(pc, "rs-input");
         const line = new Line(++this.#count, host, pc, channel);
 
         /* a desktop wants the newest picture, not the smoothest film */
@@ -417,6 +451,7 @@ export class RsPeer extends EventTarget {
             channel.onclose = () => this.#again(line);
         }
 
+        this.#attach(pc);
         this.#expect(line, CONNECT_TIMEOUT_MS);
 
         return line;
@@ -717,7 +752,7 @@ export class RsPeer extends EventTarget {
         }
 
         line.detour = true;
-        line.hello = {width: 0, height: 0, input: true};
+        line.hello = {width: 0, height: 0, input: true, features: {}};
         this.#beat(line);
         this.dispatchEvent(new RsEvent("hello", line.hello));
     }
@@ -779,27 +814,28 @@ export class RsPeer extends EventTarget {
     }
 
     #onChannel(line, frame) {
-        let message = null;
+        const message = parseObject(frame);
 
         line.lastHeard = this.#clock.now();
 
-        if (typeof frame === "string" && frame.length <= CHANNEL_TEXT_MAX) {
-            try {
-                message = JSON.parse(frame);
-
-            } catch {
-                return;
-            }
+        if (message === null || line !== this.#line
+            || message.type === "pong")
+        {
+            return;
         }
 
-        if (message?.type === "hello" && line === this.#line) {
-            line.hello = {
-                width: Number(message.width) || 0,
-                height: Number(message.height) || 0,
-                input: message.input === true,
-            };
-            this.dispatchEvent(new RsEvent("hello", line.hello));
+        if (message.type !== "hello") {
+            this.dispatchEvent(new RsEvent("told", message));
+            return;
         }
+
+        line.hello = {
+            width: Number(message.width) || 0,
+            height: Number(message.height) || 0,
+            input: message.input === true,
+            features: objectOf(message.features),
+        };
+        this.dispatchEvent(new RsEvent("hello", line.hello));
     }
 
     #heartbeat(line) {
@@ -864,17 +900,6 @@ export class RsPeer extends EventTarget {
 }
 
 
-/* null where the browser has none to give */
-function dataChannel(pc) {
-    try {
-        return pc.createDataChannel("rs-input", {ordered: true});
-
-    } catch {
-        return null;
-    }
-}
-
-
 /* what the device made of the proof, for people */
 function operatorOf(told) {
     return told === null || typeof told !== "object" ? null : {
@@ -882,6 +907,12 @@ function operatorOf(told) {
         name: shortText(told.name),
         reason: shortText(told.reason),
     };
+}
+
+
+function objectOf(value) {
+    return value !== null && typeof value === "object"
+           && !Array.isArray(value) ? value : {};
 }
 
 

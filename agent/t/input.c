@@ -209,12 +209,13 @@ test_ping(agent_seat_t *seat)
     g_autoptr(agent_input_t)   in = agent_input_new(seat, FALSE);
     g_autofree char           *pong = NULL;
     g_autofree char           *hello = NULL;
+    g_autoptr(json_t)          features = json_pack("{s:b}", "chat", 1);
 
     pong = say(in, "{\"type\":\"ping\",\"n\":41}");
     is_str(pong, "{\"type\":\"pong\",\"n\":41}", "ping is answered");
-    hello = agent_input_hello(in);
+    hello = agent_input_hello(in, features);
     is_str(hello, "{\"type\":\"hello\",\"width\":1280,\"height\":720,"
-           "\"input\":false}", "hello");
+           "\"input\":false,\"features\":{\"chat\":true}}", "hello");
 }
 
 

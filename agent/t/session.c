@@ -14,6 +14,7 @@
 #include "agent.h"
 #include "agent_input.h"
 #include "agent_webrtc.h"
+#include "fake_channel.h"
 #include "tap.h"
 
 #include <string.h>
@@ -106,10 +107,9 @@ agent_webrtc_candidate(agent_webrtc_t *w, const char *candidate, guint mline)
 
 
 void
-agent_webrtc_send(agent_webrtc_t *w, const char *text)
+agent_webrtc_mute(agent_webrtc_t *w)
 {
     (void) w;
-    (void) text;
 }
 
 

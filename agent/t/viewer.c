@@ -13,6 +13,7 @@
 #include "agent_viewer.h"
 #include "agent_input.h"
 #include "agent_webrtc.h"
+#include "fake_channel.h"
 #include "tap.h"
 
 #include <gst/gst.h>
@@ -28,8 +29,11 @@
 
 
 struct agent_webrtc_s {
-    const agent_webrtc_events_t  *events;
-    void                         *data;
+    const agent_webrtc_events_t        *events;
+    void                               *data;
+    const agent_channel_kind_t *const  *kinds;
+    agent_viewer_t                     *viewer;
+    agent_channel_t                    *channel;    /* NULL: never open */
 };
 
 
@@ -41,7 +45,6 @@ struct agent_check_s {
 
 static gint64           now_us = 1000 * S;
 static GString         *done_log;       /* what the desktop was told */
-static GString         *sent_log;       /* what went over the channel */
 static agent_webrtc_t  *newest;
 static guint            freed;
 static guint            failures;       /* told to the viewer */
@@ -66,13 +69,14 @@ agent_webrtc_new(const agent_webrtc_params_t *params,
 {
     agent_webrtc_t  *w;
 
-    (void) params;
     (void) code;
     (void) message;
 
     w = g_new0(agent_webrtc_t, 1);
     w->events = events;
     w->data = data;
+    w->kinds = params->kinds;
+    w->viewer = params->viewer;
     newest = w;
 
     return w;
@@ -83,7 +87,17 @@ void
 agent_webrtc_free(agent_webrtc_t *w)
 {
     freed++;
+    g_clear_pointer(&w->channel, fake_channel_free);
     g_free(w);
+}
+
+
+void
+agent_webrtc_mute(agent_webrtc_t *w)
+{
+    if (w->channel != NULL) {
+        fake_channel_close(w->channel);
+    }
 }
 
 
@@ -153,15 +167,6 @@ agent_check_cancel(agent_check_t *check)
 {
     g_idle_remove_by_data(check);
     g_free(check);
-}
-
-
-void
-agent_webrtc_send(agent_webrtc_t *w, const char *text)
-{
-    (void) w;
-
-    g_string_append_printf(sent_log, "%s ", text);
 }
 
 
@@ -282,6 +287,13 @@ input(fixture_t *f, const char *text)
 }
 
 
+static void
+opens(agent_webrtc_t *w)
+{
+    w->channel = fake_channel_open(w->kinds, AGENT_VIEWER_INPUT, w->viewer);
+}
+
+
 #define KEY_A                                                                 \
     "{\"type\":\"key\",\"key\":\"a\",\"code\":\"KeyA\",\"down\":true}"
 #define KEY_B                                                                 \
@@ -331,7 +343,6 @@ stop(fixture_t *f)
     agent_seat_free(f->agent.seat);
     agent_config_free(f->config);
     g_string_truncate(done_log, 0);
-    g_string_truncate(sent_log, 0);
 }
 
 
@@ -353,17 +364,24 @@ test_fallback(void)
     w->events->connected(w->data, w);
     input(&f, KEY_A);
     did("+a ", "no data channel: the gateway's is taken");
-    input(&f, "{\"type\":\"ping\",\"n\":1}");
-    is_str(sent_log->str, "", "nothing goes back");
-
     /* the channel opens late: it alone counts, and what was held is let go */
 
-    w->events->opened(w->data, w);
+    opens(w);
     did("-1 ", "the channel is open: what was held is let go");
-    ok(strstr(sent_log->str, "\"hello\"") != NULL, "and the host says hello");
+    ok(w->channel->open && w->channel->texts->len == 1, "and the host says");
+    is_str(fake_channel_heard(w->channel),
+           "{\"type\":\"hello\",\"width\":1280,\"height\":720,"
+           "\"input\":true,\"features\":{\"monitors\":[{\"id\":\"screen\","
+           "\"name\":\"Screen\",\"x\":0,\"y\":0,\"width\":1280,"
+           "\"height\":720,\"primary\":true}]}}", "hello, and what it has");
+    input(&f, "{\"type\":\"ping\",\"n\":1}");
+    is_int(w->channel->texts->len, 1, "a ping by the gateway is not answered");
+    fake_channel_say(w->channel, "{\"type\":\"ping\",\"n\":1}");
+    is_str(fake_channel_heard(w->channel), "{\"type\":\"pong\",\"n\":1}",
+           "one over the channel is");
     input(&f, KEY_B);
     did("", "input by the gateway does not count any more");
-    w->events->message(w->data, w, KEY_B, strlen(KEY_B));
+    fake_channel_say(w->channel, KEY_B);
     did("+b ", "that of the channel does");
 
     /* a new line starts over */
@@ -424,10 +442,49 @@ test_silence(void)
     input(&f, KEY_B);
     did("+b ", "input comes again: it is taken");
 
-    w->events->opened(w->data, w);
+    opens(w);
     did("-1 ", "the channel opens");
     pass(11 * S);
     is_int(freed, 1, "10 s of silence on a channel end the picture");
+    stop(&f);
+}
+
+
+/* a viewer that closes its channel, and one whose new line takes over */
+
+static void
+test_closed(void)
+{
+    fixture_t        f;
+    agent_webrtc_t  *w, *next;
+
+    start(&f, AGENT_ROLE_CONTROLLER);
+    w = serve(&f, 1);
+    w->events->connected(w->data, w);
+    opens(w);
+    fake_channel_say(w->channel, KEY_A);
+    did("+a ", "a key is down over the channel");
+    fake_channel_close(w->channel);
+    did("-1 ", "the channel is closed: it is let go");
+    input(&f, KEY_B);
+    did("", "and the gateway's input does not take its place");
+    agent_viewer_resized(f.viewer);
+    freed = 0;
+    pass(11 * S);
+    is_int(freed, 1, "silence ends the picture");
+
+    w = serve(&f, 2);
+    w->events->connected(w->data, w);
+    opens(w);
+    fake_channel_say(w->channel, KEY_A);
+    did("+a ", "another line");
+    next = serve(&f, 3);
+    did("-1 ", "and one more: what the one before held is let go");
+    ok(!w->channel->open, "its channel is closed");
+    next->events->connected(next->data, next);
+    opens(next);
+    fake_channel_say(next->channel, KEY_B);
+    did("+b ", "that of the new one counts");
     stop(&f);
 }
 
@@ -512,17 +569,16 @@ main(int argc, char **argv)
     gst_init(&argc, &argv);
 
     done_log = g_string_new(NULL);
-    sent_log = g_string_new(NULL);
 
     test_fallback();
     test_viewer();
     test_silence();
+    test_closed();
     test_numbers();
     test_another();
     test_refused();
 
     g_string_free(done_log, TRUE);
-    g_string_free(sent_log, TRUE);
 
     return done();
 }

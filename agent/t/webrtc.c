@@ -14,6 +14,7 @@
 
 #include "agent_config.h"
 #include "agent_input.h"
+#include "agent_viewer.h"
 #include "agent_webrtc.h"
 #include "rs_operator.h"
 #include "tap.h"
@@ -31,6 +32,8 @@
 #define GREEN       0x20
 #define BLUE        0x40
 #define INSIDE      "AGENT_TEST_INSIDE"
+#define BULK        "rs-bulk"
+#define BULK_MAX    65536
 
 
 /* one viewer: the offering webrtcbin, and the agent's side that serves it */
@@ -40,6 +43,7 @@ typedef struct {
     GstElement             *pipeline;
     GstElement             *webrtc;
     GstWebRTCDataChannel   *channel;
+    GstWebRTCDataChannel   *other;          /* of BULK, or NULL */
     const char             *decoder;
 
     GMutex                  lock;
@@ -54,6 +58,14 @@ typedef struct {
     gboolean                has_path;
     gboolean                connected;
     GString                *messages;
+
+    agent_channel_t        *bulk;           /* BULK, the agent's end */
+    guint                   bulk_bytes;     /* that the kind got */
+    guint                   bulk_sum;       /* of them */
+    guint                   bulk_drained;
+    guint                   bulk_closed;
+    guint                   bulk_heard;     /* bytes; under lock */
+    gboolean                other_closed;   /* under lock */
 } viewer_t;
 
 
@@ -267,22 +279,101 @@ on_connected(void *data, agent_webrtc_t *w)
 }
 
 
-static void
-on_opened(void *data, agent_webrtc_t *w)
+static void *
+on_opened(agent_channel_t *ch, agent_viewer_t *viewer)
 {
-    (void) data;
+    agent_channel_send_text(ch, "hello");
 
-    agent_webrtc_send(w, "hello");
+    return viewer;
 }
 
 
 static void
-on_message(void *data, agent_webrtc_t *w, const char *text, gsize len)
+on_message(void *data, const char *text, gsize len)
 {
-    (void) w;
-
     g_string_append_len(((viewer_t *) data)->messages, text, (gssize) len);
 }
+
+
+static void
+on_closed(void *data)
+{
+    (void) data;
+}
+
+
+static void *
+on_bulk_opened(agent_channel_t *ch, agent_viewer_t *viewer)
+{
+    viewer_t  *v = (viewer_t *) viewer;
+
+    v->bulk = ch;
+
+    return v;
+}
+
+
+static void
+on_bulk(void *data, const guint8 *bytes, gsize len)
+{
+    gsize      i;
+    viewer_t  *v = data;
+
+    for (i = 0; i < len; i++) {
+        v->bulk_sum += bytes[i];
+    }
+
+    v->bulk_bytes += (guint) len;
+}
+
+
+static void
+on_bulk_drained(void *data)
+{
+    ((viewer_t *) data)->bulk_drained++;
+}
+
+
+static void
+on_bulk_closed(void *data)
+{
+    viewer_t  *v = data;
+
+    v->bulk = NULL;
+    v->bulk_closed++;
+}
+
+
+static const agent_channel_kind_t  input_kind = {
+    .label = AGENT_VIEWER_INPUT,
+    .message_max = AGENT_INPUT_MESSAGE,
+    .messages_max = 512,
+    .bytes_max = 512 * AGENT_INPUT_MESSAGE,
+    .vital = TRUE,
+    .buffer_max = 65536,
+    .open = on_opened,
+    .text = on_message,
+    .closed = on_closed
+};
+
+
+static const agent_channel_kind_t  bulk_kind = {
+    .label = BULK,
+    .message_max = AGENT_CHANNEL_CHUNK,
+    .messages_max = 64,
+    .bytes_max = 64 * AGENT_CHANNEL_CHUNK,
+    .buffer_max = BULK_MAX,
+    .buffer_low = BULK_MAX / 4,
+    .open = on_bulk_opened,
+    .binary = on_bulk,
+    .drained = on_bulk_drained,
+    .closed = on_bulk_closed
+};
+
+
+static const agent_channel_kind_t *const  kinds[] = {
+    &input_kind, &bulk_kind, NULL
+};
 
 
 static void
@@ -313,8 +404,7 @@ on_failed(void *data, agent_webrtc_t *w, const char *code,
 
 
 static const agent_webrtc_events_t  events = {
-    on_answer, on_candidate, on_connected, on_opened, on_message, on_path,
-    on_failed
+    on_answer, on_candidate, on_connected, on_path, on_failed
 };
 
 
@@ -366,8 +456,8 @@ viewer_new(guint codec)
     g_signal_emit_by_name(v->webrtc, "add-transceiver",
                           GST_WEBRTC_RTP_TRANSCEIVER_DIRECTION_RECVONLY,
                           caps, &transceiver);
-    g_signal_emit_by_name(v->webrtc, "create-data-channel", AGENT_CHANNEL,
-                          NULL, &v->channel);
+    g_signal_emit_by_name(v->webrtc, "create-data-channel",
+                          AGENT_VIEWER_INPUT, NULL, &v->channel);
     g_signal_connect(v->channel, "on-message-string", G_CALLBACK(on_text), v);
 
     promise = gst_promise_new_with_change_func(on_offer, v, NULL);
@@ -393,6 +483,7 @@ viewer_free(viewer_t *v)
     g_clear_pointer(&v->agent, agent_webrtc_free);
     gst_element_set_state(v->pipeline, GST_STATE_NULL);
     g_clear_object(&v->channel);
+    g_clear_object(&v->other);
     gst_object_unref(v->pipeline);
     g_queue_clear_full(&v->candidates, candidate_free);
     g_mutex_clear(&v->lock);
@@ -533,6 +624,8 @@ serve(fixture_t *f, viewer_t *v, guint codecs, gboolean relay_only)
     params.ice = f->ice;
     params.relay_only = relay_only;
     params.codecs = codecs;
+    params.kinds = kinds;
+    params.viewer = (agent_viewer_t *) v;
     params.offer = v->offer;
     params.fingerprint = f->fingerprint;
 
@@ -687,6 +780,188 @@ test_refused(fixture_t *f)
 }
 
 
+/* ---- data channels */
+
+static void
+on_data(GstWebRTCDataChannel *channel, GBytes *bytes, gpointer data)
+{
+    viewer_t  *v = data;
+
+    (void) channel;
+
+    g_mutex_lock(&v->lock);
+    v->bulk_heard += (guint) g_bytes_get_size(bytes);
+    g_mutex_unlock(&v->lock);
+}
+
+
+static void
+on_other_close(GstWebRTCDataChannel *channel, gpointer data)
+{
+    viewer_t  *v = data;
+
+    (void) channel;
+
+    g_mutex_lock(&v->lock);
+    v->other_closed = TRUE;
+    g_mutex_unlock(&v->lock);
+}
+
+
+static gboolean
+has_bulk(viewer_t *v, guint n)
+{
+    return v->bulk != NULL && v->bulk_bytes >= n;
+}
+
+
+static gboolean
+has_bulk_heard(viewer_t *v, guint n)
+{
+    return v->bulk_heard >= n;
+}
+
+
+static gboolean
+has_drained(viewer_t *v, guint n)
+{
+    return v->bulk_drained >= n;
+}
+
+
+static gboolean
+has_bulk_closed(viewer_t *v, guint n)
+{
+    return v->bulk_closed >= n;
+}
+
+
+static gboolean
+has_other_closed(viewer_t *v, guint n)
+{
+    (void) n;
+
+    return v->other_closed;
+}
+
+
+/* one more channel; NULL, too, when it is there for nothing */
+
+static viewer_t *
+viewer_with(fixture_t *f, const char *label)
+{
+    viewer_t  *v = viewer_new(AGENT_CODEC_VP8);
+
+    g_signal_emit_by_name(v->webrtc, "create-data-channel", label, NULL,
+                          &v->other);
+    g_signal_connect(v->other, "on-message-data", G_CALLBACK(on_data), v);
+    g_signal_connect(v->other, "on-close", G_CALLBACK(on_other_close), v);
+    serve(f, v, AGENT_CODEC_VP8, FALSE);
+
+    return v;
+}
+
+
+static void
+send_bulk(viewer_t *v, guint8 byte, gsize len)
+{
+    g_autofree guint8   *data = g_malloc(len);
+    g_autoptr(GBytes)    bytes = NULL;
+
+    memset(data, byte, len);
+    bytes = g_bytes_new(data, len);
+    gst_webrtc_data_channel_send_data(v->other, bytes);
+}
+
+
+static void
+test_channels(fixture_t *f)
+{
+    guint              n;
+    viewer_t          *v = viewer_with(f, BULK);
+    g_autofree void   *chunk = g_malloc0(AGENT_CHANNEL_CHUNK);
+
+    ok(wait_for(v, has_bulk, 0) && wait_for(v, has_heard, 0),
+       "two channels: both are open");
+
+    send_bulk(v, 3, 1000);
+    send_bulk(v, 2, AGENT_CHANNEL_CHUNK);
+    gst_webrtc_data_channel_send_string(v->other, "text for nobody");
+    send_bulk(v, 1, 1);
+    ok(wait_for(v, has_bulk, 1001 + AGENT_CHANNEL_CHUNK),
+       "bytes come, text that the kind does not take is left aside");
+    is_int(v->bulk_sum, 3000 + 2 * AGENT_CHANNEL_CHUNK + 1, "all of them");
+
+    for (n = 0; n < 1000; n++) {
+        if (!agent_channel_send_binary(v->bulk, chunk, AGENT_CHANNEL_CHUNK)) {
+            break;
+        }
+    }
+
+    ok(n >= BULK_MAX / AGENT_CHANNEL_CHUNK && n < 1000,
+       "what may be unsent is bounded: %u chunks", n);
+    ok(agent_channel_buffered(v->bulk)
+       < BULK_MAX + AGENT_CHANNEL_CHUNK, "and known");
+    ok(wait_for(v, has_drained, 1), "its end is told");
+    ok(wait_for(v, has_bulk_heard, n * AGENT_CHANNEL_CHUNK)
+       && v->bulk_heard == n * AGENT_CHANNEL_CHUNK,
+       "the viewer has what was taken, and no more");
+
+    /* a kind that is not vital ends alone */
+
+    send_bulk(v, 0, AGENT_CHANNEL_CHUNK + 1);
+    ok(wait_for(v, has_bulk_closed, 1), "too long a message: closed");
+    ok(wait_for(v, has_other_closed, 0), "on both sides");
+    g_mutex_lock(&v->lock);
+    v->frames = 0;
+    g_mutex_unlock(&v->lock);
+    ok(wait_for(v, has_frames, 5) && v->failed == NULL, "the picture goes on");
+    is_int(v->bulk_closed, 1, "closed once");
+    viewer_free(v);
+}
+
+
+static void
+test_channel_ends(fixture_t *f)
+{
+    viewer_t          *v;
+    g_autofree char   *text = g_strnfill(AGENT_INPUT_MESSAGE + 1, ' ');
+
+    v = viewer_with(f, BULK);
+    wait_for(v, has_bulk, 0);
+    agent_channel_close(v->bulk);
+    ok(v->bulk_closed == 0 && !agent_channel_send_text(v->bulk, "late"),
+       "a kind that closes hears of it later, and sends no more");
+    ok(wait_for(v, has_bulk_closed, 1) && wait_for(v, has_other_closed, 0),
+       "then it is closed");
+    viewer_free(v);
+
+    v = viewer_with(f, BULK);
+    wait_for(v, has_bulk, 0);
+    agent_webrtc_mute(v->agent);
+    ok(v->bulk_closed == 1 && v->bulk == NULL, "muted: closed at once");
+    g_clear_pointer(&v->agent, agent_webrtc_free);
+    is_int(v->bulk_closed, 1, "and not again when the connection goes");
+    viewer_free(v);
+
+    v = viewer_with(f, BULK);
+    wait_for(v, has_bulk, 0);
+    g_clear_pointer(&v->agent, agent_webrtc_free);
+    is_int(v->bulk_closed, 1, "a connection that goes closes them");
+    viewer_free(v);
+
+    /* a vital one takes the connection with it */
+
+    v = viewer_with(f, "rs-unheard-of");
+    ok(wait_for(v, has_heard, 0), "a label that nobody knows harms nothing");
+    send_bulk(v, 0, BULK_MAX / 2);
+    gst_webrtc_data_channel_send_string(v->channel, text);
+    ok(wait_for(v, has_failed, 0), "too long a message of input: the end");
+    is_str(v->failed, "bad_input", "which is told");
+    viewer_free(v);
+}
+
+
 static guint
 descriptors(void)
 {
@@ -777,6 +1052,8 @@ main(int argc, char **argv)
     test_stranger(&f);
     test_h264(&f);
     test_closing(&f);
+    test_channels(&f);
+    test_channel_ends(&f);
     test_refused(&f);
     test_gone_early(&f);
 

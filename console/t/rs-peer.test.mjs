@@ -78,6 +78,7 @@ function connectionClass() {
 
         connectionState = "new";
         added = [];
+        channels = {};
         stats = new Map();
         closed = false;
 
@@ -92,12 +93,20 @@ function connectionClass() {
         }
 
         createDataChannel(label, o) {
-            this.channel = {label, ...o, readyState: "connecting",
-                            bufferedAmount: 0, sent: [],
-                            send(frame) {
-                                this.sent.push(JSON.parse(frame));
-                            }};
-            return this.channel;
+            const channel = {label, ...o, readyState: "connecting",
+                             bufferedAmount: 0, sent: [],
+                             send(frame) {
+                                 this.sent.push(typeof frame === "string"
+                                                ? JSON.parse(frame) : frame);
+                             },
+                             close() {
+                                 this.readyState = "closed";
+                             }};
+
+            this.channels[label] = channel;
+            this.channel ??= channel;
+
+            return channel;
         }
 
         async createOffer() {
@@ -133,9 +142,9 @@ function connectionClass() {
             this.onconnectionstatechange?.();
         }
 
-        open() {
-            this.channel.readyState = "open";
-            this.channel.onopen();
+        open(label = "rs-input") {
+            this.channels[label].readyState = "open";
+            this.channels[label].onopen();
         }
 
         hear(message) {
@@ -171,8 +180,8 @@ async function start(host = {id: HOST, role: "host", state: "joined"},
     const Connection = connectionClass();
     const peer = new RsPeer({session, who, clock,
                              RTCPeerConnection: Connection});
-    const seen = record(peer, ["state", "stream", "hello", "path", "video",
-                               "verified", "problem"]);
+    const seen = record(peer, ["state", "stream", "hello", "told", "path",
+                               "video", "verified", "problem"]);
 
     if (host !== null) {
         session.setPeers([host]);
@@ -270,8 +279,18 @@ test("input goes out once the host said hello and takes it", async () => {
     await connect(it);
     assert.equal(it.peer.send({type: "release"}), false);
     pc.hear({type: "hello", width: 1280, height: 720, input: true});
-    assert.deepEqual(it.of("hello"), [{width: 1280, height: 720,
-                                       input: true}]);
+    assert.deepEqual(it.of("hello"), [{width: 1280, height: 720, input: true,
+                                       features: {}}]);
+    assert.deepEqual(it.peer.features, {});
+    pc.hear({type: "hello", width: 640, height: 480, input: true,
+             features: {clipboard: "both"}});
+    assert.deepEqual(it.peer.features, {clipboard: "both"});
+    pc.hear({type: "hello", width: 640, height: 480, input: true,
+             features: ["clipboard"]});
+    assert.deepEqual(it.peer.features, {});
+    pc.hear({type: "pong", n: 1});
+    pc.hear({type: "cursor", shape: "text"});
+    assert.deepEqual(it.of("told"), [{type: "cursor", shape: "text"}]);
     pc.channel.sent.length = 0;
     assert.equal(it.peer.send({type: "move", x: 1, y: 2}), true);
 
@@ -281,6 +300,92 @@ test("input goes out once the host said hello and takes it", async () => {
     assert.equal(it.peer.send({type: "release"}), true);
     assert.deepEqual(pc.channel.sent, [{type: "move", x: 1, y: 2},
                                        {type: "release"}]);
+});
+
+
+const CHANNEL_EVENTS = ["open", "message", "binary", "drained", "close"];
+
+
+test("a channel goes over whatever line there is", async () => {
+    const it = await start();
+    const early = it.peer.channel("rs-early");
+    const first = it.Connection.last;
+    const seen = record(early, CHANNEL_EVENTS);
+
+    assert.equal(it.peer.channel("rs-early"), early);
+    assert.equal(early.send({type: "too soon"}), false);
+
+    await connect(it);
+    first.open("rs-early");
+
+    const late = it.peer.channel("rs-late");
+
+    first.open("rs-late");
+    assert.ok(early.open && late.open);
+    assert.equal(first.channels["rs-early"].ordered, true);
+    assert.equal(early.send({type: "a"}), true);
+    assert.equal(late.sendBinary(new Uint8Array(2)), true);
+    assert.deepEqual(first.channels["rs-early"].sent, [{type: "a"}]);
+    assert.deepEqual(first.channels["rs-late"].sent, [new Uint8Array(2)]);
+    assert.equal(first.channel.sent.every((m) => m.type === "ping"), true);
+
+    for (const data of ['{"type":"b"}', "[1]", "{", "null", '"x"',
+                        '{"long":"' + "x".repeat(65536) + '"}',
+                        new ArrayBuffer(3)])
+    {
+        first.channels["rs-early"].onmessage({data});
+    }
+
+    assert.deepEqual(seen, [["open", null], ["message", {type: "b"}],
+                            ["binary", new ArrayBuffer(3)]]);
+    seen.length = 0;
+
+    /* another line: what the old one says does not count any more */
+    const old = first.channels["rs-early"];
+
+    first.become("failed");
+    it.clock.pass(500);
+    await settle();
+    assert.deepEqual(seen, [["close", null]]);
+    assert.equal(old.onmessage, null);
+    assert.equal(early.send({type: "c"}), false);
+
+    const second = await connect(it);
+
+    second.open("rs-early");
+    assert.equal(early.send({type: "d"}), true);
+    assert.deepEqual(second.channels["rs-early"].sent, [{type: "d"}]);
+    assert.deepEqual(old.sent, [{type: "a"}]);
+
+    it.peer.close();
+    assert.deepEqual(seen.map((e) => e[0]), ["close", "open", "close"]);
+    assert.equal(early.open, false);
+});
+
+
+test("a congested channel says so, and when there is room", async () => {
+    const it = await start();
+    const channel = it.peer.channel("rs-bulk");
+    const seen = record(channel, CHANNEL_EVENTS);
+    const {channels} = await connect(it);
+    const bulk = channels["rs-bulk"];
+
+    bulk.readyState = "open";
+    bulk.onopen();
+    bulk.bufferedAmount = 300000;
+    assert.equal(channel.buffered, 300000);
+    assert.equal(channel.sendBinary(new ArrayBuffer(1)), false);
+    assert.deepEqual(bulk.sent, []);
+    assert.ok(bulk.bufferedAmountLowThreshold > 0);
+    bulk.bufferedAmount = 0;
+    bulk.onbufferedamountlow();
+    assert.deepEqual(seen.map((e) => e[0]), ["open", "drained"]);
+
+    /* the host may close it: the line stays */
+    bulk.onclose();
+    assert.equal(channel.open, false);
+    assert.equal(seen.at(-1)[0], "close");
+    assert.equal(it.peer.state, "connected");
 });
 
 
@@ -608,7 +713,8 @@ test("no data channel: input goes by the gateway until there is one", async () =
 
     assert.equal(peer.send({type: "release"}), false);
     clock.pass(5000);
-    assert.deepEqual(it.of("hello"), [{width: 0, height: 0, input: true}]);
+    assert.deepEqual(it.of("hello"), [{width: 0, height: 0, input: true,
+                                       features: {}}]);
     assert.equal(peer.detour, true);
     assert.equal(peer.ready, true);
 
