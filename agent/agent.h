@@ -103,7 +103,7 @@ gboolean agent_signal_say(agent_signal_t *signal, char *text);
 
 /* Joins with the ticket; lives in agent->sessions until it ends. */
 void agent_session_start(agent_t *agent, const char *id, const char *ticket,
-    agent_consent_e consent);
+    const agent_rights_t *rights);
 
 /* Invited to it again: this ticket is the newer one. */
 void agent_session_invited(agent_session_t *session, const char *ticket);

@@ -52,6 +52,10 @@ static gboolean agent_config_set_codecs(agent_config_t *config,
     const char *value, const void *data, GError **error);
 static gboolean agent_config_set_consent(agent_config_t *config,
     const char *value, const void *data, GError **error);
+static gboolean agent_config_set_way(agent_config_t *config,
+    const char *value, const void *data, GError **error);
+static gboolean agent_config_set_hours(agent_config_t *config,
+    const char *value, const void *data, GError **error);
 static gboolean agent_config_set_issuer(agent_config_t *config,
     const char *value, const void *data, GError **error);
 static gboolean agent_config_set_list(agent_config_t *config,
@@ -82,6 +86,14 @@ static const agent_config_key_t  agent_config_keys[] = {
     { "codecs", agent_config_set_codecs, AGENT_AT(codecs), 0, 0 },
     { "allow_input", agent_config_set_flag, AGENT_AT(allow_input), 0, 0 },
     { "relay_only", agent_config_set_flag, AGENT_AT(relay_only), 0, 0 },
+    { "view_only", agent_config_set_flag, AGENT_AT(view_only), 0, 0 },
+    { "clipboard", agent_config_set_way, AGENT_AT(clipboard), 0, 0 },
+    { "files", agent_config_set_way, AGENT_AT(files), 0, 0 },
+    { "files_dir", agent_config_set_path, AGENT_AT(files_dir), 0, 4096 },
+    { "files_max", agent_config_set_number, AGENT_AT(files_max),
+      1, 1048576 },
+    { "sound", agent_config_set_flag, AGENT_AT(sound), 0, 0 },
+    { "hours", agent_config_set_hours, AGENT_AT(hours), 0, 0 },
     { "max_viewers", agent_config_set_number, AGENT_AT(max_viewers), 1, 16 },
     { "max_sessions", agent_config_set_number, AGENT_AT(max_sessions),
       1, 16 },
@@ -147,6 +159,10 @@ agent_config_new(void)
     config->state_dir = g_strdup(AGENT_STATE_DIR);
     config->codecs = AGENT_CODEC_VP8|AGENT_CODEC_H264;
     config->allow_input = TRUE;
+    config->clipboard = AGENT_WAY_BOTH;
+    config->files = AGENT_WAY_BOTH;
+    config->files_max = 4096;
+    config->sound = TRUE;
     config->max_viewers = 8;
     config->max_sessions = 4;
     config->server_probe = 60;
@@ -173,6 +189,8 @@ agent_config_free(agent_config_t *config)
     g_free(config->state_dir);
     g_free(config->display);
     g_free(config->ui_program);
+    g_free(config->files_dir);
+    agent_hours_free(config->hours);
     g_free(config->operator_issuer);
     g_free(config->operator_audience);
     g_free(config->operator_jwks_file);
@@ -416,6 +434,78 @@ agent_config_set_consent(agent_config_t *config, const char *value,
                     "wanted", value);
         return FALSE;
     }
+
+    return TRUE;
+}
+
+
+static const char *const  agent_way_words[] = {
+    "none", "to_device", "from_device", "both"
+};
+
+
+gboolean
+agent_way_parse(const char *word, agent_way_e *way)
+{
+    guint  i;
+
+    for (i = 0; i < G_N_ELEMENTS(agent_way_words); i++) {
+        if (g_strcmp0(word, agent_way_words[i]) == 0) {
+            *way = i;
+            return TRUE;
+        }
+    }
+
+    return FALSE;
+}
+
+
+const char *
+agent_way_word(agent_way_e way)
+{
+    return agent_way_words[way & AGENT_WAY_BOTH];
+}
+
+
+static gboolean
+agent_config_set_way(agent_config_t *config, const char *value,
+    const void *data, GError **error)
+{
+    agent_way_e                way;
+    const agent_config_key_t  *key = data;
+
+    if (!agent_way_parse(value, &way)) {
+        g_set_error(error, AGENT_CONFIG_ERROR, AGENT_CONFIG_ERROR_INVALID,
+                    "invalid %s \"%s\": both, to_device, from_device or none "
+                    "is wanted", key->name, value);
+        return FALSE;
+    }
+
+    G_STRUCT_MEMBER(agent_way_e, config, key->offset) = way;
+
+    return TRUE;
+}
+
+
+static gboolean
+agent_config_set_hours(agent_config_t *config, const char *value,
+    const void *data, GError **error)
+{
+    agent_hours_t  *hours;
+
+    (void) data;
+
+    hours = agent_hours_parse(value);
+
+    if (hours == NULL) {
+        g_set_error(error, AGENT_CONFIG_ERROR, AGENT_CONFIG_ERROR_INVALID,
+                    "invalid hours \"%s\": days and times are wanted, as "
+                    "\"Mon-Fri 08:00-18:00;Sat 09:00-12:00\"", value);
+        return FALSE;
+    }
+
+    agent_hours_free(config->hours);
+    config->hours = hours;
 
     return TRUE;
 }

@@ -11,6 +11,8 @@
 #define _AGENT_CONFIG_H_INCLUDED_
 
 
+#include "agent_hours.h"
+
 #include <gio/gio.h>
 
 
@@ -40,6 +42,27 @@ typedef enum {
 } agent_consent_e;
 
 
+/* Where something may go; bits, so that & is what two of them leave. */
+
+typedef enum {
+    AGENT_WAY_NONE = 0,
+    AGENT_WAY_TO_DEVICE = 1,
+    AGENT_WAY_FROM_DEVICE = 2,
+    AGENT_WAY_BOTH = 3
+} agent_way_e;
+
+
+/* What a session's policy says, by the gateway: docs/protocol, "policy". */
+
+typedef struct {
+    agent_consent_e  consent;
+    gboolean         view_only;
+    agent_way_e      clipboard;
+    agent_way_e      files;
+    gboolean         sound;
+} agent_rights_t;
+
+
 typedef struct {
     char       *server;         /* https://host[:port]/path, or NULL */
     char      **fallbacks;      /* of the same fleet, in order; or NULL */
@@ -57,6 +80,14 @@ typedef struct {
     guint       bitrate;        /* bits/s */
     gboolean    allow_input;
     gboolean    relay_only;
+
+    gboolean    view_only;
+    agent_way_e clipboard;
+    agent_way_e files;
+    char       *files_dir;      /* absolute; NULL: no files at all */
+    guint       files_max;      /* MiB, of one file */
+    gboolean    sound;
+    agent_hours_t  *hours;      /* NULL: always */
 
     agent_consent_e  consent;   /* no session has less */
     guint       consent_timeout;    /* s */
@@ -106,6 +137,10 @@ void agent_config_free(agent_config_t *config);
 
 /* "none", "notify", "required"; FALSE: none of them */
 gboolean agent_consent_parse(const char *word, agent_consent_e *consent);
+
+/* "both", "to_device", "from_device", "none"; FALSE: none of them */
+gboolean agent_way_parse(const char *word, agent_way_e *way);
+const char *agent_way_word(agent_way_e way);
 
 /* What no key says by itself: keys that need one another. */
 gboolean agent_config_check(const agent_config_t *config, GError **error);

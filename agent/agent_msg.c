@@ -54,6 +54,7 @@ static const char *agent_msg_need(agent_msg_t *msg, const json_t *obj,
     const char *name, gsize max, GError **error);
 static gboolean agent_msg_position(agent_msg_t *msg, GError **error);
 static void agent_msg_policy(agent_msg_t *msg, const json_t *session);
+static agent_way_e agent_msg_way(const json_t *policy, const char *name);
 static gboolean agent_msg_invalid(agent_msg_t *msg, const char *member,
     GError **error);
 static agent_peer_t *agent_msg_peer_entry(const json_t *obj);
@@ -229,22 +230,53 @@ agent_msg_position(agent_msg_t *msg, GError **error)
 }
 
 
-/* what is not known is the most there is */
+/* what is not known is the narrowest there is */
 
 static void
 agent_msg_policy(agent_msg_t *msg, const json_t *session)
 {
-    json_t  *word;
+    json_t          *word;
+    const json_t    *policy;
+    agent_rights_t  *rights;
 
-    word = json_object_get(agent_json_object(session, "policy"), "consent");
+    rights = &msg->rights;
+    policy = agent_json_object(session, "policy");
 
-    msg->consent = AGENT_CONSENT_NONE;
+    word = json_object_get(policy, "consent");
+
+    rights->consent = AGENT_CONSENT_NONE;
 
     if (word != NULL
-        && !agent_consent_parse(json_string_value(word), &msg->consent))
+        && !agent_consent_parse(json_string_value(word), &rights->consent))
     {
-        msg->consent = AGENT_CONSENT_REQUIRED;
+        rights->consent = AGENT_CONSENT_REQUIRED;
     }
+
+    word = json_object_get(policy, "view_only");
+    rights->view_only = (word != NULL && !json_is_false(word));
+
+    word = json_object_get(policy, "sound");
+    rights->sound = (word == NULL || json_is_true(word));
+
+    rights->clipboard = agent_msg_way(policy, "clipboard");
+    rights->files = agent_msg_way(policy, "files");
+}
+
+
+static agent_way_e
+agent_msg_way(const json_t *policy, const char *name)
+{
+    json_t       *word;
+    agent_way_e   way;
+
+    word = json_object_get(policy, name);
+
+    if (word == NULL) {
+        return AGENT_WAY_BOTH;
+    }
+
+    return agent_way_parse(json_string_value(word), &way) ? way
+                                                          : AGENT_WAY_NONE;
 }
 
 

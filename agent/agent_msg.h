@@ -135,7 +135,7 @@ typedef struct {
     const char         *text;       /* reason, or error's message */
     const char         *code;       /* error */
 
-    agent_consent_e     consent;    /* invite, welcome: the session's */
+    agent_rights_t      rights;     /* invite, welcome: the session's */
 
     const char         *self;       /* welcome */
     agent_role_e        role;

@@ -9,13 +9,24 @@
 
 #include "agent_policy.h"
 
+#include <string.h>
+
+
+static char *agent_policy_closed(const agent_config_t *config);
+
 
 void
 agent_policy_invite(const agent_config_t *config, guint sessions,
-    const GError *display_error, agent_verdict_t *verdict)
+    const GError *display_error, GDateTime *now, agent_verdict_t *verdict)
 {
     verdict->reason = NULL;
     verdict->detail = NULL;
+
+    if (!agent_hours_open(config->hours, now)) {
+        verdict->reason = "policy";
+        verdict->detail = agent_policy_closed(config);
+        return;
+    }
 
     if (sessions >= config->max_sessions) {
         verdict->reason = "busy";
@@ -32,10 +43,22 @@ agent_policy_invite(const agent_config_t *config, guint sessions,
 }
 
 
+static char *
+agent_policy_closed(const agent_config_t *config)
+{
+    return g_strdup_printf("this device may be reached at %s, by its own "
+                           "clock", config->hours->text);
+}
+
+
 char *
 agent_policy_viewer(const agent_config_t *config, guint viewers,
-    agent_role_e role)
+    agent_role_e role, GDateTime *now)
 {
+    if (!agent_hours_open(config->hours, now)) {
+        return agent_policy_closed(config);
+    }
+
     if (role == AGENT_ROLE_HOST) {
         return g_strdup("a host does not watch a host");
     }
@@ -56,12 +79,67 @@ agent_policy_consent(const agent_config_t *config, agent_consent_e session)
 }
 
 
-gboolean
-agent_policy_input(const agent_config_t *config, agent_role_e role,
-    gboolean verified)
+void
+agent_rights_init(agent_rights_t *rights)
 {
-    return config->allow_input && role == AGENT_ROLE_CONTROLLER
-           && (verified || !config->require_operator);
+    rights->consent = AGENT_CONSENT_NONE;
+    rights->view_only = FALSE;
+    rights->clipboard = AGENT_WAY_BOTH;
+    rights->files = AGENT_WAY_BOTH;
+    rights->sound = TRUE;
+}
+
+
+void
+agent_rights_narrow(agent_rights_t *rights, const agent_rights_t *by)
+{
+    rights->consent = MAX(rights->consent, by->consent);
+    rights->view_only = rights->view_only || by->view_only;
+    rights->clipboard &= by->clipboard;
+    rights->files &= by->files;
+    rights->sound = rights->sound && by->sound;
+}
+
+
+void
+agent_policy_allowed(const agent_config_t *config,
+    const agent_rights_t *rights, agent_role_e role, gboolean verified,
+    agent_allowed_t *allowed)
+{
+    agent_way_e  ways;
+
+    memset(allowed, 0, sizeof(*allowed));
+
+    if (config->require_operator && !verified) {
+        return;
+    }
+
+    switch (role) {
+
+    case AGENT_ROLE_CONTROLLER:
+        ways = AGENT_WAY_BOTH;
+        break;
+
+    case AGENT_ROLE_VIEWER:
+        ways = AGENT_WAY_FROM_DEVICE;
+        break;
+
+    default:
+        /* a recorder hears and sees, and has nobody who would speak */
+        allowed->sound = config->sound && rights->sound;
+        return;
+    }
+
+    if (config->view_only || rights->view_only) {
+        ways &= AGENT_WAY_FROM_DEVICE;
+    }
+
+    allowed->input = config->allow_input && (ways & AGENT_WAY_TO_DEVICE);
+    allowed->clipboard = ways & config->clipboard & rights->clipboard;
+    allowed->files = (config->files_dir != NULL)
+                     ? ways & config->files & rights->files : AGENT_WAY_NONE;
+    allowed->chat = TRUE;
+    allowed->sound = config->sound && rights->sound;
 }
 
 

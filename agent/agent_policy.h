@@ -21,21 +21,46 @@ typedef struct {
 } agent_verdict_t;
 
 
-/* display_error: why no desktop can be shown, NULL when one can. */
+/*
+ * What one viewer may, after the gateway's policy, agent.conf, his role and
+ * whether he was verified: the narrowest of them.  Whatever serves him asks
+ * this and nothing else.
+ */
+
+typedef struct {
+    gboolean      input;
+    agent_way_e   clipboard;
+    agent_way_e   files;
+    gboolean      chat;
+    gboolean      sound;
+} agent_allowed_t;
+
+
+/*
+ * display_error: why no desktop can be shown, NULL when one can.  now: local
+ * time.
+ */
 void agent_policy_invite(const agent_config_t *config, guint sessions,
-    const GError *display_error, agent_verdict_t *verdict);
+    const GError *display_error, GDateTime *now, agent_verdict_t *verdict);
 
 /* NULL, or the sentence that refuses one more viewer. */
 char *agent_policy_viewer(const agent_config_t *config, guint viewers,
-    agent_role_e role);
+    agent_role_e role, GDateTime *now);
 
 /* The stricter of what the device and the gateway want. */
 agent_consent_e agent_policy_consent(const agent_config_t *config,
     agent_consent_e session);
 
+/* What may be done before anything was said: all of it. */
+void agent_rights_init(agent_rights_t *rights);
+
+/* Narrows rights by what was said anew; nothing becomes wider. */
+void agent_rights_narrow(agent_rights_t *rights, const agent_rights_t *by);
+
 /* verified: the operator of the connection is */
-gboolean agent_policy_input(const agent_config_t *config, agent_role_e role,
-    gboolean verified);
+void agent_policy_allowed(const agent_config_t *config,
+    const agent_rights_t *rights, agent_role_e role, gboolean verified,
+    agent_allowed_t *allowed);
 
 /* Whether input by way of the gateway counts: the gateway could make it up. */
 gboolean agent_policy_relayed(const agent_config_t *config);

@@ -66,7 +66,7 @@ struct agent_session_s {
     agent_outbox_t  *outbox;
     guint            outbox_timer;
 
-    agent_consent_e  consent;       /* wanted by the gateway */
+    agent_rights_t   rights;        /* left by the gateway */
     GHashTable      *viewers;       /* id -> agent_viewer_t */
     agent_ice_t     *ice;
     agent_shim_t    *shim;
@@ -140,14 +140,14 @@ static const agent_viewer_events_t  agent_session_viewer_events = {
 
 void
 agent_session_start(agent_t *agent, const char *id, const char *ticket,
-    agent_consent_e consent)
+    const agent_rights_t *rights)
 {
     agent_session_t  *session;
 
     session = g_new0(agent_session_t, 1);
     session->agent = agent;
     session->id = g_strdup(id);
-    session->consent = consent;
+    session->rights = *rights;
     session->outbox = agent_outbox_new(agent_session_send, session);
     session->shim = agent_shim_new(agent->tls);
     session->viewers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
@@ -255,7 +255,8 @@ agent_session_refuse(agent_session_t *session, const char *reason,
 gboolean
 agent_session_shown(const agent_session_t *session)
 {
-    return agent_policy_consent(session->agent->config, session->consent)
+    return agent_policy_consent(session->agent->config,
+                                session->rights.consent)
            != AGENT_CONSENT_NONE;
 }
 
@@ -567,7 +568,7 @@ agent_session_welcome(agent_session_t *session, agent_msg_t *msg)
         return FALSE;
     }
 
-    session->consent = MAX(session->consent, msg->consent);
+    agent_rights_narrow(&session->rights, &msg->rights);
 
     /* after a resume the position moves with the messages that follow */
 
@@ -681,7 +682,7 @@ agent_session_peers(agent_session_t *session, GPtrArray *peers)
         }
 
         viewer = agent_viewer_new(session->agent, session->id,
-                                  session->consent, peer,
+                                  &session->rights, peer,
                                   &agent_session_viewer_events, session);
         g_hash_table_insert(session->viewers, g_strdup(peer->id), viewer);
 

@@ -621,6 +621,7 @@ agent_signal_invite(agent_signal_t *signal, agent_msg_t *msg)
     agent_verdict_t     verdict;
     g_autofree char    *detail = NULL;
     g_autoptr(GError)   error = NULL;
+    g_autoptr(GDateTime)  now = g_date_time_new_now_local();
 
     session = g_hash_table_lookup(agent->sessions, msg->session_id);
 
@@ -632,7 +633,7 @@ agent_signal_invite(agent_signal_t *signal, agent_msg_t *msg)
 
     agent_display(agent, &error);
     agent_policy_invite(agent->config, g_hash_table_size(agent->sessions),
-                        error, &verdict);
+                        error, now, &verdict);
     detail = verdict.detail;
 
     if (verdict.reason != NULL) {
@@ -648,7 +649,7 @@ agent_signal_invite(agent_signal_t *signal, agent_msg_t *msg)
               msg->text ? ", reason: " : "", msg->text ? msg->text : "");
 
     agent_signal_send(signal, agent_msg_accept(msg->session_id));
-    agent_session_start(agent, msg->session_id, msg->ticket, msg->consent);
+    agent_session_start(agent, msg->session_id, msg->ticket, &msg->rights);
 }
 
 

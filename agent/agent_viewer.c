@@ -50,6 +50,7 @@ struct agent_viewer_s {
     char                          *id;
     char                          *name;        /* of who made current */
     agent_role_e                   role;
+    agent_rights_t                 rights;      /* of the session */
     gboolean                       verified;    /* who made current */
     char                          *operator;    /* the same */
 
@@ -146,7 +147,7 @@ static const agent_gate_events_t  agent_viewer_gate_events = {
 
 agent_viewer_t *
 agent_viewer_new(agent_t *agent, const char *session_id,
-    agent_consent_e consent, const agent_peer_t *peer,
+    const agent_rights_t *rights, const agent_peer_t *peer,
     const agent_viewer_events_t *events, void *session)
 {
     agent_viewer_t  *viewer;
@@ -158,7 +159,8 @@ agent_viewer_new(agent_t *agent, const char *session_id,
     viewer->session_id = g_strdup(session_id);
     viewer->id = g_strdup(peer->id);
     viewer->role = peer->role;
-    viewer->gate = agent_gate_new(agent, session_id, consent, peer,
+    viewer->rights = *rights;
+    viewer->gate = agent_gate_new(agent, session_id, rights->consent, peer,
                                   &agent_viewer_gate_events, viewer);
     viewer->waiting = g_array_new(FALSE, FALSE, sizeof(agent_waiting_t));
     g_array_set_clear_func(viewer->waiting, agent_viewer_waiting_clear);
@@ -189,6 +191,14 @@ agent_viewer_waiting_clear(gpointer data)
     agent_waiting_t  *waiting = data;
 
     g_free(waiting->text);
+}
+
+
+void
+agent_viewer_allowed(const agent_viewer_t *viewer, agent_allowed_t *allowed)
+{
+    agent_policy_allowed(viewer->agent->config, &viewer->rights,
+                         viewer->role, viewer->verified, allowed);
 }
 
 
@@ -353,6 +363,7 @@ agent_viewer_serve(agent_viewer_t *viewer, const agent_ice_t *ice,
     g_autofree char        *offer = NULL;
     g_autofree char        *refusal = NULL;
     g_autoptr(GError)       error = NULL;
+    g_autoptr(GDateTime)    now = g_date_time_new_now_local();
 
     if (viewer->offer == NULL || !viewer->ready) {
         return;
@@ -368,7 +379,7 @@ agent_viewer_serve(agent_viewer_t *viewer, const agent_ice_t *ice,
 
     refusal = agent_policy_viewer(agent->config,
                                   agent->viewers - (viewer->served ? 1 : 0),
-                                  viewer->role);
+                                  viewer->role, now);
     if (refusal != NULL) {
         agent_viewer_refuse(viewer, "busy", refusal);
         return;
@@ -604,7 +615,8 @@ agent_viewer_on_connected(void *data, agent_webrtc_t *w)
 static void *
 agent_viewer_on_opened(agent_channel_t *ch, agent_viewer_t *viewer)
 {
-    agent_t  *agent = viewer->agent;
+    agent_t          *agent = viewer->agent;
+    agent_allowed_t   allowed;
 
     /* what came by way of the gateway is over, and what it held down */
 
@@ -613,10 +625,8 @@ agent_viewer_on_opened(agent_channel_t *ch, agent_viewer_t *viewer)
     viewer->channel = ch;
     viewer->direct = TRUE;
     viewer->heard_us = g_get_monotonic_time();
-    viewer->input = agent_input_new(agent->seat,
-                                    agent_policy_input(agent->config,
-                                                       viewer->role,
-                                                       viewer->verified));
+    agent_viewer_allowed(viewer, &allowed);
+    viewer->input = agent_input_new(agent->seat, allowed.input);
     agent_viewer_resized(viewer);
 
     return viewer;
@@ -655,6 +665,7 @@ void
 agent_viewer_input(agent_viewer_t *viewer, const json_t *data)
 {
     agent_t            *agent = viewer->agent;
+    agent_allowed_t     allowed;
     g_autofree char    *answer = NULL;
 
     if (!viewer->connected || viewer->direct
@@ -665,10 +676,8 @@ agent_viewer_input(agent_viewer_t *viewer, const json_t *data)
     }
 
     if (viewer->input == NULL) {
-        viewer->input = agent_input_new(agent->seat,
-                                        agent_policy_input(agent->config,
-                                                           viewer->role,
-                                                           viewer->verified));
+        agent_viewer_allowed(viewer, &allowed);
+        viewer->input = agent_input_new(agent->seat, allowed.input);
     }
 
     viewer->heard_us = g_get_monotonic_time();

@@ -13,6 +13,7 @@
 
 #include "agent.h"
 #include "agent_channel.h"
+#include "agent_policy.h"
 #include "agent_turn_shim.h"
 
 
@@ -55,9 +56,9 @@ typedef struct {
 } agent_viewer_events_t;
 
 
-/* consent: what the gateway wants of the session */
+/* rights: what the gateway leaves of the session; copied */
 agent_viewer_t *agent_viewer_new(agent_t *agent, const char *session_id,
-    agent_consent_e consent, const agent_peer_t *peer,
+    const agent_rights_t *rights, const agent_peer_t *peer,
     const agent_viewer_events_t *events, void *session);
 
 /* Lets go of its keys and stops its video. */
@@ -84,6 +85,10 @@ void agent_viewer_input(agent_viewer_t *viewer, const json_t *data);
 
 /* FALSE: not above the last id of this sender, so it was handled before. */
 gboolean agent_viewer_fresh(agent_viewer_t *viewer, gint64 id);
+
+/* What he may do now; as long as nobody is connected, as nobody verified. */
+void agent_viewer_allowed(const agent_viewer_t *viewer,
+    agent_allowed_t *allowed);
 
 /* Is served, or may be as soon as somebody says yes. */
 gboolean agent_viewer_welcome(const agent_viewer_t *viewer);

@@ -158,7 +158,7 @@ my $key = $redis->api_key;
 
     refused('another version of the library',
         redis => $old,
-        says => qr{holds version "999" .* version 4 is needed: load it with},
+        says => qr{holds version "999" .* version 5 is needed: load it with},
         tried => qr/rs store: Redis holds version/,
         links => 1,
         cure => sub { $load->($library) });
@@ -167,7 +167,7 @@ my $key = $redis->api_key;
 
     refused('no library',
         redis => $old,
-        says => qr{no library "rs", version 4 is needed: load it with},
+        says => qr{no library "rs", version 5 is needed: load it with},
         tried => qr/rs store: Redis has no library/,
         links => 1,
         cure => sub { $load->($library) });

@@ -40,6 +40,9 @@ my $foreign = $gw->rest(key => $redis->api_key(tenant => 'other'));
 
 my $device = RS::Device->enroll($rest, name => 'reception-pc');
 my $host = { type => 'device', device_id => $device->id };
+my %open = (relay_only => JSON::false(), consent => 'none',
+            view_only => JSON::false(), clipboard => 'both', files => 'both',
+            sound => JSON::true());
 
 $device->connect($gw, worker => 0);
 
@@ -85,7 +88,7 @@ subtest 'a session' => sub {
               ['device', 'waiting_host', 'T-1', "printer\ndoes not print"],
               'what was asked for');
     is_deeply($s->{host}, $host, 'host');
-    is_deeply($s->{policy}, { relay_only => JSON::true(), consent => 'none' },
+    is_deeply($s->{policy}, { %open, relay_only => JSON::true() },
               'policy');
     is_deeply($s->{metadata}, { queue => ['a', { b => 1.5 }], n => undef },
               'metadata');
@@ -166,7 +169,7 @@ subtest 'the least a session needs' => sub {
     my $s = create();
 
     is_deeply($s->{participants}, [], 'nobody is asked for');
-    is_deeply($s->{policy}, { relay_only => JSON::false(), consent => 'none' },
+    is_deeply($s->{policy}, \%open,
               'policy');
     is_deeply([@{$s}{qw(external_id reason metadata)}], [(undef) x 3],
               'the rest is null');

@@ -10,6 +10,7 @@ use warnings;
 use FindBin qw($Bin);
 use lib "$Bin/lib";
 
+use JSON;
 use Test::More;
 
 use RS::Device;
@@ -25,6 +26,7 @@ our @node = map {
                      location => 'rs_input_rate 100000;')
 } 1, 2;
 our $rest = $node[0]->rest(key => $redis->api_key);
+our %policy;
 
 
 # A session: its host's and its controller's sockets where they are wanted,
@@ -43,6 +45,7 @@ sub session {
 
     my $r = $rest->post('/sessions', {
         host => { type => 'device', device_id => $device->id },
+        policy => \%policy,
         participants => [map { { role => $_ } } 'controller', @roles] });
 
     die $r->content if $r->status != 201;
@@ -195,6 +198,14 @@ subtest 'who may' => sub {
        '16 KiB to the host, by name');
     is_deeply([grep { ($_->{type} // '') eq 'input' } $viewer->seen], [],
               'the viewer hears nothing');
+
+    local %policy = (view_only => JSON::true());
+
+    $s = session([0, 0], [0, 0]);
+    input($s->{ctl}, 'x');
+    my $m = $s->{ctl}->expect('error');
+    is($m->{code}, 'forbidden', 'nobody, where the session is view_only');
+    like($m->{message}, qr/view_only/, 'which is said');
 };
 
 

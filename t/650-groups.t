@@ -163,6 +163,10 @@ subtest 'policies' => sub {
             [{ max_ttl_s => 0 }, '/max_ttl_s'],
             [{ max_ttl_s => 1.5 }, '/max_ttl_s'],
             [{ max_ttl_s => '1' }, '/max_ttl_s'],
+            [{ view_only => 'no' }, '/view_only'],
+            [{ clipboard => 'up' }, '/clipboard'],
+            [{ files => undef }, '/files'],
+            [{ sound => 0 }, '/sound'],
             [{ name => 'p' }, '/name', 'unknown_field']);
 
     for my $name ('P', 'a_b', 'a' x 33, '%20', 'a%2Fb') {
@@ -172,7 +176,11 @@ subtest 'policies' => sub {
 
     my $r = put('/policies/default', { consent => 'required',
                                        relay_only => JSON::true(),
-                                       max_ttl_s => 600 });
+                                       max_ttl_s => 600,
+                                       view_only => JSON::true(),
+                                       clipboard => 'none',
+                                       files => 'from_device',
+                                       sound => JSON::false() });
 
     is($r->status, 201, 'made');
     is($r->header('Location'), '/rs/v1/policies/default', 'Location');
@@ -181,6 +189,9 @@ subtest 'policies' => sub {
 
     is_deeply([@{$p}{qw(name consent relay_only max_ttl_s)}],
               ['default', 'required', JSON::true(), 600], 'as asked for');
+    is_deeply([@{$p}{qw(view_only clipboard files sound)}],
+              [JSON::true(), 'none', 'from_device', JSON::false()],
+              'so is what may be carried');
     is_deeply($rest->get('/policies/default')->json, $p, 'read again');
     is_deeply($rest->get('/policies')->json->{items}, [$p], 'in the list');
 
@@ -189,6 +200,9 @@ subtest 'policies' => sub {
     is($r->header('Location'), undef, 'nothing new');
     is_deeply([@{ $r->json }{qw(consent relay_only max_ttl_s)}],
               ['none', JSON::false(), undef], 'all of it');
+    is_deeply([@{ $r->json }{qw(view_only clipboard files sound)}],
+              [JSON::false(), 'both', 'both', JSON::true()],
+              'so that nothing is narrowed');
 
     foreign('/policies', 'default', 'none', qw(GET DELETE));
     is($rest->delete('/policies/default')->status, 204, 'removed');

@@ -156,6 +156,17 @@ subtest 'the strictest policy' => sub {
     policy($rest, { consent => 'required', relay_only => $yes },
            'more when asked for', $yes, 'required', 900);
 
+    my $carry = $rest->post('/sessions', { %host, policy => {
+        view_only => $yes, clipboard => 'to_device', files => 'none',
+        sound => $no } })->json;
+
+    is_deeply([@{ $carry->{policy} }{qw(view_only clipboard files sound)}],
+              [$yes, 'to_device', 'none', $no], 'what it may carry');
+    is_deeply($device->expect('invite')->{session}{policy}, $carry->{policy},
+              'the device is told the same');
+    $rest->delete("/sessions/$carry->{id}");
+    $device->expect('revoke');
+
     $rest->request('PUT', '/policies/default', body => {
         relay_only => $yes, max_ttl_s => 600 });
     policy($rest, {}, 'the tenant', $yes, 'notify', 600);

@@ -67,6 +67,11 @@ test_refused(void)
           "invalid gateway_identity" },
         { "consent=maybe", "invalid consent \"maybe\": required, notify" },
         { "consent_timeout=4", "invalid consent_timeout" },
+        { "clipboard=yes", "invalid clipboard \"yes\": both, to_device" },
+        { "files=to", "invalid files \"to\": both, to_device" },
+        { "files_max=0", "invalid files_max \"0\": a number from 1" },
+        { "view_only=1", "invalid view_only" },
+        { "hours=9 to 5", "invalid hours \"9 to 5\": days and times" },
         { "require_verified_operator=1", "invalid require_verified" },
         { "operator_issuer=http://i/", "invalid operator_issuer" },
         { "operator_issuer=https://u@i/", "invalid operator_issuer" },
@@ -93,12 +98,18 @@ test_taken(void)
 
     ok(config->codecs == (AGENT_CODEC_VP8|AGENT_CODEC_H264)
        && config->allow_input && !config->relay_only
-       && config->max_viewers == 8, "defaults");
+       && config->max_viewers == 8 && !config->view_only
+       && config->clipboard == AGENT_WAY_BOTH
+       && config->files == AGENT_WAY_BOTH && config->files_dir == NULL
+       && config->sound && config->hours == NULL, "defaults");
 
     text = "[agent]\nserver = https://Support.Example.NET:8443/rs/v1/\n"
            "codecs=h264\nallow_input=false\nrelay_only=true\n"
            "max_viewers=1\nmax_sessions=2\nfps=10\nbitrate=500000\n"
-           "name=Empfang \xc3\xa4\ndisplay=:7\nca_file=/etc/ca.pem\n";
+           "name=Empfang \xc3\xa4\ndisplay=:7\nca_file=/etc/ca.pem\n"
+           "view_only=true\nclipboard=from_device\nfiles=none\n"
+           "files_dir=/srv/files\nfiles_max=7\nsound=false\n"
+           "hours=Sun 10:00-11:00\nhours=Mon 08:00-09:00\n";
 
     ok(agent_config_parse(config, text, strlen(text), NULL), "every key");
     is_str(config->server, "https://support.example.net:8443/rs/v1",
@@ -107,6 +118,11 @@ test_taken(void)
        && config->relay_only && config->max_viewers == 1
        && config->max_sessions == 2 && config->fps == 10
        && config->bitrate == 500000, "numbers and flags");
+    ok(config->view_only && config->clipboard == AGENT_WAY_FROM_DEVICE
+       && config->files == AGENT_WAY_NONE && config->files_max == 7
+       && !config->sound, "what may be carried");
+    is_str(config->files_dir, "/srv/files", "the directory of files");
+    is_str(config->hours->text, "Mon 08:00-09:00", "the last hours count");
     is_str(config->display, ":7", "display");
     is_str(config->ca_file, "/etc/ca.pem", "ca_file");
 

@@ -95,6 +95,47 @@ test_examples(void)
 
 
 static void
+test_policy(const char *policy, gboolean view_only, agent_way_e clipboard,
+    agent_way_e files, gboolean sound)
+{
+    agent_msg_t       *msg;
+    g_autofree char   *text = NULL;
+
+    text = g_strdup_printf("{\"type\":\"invite\",\"session\":{\"id\":\""
+                           SES "\"%s},\"ticket\":\"default.t\"}", policy);
+    msg = parse(AGENT_CHANNEL_AGENT, text);
+
+    ok(msg != NULL && msg->rights.view_only == view_only
+       && msg->rights.clipboard == clipboard && msg->rights.files == files
+       && msg->rights.sound == sound, "policy: %s", policy);
+
+    if (msg != NULL) {
+        agent_msg_free(msg);
+    }
+}
+
+
+/* an older gateway says nothing; what makes no sense allows nothing */
+
+static void
+test_policies(void)
+{
+    test_policy("", FALSE, AGENT_WAY_BOTH, AGENT_WAY_BOTH, TRUE);
+    test_policy(",\"policy\":{}", FALSE, AGENT_WAY_BOTH, AGENT_WAY_BOTH,
+                TRUE);
+    test_policy(",\"policy\":{\"view_only\":true,\"clipboard\":\"none\","
+                "\"files\":\"from_device\",\"sound\":false}", TRUE,
+                AGENT_WAY_NONE, AGENT_WAY_FROM_DEVICE, FALSE);
+    test_policy(",\"policy\":{\"view_only\":0,\"clipboard\":\"all\","
+                "\"files\":true,\"sound\":1}", TRUE, AGENT_WAY_NONE,
+                AGENT_WAY_NONE, FALSE);
+    test_policy(",\"policy\":{\"view_only\":null,\"clipboard\":null,"
+                "\"files\":[\"both\"],\"sound\":null}", TRUE,
+                AGENT_WAY_NONE, AGENT_WAY_NONE, FALSE);
+}
+
+
+static void
 test_fields(void)
 {
     agent_peer_t  *peer;
@@ -105,6 +146,10 @@ test_fields(void)
     is_str(msg->requester, "console", "invite: requester");
     is_str(msg->text, "printer does not print", "invite: reason");
     ok(g_str_has_prefix(msg->ticket, "default.aaaa"), "invite: ticket");
+    ok(msg->rights.consent == AGENT_CONSENT_NOTIFY && !msg->rights.view_only
+       && msg->rights.clipboard == AGENT_WAY_BOTH
+       && msg->rights.files == AGENT_WAY_TO_DEVICE && msg->rights.sound,
+       "invite: policy");
     agent_msg_free(msg);
 
     msg = parse_example(AGENT_CHANNEL_AGENT, "agent.server.challenge");
@@ -413,6 +458,7 @@ main(void)
     test_examples();
     test_positions();
     test_fields();
+    test_policies();
     test_refused();
     test_unknown();
     test_peer();

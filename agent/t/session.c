@@ -392,13 +392,18 @@ here(fixture_t *f, const char *id)
 }
 
 
+static const agent_rights_t  rights = {
+    AGENT_CONSENT_NONE, FALSE, AGENT_WAY_BOTH, AGENT_WAY_BOTH, TRUE
+};
+
+
 static void
 test_resume(fixture_t *f)
 {
     conn_t  *c;
 
     agent_session_start(&f->agent, "ses_a", "default.ticket",
-                        AGENT_CONSENT_NONE);
+                        &rights);
 
     c = conn(f, 0);
     is_str(c->credential, "rs.ticket.default.ticket", "joins by ticket");
@@ -456,7 +461,7 @@ test_resync(fixture_t *f)
     conn_t  *c;
 
     agent_session_start(&f->agent, "ses_a", "default.ticket",
-                        AGENT_CONSENT_NONE);
+                        &rights);
 
     c = conn(f, 0);
     welcome(c, "ses_a", "default.one", "1-1");
@@ -504,7 +509,7 @@ test_goaway(fixture_t *f)
     gint64   at_us;
 
     agent_session_start(&f->agent, "ses_a", "default.ticket",
-                        AGENT_CONSENT_NONE);
+                        &rights);
 
     c = conn(f, 0);
     welcome(c, "ses_a", "default.one", "1-1");
@@ -543,7 +548,7 @@ test_ends(fixture_t *f)
 
     for (i = 0; i < G_N_ELEMENTS(final); i++) {
         agent_session_start(&f->agent, "ses_a", "default.ticket",
-                        AGENT_CONSENT_NONE);
+                        &rights);
         c = conn(f, 0);
         welcome(c, "ses_a", "default.one", "1-1");
         soup_websocket_connection_close(c->ws, final[i], NULL);
@@ -554,7 +559,7 @@ test_ends(fixture_t *f)
 
     for (i = 0; i < G_N_ELEMENTS(passing); i++) {
         agent_session_start(&f->agent, "ses_a", "default.ticket",
-                        AGENT_CONSENT_NONE);
+                        &rights);
         c = conn(f, 0);
         welcome(c, "ses_a", "default.one", "1-1");
         soup_websocket_connection_close(c->ws, passing[i], NULL);
@@ -564,7 +569,7 @@ test_ends(fixture_t *f)
     }
 
     agent_session_start(&f->agent, "ses_a", "default.ticket",
-                        AGENT_CONSENT_NONE);
+                        &rights);
     c = conn(f, 0);
     welcome(c, "ses_a", "default.one", "1-1");
     say(c, "{\"type\":\"ended\",\"reason\":\"deleted\",\"position\":"
@@ -584,7 +589,7 @@ test_invited_again(fixture_t *f)
     /* the welcome to the first ticket was lost with its worker */
 
     agent_session_start(&f->agent, "ses_a", "default.ticket",
-                        AGENT_CONSENT_NONE);
+                        &rights);
     cut(conn(f, 0));
     session = g_hash_table_lookup(f->agent.sessions, "ses_a");
     agent_session_invited(session, "default.second");
@@ -629,7 +634,7 @@ test_forgotten(fixture_t *f)
 
     for (i = 0; i < G_N_ELEMENTS(codes); i++) {
         agent_session_start(&f->agent, "ses_a", "default.ticket",
-                        AGENT_CONSENT_NONE);
+                        &rights);
         c = conn(f, 0);
         welcome(c, "ses_a", "default.one", "1-1");
         say(c, "{\"type\":\"ping\"}");
@@ -675,7 +680,7 @@ test_path(fixture_t *f)
     newest = NULL;
 
     agent_session_start(&f->agent, "ses_a", "default.ticket",
-                        AGENT_CONSENT_NONE);
+                        &rights);
     c = conn(f, 0);
     welcome(c, "ses_a", "default.one", "1-1");
     offer(c, 1, 1, "1-2");
@@ -720,7 +725,7 @@ test_silence(fixture_t *f)
     conn_t  *c;
 
     agent_session_start(&f->agent, "ses_a", "default.ticket",
-                        AGENT_CONSENT_NONE);
+                        &rights);
     c = conn(f, 0);
     say(c, "{\"type\":\"welcome\",\"api_version\":1,\"self\":\"par_h\","
         "\"role\":\"host\",\"session\":{\"id\":\"ses_a\"},\"peers\":[],"

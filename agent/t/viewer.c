@@ -320,7 +320,8 @@ pass(gint64 us)
 static void
 start(fixture_t *f, agent_role_e role)
 {
-    agent_peer_t  peer = { (char *) "par_v", (char *) "V", role };
+    agent_peer_t     peer = { (char *) "par_v", (char *) "V", role };
+    agent_rights_t   rights;
 
     memset(f, 0, sizeof(fixture_t));
     f->platform.ops = &play_ops;
@@ -331,7 +332,8 @@ start(fixture_t *f, agent_role_e role)
     f->agent.device = &f->device;
     f->agent.platform = &f->platform;
     f->agent.seat = agent_seat_new(&f->platform);
-    f->viewer = agent_viewer_new(&f->agent, "ses_s", AGENT_CONSENT_NONE,
+    agent_rights_init(&rights);
+    f->viewer = agent_viewer_new(&f->agent, "ses_s", &rights,
                                  &peer, &events, NULL);
 }
 

@@ -421,6 +421,7 @@ extern ngx_str_t  ngx_http_rs_openapi;
 
 /* "none", "notify", "required", NULL */
 extern const char *const  ngx_http_rs_api_consents[];
+extern const char *const  ngx_http_rs_api_ways[];
 
 
 #endif /* _NGX_HTTP_RS_API_INTERNAL_H_INCLUDED_ */

@@ -14,16 +14,25 @@ typedef struct {
     unsigned    consent;
     int         relay_only;
     int64_t     max_ttl_s;
+    int         view_only;
+    unsigned    clipboard;
+    unsigned    files;
+    int         sound;
 } ngx_http_rs_api_policy_body_t;
 
 
 static ngx_uint_t ngx_http_rs_api_policy_none(ngx_http_rs_api_t *api);
 static ngx_int_t ngx_http_rs_api_policy_done(ngx_http_rs_api_t *api,
     void *data, rs_err_e code, ngx_rs_reply_t *reply);
+static json_t *ngx_http_rs_api_policy_way(ngx_str_t s);
+static json_t *ngx_http_rs_api_policy_sound(ngx_str_t s);
 
 
 const char *const  ngx_http_rs_api_consents[] =
     { "none", "notify", "required", NULL };
+
+const char *const  ngx_http_rs_api_ways[] =
+    { "both", "to_device", "from_device", "none", NULL };
 
 
 static const rs_json_field_t  ngx_http_rs_api_policy_fields[] = {
@@ -34,7 +43,17 @@ static const rs_json_field_t  ngx_http_rs_api_policy_fields[] = {
       offsetof(ngx_http_rs_api_policy_body_t, relay_only),
       NULL, NULL, NULL },
     { "max_ttl_s", RS_JSON_INT, 0, 1, NGX_MAX_INT32_VALUE,
-      offsetof(ngx_http_rs_api_policy_body_t, max_ttl_s), NULL, NULL, NULL }
+      offsetof(ngx_http_rs_api_policy_body_t, max_ttl_s), NULL, NULL, NULL },
+    { "view_only", RS_JSON_BOOL, 0, 0, 0,
+      offsetof(ngx_http_rs_api_policy_body_t, view_only), NULL, NULL, NULL },
+    { "clipboard", RS_JSON_ENUM, 0, 0, 0,
+      offsetof(ngx_http_rs_api_policy_body_t, clipboard),
+      ngx_http_rs_api_ways, NULL, NULL },
+    { "files", RS_JSON_ENUM, 0, 0, 0,
+      offsetof(ngx_http_rs_api_policy_body_t, files),
+      ngx_http_rs_api_ways, NULL, NULL },
+    { "sound", RS_JSON_BOOL, 0, 0, 0,
+      offsetof(ngx_http_rs_api_policy_body_t, sound), NULL, NULL, NULL }
 };
 
 #define NGX_HTTP_RS_API_POLICY_CONSENT  0x1
@@ -44,6 +63,10 @@ static const ngx_http_rs_api_field_t  ngx_http_rs_api_policy_obj[] = {
     { "consent", ngx_http_rs_api_text },
     { "relay_only", ngx_http_rs_api_flag },
     { "max_ttl_s", ngx_http_rs_api_number },
+    { "view_only", ngx_http_rs_api_flag },
+    { "clipboard", ngx_http_rs_api_policy_way },
+    { "files", ngx_http_rs_api_policy_way },
+    { "sound", ngx_http_rs_api_policy_sound },
     { "updated_at", ngx_http_rs_api_number },
     { NULL, NULL }
 };
@@ -86,6 +109,7 @@ ngx_http_rs_api_policy_put(ngx_http_rs_api_t *api)
 
     ngx_memzero(&body, sizeof(body));
     ngx_memzero(&p, sizeof(p));
+    body.sound = 1;
 
     rc = ngx_http_rs_api_read_body(api, ngx_http_rs_api_policy_fields,
                             NGX_HTTP_RS_API_N(ngx_http_rs_api_policy_fields),
@@ -97,6 +121,12 @@ ngx_http_rs_api_policy_put(ngx_http_rs_api_t *api)
     p.name = api->id;
     p.relay_only = body.relay_only;
     p.max_ttl = body.max_ttl_s;
+    p.desktop.view_only = body.view_only;
+    p.desktop.clipboard = ngx_http_rs_str(rs_str(
+                                        ngx_http_rs_api_ways[body.clipboard]));
+    p.desktop.files = ngx_http_rs_str(rs_str(
+                                        ngx_http_rs_api_ways[body.files]));
+    p.desktop.sound = body.sound;
 
     if (present & NGX_HTTP_RS_API_POLICY_CONSENT) {
         p.consent = ngx_http_rs_str(rs_str(
@@ -134,6 +164,23 @@ ngx_http_rs_api_policy_done(ngx_http_rs_api_t *api, void *data, rs_err_e code,
     }
 
     return rc;
+}
+
+
+/* a policy that was written before it had these narrows nothing */
+
+static json_t *
+ngx_http_rs_api_policy_way(ngx_str_t s)
+{
+    return s.len ? ngx_http_rs_api_text(s)
+                 : json_string(ngx_http_rs_api_ways[0]);
+}
+
+
+static json_t *
+ngx_http_rs_api_policy_sound(ngx_str_t s)
+{
+    return json_boolean(s.len == 0 || s.data[0] != '0');
 }
 
 

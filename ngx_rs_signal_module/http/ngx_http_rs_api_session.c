@@ -35,6 +35,10 @@ typedef struct {
 typedef struct {
     int                               relay_only;
     unsigned                          consent;
+    int                               view_only;
+    unsigned                          clipboard;
+    unsigned                          files;
+    int                               sound;
 } ngx_http_rs_api_policy_body_t;
 
 
@@ -122,7 +126,17 @@ static const rs_json_field_t  ngx_http_rs_api_policy_fields[] = {
       offsetof(ngx_http_rs_api_policy_body_t, relay_only), NULL, NULL, NULL },
     { "consent", RS_JSON_ENUM, 0, 0, 0,
       offsetof(ngx_http_rs_api_policy_body_t, consent),
-      ngx_http_rs_api_consents, NULL, NULL }
+      ngx_http_rs_api_consents, NULL, NULL },
+    { "view_only", RS_JSON_BOOL, 0, 0, 0,
+      offsetof(ngx_http_rs_api_policy_body_t, view_only), NULL, NULL, NULL },
+    { "clipboard", RS_JSON_ENUM, 0, 0, 0,
+      offsetof(ngx_http_rs_api_policy_body_t, clipboard),
+      ngx_http_rs_api_ways, NULL, NULL },
+    { "files", RS_JSON_ENUM, 0, 0, 0,
+      offsetof(ngx_http_rs_api_policy_body_t, files),
+      ngx_http_rs_api_ways, NULL, NULL },
+    { "sound", RS_JSON_BOOL, 0, 0, 0,
+      offsetof(ngx_http_rs_api_policy_body_t, sound), NULL, NULL, NULL }
 };
 
 
@@ -281,6 +295,7 @@ ngx_http_rs_api_session_read_host(ngx_http_rs_api_t *api,
 
     ngx_memzero(&host, sizeof(host));
     ngx_memzero(&policy, sizeof(policy));
+    policy.sound = 1;
 
     rc = ngx_http_rs_api_read_object(api, body->host,
                             ngx_http_rs_api_host_fields,
@@ -304,6 +319,12 @@ ngx_http_rs_api_session_read_host(ngx_http_rs_api_t *api,
     c->s.relay_only = policy.relay_only;
     c->s.consent = ngx_http_rs_str(rs_str(
                                  ngx_http_rs_api_consents[policy.consent]));
+    c->s.desktop.view_only = policy.view_only;
+    c->s.desktop.clipboard = ngx_http_rs_str(rs_str(
+                                   ngx_http_rs_api_ways[policy.clipboard]));
+    c->s.desktop.files = ngx_http_rs_str(rs_str(
+                                       ngx_http_rs_api_ways[policy.files]));
+    c->s.desktop.sound = policy.sound;
 
     return NGX_OK;
 }

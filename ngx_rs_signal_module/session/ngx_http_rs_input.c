@@ -60,6 +60,13 @@ ngx_http_rs_input_message(ngx_http_rs_part_t *p, rs_msg_t *msg)
         return;
     }
 
+    if (p->input.view_only) {
+        ngx_http_rs_conn_error(p->rc, RS_E_FORBIDDEN,
+                               "the session's policy is view_only: nobody "
+                               "sends input", 0);
+        return;
+    }
+
     host = ngx_http_rs_slice(&p->input.host);
 
     if (msg->to.len && !rs_str_eq(msg->to, host)) {

@@ -18,6 +18,7 @@ typedef struct {
     time_t                      told;          /* that it is dropped */
     ngx_str_t                   host;          /* participant id */
     unsigned                    controller:1;
+    unsigned                    view_only:1;   /* the session is */
 } ngx_http_rs_input_t;
 
 

@@ -550,6 +550,7 @@ ngx_http_rs_session_take(ngx_http_rs_part_t *p, ngx_rs_reply_t *reply)
     policy = json_loadb((char *) s.data, s.len, 0, NULL);
 
     p->ice.relay_only = json_is_true(json_object_get(policy, "relay_only"));
+    p->input.view_only = json_is_true(json_object_get(policy, "view_only"));
     p->ice.tenant = p->m.tenant;
     p->ice.session_id = p->m.session_id;
     p->ice.participant_id = p->m.participant_id;

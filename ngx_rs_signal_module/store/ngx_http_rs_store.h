@@ -17,7 +17,7 @@
 
 
 /* the version of redis-schema/lib/rs.lua this code was written against */
-#define NGX_HTTP_RS_STORE_LIBRARY  "4"
+#define NGX_HTTP_RS_STORE_LIBRARY  "5"
 
 
 typedef struct ngx_http_rs_store_s     ngx_http_rs_store_t;
@@ -96,6 +96,17 @@ typedef struct {
 } ngx_http_rs_store_participant_t;
 
 
+/* what a session may carry besides the picture; clipboard and files are
+   both, to_device, from_device or none */
+
+typedef struct {
+    ngx_uint_t                  view_only;
+    ngx_str_t                   clipboard;
+    ngx_str_t                   files;
+    ngx_uint_t                  sound;
+} ngx_http_rs_store_desktop_t;
+
+
 typedef struct {
     ngx_str_t                   id;
     ngx_str_t                   device_id;
@@ -106,6 +117,7 @@ typedef struct {
     ngx_uint_t                  relay_only;
     ngx_str_t                   consent;       /* none, notify, required or
                                                   empty */
+    ngx_http_rs_store_desktop_t desktop;
     ngx_uint_t                  max_sessions;  /* of the tenant; 0: any */
     ngx_str_t                   metadata;      /* JSON */
     ngx_str_t                   external_id;
@@ -159,6 +171,7 @@ typedef struct {
                                                   empty: says nothing */
     ngx_uint_t                  relay_only;
     time_t                      max_ttl;       /* 0: says nothing */
+    ngx_http_rs_store_desktop_t desktop;
 } ngx_http_rs_store_policy_t;
 
 
@@ -361,7 +374,8 @@ ngx_int_t ngx_http_rs_store_device_delete(ngx_http_rs_store_op_t *op,
  * What a tenant sets up; a policy's id is its name.  obj are, after id:
  *
  *   group   name, policy, created_at, version
- *   policy  consent, relay_only ("1" or "0"), max_ttl_s, updated_at
+ *   policy  consent, relay_only ("1" or "0"), max_ttl_s, view_only,
+ *           clipboard, files, sound, updated_at
  *   grant   subject, group_id, verbs, consent, created_at, created_by
  *   key     name, scopes, created_at, granted ("1" or empty), expires_at
  *

@@ -331,6 +331,34 @@ ngx_http_rs_store_arg_number(ngx_http_rs_store_call_t *call, uint64_t n)
 
 
 void
+ngx_http_rs_store_arg_desktop(ngx_http_rs_store_call_t *call,
+    ngx_http_rs_store_desktop_t *desktop)
+{
+    u_char     *p;
+    ngx_str_t   arg;
+
+    if (call->caller) {
+        ngx_http_rs_store_caller(call);
+    }
+
+    arg.len = sizeof("0   0") - 1 + desktop->clipboard.len
+              + desktop->files.len;
+
+    p = ngx_http_rs_store_text(call, arg.len);
+    if (p == NULL) {
+        return;
+    }
+
+    arg.data = p;
+
+    (void) ngx_sprintf(p, "%ui %V %V %ui", desktop->view_only,
+                       &desktop->clipboard, &desktop->files, desktop->sound);
+
+    ngx_http_rs_store_arg(call, &arg);
+}
+
+
+void
 ngx_http_rs_store_arg_replid(ngx_http_rs_store_call_t *call)
 {
     ngx_http_rs_store_t  *store;

@@ -155,6 +155,8 @@ void ngx_http_rs_store_arg(ngx_http_rs_store_call_t *call, ngx_str_t *arg);
 void ngx_http_rs_store_arg_text(ngx_http_rs_store_call_t *call,
     const char *text);
 void ngx_http_rs_store_arg_number(ngx_http_rs_store_call_t *call, uint64_t n);
+void ngx_http_rs_store_arg_desktop(ngx_http_rs_store_call_t *call,
+    ngx_http_rs_store_desktop_t *desktop);
 /* the replication id of the server that this call goes to */
 void ngx_http_rs_store_arg_replid(ngx_http_rs_store_call_t *call);
 

@@ -102,6 +102,7 @@ ngx_http_rs_store_session_create(ngx_http_rs_store_op_t *op,
     ngx_http_rs_store_arg(&call, &s->metadata);
     ngx_http_rs_store_arg(&call, &s->host_participant);
     ngx_http_rs_store_arg_number(&call, s->max_sessions);
+    ngx_http_rs_store_arg_desktop(&call, &s->desktop);
     ngx_http_rs_store_arg_number(&call, n);
 
     p = n ? s->participants->elts : NULL;

@@ -175,6 +175,11 @@ ngx_http_rs_store_policy_put(ngx_http_rs_store_op_t *op,
         ngx_http_rs_store_arg_text(&call, "");
     }
 
+    ngx_http_rs_store_arg_text(&call, p->desktop.view_only ? "1" : "0");
+    ngx_http_rs_store_arg(&call, &p->desktop.clipboard);
+    ngx_http_rs_store_arg(&call, &p->desktop.files);
+    ngx_http_rs_store_arg_text(&call, p->desktop.sound ? "1" : "0");
+
     return ngx_http_rs_store_send(&call);
 }
 

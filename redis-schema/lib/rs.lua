@@ -25,7 +25,7 @@
 -- "members" is the number of members of the session (at most max_par),
 -- "participants" those it ever had (at most 4 x max_par).
 
-local VERSION = 4
+local VERSION = 5
 
 -- The functions by their names; local ones would be too many for Lua.
 
@@ -1645,8 +1645,10 @@ end
 --       tkt...
 -- ARGV: replid, ses id, device id, ttl_s, retain_s, max_par, body hash,
 --       relay_only (1 or 0), consent or empty, external_id, reason, metadata,
---       host par id, quota of live sessions, n,
+--       host par id, quota of live sessions, desktop, n,
 --       n x (par id, role, name, external_id, ticket ttl_s)
+--       desktop: view_only (1 or 0), clipboard, files, sound (1 or 0), by
+--       spaces.
 -- ok: created|repeated, now_s, owner, session obj, id of the caller,
 --     {participant obj...}; or repeated, id of the first session.
 --     Publishes inv, and live to the TURN plugins.
@@ -1693,6 +1695,43 @@ local function stricter(p, consent, relay_only, max_ttl)
 end
 
 
+-- What goes to the device and what comes from it: what both let through.
+
+local WAYS = { both = true, to_device = true, from_device = true,
+               none = true }
+
+
+local function narrower(a, b)
+    if (b or '') == '' or b == 'both' or a == b then
+        return a
+    end
+
+    return a == 'both' and b or 'none'
+end
+
+
+local function narrow(p, o)
+    p.view_only = p.view_only or o.view_only == '1'
+    p.clipboard = narrower(p.clipboard, o.clipboard)
+    p.files = narrower(p.files, o.files)
+    p.sound = p.sound and o.sound ~= '0'
+end
+
+
+local function desktop(text)
+    local o = {}
+
+    o.view_only, o.clipboard, o.files, o.sound =
+        string.match(text, '^([01]) ([%l_]+) ([%l_]+) ([01])$')
+
+    if not o.sound or not WAYS[o.clipboard] or not WAYS[o.files] then
+        error('rs: "' .. text .. '" is not what a session may carry')
+    end
+
+    return o
+end
+
+
 local function granted_policy(p, who, group)
     for _, grant in ipairs(grants(who)) do
         local used = holds(grant.verbs, who.verb)
@@ -1722,23 +1761,29 @@ end
 
 
 local function session_policy(who, group, grps, pols, asked)
-    local p = { consent = 'none', relay_only = false, ttl = asked.ttl }
+    local p = { consent = 'none', relay_only = false, ttl = asked.ttl,
+                view_only = false, clipboard = 'both', files = 'both',
+                sound = true }
     local g = group ~= '' and entry(grps, group)
 
     stricter(p, asked.consent, asked.relay_only)
+    narrow(p, asked.desktop)
 
     for _, name in ipairs({ 'default', g and g.policy or '' }) do
         local o = name ~= '' and entry(pols, name)
 
         if o then
             stricter(p, o.consent, o.relay_only, o.max_ttl_s)
+            narrow(p, o)
         end
     end
 
     granted_policy(p, who, group)
 
     p.json = '{"relay_only":' .. tostring(p.relay_only) .. ',"consent":"'
-             .. p.consent .. '"}'
+             .. p.consent .. '","view_only":' .. tostring(p.view_only)
+             .. ',"clipboard":"' .. p.clipboard .. '","files":"' .. p.files
+             .. '","sound":' .. tostring(p.sound) .. '}'
 
     return p
 end
@@ -1782,7 +1827,7 @@ end
 
 
 local function session_new(keys, args, now, who, dev, policy)
-    local ses, par, n = keys[1], keys[2], number(args[15])
+    local ses, par, n = keys[1], keys[2], number(args[16])
     local expires = now + policy.ttl
     local dies = int(expires + number(args[5]))
     local list, asked = {}, {}
@@ -1792,7 +1837,7 @@ local function session_new(keys, args, now, who, dev, policy)
                                          int(expires)))
 
     for i = 1, n do
-        local a = 16 + (i - 1) * 5
+        local a = 17 + (i - 1) * 5
         local p = participant_new(args[a], args[a + 1], args[a + 2],
                                   args[a + 3], i,
                                   int(now + number(args[a + 4])))
@@ -1838,8 +1883,8 @@ local function session_repeat(keys, args, who, now)
         return no
     end
 
-    for i = 1, number(args[15]) do
-        ttls[i] = args[15 + i * 5]
+    for i = 1, number(args[16]) do
+        ttls[i] = args[16 + i * 5]
     end
 
     return session_again(s, keys[2], { unpack(keys, 13) }, ttls, who, now)
@@ -1858,10 +1903,10 @@ end
 
 
 function lib.rs_session_create(keys, args, who)
-    local n = number(args[15])
+    local n = number(args[16])
     local no, ours, ms, now, dev, policy, reply
 
-    check(keys, 12 + n, args, 15 + 5 * n)
+    check(keys, 12 + n, args, 16 + 5 * n)
 
     no, ours = repeated(keys[5], args[7], args[2])
     if no then
@@ -1905,7 +1950,8 @@ function lib.rs_session_create(keys, args, who)
 
     policy = session_policy(who, dev.group_id, keys[10], keys[11],
                             { relay_only = args[8], consent = args[9],
-                              ttl = number(args[4]) })
+                              ttl = number(args[4]),
+                              desktop = desktop(args[15]) })
     reply = session_new(keys, args, now, who, dev, policy)
 
     remember(keys[5], args[7], args[2])
@@ -4386,7 +4432,8 @@ end
 -- of a group) needs no key that only it can know.  Their number is bounded.
 
 local GROUP = { 'name', 'policy', 'created_at', 'version' }
-local POLICY = { 'consent', 'relay_only', 'max_ttl_s', 'updated_at' }
+local POLICY = { 'consent', 'relay_only', 'max_ttl_s', 'view_only',
+                 'clipboard', 'files', 'sound', 'updated_at' }
 local GRANT = { 'subject', 'group_id', 'verbs', 'consent', 'created_at',
                 'created_by' }
 
@@ -4629,13 +4676,15 @@ end
 
 -- rs_policy_put, guarded
 -- KEYS: pols.
--- ARGV: name, consent or empty, relay_only (1 or 0), max_ttl_s or empty.
+-- ARGV: name, consent or empty, relay_only (1 or 0), max_ttl_s or empty,
+--       view_only (1 or 0), clipboard or empty, files or empty, sound (1 or
+--       0).
 -- ok: created|replaced, policy obj.  Errors: limit_reached.  O(1)
 
 function lib.rs_policy_put(keys, args, who)
     local there, p
 
-    check(keys, 1, args, 4)
+    check(keys, 1, args, 8)
 
     who.object = args[1]
     there = call('HEXISTS', keys[1], args[1]) == 1
@@ -4648,8 +4697,16 @@ function lib.rs_policy_put(keys, args, who)
         error('rs: "' .. args[2] .. '" is no consent')
     end
 
+    for i = 6, 7 do
+        if args[i] ~= '' and not WAYS[args[i]] then
+            error('rs: "' .. args[i] .. '" is no direction')
+        end
+    end
+
     p = { consent = args[2], relay_only = args[3] == '1' and '1' or '0',
           max_ttl_s = args[4] ~= '' and int(number(args[4])) or '',
+          view_only = args[5] == '1' and '1' or '0', clipboard = args[6],
+          files = args[7], sound = args[8] == '0' and '0' or '1',
           updated_at = int(now_s()) }
     entry_put(keys[1], args[1], p, POLICY)
 

@@ -57,8 +57,8 @@ unlike($lib, qr/'(?:KEYS|SCAN|HSCAN|EVAL|SELECT)'/, 'no walk over the keyspace')
 
 my $s = RS::Schema->new();
 
-is_deeply($s->fcall('rs_version', []), ['ok', '4'], 'version');
-is_deeply($s->fcall_ro('rs_version', []), ['ok', '4'], 'version, read only');
+is_deeply($s->fcall('rs_version', []), ['ok', '5'], 'version');
+is_deeply($s->fcall_ro('rs_version', []), ['ok', '5'], 'version, read only');
 
 for my $f (sort keys %flags) {
     $s->dies_like(qr/keys and|whole number/, "$f: a wrong count of keys and arguments",

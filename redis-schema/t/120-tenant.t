@@ -98,16 +98,20 @@ is_deeply($s->fcall('rs_group_create', [$key, 'grps', 'pols', idem()],
 
 my @put = ('rs_policy_put', [$key, 'pols'], 'policies:write');
 
-is_deeply([@{ $s->fcall(@put, 'strict', 'required', 1, 300) }[0, 1]],
+my @wide = (0, '', '', 1);
+
+is_deeply([@{ $s->fcall(@put, 'strict', 'required', 1, 300, @wide) }[0, 1]],
           ['ok', 'created'], 'a policy');
-is_deeply([@{ $s->fcall(@put, 'strict', 'required', 0, 300) }[0, 1]],
+is_deeply([@{ $s->fcall(@put, 'strict', 'required', 0, 300, @wide) }[0, 1]],
           ['ok', 'replaced'], 'written again');
 $r = obj($s->fcall('rs_policy_get', [$key, 'pols'], 'policies:read',
                    'strict')->[1]);
 is_deeply([@$r{qw(id consent relay_only max_ttl_s)}],
           ['strict', 'required', 0, 300], 'is as written last');
 $s->dies_like(qr/"loud" is no consent/, 'no consent', @put, 'x', 'loud', 0,
-              '');
+              '', @wide);
+$s->dies_like(qr/"up" is no direction/, 'no direction', @put, 'x', '', 0, '',
+              0, '', 'up', 1);
 is_deeply($s->fcall('rs_group_patch', [$key, 'grps', 'pols'], 'groups:write',
                     $shops, 2, 'name', 'x'), ['precondition_failed'],
           'another version of the group');
@@ -420,26 +424,68 @@ sub policy {
 }
 
 
-is(policy(), '{"relay_only":false,"consent":"none"} 600', 'nobody says');
+sub desk {
+    my ($relay, $consent, @more) = @_;
+
+    return sprintf '{"relay_only":%s,"consent":"%s","view_only":%s,'
+                   . '"clipboard":"%s","files":"%s","sound":%s}', $relay,
+                   $consent, @more ? @more : qw(false both both true);
+}
+
+
+is(policy(), desk('false', 'none') . ' 600', 'nobody says');
 is(policy(relay_only => 1, consent => 'notify'),
-   '{"relay_only":true,"consent":"notify"} 600', 'as asked');
+   desk('true', 'notify') . ' 600', 'as asked');
 is(policy(dev => $till, consent => 'notify'),
-   '{"relay_only":false,"consent":"required"} 300', 'the group is stricter');
-$s->fcall(@put, 'default', 'notify', 1, 400);
-is(policy(), '{"relay_only":true,"consent":"notify"} 400',
+   desk('false', 'required') . ' 300', 'the group is stricter');
+$s->fcall(@put, 'default', 'notify', 1, 400, @wide);
+is(policy(), desk('true', 'notify') . ' 400',
    'the tenant has one');
 is(policy(consent => 'required'),
-   '{"relay_only":true,"consent":"required"} 400', 'more is asked');
-is(policy(dev => $till), '{"relay_only":true,"consent":"required"} 300',
+   desk('true', 'required') . ' 400', 'more is asked');
+is(policy(dev => $till), desk('true', 'required') . ' 300',
    'both');
-$s->fcall(@put, 'default', '', 0, '');
+$s->fcall(@put, 'default', '', 0, '', @wide);
+
+# what it may carry: what all of them let through
+
+is(policy(desktop => '1 to_device none 0'),
+   desk('false', 'none', qw(true to_device none false)) . ' 600',
+   'narrower when asked for');
+$s->fcall(@put, 'default', '', 0, '', 0, 'from_device', 'to_device', 1);
+is(policy(), desk('false', 'none', qw(false from_device to_device true))
+   . ' 600', 'the tenant lets through one way each');
+is(policy(desktop => '0 from_device both 1'),
+   desk('false', 'none', qw(false from_device to_device true)) . ' 600',
+   'no wider by what is asked for');
+is(policy(desktop => '0 to_device none 1'),
+   desk('false', 'none', qw(false none none true)) . ' 600',
+   'two ways that exclude each other leave none');
+$s->fcall(@put, 'strict', '', 0, '', 1, 'both', 'from_device', 0);
+is(policy(dev => $till),
+   desk('false', 'none', qw(true from_device none false)) . ' 600',
+   'the group besides');
+$redis->call('HSET', $s->key('pols'), 'default',
+             '{"consent":"notify","relay_only":"0","max_ttl_s":"",'
+             . '"updated_at":"1"}');
+is(policy(), desk('false', 'notify') . ' 600',
+   'a policy of before version 5 narrows nothing of it');
+for my $bad ('0 both both', '2 both both 1', '0 up both 1', '0 both up 1',
+             '0 both both 1 ', '')
+{
+    my @call = @{ $s->session_call($plain, desktop => $bad)->{call} };
+
+    $s->dies_like(qr/is not what a session may carry/, "\"$bad\"", @call);
+}
+$s->fcall(@put, 'default', '', 0, '', @wide);
+$s->fcall(@put, 'strict', 'required', 0, 300, @wide);
 $s->grant('group:support', '*', 'devices:read sessions:write sessions:control',
           'required');
 $s->grant('group:support', $more[0],
           'devices:read sessions:read sessions:write', 'notify');
 $x = ask($ana, $other, ['sessions:control']);
 is(obj($x->{reply}[4])->{policy},
-   '{"relay_only":false,"consent":"required"}', 'the grants of the caller');
+   desk('false', 'required'), 'the grants of the caller');
 
 # nor does he get around it by a session that somebody else made
 

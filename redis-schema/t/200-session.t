@@ -33,7 +33,8 @@ my $now = $r->[2];
 my @ses = (
     id => $x->{id}, kind => 'device', state => 'waiting_host',
     device_id => $dev, host_par => $x->{host},
-    policy => '{"relay_only":true,"consent":"none"}', external_id => 'T-1',
+    policy => '{"relay_only":true,"consent":"none","view_only":false,'
+              . '"clipboard":"both","files":"both","sound":true}', external_id => 'T-1',
     reason => "no \xe2\x82\xac", metadata => '{"a": 1}', created_at => $now,
     expires_at => $now + 100, ended_at => '', end_reason => '',
     end_detail => '', path => '', pos => '', group_id => '', user_id => '',

@@ -116,7 +116,7 @@ my @at = ('--socket', $sock, '--password-file', "$dir/pw/rs-deploy");
 
 no_run('rs-key: library not loaded', 1, qr/run redis-schema\/load first/,
        $rs_key, 'list', @at);
-is((ok_run('load', $load, @at))[0], "rs: version 4 is loaded\n", 'loaded');
+is((ok_run('load', $load, @at))[0], "rs: version 5 is loaded\n", 'loaded');
 ok_run('load again', $load, @at);
 no_run('load: not allowed', 1, qr/rs-deploy .* may/, $load, '--socket', $sock,
        '--user', 'rs-gateway', '--password-file', "$dir/pw/rs-gateway");
@@ -130,11 +130,11 @@ ok_run('load: help', $load, '--help');
 
 my $next = read_file(top('redis-schema', 'lib', 'rs.lua'));
 
-$next =~ s/^local VERSION = 4$/local VERSION = 5/m or die;
+$next =~ s/^local VERSION = 5$/local VERSION = 6/m or die;
 write_file("$dir/next.lua", $next);
-no_run('load: another version', 1, qr/is version 5, this tool goes with 4/,
+no_run('load: another version', 1, qr/is version 6, this tool goes with 5/,
        $load, @at, '--library', "$dir/next.lua");
-no_run('rs-key: another version', 1, qr/is version 5/, $rs_key, 'list', @at);
+no_run('rs-key: another version', 1, qr/is version 6/, $rs_key, 'list', @at);
 ok_run('load', $load, @at);
 
 

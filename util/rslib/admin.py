@@ -14,7 +14,7 @@ except ImportError:
     sys.exit("python3-redis is missing: apt install python3-redis "
              "(and run this by /usr/bin/python3)")
 
-VERSION = 4         # of the function library these tools go with
+VERSION = 5         # of the function library these tools go with
 TIMEOUT_S = 5
 WAIT_MS = 2000      # for replicas; below TIMEOUT_S
 

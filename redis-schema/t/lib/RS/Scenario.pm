@@ -372,7 +372,8 @@ sub tenant {
                'keys:write', $key, 'till', 'ice', 0, '', $body);
 
     step('policy', $s->fcall('rs_policy_put', [$auth, 'pols'],
-                             'policies:write', 'strict', 'required', 1, 600),
+                             'policies:write', 'strict', 'required', 1, 600, 0,
+                             'both', '', 1),
          'ok', 'created');
     step('read', $s->fcall('rs_policy_get', [$auth, 'pols'], 'policies:read',
                            'strict'), 'ok');

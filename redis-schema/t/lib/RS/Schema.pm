@@ -411,7 +411,7 @@ sub session_call {
         $opt{max_par} // 16, $opt{body} // '',
         $opt{relay_only} // 0, $opt{consent} // '', $opt{external_id} // '',
         $opt{reason} // 'printer', $opt{metadata} // '', $x->{host},
-        $opt{quota} // 0, scalar @roles, @parts,
+        $opt{quota} // 0, $opt{desktop} // '0 both both 1', scalar @roles, @parts,
     ];
 
     return $x;
