@@ -31,6 +31,7 @@ static void agent_refuse_shown(agent_t *agent, const char *reason,
     const char *detail);
 static void agent_on_end(void *data);
 static void agent_on_lost(void *data);
+static void agent_on_network(void *data, agent_network_e what);
 static void agent_on_asking(void *data, gboolean asking);
 
 
@@ -173,6 +174,7 @@ agent_init(agent_t *agent, agent_config_t *config, GError **error)
     }
 
     agent->ui = agent_ui_new(config, &agent_ui_events, agent);
+    agent->network = agent_network_new(agent_on_network, agent);
     agent->loop = g_main_loop_new(NULL, FALSE);
     agent->sessions = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
                                    (GDestroyNotify) agent_session_free);
@@ -189,6 +191,7 @@ agent_done(agent_t *agent)
     agent->quitting = TRUE;
 
     g_clear_handle_id(&agent->quit_timer, g_source_remove);
+    g_clear_pointer(&agent->network, agent_network_free);
     g_clear_pointer(&agent->signal, agent_signal_free);
     g_clear_pointer(&agent->sessions, g_hash_table_unref);
     g_clear_pointer(&agent->operator, agent_operator_free);
@@ -297,6 +300,29 @@ agent_on_lost(void *data)
 {
     agent_refuse_shown(data, "no_display",
                        "the person at the device cannot be told any more");
+}
+
+
+static void
+agent_on_network(void *data, agent_network_e what)
+{
+    agent_t         *agent = data;
+    gpointer         session;
+    GHashTableIter   iter;
+
+    if (agent->quitting) {
+        return;
+    }
+
+    if (agent->signal != NULL) {
+        agent_signal_nudge(agent->signal);
+    }
+
+    g_hash_table_iter_init(&iter, agent->sessions);
+
+    while (g_hash_table_iter_next(&iter, NULL, &session)) {
+        agent_session_network(session, what);
+    }
 }
 
 

@@ -22,6 +22,7 @@ typedef struct agent_seat_s     agent_seat_t;
 #include "agent_config.h"
 #include "agent_key.h"
 #include "agent_msg.h"
+#include "agent_network.h"
 #include "agent_operator.h"
 #include "agent_socket.h"
 #include "agent_ui.h"
@@ -47,6 +48,7 @@ struct agent_s {
 
     SoupSession       *soup;
     GTlsDatabase      *tls;         /* NULL: the system's */
+    agent_network_t   *network;     /* tells when it is another one */
 
     agent_platform_t  *platform;    /* NULL until there is a display */
     agent_video_t     *video;       /* as platform */
@@ -95,6 +97,9 @@ void agent_signal_bye(agent_signal_t *signal);
 gboolean agent_signal_gone(const agent_signal_t *signal);
 void agent_signal_free(agent_signal_t *signal);
 
+/* The network is another one: asks for a sign of life, or tries at once. */
+void agent_signal_nudge(agent_signal_t *signal);
+
 /* FALSE: the channel does not stand.  Takes text over. */
 gboolean agent_signal_say(agent_signal_t *signal, char *text);
 
@@ -121,6 +126,13 @@ gboolean agent_session_shown(const agent_session_t *session);
 
 /* The screen has another size. */
 void agent_session_resized(agent_session_t *session);
+
+/*
+ * The network is another one; what: what is known of it.  The socket asks for
+ * a sign of life or comes back at once, and viewers are asked for another
+ * offer where theirs may have no path any more.
+ */
+void agent_session_network(agent_session_t *session, agent_network_e what);
 
 void agent_session_free(agent_session_t *session);
 

@@ -33,7 +33,7 @@
 #define AGENT_SESSION_JOIN_S     60     /* a ticket's life */
 #define AGENT_SESSION_AWAY_S     120    /* the gateway's resume grace */
 #define AGENT_SESSION_BASE_MS    250
-#define AGENT_SESSION_CAP_MS     10000
+#define AGENT_SESSION_CAP_MS     5000
 #define AGENT_SESSION_ICE_S      5      /* waiting for fresh servers */
 #define AGENT_SESSION_BEFORE_S   60     /* a failover may forget a resume */
 #define AGENT_SESSION_PEERS      64
@@ -58,6 +58,7 @@ struct agent_session_s {
     gboolean         over;          /* the session is */
     gboolean         leaving;
     gboolean         goaway;
+    gboolean         asked;         /* the gateway asked for the delay */
     guint            after_ms;
     guint            jitter_ms;
 
@@ -118,6 +119,8 @@ static void agent_session_on_failed(void *data, const char *to, guint pc,
     const char *code, const char *message);
 static void agent_session_on_path(void *data, const agent_path_t *path);
 static void agent_session_on_ready(void *data);
+static void agent_session_on_silent(void *data);
+static void agent_session_nudge(agent_session_t *session);
 static void agent_session_on_consent(void *data, const char *to, guint pc,
     const char *state, guint timeout_s);
 static gboolean agent_session_wanted(agent_session_t *session);
@@ -134,7 +137,8 @@ static const agent_viewer_events_t  agent_session_viewer_events = {
     agent_session_on_failed,
     agent_session_on_path,
     agent_session_on_consent,
-    agent_session_on_ready
+    agent_session_on_ready,
+    agent_session_on_silent
 };
 
 
@@ -272,6 +276,49 @@ agent_session_resized(agent_session_t *session)
     while (g_hash_table_iter_next(&iter, NULL, &viewer)) {
         agent_viewer_resized(viewer);
     }
+}
+
+
+void
+agent_session_network(agent_session_t *session, agent_network_e what)
+{
+    gpointer        viewer;
+    GHashTableIter  iter;
+
+    agent_session_nudge(session);
+
+    if (what == AGENT_NETWORK_GAINED) {
+        return;
+    }
+
+    g_hash_table_iter_init(&iter, session->viewers);
+
+    while (g_hash_table_iter_next(&iter, NULL, &viewer)) {
+        agent_viewer_moved(viewer);
+    }
+}
+
+
+static void
+agent_session_nudge(agent_session_t *session)
+{
+    if (session->socket != NULL) {
+        agent_socket_nudge(session->socket);
+
+    } else if (session->timer != 0 && !session->asked) {
+        session->attempt = 0;
+        g_clear_handle_id(&session->timer, g_source_remove);
+        agent_session_connect(session);
+    }
+}
+
+
+/* the media may have no path any more, and so may the socket */
+
+static void
+agent_session_on_silent(void *data)
+{
+    agent_session_nudge(data);
 }
 
 
@@ -421,6 +468,7 @@ agent_session_closed(void *data, guint code, guint retry_s, const char *why)
         return;
     }
 
+    session->asked = session->goaway || retry_s != 0;
     delay_ms = agent_session_delay(session, retry_s);
 
     g_message("session %s: socket down (%u: %s), next attempt in %u ms",

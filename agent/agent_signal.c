@@ -44,6 +44,7 @@ struct agent_signal_s {
     agent_socket_t  *socket;
     guint            timer;         /* of the next attempt */
     guint            attempt;
+    guint            after_s;       /* a refusal asked for so much */
     gint64           online_us;     /* since when, 0: not */
     guint            after_ms;      /* goaway */
     guint            jitter_ms;
@@ -168,6 +169,24 @@ agent_signal_retry(gpointer data)
 }
 
 
+/* a gateway that refuses, or asked to wait, is not asked earlier for it */
+
+void
+agent_signal_nudge(agent_signal_t *signal)
+{
+    if (signal->socket != NULL) {
+        agent_socket_nudge(signal->socket);
+
+    } else if (signal->timer != 0 && !signal->goaway
+               && signal->refused_ms == 0 && signal->after_s == 0)
+    {
+        signal->attempt = 0;
+        g_clear_handle_id(&signal->timer, g_source_remove);
+        agent_signal_connect(signal);
+    }
+}
+
+
 /* takes text over */
 
 static void
@@ -237,6 +256,7 @@ agent_signal_closed(void *data, guint code, guint retry_s, const char *why)
     agent_signal_t  *signal = data;
 
     g_clear_pointer(&signal->socket, agent_socket_free);
+    signal->after_s = retry_s;
 
     /* refused by the code alone: what was said with it did not arrive */
 

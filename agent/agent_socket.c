@@ -13,13 +13,17 @@
 
 #include "agent_socket.h"
 #include "agent_json.h"
+#include "agent_network.h"
 
 #include <string.h>
 
 
+#define AGENT_SOCKET_REACH_S    5       /* to TCP's connection */
 #define AGENT_SOCKET_CONNECT_S  15
 #define AGENT_SOCKET_FIRST_S    15      /* open to the first keepalive() */
 #define AGENT_SOCKET_PONG_S     10
+#define AGENT_SOCKET_NUDGE_S    5
+#define AGENT_SOCKET_YOUNG_US   G_USEC_PER_SEC
 #define AGENT_SOCKET_RETRY_S    300     /* the longest Retry-After taken */
 
 #define AGENT_SOCKET_PING       "{\"type\":\"ping\"}"
@@ -34,8 +38,11 @@ struct agent_socket_s {
     gint64                        heard_us;
     gint64                        asked_us;     /* a ping nobody answered */
     guint                         ping_s;
+    guint                         pong_s;
     guint                         ping_timer;
     guint                         dead_timer;
+    guint                         nudge_timer;
+    gboolean                      reached;      /* TCP is connected */
     gboolean                      freed;
     gboolean                      closed;
 };
@@ -43,11 +50,16 @@ struct agent_socket_s {
 
 static void agent_socket_connected(GObject *soup, GAsyncResult *result,
     gpointer data);
+static void agent_socket_event(SoupMessage *msg, GSocketClientEvent event,
+    GIOStream *stream, gpointer data);
 static void agent_socket_message(SoupWebsocketConnection *ws, int type,
     GBytes *bytes, gpointer data);
 static void agent_socket_gone(SoupWebsocketConnection *ws, gpointer data);
 static gboolean agent_socket_check(gpointer data);
 static gboolean agent_socket_ping(gpointer data);
+static void agent_socket_ask(agent_socket_t *s, guint pong_s);
+static gboolean agent_socket_stranded(const agent_socket_t *s);
+static gboolean agent_socket_nudged(gpointer data);
 static void agent_socket_fail(agent_socket_t *s, guint code, guint retry_s,
     const char *why);
 static void agent_socket_clear(gpointer data);
@@ -72,6 +84,9 @@ agent_socket_new(SoupSession *soup, const char *url,
     soup_message_disable_feature(s->handshake,
                                  SOUP_TYPE_WEBSOCKET_EXTENSION_MANAGER);
     soup_message_add_flags(s->handshake, SOUP_MESSAGE_NO_REDIRECT);
+
+    g_signal_connect(s->handshake, "network-event",
+                     G_CALLBACK(agent_socket_event), s);
 
     s->dead_timer = g_timeout_add_seconds(1, agent_socket_check, s);
 
@@ -102,6 +117,21 @@ agent_retry_after(SoupMessage *msg)
     }
 
     return (guint) n;
+}
+
+
+static void
+agent_socket_event(SoupMessage *msg, GSocketClientEvent event,
+    GIOStream *stream, gpointer data)
+{
+    agent_socket_t  *s = data;
+
+    (void) msg;
+    (void) stream;
+
+    if (event == G_SOCKET_CLIENT_CONNECTED) {
+        s->reached = TRUE;
+    }
 }
 
 
@@ -140,6 +170,7 @@ agent_socket_connected(GObject *soup, GAsyncResult *result, gpointer data)
 
 done:
 
+    g_signal_handlers_disconnect_by_data(s->handshake, s);
     g_clear_object(&s->handshake);
     g_rc_box_release_full(s, agent_socket_clear);
 }
@@ -201,6 +232,7 @@ agent_socket_fail(agent_socket_t *s, guint code, guint retry_s,
     s->closed = TRUE;
     g_clear_handle_id(&s->ping_timer, g_source_remove);
     g_clear_handle_id(&s->dead_timer, g_source_remove);
+    g_clear_handle_id(&s->nudge_timer, g_source_remove);
 
     g_rc_box_acquire(s);
     s->events->closed(s->data, code, retry_s, why);
@@ -208,7 +240,12 @@ agent_socket_fail(agent_socket_t *s, guint code, guint retry_s,
 }
 
 
-/* one timer for three deadlines: connect, first message, answer to a ping */
+/*
+ * One timer for the deadlines: TCP's connection, that of the WebSocket, first
+ * message, answer to a ping.  A network that swallows everything is given up
+ * early, for the next attempt may meet it well again; a gateway that answers
+ * slowly is not.
+ */
 
 static gboolean
 agent_socket_check(gpointer data)
@@ -220,7 +257,11 @@ agent_socket_check(gpointer data)
 
     since_us = s->heard_us;
 
-    if (s->ws == NULL) {
+    if (s->ws == NULL && !s->reached) {
+        limit_s = AGENT_SOCKET_REACH_S;
+        why = "out of reach for 5 s";
+
+    } else if (s->ws == NULL) {
         limit_s = AGENT_SOCKET_CONNECT_S;
         why = "no connection within 15 s";
 
@@ -229,7 +270,7 @@ agent_socket_check(gpointer data)
         why = "no welcome within 15 s";
 
     } else if (s->asked_us != 0) {
-        limit_s = AGENT_SOCKET_PONG_S;
+        limit_s = s->pong_s;
         since_us = s->asked_us;
         why = "nothing heard, not even an answer to a ping";
 
@@ -266,16 +307,95 @@ agent_socket_ping(gpointer data)
 {
     agent_socket_t  *s = data;
 
-    agent_socket_send(s, AGENT_SOCKET_PING);
-
-    if (s->asked_us == 0) {
-        s->asked_us = g_get_monotonic_time();
-    }
+    agent_socket_ask(s, AGENT_SOCKET_PONG_S);
 
     s->ping_timer = 0;
     agent_socket_keepalive(s, s->ping_s);
 
     return G_SOURCE_REMOVE;
+}
+
+
+/* of two questions that stand the one that is up first counts */
+
+static void
+agent_socket_ask(agent_socket_t *s, guint pong_s)
+{
+    gint64  now_us = g_get_monotonic_time();
+
+    agent_socket_send(s, AGENT_SOCKET_PING);
+
+    if (s->asked_us == 0
+        || now_us + pong_s * G_USEC_PER_SEC
+           < s->asked_us + s->pong_s * G_USEC_PER_SEC)
+    {
+        s->asked_us = now_us;
+        s->pong_s = pong_s;
+    }
+}
+
+
+/* what was sent from an address that is gone is answered to nobody */
+
+static gboolean
+agent_socket_stranded(const agent_socket_t *s)
+{
+    GIOStream                  *stream;
+    GSocketConnection          *tcp;
+    g_autoptr(GSocketAddress)   own = NULL;
+
+    stream = soup_websocket_connection_get_io_stream(s->ws);
+
+    if (G_IS_TLS_CONNECTION(stream)) {
+        g_object_get(stream, "base-io-stream", &stream, NULL);
+        g_object_unref(stream);             /* held by the one above */
+    }
+
+    if (!G_IS_SOCKET_CONNECTION(stream)) {
+        return FALSE;
+    }
+
+    tcp = G_SOCKET_CONNECTION(stream);
+    own = g_socket_connection_get_local_address(tcp, NULL);
+
+    return G_IS_INET_SOCKET_ADDRESS(own)
+           && !agent_network_own(g_inet_socket_address_get_address(
+                                     G_INET_SOCKET_ADDRESS(own)));
+}
+
+
+static gboolean
+agent_socket_nudged(gpointer data)
+{
+    agent_socket_t  *s = data;
+
+    s->nudge_timer = 0;
+    agent_socket_fail(s, 0, 0, "the network is another one");
+
+    return G_SOURCE_REMOVE;
+}
+
+
+void
+agent_socket_nudge(agent_socket_t *s)
+{
+    if (s->closed || s->nudge_timer != 0
+        || (s->ws == NULL && g_get_monotonic_time() - s->heard_us
+                             < AGENT_SOCKET_YOUNG_US))
+    {
+        return;
+    }
+
+    /* a goodbye that nobody hears would hold the socket for seconds */
+
+    if (s->ws == NULL || agent_socket_stranded(s)) {
+        s->nudge_timer = g_timeout_add(0, agent_socket_nudged, s);
+        return;
+    }
+
+    if (s->ping_s != 0) {
+        agent_socket_ask(s, AGENT_SOCKET_NUDGE_S);
+    }
 }
 
 
@@ -315,6 +435,7 @@ agent_socket_free(agent_socket_t *s)
     s->freed = TRUE;
     g_clear_handle_id(&s->ping_timer, g_source_remove);
     g_clear_handle_id(&s->dead_timer, g_source_remove);
+    g_clear_handle_id(&s->nudge_timer, g_source_remove);
     g_cancellable_cancel(s->cancel);
 
     if (s->ws != NULL) {

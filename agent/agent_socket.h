@@ -52,6 +52,13 @@ void agent_socket_send(agent_socket_t *s, const char *text);
  */
 void agent_socket_keepalive(agent_socket_t *s, guint ping_s);
 
+/*
+ * The network may be another one: closed() follows at once where the socket's
+ * own address is not this machine's any more, and within 5 s where nothing is
+ * heard.  One that has been connecting for a second is given up.
+ */
+void agent_socket_nudge(agent_socket_t *s);
+
 /* Says goodbye; closed() follows. */
 void agent_socket_close(agent_socket_t *s, guint code);
 

@@ -30,6 +30,7 @@
 
 
 #define AGENT_VIEWER_CONNECT_S  30
+#define AGENT_VIEWER_SILENT_S   4       /* two pings */
 #define AGENT_VIEWER_EARLY      64
 #define AGENT_VIEWER_MESSAGES   512     /* of input, on their way */
 #define AGENT_VIEWER_BUFFERED   65536   /* bytes unsent on rs-input */
@@ -73,6 +74,7 @@ struct agent_viewer_s {
     agent_shown_t                 *shown;       /* on the banner, or NULL */
 
     gint64                         heard_us;
+    gboolean                       silent;      /* it was told */
     guint                          timer;
 };
 
@@ -82,6 +84,7 @@ static void agent_viewer_stop(agent_viewer_t *viewer);
 static void agent_viewer_refuse(agent_viewer_t *viewer, const char *code,
     const char *message);
 static gboolean agent_viewer_check(gpointer data);
+static void agent_viewer_listen(agent_viewer_t *viewer, gint64 silent_us);
 static void agent_viewer_on_open(void *data);
 static void agent_viewer_on_refused(void *data, const char *code,
     const char *message);
@@ -476,6 +479,7 @@ agent_viewer_check(gpointer data)
                                   : AGENT_VIEWER_CONNECT_S) * G_USEC_PER_SEC;
 
     if (silent_us < limit_us) {
+        agent_viewer_listen(viewer, silent_us);
         return G_SOURCE_CONTINUE;
     }
 
@@ -514,6 +518,34 @@ agent_viewer_about(const agent_viewer_t *viewer)
     about.verified = viewer->verified;
 
     return about;
+}
+
+
+/* a path that broke may have been the socket's, too */
+
+static void
+agent_viewer_listen(agent_viewer_t *viewer, gint64 silent_us)
+{
+    gboolean  silent;
+
+    silent = viewer->connected
+             && silent_us >= AGENT_VIEWER_SILENT_S * G_USEC_PER_SEC;
+
+    if (silent && !viewer->silent) {
+        viewer->events->silent(viewer->session);
+    }
+
+    viewer->silent = silent;
+}
+
+
+void
+agent_viewer_moved(agent_viewer_t *viewer)
+{
+    if (viewer->current != NULL && viewer->serving == viewer->pc) {
+        agent_viewer_refuse(viewer, "ice_failed",
+                            "the device is in another network now");
+    }
 }
 
 

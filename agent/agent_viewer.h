@@ -53,6 +53,9 @@ typedef struct {
 
     /* an offer may be served: agent_viewer_serve() is waited for */
     void  (*ready)(void *session);
+
+    /* nothing was heard for some seconds, told once */
+    void  (*silent)(void *session);
 } agent_viewer_events_t;
 
 
@@ -94,6 +97,12 @@ void agent_viewer_allowed(const agent_viewer_t *viewer,
 gboolean agent_viewer_welcome(const agent_viewer_t *viewer);
 
 agent_about_t agent_viewer_about(const agent_viewer_t *viewer);
+
+/*
+ * The device's addresses are others now: asks for another offer.  What stands
+ * goes on until that one does, for it may have been over the others.
+ */
+void agent_viewer_moved(agent_viewer_t *viewer);
 
 /* The screen has another size, or features changed: says hello again. */
 void agent_viewer_resized(agent_viewer_t *viewer);

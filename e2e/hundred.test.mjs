@@ -27,7 +27,7 @@ const WINDOW = 5;
 /* KiB a session.  In the agent a connection that is not freed is several
  * hundred, and so was what malloc kept; in a worker a session is a few */
 const MOST = {agent: SHORT ? 512 : 96, workers: SHORT ? 64 : 8,
-              files: SHORT ? 1 : 0.1, threads: SHORT ? 1 : 0.1};
+              files: SHORT ? 4 : 0.1, threads: SHORT ? 4 : 0.1};
 
 
 /* KiB that are the process's own: the pages of files come and go */

@@ -865,6 +865,55 @@ test_unproven(fixture_t *f)
 }
 
 
+/* a session that is live, in a network that turns into another one */
+
+static void
+test_network(fixture_t *f)
+{
+    gint64   at_us;
+    conn_t  *c;
+
+    agent_session_start(&f->agent, "ses_a", "default.ticket",
+                        AGENT_CONSENT_NONE);
+    c = conn(f, 0);
+    welcome(c, "ses_a", "default.one", "1-1");
+    WAIT(strstr(f->log->str, "joined as host") != NULL);
+
+    /* the address is there still: what is answered stays */
+
+    agent_session_network(g_hash_table_lookup(f->agent.sessions, "ses_a"),
+                          AGENT_NETWORK_LOST);
+    say(c, "{\"type\":\"ping\"}");
+    WAIT(c->heard->len == 1);
+
+    agent_session_network(g_hash_table_lookup(f->agent.sessions, "ses_a"),
+                          AGENT_NETWORK_GAINED);
+    at_us = g_get_monotonic_time();
+    c = conn(f, 1);
+    ok(c->at_us - at_us > 4 * G_USEC_PER_SEC
+       && c->at_us - at_us < 9 * G_USEC_PER_SEC,
+       "no answer in the new network: another socket after %d ms",
+       (int) (c->at_us - at_us) / 1000);
+    is_str(c->credential, "rs.resume.default.one.1-1", "and resumed");
+
+    /* who asked to wait is not asked earlier */
+
+    welcome(c, "ses_a", "default.two", "1-1");
+    f->refuse = 1;
+    f->refused_us = 0;
+    cut(c);
+    WAIT(f->refused_us != 0);
+    g_string_truncate(f->log, 0);
+    WAIT(strstr(f->log->str, "next attempt") != NULL);
+    agent_session_network(g_hash_table_lookup(f->agent.sessions, "ses_a"),
+                          AGENT_NETWORK_LOST);
+    c = conn(f, 2);
+    ok(c->at_us - f->refused_us >= G_USEC_PER_SEC,
+       "Retry-After holds in whatever network");
+    forget(f);
+}
+
+
 int
 main(void)
 {
@@ -883,6 +932,7 @@ main(void)
     test_control(&f);
     test_unproven(&f);
     test_silence(&f);
+    test_network(&f);
 
     stop(&f);
 

@@ -48,6 +48,7 @@ static GString         *done_log;       /* what the desktop was told */
 static agent_webrtc_t  *newest;
 static guint            freed;
 static guint            failures;       /* told to the viewer */
+static guint            silences;       /* told to the session */
 static guint            candidates;     /* given to webrtcbin */
 static gboolean         passed;         /* the offer may be served */
 static const char      *operator;       /* whose it is, or NULL */
@@ -264,8 +265,17 @@ on_ready(void *session)
 }
 
 
+static void
+on_silent(void *session)
+{
+    (void) session;
+
+    silences++;
+}
+
+
 static const agent_viewer_events_t  events = {
-    NULL, NULL, on_text, NULL, NULL, on_ready
+    NULL, NULL, on_text, NULL, NULL, on_ready, on_silent
 };
 
 
@@ -491,6 +501,51 @@ test_closed(void)
 }
 
 
+/* another network: the viewer is asked for an offer, the picture goes on */
+
+static void
+test_moved(void)
+{
+    fixture_t        f;
+    agent_webrtc_t  *w, *next;
+
+    start(&f, AGENT_ROLE_CONTROLLER);
+    failures = 0;
+    freed = 0;
+    agent_viewer_moved(f.viewer);
+    is_int(failures, 0, "without a connection there is nothing to say");
+
+    w = serve(&f, 1);
+    w->events->connected(w->data, w);
+    opens(w);
+    fake_channel_say(w->channel, KEY_A);
+    did("+a ", "a key is down");
+    agent_viewer_moved(f.viewer);
+    is_int(failures, 1, "the viewer is told that its connection is lost");
+    is_int(freed, 0, "which goes on");
+    fake_channel_say(w->channel, KEY_B);
+    did("+b ", "with what is done over it");
+
+    next = serve(&f, 2);
+    did("-1 ", "another offer lets go of what is held");
+    is_int(freed, 0, "and still the picture is there");
+    next->events->connected(next->data, next);
+    is_int(freed, 1, "until the new one stands");
+
+    silences = 0;
+    opens(next);
+    pass(5 * S);
+    is_int(silences, 1, "a silence of seconds is told");
+    pass(2 * S);
+    is_int(silences, 1, "once");
+    fake_channel_say(next->channel, "{\"type\":\"ping\",\"n\":1}");
+    pass(1 * S);
+    pass(5 * S);
+    is_int(silences, 2, "and so is the next one");
+    stop(&f);
+}
+
+
 /* one line, two operators: the gateway decides who speaks on it */
 
 static void
@@ -576,6 +631,7 @@ main(int argc, char **argv)
     test_viewer();
     test_silence();
     test_closed();
+    test_moved();
     test_numbers();
     test_another();
     test_refused();
