@@ -61,12 +61,67 @@ test("symmetric and symmetric: relay to relay, for peers are relays only",
 });
 
 
+test("relay only between cones: nothing else is tried", {timeout: 120000},
+     async () => {
+    await both({nat: "cone"});
+
+    const opened = await open(stack, browser, {policy: {relay_only: true}});
+
+    await assertRelayed(stack, opened, {browser: "udp", agent: "udp"});
+    await close(stack, opened);
+});
+
+
 test("UDP is blocked on both sides: TURN over TCP", {timeout: 120000},
      async () => {
-    await both({nat: "cone", allow: "tcp"});
+    const [udp, tcp] = stack.state.turn.turn_urls;
+
+    await both({allow: "tcp"});
+    await stack.setTurn([udp, tcp]);
 
     const opened = await open(stack, browser);
 
     await assertRelayed(stack, opened, {browser: "tcp", agent: "tcp"});
     await close(stack, opened);
+});
+
+
+test("UDP is blocked on the device's side: TURN over TCP there",
+     {timeout: 120000}, async () => {
+    await net.tech.become({allow: "all"});
+
+    const opened = await open(stack, browser);
+
+    await assertRelayed(stack, opened, {browser: "udp", agent: "tcp"});
+    await close(stack, opened);
+});
+
+
+/* ---- controls: the same networks without what carried a session above */
+
+test("UDP is blocked, and TURN has only UDP: no path, and that is said",
+     {timeout: 120000}, async () => {
+    const [udp] = stack.state.turn.turn_urls;
+
+    await both({allow: "tcp"});
+    await stack.setTurn([udp]);
+    await noPath(stack, browser);
+});
+
+
+test("symmetric and symmetric without TURN: no path, and that is said",
+     {timeout: 120000}, async () => {
+    await both({nat: "symmetric", allow: "all"});
+    await stack.setTurn([]);
+    await noPath(stack, browser);
+});
+
+
+test("relay only without TURN: no path, and that is said", {timeout: 120000},
+     async () => {
+    await both({nat: "cone"});
+
+    const said = await noPath(stack, browser, {policy: {relay_only: true}});
+
+    assert.match(said, /no_relay/);
 });

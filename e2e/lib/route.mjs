@@ -8,8 +8,10 @@
 
 import assert from "node:assert/strict";
 
-import { connected, frames, selectedPair } from "./browser.mjs";
+import { connected, frames, selectedPair, stageText } from "./browser.mjs";
 import { until } from "./wait.mjs";
+
+const NO_PATH_MS = 60000;
 
 
 /**
@@ -127,16 +129,23 @@ export async function assertRelayed(stack, opened, {browser, agent}) {
 }
 
 
-/** Opens a session for which there is no path, and gives what is said. */
+/**
+ * Opens a session for which there is no path, and gives what is said once it
+ * is said: the console goes on trying for a while.
+ */
 export async function noPath(stack, browser, more = {}) {
     const {session, links} = await stack.session(["controller"], more);
     const page = await browser.page();
 
     await page.goto(links[0]);
-    await page.waitForSelector('#stage[data-state="failed"]');
 
-    const text = await page.$eval("#stage", (el) => el.innerText
-                                                     .replace(/\s+/g, " "));
+    const text = await until("word that there is no path", async () => {
+        const said = await stageText(page);
+
+        return /\b(ice_failed|peer_failed|no_relay)\b/.test(said) && said;
+    }, NO_PATH_MS);
+
+    assert.equal(await page.$eval("#path", (el) => el.dataset.kind), "");
     const {path, participants} = await stack.api.session(session.id);
 
     assert.equal(path ?? null, null);

@@ -242,8 +242,9 @@ export class Stack {
     }
 
     /**
-     * As an operator does it: other TURN URLs into the configuration, then a
-     * reload.  Back when a new worker hands them out and has the device.
+     * As an operator does it: other TURN URLs into the configuration, or none,
+     * then a reload.  Back when a new worker hands them out and has the
+     * device.
      */
     async setTurn(urls) {
         const node = this.state.nodes[0];
@@ -255,8 +256,9 @@ export class Stack {
         await until("next second", () => Date.now() / 1000
                                          > connected_at + 1);
 
-        await writeFile(site, text.replace(/^rs_turn_server .*$/m,
-            `rs_turn_server default ${urls.join(" ")};`));
+        await writeFile(site, text.replace(/^(# )?rs_turn_server .*$/m,
+            (urls.length > 0 ? "" : "# ")
+            + `rs_turn_server default ${urls.join(" ")};`));
 
         process.kill(node.pid, "SIGHUP");
 
