@@ -238,6 +238,7 @@ agent_display(agent_t *agent, GError **error)
     agent_seat_pause(agent->seat, agent->ui != NULL
                                   && agent_ui_asking(agent->ui));
     agent->video = agent_video_new(agent->platform, agent->config->fps,
+                                   agent->config->bitrate_min,
                                    agent->config->bitrate);
 
     return TRUE;

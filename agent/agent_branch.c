@@ -9,6 +9,7 @@
 
 #include "agent_branch.h"
 #include "agent_config.h"
+#include "agent_sdp.h"
 
 #include <gst/webrtc/webrtc.h>
 
@@ -16,13 +17,13 @@
 static GstElement *agent_branch_payloader(guint codec, guint payload,
     guint ssrc);
 static GstElement *agent_branch_filter(guint codec, guint payload,
-    guint ssrc);
+    guint ssrc, guint twcc);
 static gboolean agent_branch_link(GstElement *filter, GstElement *webrtc);
 
 
 GstElement *
 agent_branch_add(GstBin *pipeline, GstElement *webrtc, guint codec,
-    guint payload)
+    guint payload, guint twcc, GstPad **out)
 {
     guint        ssrc;
     GstElement  *appsrc, *pay, *filter;
@@ -31,7 +32,7 @@ agent_branch_add(GstBin *pipeline, GstElement *webrtc, guint codec,
 
     appsrc = gst_element_factory_make("appsrc", NULL);
     pay = agent_branch_payloader(codec, payload, ssrc);
-    filter = agent_branch_filter(codec, payload, ssrc);
+    filter = agent_branch_filter(codec, payload, ssrc, twcc);
 
     if (appsrc == NULL || pay == NULL || filter == NULL) {
         g_clear_pointer(&appsrc, gst_object_unref);
@@ -55,6 +56,8 @@ agent_branch_add(GstBin *pipeline, GstElement *webrtc, guint codec,
     {
         return NULL;
     }
+
+    *out = gst_element_get_static_pad(filter, "src");
 
     return gst_object_ref(appsrc);
 }
@@ -94,9 +97,10 @@ agent_branch_payloader(guint codec, guint payload, guint ssrc)
  */
 
 static GstElement *
-agent_branch_filter(guint codec, guint payload, guint ssrc)
+agent_branch_filter(guint codec, guint payload, guint ssrc, guint twcc)
 {
     GstElement          *filter;
+    g_autofree char     *field = NULL;
     g_autoptr(GstCaps)   caps = NULL;
 
     filter = gst_element_factory_make("capsfilter", NULL);
@@ -112,6 +116,16 @@ agent_branch_filter(guint codec, guint payload, guint ssrc)
                                "payload", G_TYPE_INT, (int) payload,
                                "clock-rate", G_TYPE_INT, 90000,
                                "ssrc", G_TYPE_UINT, ssrc, NULL);
+
+    /* the payloader finds its extension by this, the answer its feedback */
+
+    if (twcc != 0) {
+        field = g_strdup_printf("extmap-%u", twcc);
+        gst_caps_set_simple(caps, field, G_TYPE_STRING, AGENT_SDP_TWCC,
+                            "rtcp-fb-transport-cc", G_TYPE_BOOLEAN, TRUE,
+                            NULL);
+    }
+
     g_object_set(filter, "caps", caps, NULL);
 
     return filter;

@@ -17,10 +17,11 @@
 /*
  * Adds appsrc ! payloader ! capsfilter to the pipeline, linked to a new sink
  * pad of webrtcbin that only sends.  The appsrc, for the caller to unref, or
- * NULL.
+ * NULL; *out: the pad that packets leave by, one at a time, to unref, too.
+ * twcc: the id of the offer's extension for congestion feedback, or 0.
  */
 GstElement *agent_branch_add(GstBin *pipeline, GstElement *webrtc,
-    guint codec, guint payload);
+    guint codec, guint payload, guint twcc, GstPad **out);
 
 
 #endif /* _AGENT_BRANCH_H_INCLUDED_ */

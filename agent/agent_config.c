@@ -100,6 +100,8 @@ static const agent_config_key_t  agent_config_keys[] = {
     { "fps", agent_config_set_number, AGENT_AT(fps), 1, 60 },
     { "bitrate", agent_config_set_number, AGENT_AT(bitrate),
       100000, 50000000 },
+    { "bitrate_min", agent_config_set_number, AGENT_AT(bitrate_min),
+      50000, 5000000 },
 
     { "consent", agent_config_set_consent, AGENT_AT(consent), 0, 0 },
     { "consent_timeout", agent_config_set_number, AGENT_AT(consent_timeout),
@@ -168,6 +170,7 @@ agent_config_new(void)
     config->server_probe = 60;
     config->fps = 25;
     config->bitrate = 3000000;
+    config->bitrate_min = 150000;
     config->consent = AGENT_CONSENT_NOTIFY;
     config->consent_timeout = 60;
     config->operator_name_claim = g_strdup("name");

@@ -77,7 +77,8 @@ typedef struct {
     guint       max_viewers;
     guint       max_sessions;
     guint       fps;
-    guint       bitrate;        /* bits/s */
+    guint       bitrate;        /* bits/s a viewer, at most */
+    guint       bitrate_min;    /* and at least */
     gboolean    allow_input;
     gboolean    relay_only;
 

@@ -22,6 +22,7 @@ static gboolean agent_offer_codec(agent_offer_t *offer,
 static guint agent_offer_rtpmap(const GstSDPMedia *media, const char *pt);
 static gboolean agent_offer_h264_fits(const GstSDPMedia *media,
     const char *pt);
+static guint agent_offer_twcc(const GstSDPMedia *media, const char *pt);
 static const char *agent_sdp_attribute(const GstSDPMedia *media,
     const char *name, const char *pt);
 
@@ -206,6 +207,51 @@ agent_offer_h264_fits(const GstSDPMedia *media, const char *pt)
 }
 
 
+/*
+ * The id of the extension, if this payload type has the feedback, too.  Only
+ * one-byte headers (RFC 8285, 4.2): those have the ids 1 to 14.
+ */
+
+static guint
+agent_offer_twcc(const GstSDPMedia *media, const char *pt)
+{
+    guint         i;
+    char         *end;
+    guint64       id;
+    gboolean      wanted;
+    const char   *value;
+
+    wanted = FALSE;
+
+    for (i = 0; !wanted; i++) {
+        value = gst_sdp_media_get_attribute_val_n(media, "rtcp-fb", i);
+
+        if (value == NULL) {
+            return 0;
+        }
+
+        wanted = g_str_has_prefix(value, pt)
+                 && strcmp(value + strlen(pt), " transport-cc") == 0;
+    }
+
+    for (i = 0; /* void */; i++) {
+        value = gst_sdp_media_get_attribute_val_n(media, "extmap", i);
+
+        if (value == NULL) {
+            return 0;
+        }
+
+        id = g_ascii_strtoull(value, &end, 10);
+
+        if (end != value && *end == ' ' && id >= 1 && id <= 14
+            && strcmp(end + 1, AGENT_SDP_TWCC) == 0)
+        {
+            return (guint) id;
+        }
+    }
+}
+
+
 static gboolean
 agent_offer_codec(agent_offer_t *offer, const GstSDPMedia *media,
     guint codecs)
@@ -232,6 +278,7 @@ agent_offer_codec(agent_offer_t *offer, const GstSDPMedia *media,
 
         offer->codec = codec;
         offer->payload = (guint) pt;
+        offer->twcc = agent_offer_twcc(media, format);
 
         return TRUE;
     }

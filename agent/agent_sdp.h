@@ -16,11 +16,17 @@
 
 #define AGENT_SDP_MEDIA  4              /* sections of an offer */
 
+/* the header extension that numbers packets for transport-wide feedback */
+#define AGENT_SDP_TWCC                                                       \
+    "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
+
 
 typedef struct {
     guint    codec;                     /* AGENT_CODEC_* */
     guint    payload;
     guint    video;                     /* index of the video section */
+    guint    twcc;                      /* id of its header extension for
+                                           congestion feedback; 0: none */
     char    *mids[AGENT_SDP_MEDIA];     /* by section; NULL: none */
 } agent_offer_t;
 

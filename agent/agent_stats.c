@@ -23,6 +23,7 @@ typedef struct {
     const GstStructure  *all;
     const GstStructure  *pair;
     int                  rtt_ms;        /* -1: unknown */
+    double               loss;          /* -1: unknown */
 } agent_stats_t;
 
 
@@ -65,10 +66,15 @@ agent_stats_read(GQuark field, const GValue *value, gpointer data)
     }
 
     if (type == GST_WEBRTC_STATS_REMOTE_INBOUND_RTP
-        && gst_structure_get_double(stat, "round-trip-time", &rtt)
-        && rtt > 0)
+        && g_strcmp0(gst_structure_get_string(stat, "kind"), "audio") != 0)
     {
-        stats->rtt_ms = (int) ceil(rtt * 1000);
+        if (gst_structure_get_double(stat, "round-trip-time", &rtt)
+            && rtt > 0)
+        {
+            stats->rtt_ms = (int) ceil(rtt * 1000);
+        }
+
+        gst_structure_get_double(stat, "fraction-lost", &stats->loss);
     }
 
     return TRUE;
@@ -120,7 +126,7 @@ agent_stats_relay_proto(const GstStructure *local)
 gboolean
 agent_stats_path(const GstStructure *all, agent_path_t *path)
 {
-    agent_stats_t         stats = { all, NULL, -1 };
+    agent_stats_t         stats = { all, NULL, -1, -1 };
     const char           *near, *far;
     const GstStructure   *local, *remote;
 
@@ -149,4 +155,18 @@ agent_stats_path(const GstStructure *all, agent_path_t *path)
                    stats.rtt_ms);
 
     return TRUE;
+}
+
+
+gboolean
+agent_stats_receiver(const GstStructure *all, double *loss, int *rtt_ms)
+{
+    agent_stats_t  stats = { all, NULL, -1, -1 };
+
+    gst_structure_foreach(all, agent_stats_read, &stats);
+
+    *loss = stats.loss;
+    *rtt_ms = stats.rtt_ms;
+
+    return stats.loss >= 0;
 }

@@ -4,66 +4,56 @@
  */
 
 /*
- * Owns the capture pipelines:
+ * Owns who gets which picture.  A stream is an encoder and the sinks it
+ * feeds; nothing but encoded frames crosses from its pipeline to those of
+ * viewers, so an error in a viewer's pipeline stays there.
  *
- *     platform's source ! videoconvert ! I420 ! encoder ! caps ! appsink
- *                                                                  |
- *             appsrc of each viewer's own pipeline  <--------------+
+ *     agent_encoder ~> stream ~> appsrc of each viewer's own pipeline
  *
- * Nothing but encoded frames crosses from one pipeline to another, so an
- * error in a viewer's pipeline stays there.  The encoder's lock protects its
- * list of sinks against the streaming thread; nothing else is shared.
+ * Each codec in use has one stream, at the rate of its slowest viewer.  One
+ * who is much slower than the fastest gets a second, slow stream, with all
+ * others like him: a viewer on a bad network costs a second encoder, but not
+ * the others their picture.  There is no third.
  *
- * A sink that is new, or whose appsrc has more queued than a slow network
- * can carry, gets nothing until the next key frame.
+ * A sink that is new or comes from another stream, or whose appsrc has more
+ * queued than a slow network can carry, gets nothing until the next key
+ * frame.
+ *
+ * A stream's lock protects its list of sinks against the encoder's thread.
  */
 
 #define G_LOG_DOMAIN  "rs-video"
 
 #include "agent_video.h"
-
-#include <gst/app/gstappsink.h>
-#include <gst/video/video.h>
-#include <string.h>
+#include "agent_encoder.h"
+#include "agent_rate.h"
 
 
-#define AGENT_VIDEO_QUEUE       (1024 * 1024)       /* bytes a viewer */
-#define AGENT_VIDEO_KEY_US      (300 * 1000)        /* between key frames */
-#define AGENT_VIDEO_KEY_S       10                  /* unasked */
-#define AGENT_VIDEO_RESTARTS    3
-#define AGENT_VIDEO_RESTART_MS  500
+#define AGENT_VIDEO_QUEUE     (128 * 1024)      /* bytes a viewer, and */
+#define AGENT_VIDEO_QUEUE_S   1                 /* what his network carries */
+#define AGENT_VIDEO_STAY_US   (5 * G_USEC_PER_SEC)
 
 
 typedef struct {
-    guint        codec;
-    const char  *element;
-    const char  *colorimetry;   /* what browsers take for granted */
-    const char  *format;        /* gst_parse, with {bps}, {kbps} and {gop}
-                                   (frames between key frames) */
-} agent_encoder_kind_t;
+    agent_video_t     *video;
+    guint              codec;
+    gboolean           slow;
+    agent_encoder_t   *encoder;
 
-
-typedef struct {
-    agent_video_t               *video;
-    const agent_encoder_kind_t  *kind;
-    GstElement                  *pipeline;
-    GstElement                  *appsink;
-    guint                        watch;
-    guint                        restarts;
-    guint                        timer;         /* of the next restart */
-
-    GMutex                       lock;
-    GPtrArray                   *sinks;         /* under lock */
-    gint64                       key_us;        /* streaming thread */
-    gint                         key_wanted;    /* atomic */
-} agent_encoder_t;
+    GMutex             lock;
+    GPtrArray         *sinks;           /* under lock */
+} agent_stream_t;
 
 
 struct agent_video_sink_s {
-    agent_encoder_t             *encoder;
+    agent_video_t               *video;
+    agent_stream_t              *stream;
+    guint                        codec;
     GstAppSrc                   *appsrc;
     const agent_video_events_t  *events;
     void                        *data;
+    guint                        rate;              /* under lock */
+    gint64                       moved_us;
     gboolean                     waits_for_key;     /* under lock */
 };
 
@@ -71,72 +61,50 @@ struct agent_video_sink_s {
 struct agent_video_s {
     agent_platform_t  *platform;
     guint              fps;
-    guint              bitrate;
-    GPtrArray         *encoders;                    /* running ones */
+    guint              least;           /* bits/s a viewer */
+    guint              most;
+    GPtrArray         *streams;                     /* running ones */
+    GPtrArray         *sinks;
     gboolean           abandoned;
 };
 
 
-static const agent_encoder_kind_t *agent_video_kind(guint codec);
-static agent_encoder_t *agent_encoder_new(agent_video_t *video,
-    const agent_encoder_kind_t *kind, GError **error);
-static void agent_encoder_free(void *data);
-static char *agent_encoder_text(const agent_encoder_kind_t *kind,
-    guint bitrate, guint fps);
-static gboolean agent_encoder_start(agent_encoder_t *encoder,
-    GError **error);
-static void agent_encoder_stop(agent_encoder_t *encoder);
-static gboolean agent_encoder_message(GstBus *bus, GstMessage *message,
-    gpointer data);
-static void agent_encoder_broken(agent_encoder_t *encoder,
-    const char *message);
-static gboolean agent_encoder_again(gpointer data);
-static GstFlowReturn agent_encoder_sample(GstAppSink *appsink,
-    gpointer data);
-static void agent_encoder_push(agent_video_sink_t *sink, GstCaps *caps,
+static agent_stream_t *agent_stream_get(agent_video_t *video, guint codec,
+    gboolean slow, guint rate, GError **error);
+static void agent_stream_free(void *data);
+static void agent_stream_add(agent_stream_t *stream,
+    agent_video_sink_t *sink);
+static void agent_stream_remove(agent_video_sink_t *sink);
+static void agent_stream_rate(agent_stream_t *stream);
+static void agent_stream_frame(void *data, GstCaps *caps, GstBuffer *buffer,
+    gboolean key);
+static void agent_stream_failed(void *data, const char *message);
+static void agent_video_settle(agent_video_t *video);
+static void agent_video_move(agent_video_sink_t *sink, gboolean slow);
+static guint agent_video_fastest(const agent_video_t *video, guint codec);
+static void agent_sink_push(agent_video_sink_t *sink, GstCaps *caps,
     GstBuffer *buffer, gboolean key);
 
 
-/*
- * In the order of preference.  One thread: two cost four times as much on a
- * shared core.  x264 is used where the administrator installed it.
- */
-
-static const agent_encoder_kind_t  agent_encoder_kinds[] = {
-
-    { AGENT_CODEC_VP8, "vp8enc", "bt601",
-      "vp8enc deadline=1 threads=1 cpu-used=12 end-usage=cbr "
-      "target-bitrate={bps} lag-in-frames=0 error-resilient=default "
-      "keyframe-max-dist={gop} static-threshold=100 max-quantizer=52 "
-      "buffer-size=600 buffer-initial-size=400 buffer-optimal-size=500 "
-      "undershoot=95 overshoot=50 "
-      "! video/x-vp8" },
-
-    { AGENT_CODEC_H264, "openh264enc", "bt709",
-      "openh264enc usage-type=screen complexity=low rate-control=bitrate "
-      "bitrate={bps} gop-size={gop} multi-thread=1 enable-frame-skip=false "
-      "scene-change-detection=false "
-      "! video/x-h264,profile=constrained-baseline,"
-      "stream-format=byte-stream,alignment=au" },
-
-    { AGENT_CODEC_H264, "x264enc", "bt709",
-      "x264enc tune=zerolatency speed-preset=ultrafast threads=1 "
-      "bitrate={kbps} key-int-max={gop} bframes=0 byte-stream=true "
-      "! video/x-h264,profile=constrained-baseline,"
-      "stream-format=byte-stream,alignment=au" }
+static const agent_encoder_events_t  agent_stream_events = {
+    agent_stream_frame,
+    agent_stream_failed
 };
 
 
 agent_video_t *
-agent_video_new(agent_platform_t *platform, guint fps, guint bitrate)
+agent_video_new(agent_platform_t *platform, guint fps, guint least,
+    guint most)
 {
     agent_video_t  *video;
 
     video = g_new0(agent_video_t, 1);
     video->platform = platform;
     video->fps = fps;
-    video->bitrate = bitrate;
-    video->encoders = g_ptr_array_new();
+    video->least = least;
+    video->most = most;
+    video->streams = g_ptr_array_new();
+    video->sinks = g_ptr_array_new();
 
     return video;
 }
@@ -145,104 +113,55 @@ agent_video_new(agent_platform_t *platform, guint fps, guint bitrate)
 void
 agent_video_free(agent_video_t *video)
 {
-    g_ptr_array_set_free_func(video->encoders, agent_encoder_free);
-    g_ptr_array_unref(video->encoders);
+    g_ptr_array_set_free_func(video->streams, agent_stream_free);
+    g_ptr_array_unref(video->streams);
+    g_ptr_array_unref(video->sinks);
     g_free(video);
 }
 
 
-static const agent_encoder_kind_t *
-agent_video_kind(guint codec)
+void
+agent_video_limits(const agent_video_t *video, guint *least, guint *most)
 {
-    gsize                         i;
-    const agent_encoder_kind_t   *kind;
-    g_autoptr(GstElementFactory)  factory = NULL;
-
-    for (i = 0; i < G_N_ELEMENTS(agent_encoder_kinds); i++) {
-        kind = &agent_encoder_kinds[i];
-
-        if (kind->codec != codec) {
-            continue;
-        }
-
-        factory = gst_element_factory_find(kind->element);
-
-        if (factory != NULL) {
-            return kind;
-        }
-    }
-
-    return NULL;
+    *least = video->least;
+    *most = video->most;
 }
 
 
 guint
 agent_video_codecs(void)
 {
-    guint  codec, codecs;
-
-    codecs = 0;
-
-    for (codec = AGENT_CODEC_VP8; codec <= AGENT_CODEC_H264; codec <<= 1) {
-
-        if (agent_video_kind(codec) != NULL) {
-            codecs |= codec;
-        }
-    }
-
-    return codecs;
+    return agent_encoder_codecs();
 }
 
 
 agent_video_sink_t *
 agent_video_attach(agent_video_t *video, guint codec, GstAppSrc *appsrc,
-    const agent_video_events_t *events, void *data, GError **error)
+    guint rate, const agent_video_events_t *events, void *data,
+    GError **error)
 {
-    guint                        i;
-    agent_encoder_t             *encoder;
-    agent_video_sink_t          *sink;
-    const agent_encoder_kind_t  *kind;
+    agent_stream_t      *stream;
+    agent_video_sink_t  *sink;
 
-    kind = agent_video_kind(codec);
+    rate = MIN(rate, video->most);
+    stream = agent_stream_get(video, codec, FALSE, rate, error);
 
-    if (kind == NULL) {
-        g_set_error(error, GST_CORE_ERROR, GST_CORE_ERROR_MISSING_PLUGIN,
-                    "no encoder for this codec is installed");
+    if (stream == NULL) {
         return NULL;
     }
 
-    encoder = NULL;
-
-    for (i = 0; i < video->encoders->len; i++) {
-        encoder = g_ptr_array_index(video->encoders, i);
-
-        if (encoder->kind == kind) {
-            break;
-        }
-
-        encoder = NULL;
-    }
-
-    if (encoder == NULL) {
-        encoder = agent_encoder_new(video, kind, error);
-
-        if (encoder == NULL) {
-            return NULL;
-        }
-    }
-
     sink = g_new0(agent_video_sink_t, 1);
-    sink->encoder = encoder;
+    sink->video = video;
+    sink->codec = codec;
     sink->appsrc = gst_object_ref(appsrc);
     sink->events = events;
     sink->data = data;
-    sink->waits_for_key = TRUE;
+    sink->rate = rate;
+    sink->moved_us = g_get_monotonic_time();
 
-    g_mutex_lock(&encoder->lock);
-    g_ptr_array_add(encoder->sinks, sink);
-    g_mutex_unlock(&encoder->lock);
-
-    agent_video_want_key(sink);
+    g_ptr_array_add(video->sinks, sink);
+    agent_stream_add(stream, sink);
+    agent_video_settle(video);
 
     return sink;
 }
@@ -251,342 +170,311 @@ agent_video_attach(agent_video_t *video, guint codec, GstAppSrc *appsrc,
 void
 agent_video_detach(agent_video_sink_t *sink)
 {
-    guint             left;
-    agent_encoder_t  *encoder = sink->encoder;
+    agent_video_t  *video = sink->video;
 
-    g_mutex_lock(&encoder->lock);
-    g_ptr_array_remove_fast(encoder->sinks, sink);
-    left = encoder->sinks->len;
-    g_mutex_unlock(&encoder->lock);
+    g_ptr_array_remove_fast(video->sinks, sink);
+    agent_stream_remove(sink);
 
     gst_object_unref(sink->appsrc);
     g_free(sink);
 
-    if (left == 0 && !encoder->video->abandoned) {
-        g_ptr_array_remove_fast(encoder->video->encoders, encoder);
-        agent_encoder_free(encoder);
-    }
+    agent_video_settle(video);
+}
+
+
+void
+agent_video_rate(agent_video_sink_t *sink, guint rate)
+{
+    g_mutex_lock(&sink->stream->lock);
+    sink->rate = MIN(rate, sink->video->most);
+    g_mutex_unlock(&sink->stream->lock);
+
+    agent_video_settle(sink->video);
 }
 
 
 void
 agent_video_want_key(agent_video_sink_t *sink)
 {
-    g_atomic_int_set(&sink->encoder->key_wanted, 1);
+    agent_encoder_want_key(sink->stream->encoder);
 }
 
 
 void
 agent_video_abandon(agent_video_t *video)
 {
+    guint            i;
+    agent_stream_t  *stream;
+
     video->abandoned = TRUE;
+
+    for (i = 0; i < video->streams->len; i++) {
+        stream = g_ptr_array_index(video->streams, i);
+        agent_encoder_abandon(stream->encoder);
+    }
 }
 
 
 void
 agent_video_restart(agent_video_t *video)
 {
-    guint                i;
-    agent_encoder_t     *encoder;
-    g_autoptr(GError)    error = NULL;
+    guint            i;
+    agent_stream_t  *stream;
 
-    /* backwards: a broken encoder may leave the array */
+    /* backwards: one that fails leaves the array */
 
-    for (i = video->encoders->len; i > 0; i--) {
-        encoder = g_ptr_array_index(video->encoders, i - 1);
-
-        agent_encoder_stop(encoder);
-
-        if (!agent_encoder_start(encoder, &error)) {
-            agent_encoder_broken(encoder, error->message);
-            g_clear_error(&error);
-        }
+    for (i = video->streams->len; i > 0; i--) {
+        stream = g_ptr_array_index(video->streams, i - 1);
+        agent_encoder_restart(stream->encoder);
     }
 }
 
 
-static agent_encoder_t *
-agent_encoder_new(agent_video_t *video, const agent_encoder_kind_t *kind,
+/* who is too slow for the others, and the rate of each stream */
+
+static void
+agent_video_settle(agent_video_t *video)
+{
+    guint                i;
+    gint64               now_us;
+    gboolean             slow;
+    agent_video_sink_t  *sink;
+
+    if (video->abandoned) {
+        return;
+    }
+
+    now_us = g_get_monotonic_time();
+
+    for (i = 0; i < video->sinks->len; i++) {
+        sink = g_ptr_array_index(video->sinks, i);
+        slow = agent_rate_slow(sink->rate,
+                               agent_video_fastest(video, sink->codec),
+                               sink->stream->slow);
+
+        if (slow != sink->stream->slow
+            && now_us - sink->moved_us > AGENT_VIDEO_STAY_US)
+        {
+            sink->moved_us = now_us;
+            agent_video_move(sink, slow);
+        }
+    }
+
+    for (i = 0; i < video->streams->len; i++) {
+        agent_stream_rate(g_ptr_array_index(video->streams, i));
+    }
+}
+
+
+/* an encoder that cannot be started leaves the sink where it is */
+
+static void
+agent_video_move(agent_video_sink_t *sink, gboolean slow)
+{
+    agent_stream_t      *stream;
+    g_autoptr(GError)    error = NULL;
+
+    stream = agent_stream_get(sink->video, sink->codec, slow, sink->rate,
+                              &error);
+
+    if (stream == NULL) {
+        g_warning("a viewer stays with the %s ones: %s",
+                  slow ? "faster" : "slower", error->message);
+        return;
+    }
+
+    g_message("a viewer of %u kbit/s goes to the %s ones", sink->rate / 1000,
+              slow ? "slower" : "faster");
+
+    agent_stream_remove(sink);
+    agent_stream_add(stream, sink);
+}
+
+
+static guint
+agent_video_fastest(const agent_video_t *video, guint codec)
+{
+    guint                i, fastest;
+    agent_video_sink_t  *sink;
+
+    fastest = 0;
+
+    for (i = 0; i < video->sinks->len; i++) {
+        sink = g_ptr_array_index(video->sinks, i);
+
+        if (sink->codec == codec) {
+            fastest = MAX(fastest, sink->rate);
+        }
+    }
+
+    return fastest;
+}
+
+
+static agent_stream_t *
+agent_stream_get(agent_video_t *video, guint codec, gboolean slow, guint rate,
     GError **error)
 {
-    agent_encoder_t  *encoder;
+    guint                    i;
+    agent_stream_t          *stream;
+    agent_encoder_params_t   params;
 
-    encoder = g_new0(agent_encoder_t, 1);
-    encoder->video = video;
-    encoder->kind = kind;
-    encoder->sinks = g_ptr_array_new();
-    g_mutex_init(&encoder->lock);
+    for (i = 0; i < video->streams->len; i++) {
+        stream = g_ptr_array_index(video->streams, i);
 
-    if (!agent_encoder_start(encoder, error)) {
-        agent_encoder_free(encoder);
+        if (stream->codec == codec && stream->slow == slow) {
+            return stream;
+        }
+    }
+
+    stream = g_new0(agent_stream_t, 1);
+    stream->video = video;
+    stream->codec = codec;
+    stream->slow = slow;
+    stream->sinks = g_ptr_array_new();
+    g_mutex_init(&stream->lock);
+
+    params.platform = video->platform;
+    params.codec = codec;
+    params.fps = video->fps;
+    params.bitrate = rate;
+
+    stream->encoder = agent_encoder_new(&params, &agent_stream_events, stream,
+                                        error);
+    if (stream->encoder == NULL) {
+        agent_stream_free(stream);
         return NULL;
     }
 
-    g_ptr_array_add(video->encoders, encoder);
+    g_ptr_array_add(video->streams, stream);
 
-    return encoder;
+    return stream;
 }
 
 
 static void
-agent_encoder_free(void *data)
+agent_stream_free(void *data)
 {
-    agent_encoder_t  *encoder = data;
+    agent_stream_t  *stream = data;
 
-    agent_encoder_stop(encoder);
+    g_clear_pointer(&stream->encoder, agent_encoder_free);
 
-    g_ptr_array_unref(encoder->sinks);
-    g_mutex_clear(&encoder->lock);
-    g_free(encoder);
-}
+    /* a thread that is stuck may still come to it */
 
-
-static char *
-agent_encoder_text(const agent_encoder_kind_t *kind, guint bitrate, guint fps)
-{
-    gsize        i;
-    GString     *text;
-    const guint  values[] = { bitrate, bitrate / 1000,
-                              fps * AGENT_VIDEO_KEY_S };
-
-    static const char *const  names[] = { "{bps}", "{kbps}", "{gop}" };
-
-    text = g_string_new(kind->format);
-
-    for (i = 0; i < G_N_ELEMENTS(names); i++) {
-        g_autofree char  *value = NULL;
-
-        value = g_strdup_printf("%u", values[i]);
-        g_string_replace(text, names[i], value, 0);
+    if (!stream->video->abandoned) {
+        g_ptr_array_unref(stream->sinks);
+        g_mutex_clear(&stream->lock);
+        g_free(stream);
     }
-
-    return g_string_free(text, FALSE);
-}
-
-
-static gboolean
-agent_encoder_start(agent_encoder_t *encoder, GError **error)
-{
-    agent_video_t           *video = encoder->video;
-    GstAppSinkCallbacks      callbacks;
-    g_autofree char         *source = NULL;
-    g_autofree char         *coder = NULL;
-    g_autofree char         *text = NULL;
-    g_autoptr(GstBus)        bus = NULL;
-
-    source = video->platform->ops->source(video->platform, video->fps);
-
-    coder = agent_encoder_text(encoder->kind, video->bitrate, video->fps);
-
-    text = g_strdup_printf("%s ! videoconvert "
-                           "! video/x-raw,format=I420,colorimetry=%s "
-                           "! queue max-size-buffers=2 leaky=downstream "
-                           "! %s ! appsink name=sink sync=false "
-                           "max-buffers=4 drop=false", source,
-                           encoder->kind->colorimetry, coder);
-
-    encoder->pipeline = gst_parse_launch(text, error);
-
-    if (encoder->pipeline == NULL) {
-        return FALSE;
-    }
-
-    encoder->appsink = gst_bin_get_by_name(GST_BIN(encoder->pipeline),
-                                           "sink");
-
-    memset(&callbacks, 0, sizeof(callbacks));
-    callbacks.new_sample = agent_encoder_sample;
-    gst_app_sink_set_callbacks(GST_APP_SINK(encoder->appsink), &callbacks,
-                               encoder, NULL);
-
-    bus = gst_element_get_bus(encoder->pipeline);
-    encoder->watch = gst_bus_add_watch(bus, agent_encoder_message, encoder);
-
-    if (gst_element_set_state(encoder->pipeline, GST_STATE_PLAYING)
-        == GST_STATE_CHANGE_FAILURE)
-    {
-        g_set_error(error, GST_CORE_ERROR, GST_CORE_ERROR_STATE_CHANGE,
-                    "the capture with %s does not start",
-                    encoder->kind->element);
-        agent_encoder_stop(encoder);
-        return FALSE;
-    }
-
-    g_message("capture with %s started", encoder->kind->element);
-
-    return TRUE;
 }
 
 
 static void
-agent_encoder_stop(agent_encoder_t *encoder)
+agent_stream_add(agent_stream_t *stream, agent_video_sink_t *sink)
 {
-    g_clear_handle_id(&encoder->timer, g_source_remove);
+    sink->stream = stream;
+    sink->waits_for_key = TRUE;
 
-    if (encoder->pipeline == NULL) {
-        return;
-    }
+    g_mutex_lock(&stream->lock);
+    g_ptr_array_add(stream->sinks, sink);
+    g_mutex_unlock(&stream->lock);
 
-    g_clear_handle_id(&encoder->watch, g_source_remove);
-
-    if (encoder->video->abandoned) {
-        return;
-    }
-
-    gst_element_set_state(encoder->pipeline, GST_STATE_NULL);
-    g_clear_pointer(&encoder->appsink, gst_object_unref);
-    g_clear_pointer(&encoder->pipeline, gst_object_unref);
-
-    g_message("capture with %s stopped", encoder->kind->element);
+    agent_encoder_want_key(stream->encoder);
 }
 
 
-static gboolean
-agent_encoder_message(GstBus *bus, GstMessage *message, gpointer data)
-{
-    agent_encoder_t     *encoder = data;
-    g_autoptr(GError)    error = NULL;
-
-    (void) bus;
-
-    switch (GST_MESSAGE_TYPE(message)) {
-
-    case GST_MESSAGE_ERROR:
-        gst_message_parse_error(message, &error, NULL);
-        encoder->watch = 0;
-        agent_encoder_broken(encoder, error->message);
-        return G_SOURCE_REMOVE;
-
-    case GST_MESSAGE_EOS:
-        encoder->watch = 0;
-        agent_encoder_broken(encoder, "the capture came to an end");
-        return G_SOURCE_REMOVE;
-
-    default:
-        return G_SOURCE_CONTINUE;
-    }
-}
-
-
-/* tries anew a few times, then tells the viewers; may free the encoder */
+/* the last one frees the stream */
 
 static void
-agent_encoder_broken(agent_encoder_t *encoder, const char *message)
+agent_stream_remove(agent_video_sink_t *sink)
+{
+    guint            left;
+    agent_stream_t  *stream = sink->stream;
+
+    g_mutex_lock(&stream->lock);
+    g_ptr_array_remove_fast(stream->sinks, sink);
+    left = stream->sinks->len;
+    g_mutex_unlock(&stream->lock);
+
+    sink->stream = NULL;
+
+    if (left == 0 && !stream->video->abandoned) {
+        g_ptr_array_remove_fast(stream->video->streams, stream);
+        agent_stream_free(stream);
+    }
+}
+
+
+static void
+agent_stream_rate(agent_stream_t *stream)
+{
+    guint                i, slowest;
+    agent_video_sink_t  *sink;
+
+    slowest = stream->video->most;
+
+    for (i = 0; i < stream->sinks->len; i++) {
+        sink = g_ptr_array_index(stream->sinks, i);
+        slowest = MIN(slowest, sink->rate);
+    }
+
+    agent_encoder_rate(stream->encoder, slowest);
+}
+
+
+/* each handler detaches its own sink; the last one frees the stream */
+
+static void
+agent_stream_failed(void *data, const char *message)
 {
     guint                  i;
+    agent_stream_t        *stream = data;
     agent_video_sink_t    *sink;
-    g_autofree char       *text = NULL;
     g_autoptr(GPtrArray)   sinks = NULL;
 
-    text = g_strdup(message);
-
-    agent_encoder_stop(encoder);
-
-    if (encoder->restarts < AGENT_VIDEO_RESTARTS) {
-        encoder->restarts++;
-        g_warning("capture failed, trying again: %s", text);
-        encoder->timer = g_timeout_add(AGENT_VIDEO_RESTART_MS,
-                                       agent_encoder_again, encoder);
-        return;
-    }
-
-    g_critical("capture failed: %s", text);
-
-    /* each handler detaches its own sink; the last one frees the encoder */
-
-    sinks = g_ptr_array_copy(encoder->sinks, NULL, NULL);
+    sinks = g_ptr_array_copy(stream->sinks, NULL, NULL);
 
     for (i = 0; i < sinks->len; i++) {
         sink = g_ptr_array_index(sinks, i);
-        sink->events->failed(sink->data, text);
+        sink->events->failed(sink->data, message);
     }
 }
 
 
-static gboolean
-agent_encoder_again(gpointer data)
+/* on the encoder's thread from here on */
+
+static void
+agent_stream_frame(void *data, GstCaps *caps, GstBuffer *buffer, gboolean key)
 {
-    agent_encoder_t     *encoder = data;
-    g_autoptr(GError)    error = NULL;
+    guint            i;
+    agent_stream_t  *stream = data;
 
-    encoder->timer = 0;
+    g_mutex_lock(&stream->lock);
 
-    if (!agent_encoder_start(encoder, &error)) {
-        agent_encoder_broken(encoder, error->message);
+    for (i = 0; i < stream->sinks->len; i++) {
+        agent_sink_push(g_ptr_array_index(stream->sinks, i), caps, buffer,
+                        key);
     }
 
-    return G_SOURCE_REMOVE;
-}
-
-
-/* on the capture's thread */
-
-static GstFlowReturn
-agent_encoder_sample(GstAppSink *appsink, gpointer data)
-{
-    guint              i;
-    gint64             now_us;
-    gboolean           key;
-    GstBuffer         *buffer;
-    agent_encoder_t   *encoder = data;
-    g_autoptr(GstSample)  sample = NULL;
-
-    sample = gst_app_sink_pull_sample(appsink);
-
-    if (sample == NULL) {
-        return GST_FLOW_EOS;
-    }
-
-    /* the viewers' pipelines started at other times: they stamp anew */
-
-    buffer = gst_buffer_copy(gst_sample_get_buffer(sample));
-    GST_BUFFER_PTS(buffer) = GST_CLOCK_TIME_NONE;
-    GST_BUFFER_DTS(buffer) = GST_CLOCK_TIME_NONE;
-
-    key = !GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_DELTA_UNIT);
-    now_us = g_get_monotonic_time();
-
-    g_mutex_lock(&encoder->lock);
-
-    for (i = 0; i < encoder->sinks->len; i++) {
-        agent_encoder_push(g_ptr_array_index(encoder->sinks, i),
-                           gst_sample_get_caps(sample), buffer, key);
-    }
-
-    g_mutex_unlock(&encoder->lock);
-
-    gst_buffer_unref(buffer);
-
-    if (key) {
-        encoder->key_us = now_us;
-    }
-
-    if (now_us - encoder->key_us > AGENT_VIDEO_KEY_US
-        && g_atomic_int_compare_and_exchange(&encoder->key_wanted, 1, 0))
-    {
-        gst_element_send_event(GST_ELEMENT(appsink),
-            gst_video_event_new_upstream_force_key_unit(GST_CLOCK_TIME_NONE,
-                                                        TRUE, 0));
-        encoder->key_us = now_us;
-    }
-
-    return GST_FLOW_OK;
+    g_mutex_unlock(&stream->lock);
 }
 
 
 static void
-agent_encoder_push(agent_video_sink_t *sink, GstCaps *caps,
-    GstBuffer *buffer, gboolean key)
+agent_sink_push(agent_video_sink_t *sink, GstCaps *caps, GstBuffer *buffer,
+    gboolean key)
 {
+    guint64  most;
+
+    most = AGENT_VIDEO_QUEUE + (guint64) sink->rate / 8 * AGENT_VIDEO_QUEUE_S;
+
     if (key) {
         sink->waits_for_key = FALSE;
     }
 
-    if (gst_app_src_get_current_level_bytes(sink->appsrc)
-        > AGENT_VIDEO_QUEUE)
-    {
+    if (gst_app_src_get_current_level_bytes(sink->appsrc) > most) {
         sink->waits_for_key = TRUE;
-        agent_video_want_key(sink);
+        agent_encoder_want_key(sink->stream->encoder);
     }
 
     if (!sink->waits_for_key) {

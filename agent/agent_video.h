@@ -4,8 +4,7 @@
  */
 
 /*
- * Capture and encoders.  One pipeline per codec in use, from the first
- * viewer of that codec to the last; its frames go to any number of sinks.
+ * Capture and encoders for any number of viewers: who is fed by which.
  */
 
 #ifndef _AGENT_VIDEO_H_INCLUDED_
@@ -26,26 +25,33 @@ typedef struct {
 } agent_video_events_t;
 
 
+/* At most so many frames a second; the least and the most bits/s a viewer. */
 agent_video_t *agent_video_new(agent_platform_t *platform, guint fps,
-    guint bitrate);
+    guint least, guint most);
 void agent_video_free(agent_video_t *video);
+
+void agent_video_limits(const agent_video_t *video, guint *least,
+    guint *most);
 
 /* AGENT_CODEC_* bits of those that an installed element encodes. */
 guint agent_video_codecs(void);
 
 /*
- * Frames of codec go to appsrc from now on; the first is a key frame.  The
- * sink holds a reference on appsrc.  NULL and *error when the encoder cannot
- * be started.
+ * Frames of codec go to appsrc from now on; the first is a key frame.  rate:
+ * bits/s that its network carries, as far as that is known.  The sink holds
+ * a reference on appsrc.  NULL and *error when the encoder cannot be started.
  */
 agent_video_sink_t *agent_video_attach(agent_video_t *video, guint codec,
-    GstAppSrc *appsrc, const agent_video_events_t *events, void *data,
-    GError **error);
+    GstAppSrc *appsrc, guint rate, const agent_video_events_t *events,
+    void *data, GError **error);
 
 /* No frame is pushed any more once this returns. */
 void agent_video_detach(agent_video_sink_t *sink);
 
-/* The sink's viewer lost a picture.  Any thread; rate limited. */
+/* Its network carries so many bits/s now. */
+void agent_video_rate(agent_video_sink_t *sink, guint rate);
+
+/* The sink's viewer lost a picture.  Rate limited. */
 void agent_video_want_key(agent_video_sink_t *sink);
 
 /*

@@ -34,6 +34,7 @@
 #include "agent_branch.h"
 #include "agent_channel.h"
 #include "agent_dtls.h"
+#include "agent_flow.h"
 #include "agent_sdp.h"
 #include "agent_servers.h"
 #include "agent_stats.h"
@@ -55,6 +56,12 @@ typedef struct {
 } agent_early_t;
 
 
+typedef struct {
+    double  loss;
+    int     rtt_ms;
+} agent_received_t;
+
+
 struct agent_webrtc_s {
     const agent_webrtc_events_t  *events;
     void                         *data;
@@ -67,6 +74,7 @@ struct agent_webrtc_s {
     GstElement                   *appsrc;
     agent_channels_t             *channels;
     agent_video_sink_t           *sink;
+    agent_flow_t                 *flow;
     guint                         watch;
 
     GArray                       *early;        /* NULL: not early now */
@@ -140,6 +148,8 @@ static void agent_webrtc_state_changed(agent_webrtc_t *w, void *arg,
 static void agent_webrtc_key_wanted(agent_webrtc_t *w, void *arg, guint n,
     GObject *object);
 static void agent_webrtc_path_found(agent_webrtc_t *w, void *arg, guint n,
+    GObject *object);
+static void agent_webrtc_received(agent_webrtc_t *w, void *arg, guint n,
     GObject *object);
 static gboolean agent_webrtc_ask_stats(gpointer data);
 
@@ -221,6 +231,8 @@ agent_webrtc_free(agent_webrtc_t *w)
     if (w->pipeline != NULL) {
         gst_element_set_state(w->pipeline, GST_STATE_NULL);
     }
+
+    g_clear_pointer(&w->flow, agent_flow_free);
 
     if (w->webrtc != NULL) {
         agent_servers_release(w->webrtc);
@@ -513,6 +525,8 @@ static void
 agent_webrtc_on_stats(GstPromise *promise, gpointer data)
 {
     agent_path_t         path;
+    agent_webrtc_t      *w = data;
+    agent_received_t     received;
     const GstStructure  *stats;
 
     stats = NULL;
@@ -522,8 +536,15 @@ agent_webrtc_on_stats(GstPromise *promise, gpointer data)
     }
 
     if (stats != NULL && agent_stats_path(stats, &path)) {
-        agent_webrtc_hop(data, agent_webrtc_path_found,
+        agent_webrtc_hop(w, agent_webrtc_path_found,
                          g_memdup2(&path, sizeof(path)), 0, NULL);
+    }
+
+    if (stats != NULL && w->offer->twcc == 0
+        && agent_stats_receiver(stats, &received.loss, &received.rtt_ms))
+    {
+        agent_webrtc_hop(w, agent_webrtc_received,
+                         g_memdup2(&received, sizeof(received)), 0, NULL);
     }
 
     gst_promise_unref(promise);
@@ -570,15 +591,21 @@ agent_webrtc_remote_set(agent_webrtc_t *w, void *arg, guint n,
 static gboolean
 agent_webrtc_add_video(agent_webrtc_t *w)
 {
+    guint              least, most;
     g_autoptr(GstPad)  src = NULL;
+    g_autoptr(GstPad)  out = NULL;
 
     w->appsrc = agent_branch_add(GST_BIN(w->pipeline), w->webrtc,
-                                 w->offer->codec, w->offer->payload);
+                                 w->offer->codec, w->offer->payload,
+                                 w->offer->twcc, &out);
     if (w->appsrc == NULL) {
         return FALSE;
     }
 
     src = gst_element_get_static_pad(w->appsrc, "src");
+    agent_video_limits(w->video, &least, &most);
+    w->flow = agent_flow_new(src, out, w->offer->twcc != 0, least, most);
+
     gst_pad_add_probe(src, GST_PAD_PROBE_TYPE_EVENT_UPSTREAM,
                       agent_webrtc_on_upstream, g_atomic_rc_box_acquire(w),
                       agent_webrtc_unref);
@@ -700,6 +727,7 @@ agent_webrtc_state_changed(agent_webrtc_t *w, void *arg, guint n,
     w->connected = TRUE;
     w->sink = agent_video_attach(w->video, w->offer->codec,
                                  GST_APP_SRC(w->appsrc),
+                                 agent_flow_rate(w->flow),
                                  &agent_webrtc_video_events, w, &error);
     if (w->sink == NULL) {
         g_critical("%s", error->message);
@@ -708,6 +736,7 @@ agent_webrtc_state_changed(agent_webrtc_t *w, void *arg, guint n,
         return;
     }
 
+    agent_flow_start(w->flow, w->sink);
     w->stats_timer = g_timeout_add(AGENT_WEBRTC_STATS_MS,
                                    agent_webrtc_ask_stats, w);
     w->events->connected(w->data, w);
@@ -742,6 +771,7 @@ agent_webrtc_video_failed(void *data, const char *message)
 
     (void) message;
 
+    agent_flow_stop(w->flow);
     g_clear_pointer(&w->sink, agent_video_detach);
     agent_webrtc_fail(w, "capture", "the screen cannot be captured");
 }
@@ -821,7 +851,9 @@ agent_webrtc_ask_stats(gpointer data)
 {
     agent_webrtc_t  *w = data;
 
-    if (!w->path_known || ++w->stats_n % AGENT_WEBRTC_STATS_N == 0) {
+    if (!w->path_known || w->offer->twcc == 0
+        || ++w->stats_n % AGENT_WEBRTC_STATS_N == 0)
+    {
         g_signal_emit_by_name(w->webrtc, "get-stats", NULL,
                               agent_webrtc_promise(w,
                                                    agent_webrtc_on_stats));
@@ -855,6 +887,18 @@ agent_webrtc_path_found(agent_webrtc_t *w, void *arg, guint n,
     w->path_known = TRUE;
     w->path = *path;
     w->events->path(w->data, w, path);
+}
+
+
+static void
+agent_webrtc_received(agent_webrtc_t *w, void *arg, guint n, GObject *object)
+{
+    agent_received_t  *received = arg;
+
+    (void) n;
+    (void) object;
+
+    agent_flow_receiver(w->flow, received->loss, received->rtt_ms);
 }
 
 

@@ -49,6 +49,7 @@ test_refused(void)
         { "fps=ten", "invalid fps \"ten\"" },
         { "max_viewers=17", "invalid max_viewers" },
         { "bitrate=99", "invalid bitrate" },
+        { "bitrate_min=49999", "invalid bitrate_min" },
         { "allow_input=yes", "invalid allow_input \"yes\": true or false" },
         { "codecs=vp9", "invalid codecs \"vp9\"" },
         { "codecs=", "invalid codecs" },
@@ -106,6 +107,7 @@ test_taken(void)
     text = "[agent]\nserver = https://Support.Example.NET:8443/rs/v1/\n"
            "codecs=h264\nallow_input=false\nrelay_only=true\n"
            "max_viewers=1\nmax_sessions=2\nfps=10\nbitrate=500000\n"
+           "bitrate_min=60000\n"
            "name=Empfang \xc3\xa4\ndisplay=:7\nca_file=/etc/ca.pem\n"
            "view_only=true\nclipboard=from_device\nfiles=none\n"
            "files_dir=/srv/files\nfiles_max=7\nsound=false\n"
@@ -117,7 +119,8 @@ test_taken(void)
     ok(config->codecs == AGENT_CODEC_H264 && !config->allow_input
        && config->relay_only && config->max_viewers == 1
        && config->max_sessions == 2 && config->fps == 10
-       && config->bitrate == 500000, "numbers and flags");
+       && config->bitrate == 500000
+       && config->bitrate_min == 60000, "numbers and flags");
     ok(config->view_only && config->clipboard == AGENT_WAY_FROM_DEVICE
        && config->files == AGENT_WAY_NONE && config->files_max == 7
        && !config->sound, "what may be carried");

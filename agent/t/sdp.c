@@ -118,6 +118,56 @@ static const agent_case_t  cases[] = {
 };
 
 
+#define TWCC(id)  "a=extmap:" id " " AGENT_SDP_TWCC "\r\n"
+#define CC(pt)    "a=rtcp-fb:" pt " transport-cc\r\n"
+
+static void
+test_twcc(void)
+{
+    gsize  i;
+
+    static const struct {
+        const char  *what;
+        const char  *more;
+        guint        id;
+    } twcc[] = {
+        { "extension and feedback", TWCC("4") CC("96"), 4 },
+        { "feedback among others",
+          "a=rtcp-fb:96 nack\r\n" CC("96") TWCC("14"), 14 },
+        { "no feedback", TWCC("4"), 0 },
+        { "no extension", CC("96"), 0 },
+        { "the feedback of another type", TWCC("4") CC("9"), 0 },
+        { "of a longer one", TWCC("4") CC("961"), 0 },
+        { "id 0", TWCC("0") CC("96"), 0 },
+        { "id 15", TWCC("15") CC("96"), 0 },
+        { "a large id", TWCC("99999999999999999999") CC("96"), 0 },
+        { "an id with a direction", TWCC("4/recvonly") CC("96"), 0 },
+        { "no id", "a=extmap:" AGENT_SDP_TWCC "\r\n" CC("96"), 0 },
+        { "another extension", "a=extmap:4 urn:x\r\n" CC("96"), 0 },
+        { "the second extension",
+          "a=extmap:4 urn:x\r\n" TWCC("5") CC("96"), 5 }
+    };
+
+    for (i = 0; i < G_N_ELEMENTS(twcc); i++) {
+        const char                  *code, *message;
+        GstSDPMessage               *sdp;
+        g_autofree char             *text = NULL;
+        g_autoptr(agent_offer_t)     offer = NULL;
+
+        text = g_strconcat(HEAD VIDEO("96") "a=rtpmap:96 VP8/90000\r\n",
+                           twcc[i].more, DATA, NULL);
+        offer = agent_offer_parse(text, BOTH, &sdp, &code, &message);
+
+        ok(offer != NULL && offer->twcc == twcc[i].id,
+           "reports of each packet: %s", twcc[i].what);
+
+        if (offer != NULL) {
+            gst_sdp_message_free(sdp);
+        }
+    }
+}
+
+
 static void
 test_answer(void)
 {
@@ -173,6 +223,7 @@ main(int argc, char **argv)
         }
     }
 
+    test_twcc();
     test_answer();
 
     return done();

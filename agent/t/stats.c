@@ -90,6 +90,35 @@ is_path(GstStructure *all, const char *want, const char *what)
 }
 
 
+static void
+test_receiver(void)
+{
+    int            rtt_ms;
+    double         loss;
+    GstStructure  *all;
+
+    all = stats("host", 1, "", "host", 0.0201);
+    ok(!agent_stats_receiver(all, &loss, &rtt_ms), "no share lost, no word");
+
+    add(all, "sound", gst_structure_new("remote-inbound-rtp",
+        "type", GST_TYPE_WEBRTC_STATS_TYPE,
+        GST_WEBRTC_STATS_REMOTE_INBOUND_RTP,
+        "kind", G_TYPE_STRING, "audio",
+        "fraction-lost", G_TYPE_DOUBLE, 0.5, NULL));
+    ok(!agent_stats_receiver(all, &loss, &rtt_ms), "sound does not count");
+
+    add(all, "video", gst_structure_new("remote-inbound-rtp",
+        "type", GST_TYPE_WEBRTC_STATS_TYPE,
+        GST_WEBRTC_STATS_REMOTE_INBOUND_RTP,
+        "kind", G_TYPE_STRING, "video",
+        "fraction-lost", G_TYPE_DOUBLE, 0.25, NULL));
+    ok(agent_stats_receiver(all, &loss, &rtt_ms) && loss == 0.25,
+       "the share lost of the video");
+    is_int(rtt_ms, 21, "and its round trip");
+    gst_structure_free(all);
+}
+
+
 int
 main(int argc, char **argv)
 {
@@ -116,6 +145,8 @@ main(int argc, char **argv)
     all = stats("host", 1, "", "host", 0);
     gst_structure_remove_field(all, "r");
     is_path(all, "none", "a pair with one end");
+
+    test_receiver();
 
     return done();
 }

@@ -1043,7 +1043,7 @@ main(int argc, char **argv)
     obj = agent_json_load(text, strlen(text), 1024, NULL);
     f.ice = agent_ice_parse(obj, 0, NULL);
     f.shim = agent_shim_new(NULL);
-    f.video = agent_video_new(f.platform, 15, 1000000);
+    f.video = agent_video_new(f.platform, 15, 100000, 1000000);
 
     is_int(agent_video_codecs(), AGENT_CODEC_VP8|AGENT_CODEC_H264,
            "both codecs can be encoded here");

@@ -39,6 +39,17 @@ export const SPOTS = Object.fromEntries([
 export const RED = {x: 100, y: 100, width: 200, height: 150};
 
 
+/** Where orders of rs-testwin paint. */
+export const FILM = {x: 340, y: 400, width: 520, height: 300};
+export const TEXT = {x: 340, y: 180, width: 520, height: 130};
+
+
+/** Whether a pixel of TEXT is black, x and y from its corner. */
+export function inked(x, y) {
+    return y % 12 < 8 && (x * 7 + y * 13 + x * y) % 5 < 2;
+}
+
+
 async function build() {
     const age = async (path) => (await stat(path)).mtimeMs;
     const built = await age(PROGRAM).catch(() => 0);
@@ -87,6 +98,11 @@ export class TestWindow {
             this.child.stdin.end();
             await once(this.child, "exit");
         }
+    }
+
+    /** "film" or "text": on, or off again. */
+    order(name) {
+        this.child.stdin.write(name[0]);
     }
 
     /** Forgets what has come so far. */

@@ -8,7 +8,10 @@
  * rectangles at known places over the whole of an X screen, a blinking one
  * so that there is always something new to see, and each input event as one
  * JSON object a line on stdout.  A rectangle turns white while a button is
- * held down in it.  It ends when its stdin does.
+ * held down in it.  It ends when its stdin does; a byte there is an order:
+ *
+ *     f   a film begins or ends: noise, new with every frame
+ *     t   what is as fine as text appears or goes: each pixel black or white
  *
  * The window is not managed (override-redirect), so no window manager moves
  * it or decorates it; it takes the keyboard focus itself.
@@ -25,6 +28,8 @@
 
 
 #define BLINK_MS    100
+#define FILM_MS     30
+#define GRAIN       4               /* pixels of the film's noise */
 #define BACKGROUND  0x203040
 #define PRESSED     0xffffff
 
@@ -47,6 +52,8 @@ static const rect_t  rects[] = {
 };
 
 static const rect_t  blinker = { "blinker", 600, 340, 80, 40, 0 };
+static const rect_t  film = { "film", 340, 400, 520, 300, 0 };
+static const rect_t  text = { "text", 340, 180, 520, 130, 0 };
 
 #define NRECTS  (sizeof(rects) / sizeof(rects[0]))
 
@@ -61,6 +68,9 @@ typedef struct {
     int             light;
     int             focused;
     int             ready;
+    int             filming;
+    int             writing;
+    unsigned int    seed;
 } win_t;
 
 
@@ -70,6 +80,48 @@ fill(win_t *w, const rect_t *r, unsigned long color)
     XSetForeground(w->display, w->gc, color);
     XFillRectangle(w->display, w->window, w->gc, r->x, r->y, r->width,
                    r->height);
+}
+
+
+static void
+paint_film(win_t *w)
+{
+    unsigned int  x, y;
+    rect_t        grain = film;
+
+    grain.width = GRAIN;
+    grain.height = GRAIN;
+
+    for (y = 0; y < film.height; y += GRAIN) {
+        for (x = 0; x < film.width; x += GRAIN) {
+            w->seed = w->seed * 1103515245 + 12345;
+            grain.x = film.x + (int) x;
+            grain.y = film.y + (int) y;
+            fill(w, &grain, (w->seed >> 8) & 0xffffff);
+        }
+    }
+}
+
+
+/* lib/testwin.mjs knows the same rule */
+
+static void
+paint_text(win_t *w)
+{
+    int  x, y;
+
+    fill(w, &text, 0xffffff);
+    XSetForeground(w->display, w->gc, 0x000000);
+
+    for (y = 0; y < (int) text.height; y++) {
+        for (x = 0; x < (int) text.width; x++) {
+
+            if (y % 12 < 8 && (x * 7 + y * 13 + x * y) % 5 < 2) {
+                XDrawPoint(w->display, w->window, w->gc, text.x + x,
+                           text.y + y);
+            }
+        }
+    }
 }
 
 
@@ -86,6 +138,28 @@ paint(win_t *w)
         fill(w, &rects[i], &rects[i] == w->pressed ? PRESSED
                                                    : rects[i].color);
     }
+
+    if (w->writing) {
+        paint_text(w);
+    }
+}
+
+
+static void
+on_order(win_t *w, char order)
+{
+    switch (order) {
+
+    case 'f':
+        w->filming = !w->filming;
+        break;
+
+    case 't':
+        w->writing = !w->writing;
+        break;
+    }
+
+    paint(w);
 }
 
 
@@ -247,17 +321,24 @@ main(void)
 
         XFlush(w.display);
 
-        n = poll(fds, 2, BLINK_MS);
+        n = poll(fds, 2, w.filming ? FILM_MS : BLINK_MS);
 
         if (n == 0) {
             w.light = !w.light;
             fill(&w, &blinker, w.light ? 0xf0f0f0 : 0x101010);
+
+            if (w.filming) {
+                paint_film(&w);
+            }
         }
 
-        if (n > 0 && fds[1].revents
-            && read(STDIN_FILENO, &byte, 1) <= 0)
-        {
-            break;
+        if (n > 0 && fds[1].revents) {
+
+            if (read(STDIN_FILENO, &byte, 1) <= 0) {
+                break;
+            }
+
+            on_order(&w, byte);
         }
     }
 
