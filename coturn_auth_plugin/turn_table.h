@@ -42,6 +42,7 @@ typedef enum {
     TURN_V_STALE,                 /* upstream silent beyond the limit */
     TURN_V_FULL,                  /* a table is full: refused */
     TURN_V_POLICY,                /* allocations only: a peer is denied now */
+    TURN_V_CHECK,                 /* allocations only: it was tried, /check */
 
     TURN_V_MAX                    /* one past the last */
 } turn_verdict_e;

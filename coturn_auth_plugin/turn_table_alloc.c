@@ -19,6 +19,8 @@
 static turn_verdict_e turn_user_verdict(turn_table_t *t,
     const rs_turn_user_t *user, turn_ses_t *s, turn_par_t *p, uint64_t at,
     uint64_t now);
+static turn_verdict_e turn_check_verdict(const turn_table_t *t,
+    const rs_turn_user_t *user, uint64_t now);
 static int turn_par_superseded(const turn_par_t *p, uint64_t expiry,
     uint64_t at);
 static void turn_par_uses(turn_table_t *t, turn_par_t *p, uint64_t expiry,
@@ -41,7 +43,7 @@ static int turn_table_was_freed(turn_table_t *t, uint64_t id);
 static const char *const  turn_verdicts[] = {
     "ok", "bad_grammar", "other_tenant", "unknown_session", "ended",
     "revoked", "expired", "too_far", "superseded", "over_quota", "stale",
-    "full", "policy"
+    "full", "policy", "check"
 };
 
 
@@ -125,6 +127,18 @@ turn_user_verdict(turn_table_t *t, const rs_turn_user_t *user, turn_ses_t *s,
 }
 
 
+/* its session is nobody's, so nothing but its time can be wrong */
+
+static turn_verdict_e
+turn_check_verdict(const turn_table_t *t, const rs_turn_user_t *user,
+    uint64_t now)
+{
+    return (user->expires_at > now / 1000 + RS_TURN_CHECK_TTL
+                               + t->conf.skew_s)
+           ? TURN_V_TOO_FAR : TURN_V_OK;
+}
+
+
 turn_verdict_e
 turn_table_verdict(turn_table_t *t, rs_str_t username, rs_turn_user_t *user,
     uint64_t now)
@@ -150,6 +164,10 @@ turn_table_verdict(turn_table_t *t, rs_str_t username, rs_turn_user_t *user,
 
     if (u.expires_at < now / 1000) {
         return TURN_V_EXPIRED;
+    }
+
+    if (rs_turn_user_is_check(&u)) {
+        return turn_check_verdict(t, &u, now);
     }
 
     s = turn_ses_find(t, u.tenant, u.session_id);
@@ -206,6 +224,12 @@ turn_alloc_judge(turn_table_t *t, turn_alloc_t *a, rs_str_t username,
         if (u.expires_at + t->conf.skew_s < a->started_at) {
             return TURN_V_EXPIRED;
         }
+    }
+
+    /* it was let in, which is all that was to be known */
+
+    if (rs_turn_user_is_check(&u)) {
+        return TURN_V_CHECK;
     }
 
     a->expiry = u.expires_at;

@@ -178,6 +178,13 @@ rs_turn_user_parse(rs_str_t username, rs_turn_user_t *user)
 }
 
 
+int
+rs_turn_user_is_check(const rs_turn_user_t *user)
+{
+    return rs_str_eq(user->participant_id, RS_STR(RS_TURN_CHECK_PARTICIPANT));
+}
+
+
 size_t
 rs_turn_user_format(char *dst, const rs_turn_user_t *user)
 {

@@ -51,6 +51,17 @@ rs_err_e rs_turn_user_parse(rs_str_t username, rs_turn_user_t *user);
 size_t rs_turn_user_format(char *dst, const rs_turn_user_t *user);
 
 /*
+ * Who only tries whether a server can be reached is this participant, of a
+ * session that nobody has: his credential lives RS_TURN_CHECK_TTL at most, and
+ * the plugin ends what he allocates.
+ */
+
+#define RS_TURN_CHECK_PARTICIPANT  "par_checkcheckcheckcheckchecka"
+#define RS_TURN_CHECK_TTL          60
+
+int rs_turn_user_is_check(const rs_turn_user_t *user);
+
+/*
  * When a credential asked for at now runs out: the same for all who ask within
  * a quarter of ttl, so that a participant who resumes elsewhere or asks again
  * keeps his user name, and never less for who asks later; between three

@@ -81,6 +81,7 @@ struct ngx_http_rs_main_conf_s {
     ngx_msec_t                  stale_limit;
     rs_rate_t                   address_rate;  /* burst 0: off */
     rs_rate_t                   tenant_rate;
+    rs_rate_t                   check_rate;    /* burst 0: no checks */
     rs_ban_t                    ban;           /* failures 0: off */
     ngx_array_t                *ban_exempt;    /* of ngx_cidr_t; or NULL */
     ngx_uint_t                  max_connections;   /* of a worker */

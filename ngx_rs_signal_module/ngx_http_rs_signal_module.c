@@ -169,6 +169,13 @@ static ngx_command_t  ngx_http_rs_commands[] = {
       offsetof(ngx_http_rs_main_conf_t, address_rate),
       NULL },
 
+    { ngx_string("rs_check_rate"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
+      ngx_http_rs_limit_directive,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_rs_main_conf_t, check_rate),
+      NULL },
+
     { ngx_string("rs_tenant_rate"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
       ngx_http_rs_limit_directive,

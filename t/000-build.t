@@ -152,6 +152,7 @@ subtest 'values' => sub {
                           . 'password_file=rs/redis.password;'],
         ['node', http => 'rs_node a-1;'],
         ['zone', http => 'rs_zone rs 4m;'],
+        ['checks', http => 'rs_check_rate 6r/m burst=12;'],
         ['rates', http => 'rs_address_rate 10r/s burst=1000; '
                           . 'rs_tenant_rate 30r/m;'],
         ['bans', http => 'rs_ban failures=3 window=1m time=1s max=2d; '
@@ -208,6 +209,7 @@ subtest 'refusals' => sub {
         [http => 'rs_zone rs 512k;', qr{"512k"}],
         [http => 'rs_address_rate 10;', qr{"10"}],
         [http => 'rs_address_rate 0r/s;', qr{"0r/s"}],
+        [http => 'rs_check_rate 1;', qr{"1"}],
         [http => 'rs_tenant_rate 1r/h;', qr{"1r/h"}],
         [http => 'rs_tenant_rate 1r/s burst=0;', qr{"burst=0"}],
         [http => 'rs_tenant_rate off burst=1;', qr{"off"}],

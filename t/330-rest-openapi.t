@@ -33,6 +33,8 @@ my $gw = RS::Gateway->new(redis => $redis, location => $issuer->conf . "
     rs_turn_secret_file $file;
 ");
 my $bare = RS::Gateway->new(redis => $redis);
+my $checks = RS::Gateway->new(redis => $redis,
+                              http => 'rs_check_rate 1r/m burst=2;');
 my $rest = $gw->rest(key => $redis->api_key(scopes => '* node:drain'));
 my $unknown = $gw->rest(key => 'rsk_default_' . 'a' x 52);
 my $weak = $gw->rest(key => $redis->api_key(scopes => 'none'));
@@ -209,6 +211,13 @@ my $nobody = $gw->rest();
 
 $redis->call('FCALL', 'rs_bootstrap_put', 2, 'rs:{new}:boot', 'rs:{new}:keys',
              sha256_hex('a' x 52));
+$api->call($nobody, 404, 'GET', '/check');
+$api->call($nobody, 404, 'POST', '/check');
+$api->call($checks->rest, 200, 'GET', '/check');
+$api->call($checks->rest(headers => { 'X-RS-Tenant' => 'A' }), 400, 'POST',
+           '/check');
+$api->call($checks->rest, 200, 'POST', '/check');
+$api->call($checks->rest, 429, 'POST', '/check');
 $api->call($nobody, 201, 'POST', '/bootstrap', undef,
            body => { token => 'rsb_new_' . 'a' x 52, name => 'root' });
 

@@ -38,6 +38,7 @@ sub begin {
     my $url = sprintf 'turn:%s:%d', $turn->ip, $turn->port;
 
     $gw = RS::Gateway->new(redis => $redis, http => <<"END");
+    rs_check_rate 60r/m;
     rs_turn_server eu $url;
     rs_turn_key_file $file;
     rs_turn_realm ${\ $turn->realm};
@@ -197,8 +198,39 @@ sub shown {
 }
 
 
+# /check: the server lets it in, and that is all it is good for
+
+sub checked {
+    my $r = $gw->rest->request('POST', '/check');
+    my $c = credential($r->json);
+
+    my @ends = map { $turn->client($c) } 1, 2;
+
+    is($_->allocate(), 0, "$mode: a check allocates") for @ends;
+
+    for my $end (@ends) {
+        wait_until { $end->refresh(600) != 0 } 5, 'its end';
+        isnt($end->bind('192.0.2.1:9'), 0, "$mode: and reaches nothing");
+        $end->close();
+    }
+
+    my $far = time() + 900 . ':' . $c->{username} =~ s/^\d+://r;
+    my $longer = $turn->client({ username => $far,
+                                 password => $turn->password($far) });
+
+    is($longer->allocate() == 0 ? 'let in' : 'refused',
+       $mode eq 'strict' ? 'refused' : 'let in',
+       "$mode: one for longer than a minute");
+    wait_until { $longer->refresh(600) != 0 } 5, 'its end, too';
+    $longer->close();
+
+    return;
+}
+
+
 for my $m ('compat', 'strict') {
     begin($m);
+    checked();
     issued();
 
     my $s = session();

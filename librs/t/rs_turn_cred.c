@@ -83,6 +83,20 @@ test_secrets(const json_t *strong, const json_t *weak)
 }
 
 
+static void
+test_check(void)
+{
+    rs_turn_user_t  user;
+
+    is_rc(rs_turn_user_parse(RS_STR("1:acme.ses_aaaaaaaaaaaaaaaaaaaaaaaaaa."
+                                    RS_TURN_CHECK_PARTICIPANT), &user), RS_OK,
+          "a check is well formed");
+    ok(rs_turn_user_is_check(&user), "and is one");
+    user.participant_id = RS_STR("par_checkcheckcheckcheckcheckb");
+    ok(!rs_turn_user_is_check(&user), "another participant is none");
+}
+
+
 /* RFC 2202, 3 */
 
 static void
@@ -211,6 +225,7 @@ main(void)
     test_credentials(json_object_get(file, "credentials"));
     test_secrets(json_object_get(file, "strong_secrets"),
                  json_object_get(file, "weak_secrets"));
+    test_check();
     test_hmac();
     test_format();
     test_expiry();

@@ -462,7 +462,8 @@ ngx_http_rs_api_address_rate(ngx_http_rs_api_t *api)
     struct sockaddr  *sa;
 
     if (api->route->verb == NGX_HTTP_RS_API_OPEN
-        && api->route->body == NGX_HTTP_RS_API_NO_BODY)
+        && api->route->body == NGX_HTTP_RS_API_NO_BODY
+        && api->route->method == NGX_HTTP_GET)
     {
         return NGX_OK;
     }

@@ -354,6 +354,8 @@ ngx_int_t ngx_http_rs_api_join_url(ngx_http_rs_api_t *api, const char *kind,
 ngx_int_t ngx_http_rs_api_root(ngx_http_rs_api_t *api);
 ngx_int_t ngx_http_rs_api_live(ngx_http_rs_api_t *api);
 ngx_int_t ngx_http_rs_api_ready(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_check_get(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_check_post(ngx_http_rs_api_t *api);
 ngx_int_t ngx_http_rs_api_openapi(ngx_http_rs_api_t *api);
 
 ngx_int_t ngx_http_rs_api_session_create(ngx_http_rs_api_t *api);

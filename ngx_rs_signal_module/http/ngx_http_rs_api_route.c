@@ -28,6 +28,12 @@ static const ngx_http_rs_api_route_t  ngx_http_rs_api_routes[] = {
     { NGX_HTTP_GET, "/openapi.json", NULL, NGX_HTTP_RS_API_OPEN,
       NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_openapi },
 
+    { NGX_HTTP_GET, "/check", NULL, NGX_HTTP_RS_API_OPEN,
+      NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_check_get },
+
+    { NGX_HTTP_POST, "/check", NULL, NGX_HTTP_RS_API_OPEN,
+      NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_check_post },
+
     { NGX_HTTP_POST, "/sessions", NULL, RS_VERB_SESSIONS_WRITE,
       NGX_HTTP_RS_API_BODY, ngx_http_rs_api_session_create },
 

@@ -29,6 +29,7 @@
 static ngx_int_t ngx_http_rs_limit(ngx_http_rs_main_conf_t *rmcf,
     rs_rate_t *rate, u_char kind, u_char *name, size_t len, rs_rate_e what,
     time_t *wait);
+static size_t ngx_http_rs_limit_name(struct sockaddr *sa, u_char **name);
 static ngx_http_rs_limit_place_t *ngx_http_rs_limit_find(
     ngx_http_rs_limits_t *limits, ngx_atomic_uint_t hash);
 
@@ -37,8 +38,37 @@ ngx_int_t
 ngx_http_rs_limit_address(ngx_http_rs_main_conf_t *rmcf, struct sockaddr *sa,
     rs_rate_e what, time_t *wait)
 {
-    size_t                len;
-    u_char               *name;
+    size_t   len;
+    u_char  *name;
+
+    len = ngx_http_rs_limit_name(sa, &name);
+
+    return len ? ngx_http_rs_limit(rmcf, &rmcf->address_rate, 'a', name, len,
+                                   what, wait)
+               : NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_rs_limit_check(ngx_http_rs_main_conf_t *rmcf, struct sockaddr *sa,
+    time_t *wait)
+{
+    size_t   len;
+    u_char  *name;
+
+    len = ngx_http_rs_limit_name(sa, &name);
+
+    return len ? ngx_http_rs_limit(rmcf, &rmcf->check_rate, 'c', name, len,
+                                   RS_RATE_TAKE, wait)
+               : NGX_OK;
+}
+
+
+/* what stands for an address; 0: nothing does */
+
+static size_t
+ngx_http_rs_limit_name(struct sockaddr *sa, u_char **name)
+{
     struct sockaddr_in   *sin;
 #if (NGX_HAVE_INET6)
     struct sockaddr_in6  *sin6;
@@ -49,29 +79,24 @@ ngx_http_rs_limit_address(ngx_http_rs_main_conf_t *rmcf, struct sockaddr *sa,
 #if (NGX_HAVE_INET6)
     case AF_INET6:
         sin6 = (struct sockaddr_in6 *) sa;
-        name = sin6->sin6_addr.s6_addr;
-        len = 8;
+        *name = sin6->sin6_addr.s6_addr;
 
         if (IN6_IS_ADDR_V4MAPPED(&sin6->sin6_addr)) {
-            name += 12;
-            len = 4;
+            *name += 12;
+            return 4;
         }
 
-        break;
+        return 8;
 #endif
 
     case AF_INET:
         sin = (struct sockaddr_in *) sa;
-        name = (u_char *) &sin->sin_addr;
-        len = 4;
-        break;
+        *name = (u_char *) &sin->sin_addr;
+        return 4;
 
     default:
-        return NGX_OK;
+        return 0;
     }
-
-    return ngx_http_rs_limit(rmcf, &rmcf->address_rate, 'a', name, len, what,
-                             wait);
 }
 
 

@@ -23,6 +23,9 @@
  */
 ngx_int_t ngx_http_rs_limit_address(ngx_http_rs_main_conf_t *rmcf,
     struct sockaddr *sa, rs_rate_e what, time_t *wait);
+/* one more check of a client's network, /check */
+ngx_int_t ngx_http_rs_limit_check(ngx_http_rs_main_conf_t *rmcf,
+    struct sockaddr *sa, time_t *wait);
 ngx_int_t ngx_http_rs_limit_tenant(ngx_http_rs_main_conf_t *rmcf,
     ngx_str_t *tenant, rs_rate_e what, time_t *wait);
 

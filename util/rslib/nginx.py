@@ -62,6 +62,7 @@ def _site(stack, index, ns):
              f"password_file={users[user]};",
              f"rs_node node{index + 1};",
              "rs_drain_time 3s;",
+             "rs_check_rate 100r/s burst=1000;",
              f"rs_identity_file {_identity(stack)};"]
 
     turn = stack.state.get("turn")

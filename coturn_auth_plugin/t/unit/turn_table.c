@@ -184,6 +184,65 @@ test_allocations(void)
 }
 
 
+static rs_str_t
+check(const char *tenant, uint64_t expiry)
+{
+    static char      name[RS_TURN_USERNAME_MAX];
+    rs_turn_user_t   u;
+
+    u.expires_at = expiry;
+    u.tenant = rs_str(tenant);
+    u.session_id = ses(1);
+    u.participant_id = RS_STR(RS_TURN_CHECK_PARTICIPANT);
+
+    return (rs_str_t) { (uint8_t *) name, rs_turn_user_format(name, &u) };
+}
+
+
+/* of a check: let in for a minute whatever sessions there are, then ended */
+
+static void
+test_check(void)
+{
+    turn_table_t       *t;
+    turn_alloc_info_t   info;
+    turn_table_stat_t   stat;
+    turn_table_conf_t   conf;
+
+    static const rs_str_t  tenants[] = { { (uint8_t *) "acme", 4 } };
+
+    memset(&conf, 0, sizeof(conf));
+    conf.tenants = tenants;
+    conf.ntenants = 1;
+    t = table(&conf);
+
+    is_v(turn_table_verdict(t, check("acme", T0 + 60), NULL, NOW), TURN_V_OK,
+         "a check");
+    is_v(turn_table_verdict(t, check("acme", T0 + 60 + 60), NULL, NOW),
+         TURN_V_OK, "with the skew");
+    is_v(turn_table_verdict(t, check("acme", T0 + 60 + 61), NULL, NOW),
+         TURN_V_TOO_FAR, "for longer than a minute");
+    is_v(turn_table_verdict(t, check("acme", T0 - 1), NULL, NOW),
+         TURN_V_EXPIRED, "one that is over");
+    is_v(turn_table_verdict(t, check("other", T0 + 60), NULL, NOW),
+         TURN_V_OTHER_TENANT, "of a tenant that is not served");
+
+    is_v(turn_table_alloc(t, 5, check("acme", T0 + 60), NOW), TURN_V_CHECK,
+         "what it allocates");
+    ok(turn_table_next_doomed(t, &info) && info.id == 5
+       && info.why == TURN_V_CHECK, "is ended");
+    turn_table_stat(t, &stat);
+    is_int(stat.asked + stat.live + stat.participants, 0,
+           "and nobody is asked of its session");
+    turn_table_ps_begin(t, NOW);
+    is_v(turn_table_ps_seen(t, 6, check("acme", T0 + 60), T0, NOW),
+         TURN_V_CHECK, "nor does one live that was listed");
+    turn_table_ps_end(t, 0, NULL, NULL);
+
+    turn_table_destroy(t);
+}
+
+
 static void
 test_quota(void)
 {
@@ -793,6 +852,7 @@ main(void)
     test_verdicts();
     test_names();
     test_allocations();
+    test_check();
     test_quota();
     test_asks();
     test_waits();
