@@ -194,6 +194,7 @@ agent_done(agent_t *agent)
     g_clear_pointer(&agent->network, agent_network_free);
     g_clear_pointer(&agent->signal, agent_signal_free);
     g_clear_pointer(&agent->sessions, g_hash_table_unref);
+    g_clear_pointer(&agent->arrived, g_ptr_array_unref);
     g_clear_pointer(&agent->operator, agent_operator_free);
     g_clear_pointer(&agent->ui, agent_ui_free);
 

@@ -58,6 +58,7 @@ struct agent_s {
 
     agent_signal_t    *signal;
     GHashTable        *sessions;    /* id -> agent_session_t */
+    GPtrArray         *arrived;     /* files: agent_files.c's; or NULL */
 
     GMainLoop         *loop;
     guint              quit_timer;
