@@ -13,6 +13,8 @@
 #define _AGENT_PLATFORM_H_INCLUDED_
 
 
+#include "clipboard.h"
+
 #include <glib.h>
 
 
@@ -58,6 +60,11 @@ typedef struct {
     guint  (*key_down)(agent_platform_t *p, const char *key,
                        const char *code);
     void   (*key_up)(agent_platform_t *p, guint handle);
+
+    /* as agent_clip_x11_open(); NULL: this desktop's cannot be had */
+    agent_clip_t  *(*clipboard)(agent_platform_t *p,
+                                agent_clip_copied_pt copied, void *data,
+                                GError **error);
 
     void   (*close)(agent_platform_t *p);
 } agent_platform_ops_t;

@@ -90,6 +90,8 @@ static void agent_x11_wheel(agent_platform_t *p, int dx, int dy);
 static guint agent_x11_key_down(agent_platform_t *p, const char *key,
     const char *code);
 static void agent_x11_key_up(agent_platform_t *p, guint handle);
+static agent_clip_t *agent_x11_clipboard(agent_platform_t *p,
+    agent_clip_copied_pt copied, void *data, GError **error);
 static void agent_x11_close(agent_platform_t *p);
 
 static void agent_x11_hold(agent_x11_t *x, guint keycode, gboolean held);
@@ -116,6 +118,7 @@ static const agent_platform_ops_t  agent_x11_ops = {
     agent_x11_wheel,
     agent_x11_key_down,
     agent_x11_key_up,
+    agent_x11_clipboard,
     agent_x11_close
 };
 
@@ -512,6 +515,16 @@ agent_x11_key_up(agent_platform_t *p, guint handle)
     XFlush(x->display);
 
     agent_x11_hold(x, handle, FALSE);
+}
+
+
+static agent_clip_t *
+agent_x11_clipboard(agent_platform_t *p, agent_clip_copied_pt copied,
+    void *data, GError **error)
+{
+    agent_x11_t  *x = (agent_x11_t *) p;
+
+    return agent_clip_x11_open(DisplayString(x->display), copied, data, error);
 }
 
 

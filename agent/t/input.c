@@ -100,8 +100,13 @@ record_key_up(agent_platform_t *p, guint handle)
 
 
 static const agent_platform_ops_t  record_ops = {
-    "recorder", record_size, NULL, record_move, record_button, record_wheel,
-    record_key_down, record_key_up, NULL
+    .name = "recorder",
+    .size = record_size,
+    .move = record_move,
+    .button = record_button,
+    .wheel = record_wheel,
+    .key_down = record_key_down,
+    .key_up = record_key_up
 };
 
 

@@ -874,7 +874,7 @@ test_network(fixture_t *f)
     conn_t  *c;
 
     agent_session_start(&f->agent, "ses_a", "default.ticket",
-                        AGENT_CONSENT_NONE);
+                        &rights);
     c = conn(f, 0);
     welcome(c, "ses_a", "default.one", "1-1");
     WAIT(strstr(f->log->str, "joined as host") != NULL);
