@@ -35,6 +35,7 @@
 #define AGENT_SESSION_BASE_MS    250
 #define AGENT_SESSION_CAP_MS     5000
 #define AGENT_SESSION_ICE_S      5      /* waiting for fresh servers */
+#define AGENT_SESSION_RENEW_S    10     /* not sooner than that */
 #define AGENT_SESSION_BEFORE_S   60     /* a failover may forget a resume */
 #define AGENT_SESSION_PEERS      64
 
@@ -72,6 +73,7 @@ struct agent_session_s {
     agent_ice_t     *ice;
     agent_shim_t    *shim;
     guint            ice_timer;     /* fresh servers were asked for */
+    guint            renew_timer;   /* they will be */
 };
 
 
@@ -108,6 +110,8 @@ static void agent_session_send(void *data, const char *text);
 static void agent_session_flush(agent_session_t *session);
 static gboolean agent_session_flush_later(gpointer data);
 
+static void agent_session_ice(agent_session_t *session, agent_msg_t *msg);
+static gboolean agent_session_renew(gpointer data);
 static gboolean agent_session_ice_late(gpointer data);
 static void agent_session_serve(agent_session_t *session);
 
@@ -189,6 +193,7 @@ agent_session_free(agent_session_t *session)
 {
     g_clear_handle_id(&session->timer, g_source_remove);
     g_clear_handle_id(&session->ice_timer, g_source_remove);
+    g_clear_handle_id(&session->renew_timer, g_source_remove);
     g_clear_handle_id(&session->outbox_timer, g_source_remove);
     g_clear_pointer(&session->socket, agent_socket_free);
 
@@ -573,8 +578,7 @@ agent_session_dispatch(agent_session_t *session, agent_msg_t *msg)
         return TRUE;
 
     case AGENT_MSG_ICE:
-        g_clear_pointer(&session->ice, agent_ice_free);
-        session->ice = g_steal_pointer(&msg->ice);
+        agent_session_ice(session, msg);
         g_clear_handle_id(&session->ice_timer, g_source_remove);
         agent_session_serve(session);
         return TRUE;
@@ -632,8 +636,7 @@ agent_session_welcome(agent_session_t *session, agent_msg_t *msg)
     session->resume = g_strdup(msg->resume);
     g_clear_pointer(&session->ticket, g_free);
 
-    g_clear_pointer(&session->ice, agent_ice_free);
-    session->ice = g_steal_pointer(&msg->ice);
+    agent_session_ice(session, msg);
 
     session->live = TRUE;
     agent_socket_keepalive(session->socket, msg->ping_s);
@@ -873,6 +876,45 @@ agent_session_on_consent(void *data, const char *to, guint pc,
         agent_session_refuse(session, "consent_denied",
                              "the person at the device said no");
     }
+}
+
+
+/*
+ * Servers are renewed before their credentials run out, so that they are at
+ * hand when a path breaks, and the gateway perhaps with it.  A socket that is
+ * away gets others with its welcome.
+ */
+
+static void
+agent_session_ice(agent_session_t *session, agent_msg_t *msg)
+{
+    guint  after_s;
+
+    g_clear_pointer(&session->ice, agent_ice_free);
+    session->ice = g_steal_pointer(&msg->ice);
+
+    after_s = MAX(session->ice->ttl_s - session->ice->ttl_s / 4,
+                  AGENT_SESSION_RENEW_S);
+
+    g_clear_handle_id(&session->renew_timer, g_source_remove);
+    session->renew_timer = g_timeout_add_seconds(after_s,
+                                                 agent_session_renew,
+                                                 session);
+}
+
+
+static gboolean
+agent_session_renew(gpointer data)
+{
+    agent_session_t  *session = data;
+
+    session->renew_timer = 0;
+
+    if (session->live) {
+        agent_session_say(session, agent_msg_plain("ice"));
+    }
+
+    return G_SOURCE_REMOVE;
 }
 
 

@@ -43,6 +43,7 @@ struct agent_socket_s {
     guint                         dead_timer;
     guint                         nudge_timer;
     gboolean                      reached;      /* TCP is connected */
+    GInetAddress                 *own;          /* since then, or NULL */
     gboolean                      freed;
     gboolean                      closed;
 };
@@ -124,13 +125,25 @@ static void
 agent_socket_event(SoupMessage *msg, GSocketClientEvent event,
     GIOStream *stream, gpointer data)
 {
-    agent_socket_t  *s = data;
+    agent_socket_t             *s = data;
+    g_autoptr(GSocketAddress)   own = NULL;
 
     (void) msg;
-    (void) stream;
 
-    if (event == G_SOCKET_CLIENT_CONNECTED) {
-        s->reached = TRUE;
+    if (event != G_SOCKET_CLIENT_CONNECTED) {
+        return;
+    }
+
+    s->reached = TRUE;
+
+    if (G_IS_SOCKET_CONNECTION(stream)) {
+        own = g_socket_connection_get_local_address(
+                  G_SOCKET_CONNECTION(stream), NULL);
+    }
+
+    if (G_IS_INET_SOCKET_ADDRESS(own)) {
+        g_set_object(&s->own, g_inet_socket_address_get_address(
+                                  G_INET_SOCKET_ADDRESS(own)));
     }
 }
 
@@ -340,27 +353,7 @@ agent_socket_ask(agent_socket_t *s, guint pong_s)
 static gboolean
 agent_socket_stranded(const agent_socket_t *s)
 {
-    GIOStream                  *stream;
-    GSocketConnection          *tcp;
-    g_autoptr(GSocketAddress)   own = NULL;
-
-    stream = soup_websocket_connection_get_io_stream(s->ws);
-
-    if (G_IS_TLS_CONNECTION(stream)) {
-        g_object_get(stream, "base-io-stream", &stream, NULL);
-        g_object_unref(stream);             /* held by the one above */
-    }
-
-    if (!G_IS_SOCKET_CONNECTION(stream)) {
-        return FALSE;
-    }
-
-    tcp = G_SOCKET_CONNECTION(stream);
-    own = g_socket_connection_get_local_address(tcp, NULL);
-
-    return G_IS_INET_SOCKET_ADDRESS(own)
-           && !agent_network_own(g_inet_socket_address_get_address(
-                                     G_INET_SOCKET_ADDRESS(own)));
+    return s->own != NULL && !agent_network_own(s->own);
 }
 
 
@@ -468,6 +461,7 @@ agent_socket_clear(gpointer data)
     }
 
     g_clear_object(&s->handshake);
+    g_clear_object(&s->own);
     g_object_unref(s->cancel);
 }
 

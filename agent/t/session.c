@@ -865,6 +865,30 @@ test_unproven(fixture_t *f)
 }
 
 
+/* servers whose credentials run out soon are asked for again, by itself */
+
+static void
+test_renewed(fixture_t *f)
+{
+    conn_t  *c;
+    gint64   at_us;
+
+    agent_session_start(&f->agent, "ses_a", "default.ticket",
+                        &rights);
+    c = conn(f, 0);
+    welcome(c, "ses_a", "default.one", "1-1");
+    say(c, "{\"type\":\"ice\",\"ice\":{\"iceServers\":[],"
+        "\"iceTransportPolicy\":\"all\",\"ttl_s\":4}}");
+    at_us = g_get_monotonic_time();
+    WAIT(c->heard->len == 1);
+    is_str(c->heard->len > 0 ? g_ptr_array_index(c->heard, 0) : "nothing",
+           "{\"type\":\"ice\"}", "fresh servers are asked for in time");
+    ok(g_get_monotonic_time() - at_us > 8 * G_USEC_PER_SEC,
+       "but not all the time");
+    forget(f);
+}
+
+
 /* a session that is live, in a network that turns into another one */
 
 static void
@@ -933,6 +957,7 @@ main(void)
     test_unproven(&f);
     test_silence(&f);
     test_network(&f);
+    test_renewed(&f);
 
     stop(&f);
 
