@@ -39,12 +39,17 @@ export { RsApi, RsError, RsEvent, resolveBase, socketUrl, systemClock }
 const JOIN_GIVE_UP_MS = 20000;      /* a ticket that never got a welcome */
 const RESUME_GIVE_UP_MS = 120000;   /* rs_resume_grace */
 const WELCOME_TIMEOUT_MS = 10000;
+const RESUMED_TIMEOUT_MS = 6000;    /* the same, of a session that was open */
 const CLOSE_TIMEOUT_MS = 2000;
 const PONG_TIMEOUT_MS = 10000;
+const NUDGE_TIMEOUT_MS = 4000;
+const YOUNG_MS = 1000;              /* an attempt that is not given up yet */
 const BACKOFF_BASE_MS = 500;
-const BACKOFF_CAP_MS = 10000;
+const BACKOFF_CAP_MS = 5000;
 const RESYNC_WINDOW_MS = 30000;
 const BEFORE_MS = 60000;            /* a failover may forget a resume */
+const ICE_RENEWED_AT = 0.75;        /* of the credentials' life */
+const ICE_RENEW_MIN_MS = 10000;
 const OUTBOX_MAX = 2048;
 const SEND_BURST = 60;              /* below rs_message_rate 50 burst=100 */
 const SEND_RATE = 40;               /* a second */
@@ -133,7 +138,8 @@ export class RsSession extends EventTarget {
     #attempt = 0;
     #deadline = 0;          /* when to give up coming back */
     #lastHeard = 0;
-    #asked = false;         /* a ping is out, nothing was heard since */
+    #openedAt = 0;          /* this socket */
+    #asked = 0;             /* a ping is out: until when it is waited for */
     #pingMs = 25000;
     #welcomed = false;      /* this socket has had its welcome */
     #leaving = false;
@@ -153,6 +159,7 @@ export class RsSession extends EventTarget {
     #lastIds = new Map();   /* sender -> last id handed out */
     #ended = null;
     #iceAt = 0;
+    #iceTimer = null;
     #iceWaiters = [];
 
     /** @type {"new"|"connecting"|"open"|"waiting"|"closed"} */
@@ -300,18 +307,24 @@ export class RsSession extends EventTarget {
     }
 
     /**
-     * The network changed: comes back at once if away, asks the gateway for
-     * a sign of life if not.
+     * The network may be another one: comes back at once if away, asks the
+     * gateway for a sign of life if not.
      */
     nudge() {
         if (this.state === "waiting") {
             this.#attempt = 0;
             this.#open();
 
-        } else if (this.state === "open" && this.#goawayAt === 0
-                   && !this.#ended)
+        } else if (this.state === "connecting"
+                   && this.#clock.now() - this.#openedAt > YOUNG_MS)
         {
-            this.#ping();
+            this.#forget(CLOSE_RECONNECT);
+            this.#open();
+
+        } else if (this.state === "open" && this.#goawayAt === 0
+                   && !this.#ended && !this.#leaving)
+        {
+            this.#ping(NUDGE_TIMEOUT_MS);
         }
     }
 
@@ -370,7 +383,10 @@ export class RsSession extends EventTarget {
             }
         };
 
-        this.#arm(WELCOME_TIMEOUT_MS, () => this.#drop());
+        this.#openedAt = this.#clock.now();
+        this.#arm(this.#resume === null ? WELCOME_TIMEOUT_MS
+                                        : RESUMED_TIMEOUT_MS,
+                  () => this.#drop());
     }
 
     /* gives a socket up and behaves as if it had broken */
@@ -478,6 +494,7 @@ export class RsSession extends EventTarget {
 
         this.#disarm();
         this.#clock.clearTimeout(this.#flushTimer);
+        this.#clock.clearTimeout(this.#iceTimer);
         this.#forget(1000);
         this.#outbox = [];
 
@@ -538,15 +555,19 @@ export class RsSession extends EventTarget {
         this.#ping();
     }
 
-    #ping() {
-        if (!this.#sendNow({type: "ping"})) {
+    #ping(timeout_ms = PONG_TIMEOUT_MS) {
+        const until = this.#clock.now() + timeout_ms;
+
+        if ((this.#asked > 0 && this.#asked <= until)
+            || !this.#sendNow({type: "ping"}))
+        {
             return;
         }
 
-        this.#asked = true;
+        this.#asked = until;
 
-        this.#arm(PONG_TIMEOUT_MS, () => {
-            if (this.#asked) {
+        this.#arm(timeout_ms, () => {
+            if (this.#asked > 0) {
                 this.#drop();
                 return;
             }
@@ -595,7 +616,7 @@ export class RsSession extends EventTarget {
         const type = message?.type;
 
         this.#lastHeard = this.#clock.now();
-        this.#asked = false;
+        this.#asked = 0;
 
         if (typeof type !== "string") {
             return;
@@ -775,6 +796,7 @@ export class RsSession extends EventTarget {
 
         this.ice = ice;
         this.#iceAt = this.#clock.now();
+        this.#renewIce(ice);
 
         for (const waiter of this.#iceWaiters.splice(0)) {
             this.#clock.clearTimeout(waiter.timer);
@@ -782,6 +804,19 @@ export class RsSession extends EventTarget {
         }
 
         this.dispatchEvent(new RsEvent("ice", ice));
+    }
+
+    /* before they run out, so that they are at hand when a path breaks, and
+     * the gateway perhaps with it; a socket that is away gets others with its
+     * welcome */
+    #renewIce({ttl_s}) {
+        this.#clock.clearTimeout(this.#iceTimer);
+
+        if (ttl_s > 0) {
+            this.#iceTimer = this.#clock.setTimeout(
+                () => this.#sendNow({type: "ice"}),
+                Math.max(ttl_s * 1000 * ICE_RENEWED_AT, ICE_RENEW_MIN_MS));
+        }
     }
 
     #onGoaway(m) {

@@ -26,13 +26,19 @@ import { RsChannel, dataChannel, parseObject } from "./rs-channel.js";
 
 
 const CONNECT_TIMEOUT_MS = 20000;
+const AGAIN_TIMEOUT_MS = 10000;     /* the same, once one has stood */
 const CHANNEL_TIMEOUT_MS = 5000;    /* connected, no data channel */
 const DETOUR_MOVE_MS = 50;          /* between moves by the gateway */
 const HEARTBEAT_MS = 2000;
-const SILENCE_MS = 10000;
+const SILENCE_MS = 10000;           /* of the data channel */
+const SUSPECT_MS = 5000;            /* of everything */
+const AILING_MS = 3000;             /* the same, when the socket broke too */
+const SLEPT_MS = 10000;             /* between two heartbeats */
 const STATS_MS = 1000;
-const DISCONNECTED_MS = 5000;
+const DISCONNECTED_MS = 2000;
 const ATTEMPTS_MAX = 6;
+const AGAIN_MAX_MS = 600000;        /* instead, once one has stood */
+const AGAIN_CAP_MS = 3000;          /* between attempts then */
 const CONSENT_MAX_S = 600;
 const CANDIDATES_MAX = 256;
 const SIGNAL_TEXT_MAX = 60000;
@@ -41,6 +47,9 @@ const BUFFERED_MAX = 65536;
 /* what the host says of a line that another one might do better than; any
  * other reason stands however often it is asked */
 const PASSING = new Set(["ice_failed", "closed", "internal"]);
+
+/* passes, too, where there was a path before: the relay is away */
+const PASSING_AGAIN = new Set(["no_relay"]);
 
 
 /**
@@ -99,6 +108,20 @@ export function samePath(a, b) {
 }
 
 
+/** Bytes that came by the selected pair, 0 before there is one. */
+function bytesOf(stats) {
+    let most = 0;
+
+    for (const s of stats) {
+        if (s.type === "candidate-pair") {
+            most = Math.max(most, s.bytesReceived ?? 0);
+        }
+    }
+
+    return most;
+}
+
+
 /** Figures of the video out of a getStats() report, null before any. */
 export function videoOf(stats) {
     for (const s of stats) {
@@ -125,7 +148,11 @@ class Line {
     connected = false;
     stream = null;
     hello = null;
-    lastHeard = 0;
+    lastHeard = 0;          /* over the data channel */
+    lastBytes = 0;          /* when any came */
+    bytes = 0;
+    beatAt = 0;
+    gathered = 0;           /* candidates of this side */
     patience = null;        /* its timer */
     pings = 0;
     detour = false;         /* input goes by the gateway */
@@ -169,6 +196,10 @@ export class RsPeer extends EventTarget {
     #old = null;            /* the one still shown, until the newest connects */
     #count = 0;
     #attempts = 0;
+    #final = false;         /* what was said will not change */
+    #stood = null;          /* the host to whom a line has stood */
+    #lostAt = null;         /* since when none stands any more */
+    #parked = false;        /* a line is wanted when the socket is back */
     #retry = null;
     #starting = false;
     #reported = null;
@@ -268,9 +299,15 @@ export class RsPeer extends EventTarget {
     /** Reaches for the host anew, for example after a network change. */
     restart() {
         if (!this.#closed && this.#session.host) {
-            this.#attempts = 0;
+            this.#anew();
             this.#start();
         }
+    }
+
+    #anew() {
+        this.#attempts = 0;
+        this.#final = false;
+        this.#lostAt = null;
     }
 
     close() {
@@ -290,6 +327,8 @@ export class RsPeer extends EventTarget {
 
     #endAll() {
         this.#cancelRetry();
+        this.#parked = false;
+        this.#stood = null;
         this.#attach(null);
         this.#end(this.#line);
         this.#end(this.#old);
@@ -378,13 +417,15 @@ export class RsPeer extends EventTarget {
         if ((this.#line === null || this.#line.host !== host.id)
             && host.state !== "invited" && !this.#starting)
         {
-            this.#attempts = 0;
+            this.#anew();
             this.#start();
         }
     }
 
     /* lines */
 
+    /* an offer that nobody can be told of would wait with addresses of a
+     * network that may be gone by then */
     async #start() {
         this.#cancelRetry();
 
@@ -392,8 +433,15 @@ export class RsPeer extends EventTarget {
             return;
         }
 
+        this.#parked = this.#session.state !== "open";
+
+        if (this.#parked) {
+            this.#setState(this.#stood === null ? "connecting" : "unsteady");
+            return;
+        }
+
         this.#starting = true;
-        this.#setState("connecting");
+        this.#setState(this.#stood === null ? "connecting" : "unsteady");
 
         const ice = await this.#session.freshIce();
         const host = this.#session.host;
@@ -452,7 +500,8 @@ export class RsPeer extends EventTarget {
         }
 
         this.#attach(pc);
-        this.#expect(line, CONNECT_TIMEOUT_MS);
+        this.#expect(line, this.#stood === null ? CONNECT_TIMEOUT_MS
+                                                : AGAIN_TIMEOUT_MS);
 
         return line;
     }
@@ -498,7 +547,7 @@ export class RsPeer extends EventTarget {
 
         if (e instanceof RsError) {
             this.dispatchEvent(new RsEvent("problem", e));
-            this.#attempts = ATTEMPTS_MAX;
+            this.#final = true;
 
         } else {
             this.#problem("peer_failed", String(e?.message ?? e));
@@ -527,6 +576,15 @@ export class RsPeer extends EventTarget {
             return;
         }
 
+        if (candidate?.candidate) {
+            line.gathered++;
+
+        } else if (line.gathered === 0 && this.#stood !== null) {
+            this.#problem("peer_failed", "no server gave a relay address");
+            this.#again(line);
+            return;
+        }
+
         this.#tell(line, {
             kind: "candidate",
             pc: line.n,
@@ -547,6 +605,8 @@ export class RsPeer extends EventTarget {
             if (!line.connected) {
                 line.connected = true;
                 line.lastHeard = this.#clock.now();
+                line.lastBytes = line.lastHeard;
+                this.#stood = line.host;
                 this.#end(this.#old);
                 this.#old = null;
                 this.#reported = null;
@@ -557,12 +617,13 @@ export class RsPeer extends EventTarget {
                             () => this.#onNoChannel(line));
             }
 
-            this.#attempts = 0;
+            this.#anew();
             this.#setState("connected");
             break;
 
         case "disconnected":
             this.#setState("unsteady");
+            this.#session.nudge();
             this.#later(line, DISCONNECTED_MS, () => {
                 if (line.pc.connectionState === "disconnected") {
                     this.#again(line);
@@ -585,7 +646,9 @@ export class RsPeer extends EventTarget {
             return;
         }
 
-        if (this.#attempts >= ATTEMPTS_MAX) {
+        this.#lostAt ??= this.#clock.now();
+
+        if (this.#final || this.#exhausted()) {
             /* the reason that was told is the last word */
             this.#clock.clearTimeout(line.patience);
             line.timers.delete(line.patience);
@@ -593,12 +656,21 @@ export class RsPeer extends EventTarget {
             return;
         }
 
-        this.#setState(line.connected ? "unsteady" : "connecting");
+        this.#setState(this.#stood === null ? "connecting" : "unsteady");
+
+        const delay = backoff(this.#attempts++, this.#clock.random);
 
         this.#retry = this.#clock.setTimeout(() => {
             this.#retry = null;
             this.#start();
-        }, backoff(this.#attempts++, this.#clock.random));
+        }, this.#stood === null ? delay : Math.min(delay, AGAIN_CAP_MS));
+    }
+
+    /* who never had a path is told soon why; who had one wants it back */
+    #exhausted() {
+        return this.#stood === null
+               ? this.#attempts >= ATTEMPTS_MAX
+               : this.#clock.now() - this.#lostAt > AGAIN_MAX_MS;
     }
 
     /* what the host says */
@@ -628,9 +700,9 @@ export class RsPeer extends EventTarget {
             this.#problem(shortText(data.code) || "peer_failed",
                           shortText(data.message));
 
-            if (!PASSING.has(data.code)) {
-                this.#attempts = ATTEMPTS_MAX;
-            }
+            this.#final ||= !PASSING.has(data.code)
+                            && !(PASSING_AGAIN.has(data.code)
+                                 && this.#stood !== null);
 
             this.#again(line);
             break;
@@ -774,11 +846,26 @@ export class RsPeer extends EventTarget {
         }
     }
 
-    /* a key let go while the gateway was away would stay down */
+    /* a key let go while the gateway was away would stay down; and what cost
+     * us the socket may have cost us the line */
     #onBack() {
         if (this.detour) {
             this.#session.sendInput({type: "release"}, this.#line.host);
         }
+
+        if (this.#parked || (this.#stood !== null && this.#ailing())) {
+            this.#anew();
+            this.#start();
+        }
+    }
+
+    #ailing() {
+        const line = this.#line;
+        const since = this.#clock.now() - AILING_MS;
+
+        return line !== null && !line.detour
+               && (!line.connected || line.pc.connectionState !== "connected"
+                   || Math.max(line.lastHeard, line.lastBytes) < since);
     }
 
     /* moves are thinned out; what follows one finds the pointer there */
@@ -847,8 +934,16 @@ export class RsPeer extends EventTarget {
             line.lastHeard = this.#clock.now();
         }
 
-        if (this.#clock.now() - line.lastHeard > SILENCE_MS) {
+        const now = this.#clock.now();
+        const slept = line.beatAt > 0 && now - line.beatAt > SLEPT_MS;
+
+        line.beatAt = now;
+
+        if (slept || now - line.lastHeard > SILENCE_MS
+            || now - Math.max(line.lastHeard, line.lastBytes) > SUSPECT_MS)
+        {
             this.#problem("peer_timeout", "the other side fell silent");
+            this.#session.nudge();
             this.#again(line);
             return;
         }
@@ -871,6 +966,13 @@ export class RsPeer extends EventTarget {
 
         if (line !== this.#line || this.#closed) {
             return;
+        }
+
+        const bytes = bytesOf(stats);
+
+        if (bytes > line.bytes) {
+            line.bytes = bytes;
+            line.lastBytes = this.#clock.now();
         }
 
         const path = pathOf(stats);

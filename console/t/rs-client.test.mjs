@@ -413,6 +413,48 @@ test("a silent gateway is asked, then left", () => {
 });
 
 
+test("nudged: away comes back at once, a dead socket is left in 4 s", () => {
+    const {WebSocket, session, clock} = open();
+
+    /* answered: it stays */
+    session.nudge();
+    assert.deepEqual(WebSocket.last.sent, [{type: "ping"}]);
+    WebSocket.last.say({type: "pong"});
+    clock.pass(5000);
+    assert.equal(session.state, "open");
+
+    /* however often it is asked, the first question counts */
+    for (let i = 0; i < 4; i++) {
+        session.nudge();
+        clock.pass(990);
+    }
+
+    assert.equal(WebSocket.last.sent.length, 2);
+    assert.equal(session.state, "open");
+    clock.pass(100);
+    assert.equal(session.state, "waiting");
+    assert.equal(WebSocket.all[0].closedWith, 4000);
+
+    session.nudge();
+    assert.equal(session.state, "connecting");
+    assert.equal(WebSocket.all.length, 2);
+
+    /* one that has just begun is let be, one that hangs is not */
+    session.nudge();
+    assert.equal(WebSocket.all.length, 2);
+    clock.pass(1100);
+    session.nudge();
+    assert.equal(WebSocket.all.length, 3);
+    assert.equal(session.state, "connecting");
+
+    /* a resume has 6 s */
+    clock.pass(5900);
+    assert.equal(session.state, "connecting");
+    clock.pass(200);
+    assert.equal(session.state, "waiting");
+});
+
+
 test("a welcome that was lost: the token before it is used again", () => {
     const {WebSocket, clock} = open();
     const resume = ["rs.v1", `rs.resume.${welcome.resume}.1-1`];
@@ -578,6 +620,38 @@ test("fresh servers are asked for when the credentials are old", async () => {
 });
 
 
+test("servers are renewed before their credentials run out", () => {
+    const {WebSocket, session, clock, of} = open();
+    const asked = () => WebSocket.last.sent.filter((m) => m.type === "ice")
+                                           .length;
+    const pass = (ms) => {
+        for (; ms > 0; ms -= 5000) {
+            clock.pass(5000);
+            WebSocket.last.say({type: "ping"});
+        }
+    };
+    const {ice} = server.get("ice");
+
+    WebSocket.last.say({type: "ice", ice: {...ice, ttl_s: 200}});
+    pass(145000);
+    assert.equal(asked(), 0);
+    pass(10000);
+    assert.equal(asked(), 1);
+
+    WebSocket.last.say({type: "ice", ice: {...ice, ttl_s: 2}});
+    pass(5000);
+    assert.equal(asked(), 1);
+    pass(5000);
+    assert.equal(asked(), 2);
+    assert.equal(session.ice.ttl_s, 2);
+    assert.equal(of("ice").length, 3);
+
+    session.bye();
+    WebSocket.last.end(1000);
+    assert.equal(clock.armed, 0);
+});
+
+
 test("membership follows joined, left and state", () => {
     const {WebSocket, session, of} = open();
 
@@ -653,7 +727,7 @@ test("positions are compared as numbers, epoch first", () => {
 
 test("backoff is full jitter under a cap", () => {
     assert.equal(backoff(0, () => 0.999999), 499);
-    assert.equal(backoff(50, () => 0.999999), 9999);
+    assert.equal(backoff(50, () => 0.999999), 4999);
     assert.equal(backoff(5, () => 0), 0);
 });
 

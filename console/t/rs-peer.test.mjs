@@ -28,6 +28,11 @@ class TestSession extends EventTarget {
     ice = {iceServers: [{urls: ["stun:s.test"]}], iceTransportPolicy: "relay",
            ttl_s: 300};
     reachable = true;
+    nudges = 0;
+
+    nudge() {
+        this.nudges++;
+    }
 
     get host() {
         return this.peers.find((p) => p.role === "host") ?? null;
@@ -439,6 +444,136 @@ test("a silent host is noticed by its data channel", async () => {
     it.clock.pass(500);
     await settle();
     assert.equal(it.Connection.all.length, 2);
+});
+
+
+test("bytes are a sign of life for a while, but not of the channel", async () => {
+    const it = await start();
+    const pc = it.Connection.last;
+
+    await connect(it);
+    pc.hear({type: "pong", n: 1});
+
+    for (let i = 1; i <= 10; i++) {
+        pc.stats.set("p", {id: "p", type: "candidate-pair",
+                           bytesReceived: i * 1000});
+        it.clock.pass(1000);
+        await settle();
+    }
+
+    assert.equal(it.peer.state, "connected");
+    assert.equal(it.session.nudges, 0);
+
+    it.clock.pass(2100);
+    assert.equal(it.peer.state, "unsteady");
+    assert.equal(it.session.nudges, 1);
+});
+
+
+test("nothing at all for 5 s is a line that broke", async () => {
+    const it = await start();
+    const pc = it.Connection.last;
+
+    await connect(it);
+    pc.hear({type: "pong", n: 1});
+    it.clock.pass(5000);
+    assert.equal(it.peer.state, "connected");
+    it.clock.pass(2000);
+    assert.equal(it.peer.state, "unsteady");
+    assert.equal(it.session.nudges, 1);
+});
+
+
+test("who had a path is tried for longer, and when no relay is there, too",
+     async () => {
+    const it = await start();
+    const from = it.clock.now();
+
+    await connect(it);
+    it.Connection.last.become("failed");
+
+    for (let i = 0; i < 30; i++) {
+        it.clock.pass(3000);
+        await settle();
+        it.session.say({kind: "failed", pc: it.session.sent.at(-1).data.pc,
+                        code: "no_relay", message: ""});
+    }
+
+    assert.equal(it.peer.state, "unsteady");
+    assert.ok(it.Connection.all.length > 20);
+
+    for (let i = 0; i < 1000 && it.peer.state !== "failed"; i++) {
+        it.clock.pass(13000);
+        await settle();
+    }
+
+    assert.equal(it.peer.state, "failed");
+    assert.ok(it.clock.now() - from > 600000);
+
+    /* what is final stays final */
+    it.peer.restart();
+    await settle();
+    await connect(it);
+    it.session.say({kind: "failed", pc: it.session.sent.at(-1).data.pc,
+                    code: "busy", message: ""});
+    assert.equal(it.peer.state, "failed");
+});
+
+
+test("no candidate of its own, where there was a path: the next one", async () => {
+    const it = await start();
+
+    await connect(it);
+    it.Connection.last.become("failed");
+    it.clock.pass(500);
+    await settle();
+    assert.equal(it.Connection.all.length, 2);
+
+    it.Connection.last.onicecandidate({candidate: null});
+    it.clock.pass(1000);
+    await settle();
+    assert.equal(it.Connection.all.length, 3);
+
+    it.Connection.last.onicecandidate({candidate: {
+        candidate: "candidate:1", sdpMLineIndex: 0, sdpMid: "0"}});
+    it.Connection.last.onicecandidate({candidate: null});
+    it.clock.pass(2000);
+    await settle();
+    assert.equal(it.Connection.all.length, 3);
+});
+
+
+test("while the socket is away nothing is offered; when it is back, at once",
+     async () => {
+    const it = await start();
+    const pc = it.Connection.last;
+
+    await connect(it);
+    pc.hear({type: "pong", n: 1});
+    it.session.state = "waiting";
+    pc.become("failed");
+    it.clock.pass(60000);
+    await settle();
+    assert.equal(it.Connection.all.length, 1);
+    assert.equal(it.peer.state, "unsteady");
+
+    it.session.state = "open";
+    it.session.dispatchEvent(new RsEvent("welcome", {resumed: true}));
+    await settle();
+    assert.equal(it.Connection.all.length, 2);
+
+    /* the socket was lost and the line was not */
+    await connect(it);
+    it.Connection.last.hear({type: "pong", n: 1});
+    it.session.dispatchEvent(new RsEvent("welcome", {resumed: true}));
+    await settle();
+    assert.equal(it.Connection.all.length, 2);
+
+    /* or has been silent since */
+    it.clock.pass(3500);
+    it.session.dispatchEvent(new RsEvent("welcome", {resumed: true}));
+    await settle();
+    assert.equal(it.Connection.all.length, 3);
 });
 
 
