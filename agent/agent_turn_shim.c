@@ -68,6 +68,11 @@ static void agent_shim_pair_clear(gpointer data);
 static void agent_shim_pair_unref(agent_shim_pair_t *pair);
 
 
+/* RFC 7443: whoever shares a port with others knows whom to give this to */
+
+static const char *const  agent_shim_alpn[] = { "stun.turn", NULL };
+
+
 agent_shim_t *
 agent_shim_new(GTlsDatabase *tls)
 {
@@ -236,6 +241,11 @@ agent_shim_connected(GObject *source, GAsyncResult *result, gpointer data)
         g_tls_connection_set_database(G_TLS_CONNECTION(pair->server),
                                       pair->shim->tls);
     }
+
+    /* the name goes along by itself, where the server has one (SNI) */
+
+    g_tls_connection_set_advertised_protocols(G_TLS_CONNECTION(pair->server),
+                                              agent_shim_alpn);
 
     g_tls_connection_handshake_async(G_TLS_CONNECTION(pair->server),
                                      G_PRIORITY_DEFAULT, pair->cancel,

@@ -27,6 +27,7 @@ typedef struct {
     guint             accepted;
     guint8            first[2];     /* on the wire */
     gboolean          plain;        /* application bytes arrived */
+    char             *protocol;     /* chosen of what the client offered */
     GPtrArray        *streams;
 } server_t;
 
@@ -140,6 +141,9 @@ on_handshaken(GObject *source, GAsyncResult *result, gpointer data)
 
     /* says everything back */
 
+    g_free(server->protocol);
+    server->protocol = g_strdup(
+              g_tls_connection_get_negotiated_protocol(G_TLS_CONNECTION(tls)));
     server->plain = TRUE;
     g_output_stream_splice_async(g_io_stream_get_output_stream(tls),
                                  g_io_stream_get_input_stream(tls),
@@ -159,6 +163,8 @@ on_first(GSocket *sock, GIOCondition condition, gpointer data)
     GInputVector    vector = { server->first, 2 };
     gint            flags = G_SOCKET_MSG_PEEK;
 
+    static const char *const  protocols[] = { "http/1.1", "stun.turn", NULL };
+
     (void) condition;
 
     g_socket_receive_message(sock, NULL, &vector, 1, NULL, NULL, &flags, NULL,
@@ -167,6 +173,8 @@ on_first(GSocket *sock, GIOCondition condition, gpointer data)
     tls = g_tls_server_connection_new(G_IO_STREAM(a->conn),
                                       server->certificate, NULL);
     g_ptr_array_add(server->streams, tls);
+    g_tls_connection_set_advertised_protocols(G_TLS_CONNECTION(tls),
+                                              protocols);
     g_tls_connection_handshake_async(G_TLS_CONNECTION(tls),
                                      G_PRIORITY_DEFAULT, NULL, on_handshaken,
                                      server);
@@ -234,6 +242,7 @@ server_free(server_t *server)
     g_object_unref(server->service);
     g_object_unref(server->certificate);
     g_ptr_array_unref(server->streams);
+    g_free(server->protocol);
     g_free(server);
 }
 
@@ -357,6 +366,7 @@ test_good(GTlsDatabase *ca, const char *text)
        "all bytes come back as they went");
     ok(server->first[0] == 0x16 && server->first[1] == 0x03,
        "the wire carries TLS: 16 03");
+    is_str(server->protocol, "stun.turn", "and says what is spoken in it");
 
     /* ends with the session */
 

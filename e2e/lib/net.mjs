@@ -371,8 +371,10 @@ function bridge() {
 
 export class Net {
     /**
-     * @param {{tech?: {nat?, allow?}, site?: {nat?, allow?}, family?: 4|6}} o
-     *     nat: none, cone, symmetric; allow: all, tcp, 443, proxy, nothing
+     * @param {{tech?: {nat?, allow?}, site?: {nat?, allow?}, family?: 4|6,
+     *          port443?: boolean}} o
+     *     nat: none, cone, symmetric; allow: all, tcp, 443, proxy, nothing;
+     *     port443: the gateway's address takes TURN, too, on that port
      */
     static async open(o = {}) {
         const net = new Net();
@@ -385,6 +387,7 @@ export class Net {
         }
 
         net.family = o.family ?? 4;
+        net.port443 = o.port443 === true;
         net.dir = await mkdtemp(join(tmpdir(), "rs-net-"));
 
         try {
@@ -407,8 +410,8 @@ export class Net {
                         "nameserver 127.0.0.1\n");
         await writeFile(join(this.dir, "hosts"), "127.0.0.1 localhost\n"
             + (six ? "::1 localhost\n" : "")
-            + Object.entries(NAMES).map(
-                ([what, name]) => `${PUB[what + six]} ${name}\n`).join(""));
+            + `${PUB["gateway" + six]} ${NAMES.gateway}\n`
+            + `${PUB[(o.port443 ? "gateway" : "turn") + six]} ${NAMES.turn}\n`);
 
         this.tech = new Side("tech", 1, this.family);
         this.site = new Side("site", 2, this.family);
@@ -429,7 +432,7 @@ export class Net {
                 "--turn-ip", PUB.turn, "--turn-ip", PUB.turn6,
                 "--relay-ip", PUB.relay, "--relay-ip", PUB.relay6,
                 "--agent-netns", String(this.site.host.pid), "--agent",
-                ...more];
+                ...this.port443 ? ["--port-443"] : [], ...more];
     }
 
     /** Such a fleet; with the kernel rules that an operator's relay has. */

@@ -19,7 +19,7 @@ error_log {dir}/error.log {level};
 daemon off;
 
 include {conf_d}/rs-main.conf;
-{main}
+{stream}{main}
 events {{
     worker_connections {connections};
 }}
@@ -42,10 +42,58 @@ http {{
         ssl_certificate_key {tls}/key.pem;
         ssl_protocols TLSv1.2 TLSv1.3;
 
+{behind}
         include {conf_d}/rs-locations.conf;
 {oidc}    }}
 }}
 """
+
+BEHIND = """
+        listen 127.0.0.1:{https} ssl proxy_protocol;
+        set_real_ip_from 127.0.0.1;
+        real_ip_header proxy_protocol;
+"""
+
+STREAM = """\
+load_module {module};
+
+stream {{
+    include {dir}/rs-stream-site.conf;
+    include {conf_d}/rs-stream.conf;
+}}
+
+"""
+
+# what conf.d/rs-stream-site.conf is for a real site
+
+STREAM_SITE = """\
+map $ssl_preread_server_name $rs_443_by_name {{
+    default rs_443_https;
+    {turn_host} rs_443_turn;
+}}
+
+upstream rs_443_https {{
+    server 127.0.0.1:{https};
+}}
+
+upstream rs_443_turn {{
+    server 127.0.0.1:{turn};
+}}
+
+server {{
+{listen}
+    ssl_preread on;
+    proxy_protocol on;
+    proxy_pass $rs_443;
+}}
+
+server {{
+    listen 127.0.0.1:{turn} proxy_protocol;
+    proxy_pass {turns};
+}}
+"""
+
+STREAM_MODULE = "/usr/lib/nginx/modules/ngx_stream_module.so"
 
 
 def _site(stack, index, ns):
@@ -184,6 +232,29 @@ def _listen(stack, index, ns):
     return "\n".join("        " + line for line in lines)
 
 
+def _stream(stack, folder):
+    """What stands in the main context for one port 443."""
+
+    args, turn = stack.args, stack.state["turn"]
+
+    if not os.path.exists(STREAM_MODULE):
+        raise StackError(f"no {STREAM_MODULE}: make deps")
+
+    ips = [stack.http_ip, *([f"[{args.ip6}]"] if args.ip6 else [])]
+    host = f"[{turn['ip']}]" if ":" in turn["ip"] else turn["ip"]
+
+    files.write(os.path.join(folder, "rs-stream-site.conf"),
+                STREAM_SITE.format(
+                    turn_host=args.turn_host,
+                    https=stack.base + ports.FRONT_HTTPS,
+                    turn=stack.base + ports.FRONT_TURN,
+                    listen="".join(f"    listen {ip}:443;\n" for ip in ips),
+                    turns=f"{host}:{turn['tls_port']}"))
+
+    return STREAM.format(module=STREAM_MODULE, dir=folder,
+                         conf_d=files.top("conf.d"))
+
+
 def _env(args):
     return dict(os.environ, **dict(pair.split("=", 1)
                                    for pair in args.nginx_env))
@@ -215,7 +286,10 @@ def start(stack, index, tls_dir, names, ns):
         listen=_listen(stack, index, ns), names=" ".join(names), tls=tls_dir,
         oidc=(f"        include {files.top('conf.d')}/rs-oidc.conf;\n"
               if "issuer" in stack.state else ""),
-        extra="".join(f"    {line}\n" for line in args.http_conf)))
+        extra="".join(f"    {line}\n" for line in args.http_conf),
+        stream=_stream(stack, folder) if args.port_443 else "",
+        behind=(BEHIND.format(https=stack.base + ports.FRONT_HTTPS)
+                if args.port_443 else "")))
 
     log = os.path.join(folder, "error.log")
     record = stack.run(name, [*(netns.enter(ns["pid"]) if ns else []),
@@ -225,17 +299,19 @@ def start(stack, index, tls_dir, names, ns):
     tls_port = stack.base + ports.HTTPS + index
     ip = ns["node_ip"] if ns else stack.http_ip
     host = ip if ns else stack.name
-    base = f"https://{host}:{tls_port}/rs/v1"
+    where = host if args.port_443 else f"{host}:{tls_port}"
+    base = f"https://{where}/rs/v1"
     ca = os.path.join(tls_dir, "ca.pem")
 
     def ready():
         status, _ = rest.call("GET", base + "/health/ready", ca=ca,
-                              connect=(ip, tls_port))
+                              connect=(ip, 443 if args.port_443
+                                       else tls_port))
         return status == 200
 
     wait_for(name, ready, log, record)
 
-    node = {"name": name, "url": f"https://{host}:{tls_port}/",
+    node = {"name": name, "url": f"https://{where}/",
             "base": base, "ip": ip, "https_port": tls_port, "pid": record["pid"],
             "error_log": log,
             "access_log": os.path.join(folder, "access.log"), "conf": conf,

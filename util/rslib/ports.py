@@ -7,7 +7,7 @@
 #     base + 349       TURN over TLS               base + 600..799  relay
 #     base + 380, 381  more Redis                  base + 385..387  Sentinels
 #     base + 500       balancer                base + 510..513  rs-turn-authd
-#     base + 520       OpenID provider
+#     base + 520       OpenID provider     base + 460, 461  behind port 443
 #
 # A base is taken by binding an abstract unix socket of its name, which the
 # stack's Redis inherits: it is free again when the stack is gone, whatever
@@ -22,6 +22,7 @@ HTTP, HTTPS, REDIS, TURN, TURNS = 80, 443, 379, 478, 349
 SENTINEL, BALANCER = 385, 500
 TURN_USERDB, TURN_STATSDB, TURN_CLI, TURN_METRICS = 510, 511, 512, 513
 ISSUER = 520
+FRONT_HTTPS, FRONT_TURN = 460, 461
 RELAY_MIN, RELAY_MAX = 600, 799
 NODES_MAX = 16
 
@@ -42,7 +43,8 @@ def _claim(base):
 def _busy(base, ips, nodes):
     """The first port of BASE somebody else has, or None."""
 
-    tcp = [REDIS, REDIS + 1, REDIS + 2, TURN, TURNS, BALANCER, ISSUER]
+    tcp = [REDIS, REDIS + 1, REDIS + 2, TURN, TURNS, BALANCER, ISSUER,
+           FRONT_HTTPS, FRONT_TURN]
     tcp += [SENTINEL + i for i in range(3)]
     tcp += [TURN_USERDB, TURN_STATSDB, TURN_CLI, TURN_METRICS]
     tcp += [HTTP + i for i in range(nodes)] + [HTTPS + i for i in range(nodes)]

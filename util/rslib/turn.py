@@ -234,7 +234,8 @@ def start(stack, tls_dir):
     ip = stack.turn_ips[0]
     host = f"[{ip}]" if ":" in ip else ip
     a = f"{host}:{port}"
-    tls = f"{stack.args.turn_host or host}:{tls_port}"
+    tls_outside = 443 if stack.args.port_443 else tls_port
+    tls = f"{stack.args.turn_host or host}:{tls_outside}"
     env = None
     state = {"ip": ip, "port": port, "tls_port": tls_port, "mode": mode,
              "realm": REALM,
