@@ -31,6 +31,7 @@ static void agent_refuse_shown(agent_t *agent, const char *reason,
     const char *detail);
 static void agent_on_end(void *data);
 static void agent_on_lost(void *data);
+static void agent_on_take(void *data, gboolean own);
 static void agent_on_network(void *data, agent_network_e what);
 static void agent_on_asking(void *data, gboolean asking);
 
@@ -38,6 +39,7 @@ static void agent_on_asking(void *data, gboolean asking);
 static const agent_ui_events_t  agent_ui_events = {
     agent_on_end,
     agent_on_lost,
+    agent_on_take,
     agent_on_asking
 };
 
@@ -302,6 +304,45 @@ agent_on_lost(void *data)
 {
     agent_refuse_shown(data, "no_display",
                        "the person at the device cannot be told any more");
+}
+
+
+/* of all that are on the banner */
+
+static void
+agent_on_take(void *data, gboolean own)
+{
+    agent_t         *agent = data;
+    gpointer         session;
+    GHashTableIter   iter;
+
+    g_hash_table_iter_init(&iter, agent->sessions);
+
+    while (g_hash_table_iter_next(&iter, NULL, &session)) {
+        if (agent_session_shown(session)) {
+            agent_session_take(session, own);
+        }
+    }
+}
+
+
+void
+agent_own_check(agent_t *agent)
+{
+    gboolean         own;
+    gpointer         session;
+    GHashTableIter   iter;
+
+    own = FALSE;
+    g_hash_table_iter_init(&iter, agent->sessions);
+
+    while (g_hash_table_iter_next(&iter, NULL, &session)) {
+        own = own || agent_session_own(session);
+    }
+
+    if (agent->ui != NULL) {
+        agent_ui_own(agent->ui, own);
+    }
 }
 
 

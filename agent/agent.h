@@ -91,6 +91,8 @@ void agent_quit(agent_t *agent, int status);
 
 /* A socket has closed: ends the loop when it was the last one. */
 void agent_quit_check(agent_t *agent);
+/* some session's control has changed hands, or a session is over */
+void agent_own_check(agent_t *agent);
 
 
 /* The control channel: agent_signal.c */
@@ -126,6 +128,9 @@ void agent_session_refuse(agent_session_t *session, const char *reason,
 
 /* Whether somebody at the device has to see it. */
 gboolean agent_session_shown(const agent_session_t *session);
+/* The person at the device takes control, or gives it away. */
+void agent_session_take(agent_session_t *session, gboolean own);
+gboolean agent_session_own(const agent_session_t *session);
 
 /* The screen has another size. */
 void agent_session_resized(agent_session_t *session);

@@ -45,6 +45,7 @@ typedef struct {
 struct agent_input_s {
     agent_seat_t  *seat;
     gboolean       allowed;
+    gboolean       control;
     gboolean       buttons[AGENT_INPUT_BUTTONS];
     agent_held_t   held[AGENT_INPUT_HELD];
     guint          nheld;
@@ -129,8 +130,20 @@ agent_input_new(agent_seat_t *seat, gboolean allowed)
     input = g_new0(agent_input_t, 1);
     input->seat = seat;
     input->allowed = allowed;
+    input->control = TRUE;
 
     return input;
+}
+
+
+void
+agent_input_control(agent_input_t *input, gboolean control)
+{
+    input->control = control;
+
+    if (!control) {
+        agent_input_release(input);
+    }
 }
 
 
@@ -234,6 +247,9 @@ agent_input_apply(agent_input_t *input, const json_t *obj)
 
         if (type->injects && !input->allowed) {
             agent_input_log(input, "this viewer may not send input");
+
+        } else if (type->injects && !input->control) {
+            agent_input_log(input, "this viewer has no control now");
 
         } else if (type->injects && input->seat->paused) {
             agent_input_release(input);

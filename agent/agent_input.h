@@ -36,6 +36,12 @@ void agent_seat_pause(agent_seat_t *seat, gboolean paused);
 /* What one viewer holds.  allowed: its role and local policy permit input. */
 agent_input_t *agent_input_new(agent_seat_t *seat, gboolean allowed);
 
+/*
+ * Has the session's control, as it has at first: while it has not, nothing
+ * is injected, and what it held down is let go.
+ */
+void agent_input_control(agent_input_t *input, gboolean control);
+
 /* Lets go of everything first. */
 void agent_input_free(agent_input_t *input);
 void agent_input_release(agent_input_t *input);

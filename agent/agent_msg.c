@@ -48,7 +48,10 @@ static gboolean agent_msg_parse_state(agent_msg_t *msg, GError **error);
 static gboolean agent_msg_parse_ice(agent_msg_t *msg, GError **error);
 static gboolean agent_msg_parse_ended(agent_msg_t *msg, GError **error);
 static gboolean agent_msg_parse_resync(agent_msg_t *msg, GError **error);
+static gboolean agent_msg_parse_control(agent_msg_t *msg, GError **error);
 static gboolean agent_msg_parse_input(agent_msg_t *msg, GError **error);
+static gboolean agent_msg_holder(agent_msg_t *msg, const json_t *control,
+    GError **error);
 
 static const char *agent_msg_need(agent_msg_t *msg, const json_t *obj,
     const char *name, gsize max, GError **error);
@@ -90,6 +93,8 @@ static const agent_msg_type_t  agent_msg_types[] = {
     { "ice", AGENT_ON_SIGNAL, AGENT_MSG_ICE, agent_msg_parse_ice },
     { "ended", AGENT_ON_SIGNAL, AGENT_MSG_ENDED, agent_msg_parse_ended },
     { "resync", AGENT_ON_SIGNAL, AGENT_MSG_RESYNC, agent_msg_parse_resync },
+    { "control", AGENT_ON_SIGNAL, AGENT_MSG_CONTROL,
+      agent_msg_parse_control },
     { "input", AGENT_ON_SIGNAL, AGENT_MSG_INPUT, agent_msg_parse_input }
 };
 
@@ -546,6 +551,10 @@ agent_msg_parse_welcome(agent_msg_t *msg, GError **error)
 
     agent_msg_policy(msg, session);
 
+    if (!agent_msg_holder(msg, agent_json_object(session, "control"), error)) {
+        return FALSE;
+    }
+
     msg->self = agent_msg_need(msg, msg->json, "self", AGENT_MSG_ID, error);
     if (msg->self == NULL) {
         return FALSE;
@@ -673,7 +682,9 @@ agent_msg_parse_joined(agent_msg_t *msg, GError **error)
     msg->peers = g_ptr_array_new_with_free_func(agent_peer_free);
     g_ptr_array_add(msg->peers, peer);
 
-    return agent_msg_position(msg, error);
+    return agent_msg_holder(msg, agent_json_object(msg->json, "control"),
+                            error)
+           && agent_msg_position(msg, error);
 }
 
 
@@ -683,7 +694,39 @@ agent_msg_parse_left(agent_msg_t *msg, GError **error)
     msg->text = agent_json_string(msg->json, "reason", AGENT_MSG_ID);
     msg->from = agent_msg_need(msg, msg->json, "peer", AGENT_MSG_ID, error);
 
-    return msg->from != NULL && agent_msg_position(msg, error);
+    return msg->from != NULL
+           && agent_msg_holder(msg, agent_json_object(msg->json, "control"),
+                               error)
+           && agent_msg_position(msg, error);
+}
+
+
+static gboolean
+agent_msg_parse_control(agent_msg_t *msg, GError **error)
+{
+    return agent_msg_holder(msg, msg->json, error)
+           && agent_msg_position(msg, error);
+}
+
+
+/* control: NULL where nothing is said of it */
+
+static gboolean
+agent_msg_holder(agent_msg_t *msg, const json_t *control, GError **error)
+{
+    if (control == NULL) {
+        return TRUE;
+    }
+
+    msg->controlled = TRUE;
+
+    if (json_is_null(json_object_get(control, "holder"))) {
+        return TRUE;
+    }
+
+    msg->holder = agent_msg_need(msg, control, "holder", AGENT_MSG_ID, error);
+
+    return msg->holder != NULL;
 }
 
 
@@ -825,6 +868,14 @@ char *
 agent_msg_plain(const char *type)
 {
     return agent_json_text(json_pack("{s:s}", "type", type));
+}
+
+
+char *
+agent_msg_control(const char *op)
+{
+    return agent_json_text(json_pack("{s:s, s:s}", "type", "control",
+                                     "op", op));
 }
 
 

@@ -49,6 +49,7 @@ typedef enum {
     AGENT_MSG_ICE,
     AGENT_MSG_ENDED,
     AGENT_MSG_RESYNC,
+    AGENT_MSG_CONTROL,
     AGENT_MSG_INPUT
 } agent_msg_e;
 
@@ -149,6 +150,9 @@ typedef struct {
     agent_peer_msg_t    peer;
     const json_t       *data;       /* input; an object */
 
+    gboolean            controlled; /* control; joined, left, welcome: maybe */
+    const char         *holder;     /* of it; NULL: nobody */
+
     gboolean            ended;      /* state: the session's is "ended" */
     guint               after_ms;   /* goaway */
     guint               jitter_ms;
@@ -192,6 +196,7 @@ char *agent_msg_consent(const char *session_id, const char *participant_id,
     const char *state);
 char *agent_msg_plain(const char *type);
 char *agent_msg_bye(const char *reason);
+char *agent_msg_control(const char *op);
 char *agent_msg_state(const agent_path_t *path);
 
 char *agent_msg_answer(const char *to, gint64 id, guint pc, const char *sdp,

@@ -22,6 +22,7 @@
 #define G_LOG_DOMAIN  "rs-session"
 
 #include "agent.h"
+#include "agent_control.h"
 #include "agent_outbox.h"
 #include "agent_policy.h"
 #include "agent_turn_shim.h"
@@ -69,6 +70,7 @@ struct agent_session_s {
     guint            outbox_timer;
 
     agent_rights_t   rights;        /* left by the gateway */
+    agent_control_t *control;
     GHashTable      *viewers;       /* id -> agent_viewer_t */
     agent_ice_t     *ice;
     agent_shim_t    *shim;
@@ -95,6 +97,8 @@ static gboolean agent_session_welcome(agent_session_t *session,
     agent_msg_t *msg);
 static void agent_session_error(agent_session_t *session, agent_msg_t *msg);
 static void agent_session_peers(agent_session_t *session, GPtrArray *peers);
+static void agent_session_control(agent_session_t *session,
+    const agent_msg_t *msg);
 static void agent_session_absent(agent_session_t *session, GPtrArray *peers);
 static void agent_session_input(agent_session_t *session, agent_msg_t *msg);
 static void agent_session_signal(agent_session_t *session, agent_msg_t *msg);
@@ -158,6 +162,7 @@ agent_session_start(agent_t *agent, const char *id, const char *ticket,
     session->rights = *rights;
     session->outbox = agent_outbox_new(agent_session_send, session);
     session->shim = agent_shim_new(agent->tls);
+    session->control = agent_control_new();
     session->viewers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
                                      (GDestroyNotify) agent_viewer_free);
 
@@ -201,6 +206,7 @@ agent_session_free(agent_session_t *session)
     agent_shim_free(session->shim);
     g_clear_pointer(&session->ice, agent_ice_free);
     agent_outbox_free(session->outbox);
+    agent_control_free(session->control);
 
     g_free(session->ticket);
     g_free(session->resume);
@@ -221,6 +227,7 @@ agent_session_end(agent_session_t *session, const char *why)
     /* the table owns it */
 
     g_hash_table_remove(agent->sessions, session->id);
+    agent_own_check(agent);
     agent_quit_check(agent);
 }
 
@@ -520,6 +527,7 @@ agent_session_known(agent_session_t *session, const agent_msg_t *msg)
     case AGENT_MSG_SIGNAL:
     case AGENT_MSG_JOINED:
     case AGENT_MSG_LEFT:
+    case AGENT_MSG_CONTROL:
     case AGENT_MSG_STATE:
         /* before the welcome nothing was */
         return session->resume != NULL
@@ -560,6 +568,11 @@ agent_session_dispatch(agent_session_t *session, agent_msg_t *msg)
 
     case AGENT_MSG_JOINED:
         agent_session_peers(session, msg->peers);
+        agent_session_control(session, msg);
+        return TRUE;
+
+    case AGENT_MSG_CONTROL:
+        agent_session_control(session, msg);
         return TRUE;
 
     case AGENT_MSG_LEFT:
@@ -567,6 +580,7 @@ agent_session_dispatch(agent_session_t *session, agent_msg_t *msg)
             g_message("session %s: %s left", session->id, msg->from);
         }
 
+        agent_session_control(session, msg);
         return TRUE;
 
     case AGENT_MSG_STATE:
@@ -627,6 +641,8 @@ agent_session_welcome(agent_session_t *session, agent_msg_t *msg)
     if (session->resume == NULL) {
         agent_session_moved(session, msg->position);
         agent_session_absent(session, msg->peers);
+        agent_control_self(session->control, msg->self);
+        agent_session_control(session, msg);
     }
 
     g_free(session->before);
@@ -736,10 +752,54 @@ agent_session_peers(agent_session_t *session, GPtrArray *peers)
                                   &session->rights, peer,
                                   &agent_session_viewer_events, session);
         g_hash_table_insert(session->viewers, g_strdup(peer->id), viewer);
+        agent_viewer_control(viewer, agent_control_holds(session->control,
+                                                         peer->id));
 
         g_message("session %s: %s (\"%s\") takes part", session->id,
                   peer->id, peer->name);
     }
+}
+
+
+/* all of them are told, for who has it no more lets go of its keys first */
+
+static void
+agent_session_control(agent_session_t *session, const agent_msg_t *msg)
+{
+    gpointer        id, viewer;
+    GHashTableIter  iter;
+
+    if (!msg->controlled) {
+        return;
+    }
+
+    agent_control_told(session->control, msg->holder);
+
+    g_message("session %s: %s has control", session->id,
+              msg->holder != NULL ? msg->holder : "nobody");
+
+    g_hash_table_iter_init(&iter, session->viewers);
+
+    while (g_hash_table_iter_next(&iter, &id, &viewer)) {
+        agent_viewer_control(viewer,
+                             agent_control_holds(session->control, id));
+    }
+
+    agent_own_check(session->agent);
+}
+
+
+void
+agent_session_take(agent_session_t *session, gboolean own)
+{
+    agent_session_say(session, agent_msg_control(own ? "take" : "release"));
+}
+
+
+gboolean
+agent_session_own(const agent_session_t *session)
+{
+    return agent_control_taken(session->control);
 }
 
 

@@ -60,6 +60,7 @@ struct agent_ui_s {
     GList                     *asks;
     GList                     *shown;
     gint64                     last_id;
+    gboolean                   own;     /* control is the person's */
     gboolean                   asking;  /* as told */
 };
 
@@ -279,6 +280,26 @@ agent_shown_free(agent_shown_t *shown)
 
     g_free(shown->name);
     g_free(shown);
+}
+
+
+void
+agent_shown_control(agent_shown_t *shown, gboolean control)
+{
+    if (shown->control != control) {
+        shown->control = control;
+        agent_ui_banner(shown->ui);
+    }
+}
+
+
+void
+agent_ui_own(agent_ui_t *ui, gboolean own)
+{
+    if (ui->own != own) {
+        ui->own = own;
+        agent_ui_banner(ui);
+    }
 }
 
 
@@ -544,7 +565,7 @@ agent_ui_said(agent_ui_t *ui, const char *text, gsize len)
 {
     gint64               id;
     GList               *link;
-    gboolean             yes;
+    gboolean             yes, own;
     const char          *type;
     agent_ask_t         *ask;
     g_autoptr(json_t)    msg = NULL;
@@ -557,6 +578,11 @@ agent_ui_said(agent_ui_t *ui, const char *text, gsize len)
 
     } else if (g_strcmp0(type, "end") == 0) {
         ui->events->end(ui->data);
+
+    } else if (g_strcmp0(type, "take") == 0
+               && agent_json_bool(msg, "own", &own))
+    {
+        ui->events->take(ui->data, own);
 
     } else if (g_strcmp0(type, "answer") == 0
                && agent_json_int(msg, "id", 1, G_MAXINT64, &id)
@@ -644,7 +670,8 @@ agent_ui_banner(agent_ui_t *ui)
                                              "control", shown->control));
     }
 
-    agent_ui_tell(ui, json_pack("{s:s, s:o}", "type", "banner", "who", who));
+    agent_ui_tell(ui, json_pack("{s:s, s:o, s:b}", "type", "banner",
+                                "who", who, "own", ui->own));
 }
 
 

@@ -55,6 +55,9 @@ typedef struct {
     /* there is no banner any more, though somebody is there */
     void  (*lost)(void *data);
 
+    /* the banner's other button: control is the person's own, or not */
+    void  (*take)(void *data, gboolean own);
+
     /* a question is on the screen, or the last one is not any more */
     void  (*asking)(void *data, gboolean asking);
 } agent_ui_events_t;
@@ -79,6 +82,10 @@ void agent_ask_cancel(agent_ask_t *ask);
 /* On the banner until agent_shown_free(). */
 agent_shown_t *agent_ui_show(agent_ui_t *ui, const agent_subject_t *subject);
 void agent_shown_free(agent_shown_t *shown);
+void agent_shown_control(agent_shown_t *shown, gboolean control);
+
+/* The person at the device has control of a session: the banner says so. */
+void agent_ui_own(agent_ui_t *ui, gboolean own);
 
 gboolean agent_ui_asking(const agent_ui_t *ui);
 

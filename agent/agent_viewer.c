@@ -54,6 +54,7 @@ struct agent_viewer_s {
     char                          *name;        /* of who made current */
     agent_role_e                   role;
     agent_rights_t                 rights;      /* of the session */
+    gboolean                       control;     /* of the session */
     gboolean                       verified;    /* who made current */
     char                          *operator;    /* the same */
 
@@ -83,6 +84,7 @@ struct agent_viewer_s {
 
 static void agent_viewer_succeed(agent_viewer_t *viewer);
 static void agent_viewer_stop(agent_viewer_t *viewer);
+static void agent_viewer_show(agent_viewer_t *viewer);
 static void agent_viewer_refuse(agent_viewer_t *viewer, const char *code,
     const char *message);
 static gboolean agent_viewer_check(gpointer data);
@@ -166,6 +168,7 @@ agent_viewer_new(agent_t *agent, const char *session_id,
     viewer->session_id = g_strdup(session_id);
     viewer->id = g_strdup(peer->id);
     viewer->role = peer->role;
+    viewer->control = TRUE;
     viewer->rights = *rights;
     viewer->gate = agent_gate_new(agent, session_id, rights->consent, peer,
                                   &agent_viewer_gate_events, viewer);
@@ -260,6 +263,37 @@ agent_viewer_stop(agent_viewer_t *viewer)
 
     viewer->connected = FALSE;
     viewer->direct = FALSE;
+}
+
+
+void
+agent_viewer_control(agent_viewer_t *viewer, gboolean control)
+{
+    if (viewer->control == control) {
+        return;
+    }
+
+    viewer->control = control;
+
+    if (viewer->input != NULL) {
+        agent_input_control(viewer->input, control);
+    }
+
+    agent_viewer_show(viewer);
+}
+
+
+/* the banner says who controls, and who only may */
+
+static void
+agent_viewer_show(agent_viewer_t *viewer)
+{
+    agent_allowed_t  allowed;
+
+    if (viewer->shown != NULL) {
+        agent_viewer_allowed(viewer, &allowed);
+        agent_shown_control(viewer->shown, allowed.input && viewer->control);
+    }
 }
 
 
@@ -426,6 +460,7 @@ agent_viewer_serve(agent_viewer_t *viewer, const agent_ice_t *ice,
 
     g_clear_pointer(&viewer->shown, agent_shown_free);
     viewer->shown = agent_gate_show(viewer->gate);
+    agent_viewer_show(viewer);
 
     if (viewer->timer == 0) {
         viewer->timer = g_timeout_add_seconds(1, agent_viewer_check, viewer);
@@ -663,6 +698,7 @@ agent_viewer_on_opened(agent_channel_t *ch, agent_viewer_t *viewer)
     viewer->heard_us = g_get_monotonic_time();
     agent_viewer_allowed(viewer, &allowed);
     viewer->input = agent_input_new(agent->seat, allowed.input);
+    agent_input_control(viewer->input, viewer->control);
     agent_viewer_resized(viewer);
 
     return viewer;
@@ -714,6 +750,7 @@ agent_viewer_input(agent_viewer_t *viewer, const json_t *data)
     if (viewer->input == NULL) {
         agent_viewer_allowed(viewer, &allowed);
         viewer->input = agent_input_new(agent->seat, allowed.input);
+        agent_input_control(viewer->input, viewer->control);
     }
 
     viewer->heard_us = g_get_monotonic_time();

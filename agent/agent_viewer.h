@@ -86,6 +86,12 @@ void agent_viewer_candidate(agent_viewer_t *viewer, guint pc,
  */
 void agent_viewer_input(agent_viewer_t *viewer, const json_t *data);
 
+/*
+ * Has the session's control, as it has at first: what it held down is let go
+ * when it has it no more, and only input of who has it counts.
+ */
+void agent_viewer_control(agent_viewer_t *viewer, gboolean control);
+
 /* FALSE: not above the last id of this sender, so it was handled before. */
 gboolean agent_viewer_fresh(agent_viewer_t *viewer, gint64 id);
 

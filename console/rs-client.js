@@ -33,6 +33,8 @@ export { RsApi, RsError, RsEvent, resolveBase, socketUrl, systemClock }
  *             local: string, remote: string, rtt_ms: number}} Path */
 /** @typedef {{iceServers: RTCIceServer[], iceTransportPolicy: "all"|"relay",
  *             ttl_s: number}} Ice */
+/** @typedef {{holder: string|null, requests: string[], locked: boolean}}
+ *           Control */
 /** @typedef {import("./rs-api.js").Clock} Clock */
 
 
@@ -116,6 +118,8 @@ function parsePosition(text) {
  *   peers    Peer[]               who else is here, after each change
  *   joined   Peer                 left {peer, reason}
  *   session  {state, expires_at, policy, host}   after each change
+ *   control  {holder, requests, locked, op?, by?}   who may use mouse and
+ *            keyboard, after each change; op, by: what was done, by whom
  *   signal   {from, id, data}     in order, once
  *   input    {from, data}         volatile: may be lost, never repeated
  *   ack      {id}                 refused {id, error: RsError}
@@ -168,6 +172,10 @@ export class RsSession extends EventTarget {
     self = null;
     /** @type {string|null} */
     role = null;
+    /** May take and lock control. */
+    moderator = false;
+    /** @type {Control|null}   null: the gateway leaves it to the roles */
+    control = null;
     /** @type {any} */
     session = null;
     /** @type {Ice|null} */
@@ -206,6 +214,12 @@ export class RsSession extends EventTarget {
         }
 
         return null;
+    }
+
+    /** Has control, as far as the gateway says so. */
+    get controls() {
+        return this.role === "controller"
+               && (this.control === null || this.control.holder === this.self);
     }
 
     /** Joins with the ticket.  Once. */
@@ -278,6 +292,20 @@ export class RsSession extends EventTarget {
     /** Tells the path in use.  Dropped while the socket is away. */
     reportPath(path) {
         return this.#sendNow({type: "state", path});
+    }
+
+    /**
+     * Asks for control, lets it go, gives it away ("request", "release",
+     * "grant" to a participant), and as a moderator "take", "lock" and
+     * "unlock".  The answer is a control event, or a notice.  False when it
+     * was dropped: the socket is away.
+     *
+     * @param {string} op
+     * @param {string} [to]
+     */
+    askControl(op, to) {
+        return this.#sendNow(to === undefined ? {type: "control", op}
+                                              : {type: "control", op, to});
     }
 
     /**
@@ -683,10 +711,16 @@ export class RsSession extends EventTarget {
 
         case "joined":
             this.#onJoined(message.peer);
+            this.#onControl(message.control);
             break;
 
         case "left":
             this.#onLeft(message);
+            this.#onControl(message.control);
+            break;
+
+        case "control":
+            this.#onControl(message);
             break;
 
         case "state":
@@ -716,6 +750,7 @@ export class RsSession extends EventTarget {
         this.#welcomed = true;
         this.self = m.self;
         this.role = m.role;
+        this.moderator = m.moderator === true;
         this.session = m.session ?? {};
         this.#before = resumed ? {token: this.#resume,
                                   until: this.#clock.now() + BEFORE_MS}
@@ -750,6 +785,12 @@ export class RsSession extends EventTarget {
         this.dispatchEvent(new RsEvent("welcome", {message: m, resumed}));
         this.dispatchEvent(new RsEvent("session", this.session));
         this.#peersChanged();
+
+        /* resumed: what has changed since is about to be told, in order */
+
+        if (!resumed || this.control === null) {
+            this.#onControl(this.session.control);
+        }
     }
 
     #onError(m) {
@@ -886,6 +927,25 @@ export class RsSession extends EventTarget {
         this.peers.delete(m.peer);
         this.dispatchEvent(new RsEvent("left", {peer, reason: m.reason}));
         this.#peersChanged();
+    }
+
+    #onControl(m) {
+        if (m === null || typeof m !== "object") {
+            return;
+        }
+
+        this.control = {
+            holder: typeof m.holder === "string" ? m.holder : null,
+            requests: (Array.isArray(m.requests) ? m.requests : [])
+                      .filter((id) => typeof id === "string")
+                      .slice(0, PEERS_MAX),
+            locked: m.locked === true,
+        };
+
+        this.dispatchEvent(new RsEvent("control", {
+            ...this.control, op: text(m.op) || undefined,
+            by: text(m.by) || undefined,
+        }));
     }
 
     #onState(m) {

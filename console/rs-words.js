@@ -37,6 +37,7 @@ const ERRORS = {
                      "It has no connection to the gateway now. Check that it is switched on and rs-agent runs."],
     conflict: ["That is not possible right now", "Something changed meanwhile. Try again."],
     participants_full: ["The session is full", "As many people take part as are allowed."],
+    control_locked: ["Control is locked", "Ask who runs the session, or the person at the device, to give it."],
     session_ended: ["The session has ended", "Start a new one to go on."],
     precondition_failed: ["Somebody changed this meanwhile", "Load it again and repeat the change."],
     precondition_required: ["The change was not accepted", "Load it again and repeat the change."],

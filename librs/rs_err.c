@@ -87,6 +87,10 @@ static const rs_err_entry_t  rs_err_table[RS_E_MAX] = {
         "participants_full", 409, 0, 0,
         "The session has as many participants as it may"
     },
+    [RS_E_CONTROL_LOCKED] = {
+        "control_locked", 409, 0, 0,
+        "Control of the session is locked"
+    },
     [RS_E_SESSION_ENDED] = {
         "session_ended", 410, 4410, 0,
         "The session has ended"

@@ -42,6 +42,7 @@ typedef struct {
     rs_str_t        participant_id;
     unsigned        reject;
     unsigned        consent;
+    unsigned        control;
     rs_str_t        reason;
     rs_str_t        comment;
 } rs_msg_fields_t;
@@ -82,6 +83,8 @@ static rs_err_e rs_msg_take_hello(rs_msg_t *msg, rs_msg_fields_t *f,
 static rs_err_e rs_msg_take_rotate(rs_msg_t *msg, rs_msg_fields_t *f,
     size_t len);
 static rs_err_e rs_msg_take_session(rs_msg_t *msg, rs_msg_fields_t *f,
+    size_t len);
+static rs_err_e rs_msg_take_control(rs_msg_t *msg, rs_msg_fields_t *f,
     size_t len);
 static rs_err_e rs_msg_take_bye(rs_msg_t *msg, rs_msg_fields_t *f,
     size_t len);
@@ -126,6 +129,16 @@ static const char *const  rs_msg_consents[] = {
     [RS_CONSENT_GIVEN] = "given",
     [RS_CONSENT_DENIED] = "denied",
     [RS_CONSENT_TIMEOUT] = "timeout",
+    NULL
+};
+
+static const char *const  rs_msg_controls[] = {
+    [RS_CONTROL_REQUEST] = "request",
+    [RS_CONTROL_RELEASE] = "release",
+    [RS_CONTROL_GRANT] = "grant",
+    [RS_CONTROL_TAKE] = "take",
+    [RS_CONTROL_LOCK] = "lock",
+    [RS_CONTROL_UNLOCK] = "unlock",
     NULL
 };
 
@@ -177,6 +190,16 @@ static const rs_json_field_t  rs_msg_state_fields[] = {
     RS_MSG_TYPE,
     { .name = "path", .type = RS_JSON_OBJECT, .flags = RS_JSON_REQUIRED,
       .offset = RS_MSG_FIELD(path) }
+};
+
+
+static const rs_json_field_t  rs_msg_control_fields[] = {
+    RS_MSG_TYPE,
+    { .name = "op", .type = RS_JSON_ENUM, .flags = RS_JSON_REQUIRED,
+      .offset = RS_MSG_FIELD(control), .names = rs_msg_controls },
+    { .name = "to", .type = RS_JSON_STRING, .min = RS_ID_LEN,
+      .max = RS_ID_LEN, .offset = RS_MSG_FIELD(to),
+      .check = rs_id_check_participant, .what = "a participant's id" }
 };
 
 
@@ -259,6 +282,8 @@ static const rs_msg_spec_t  rs_msg_types[] = {
       RS_MSG_N(rs_msg_state_fields), rs_msg_take_state },
     { "ice", RS_MSG_ICE, RS_CHANNEL_SIGNAL, rs_msg_no_fields,
       RS_MSG_N(rs_msg_no_fields), rs_msg_take_nothing },
+    { "control", RS_MSG_CONTROL, RS_CHANNEL_SIGNAL, rs_msg_control_fields,
+      RS_MSG_N(rs_msg_control_fields), rs_msg_take_control },
     { "hello", RS_MSG_HELLO, RS_CHANNEL_AGENT, rs_msg_hello_fields,
       RS_MSG_N(rs_msg_hello_fields), rs_msg_take_hello },
     { "accept", RS_MSG_ACCEPT, RS_CHANNEL_AGENT, rs_msg_accept_fields,
@@ -540,6 +565,25 @@ rs_msg_take_session(rs_msg_t *msg, rs_msg_fields_t *f, size_t len)
         msg->participant_id = f->participant_id;
         msg->consent = (rs_consent_e) f->consent;
         msg->reason = rs_str(rs_msg_consents[f->consent]);
+    }
+
+    return RS_OK;
+}
+
+
+static rs_err_e
+rs_msg_take_control(rs_msg_t *msg, rs_msg_fields_t *f, size_t len)
+{
+    (void) len;
+
+    msg->control = (rs_control_e) f->control;
+    msg->reason = rs_str(rs_msg_controls[f->control]);
+    msg->to = f->to;
+
+    if ((msg->control == RS_CONTROL_GRANT) != (f->to.len != 0)) {
+        return rs_json_fail(&msg->error, RS_E_INVALID_VALUE, "/to",
+                            "to is wanted with \"grant\", and with nothing "
+                            "else");
     }
 
     return RS_OK;

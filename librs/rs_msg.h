@@ -36,6 +36,7 @@ typedef enum {
     RS_MSG_INPUT,                     /* signal: to, data */
     RS_MSG_STATE,                     /* signal: path */
     RS_MSG_ICE,                       /* signal */
+    RS_MSG_CONTROL,                   /* signal: control, to */
     RS_MSG_HELLO,                     /* agent: tenant, device_id, signature,
                                          agent, displays */
     RS_MSG_ACCEPT,                    /* agent: session_id */
@@ -69,6 +70,18 @@ typedef enum {
 } rs_consent_e;
 
 
+/* what is wanted of the control token */
+
+typedef enum {
+    RS_CONTROL_REQUEST = 0,
+    RS_CONTROL_RELEASE,
+    RS_CONTROL_GRANT,                 /* to whom */
+    RS_CONTROL_TAKE,
+    RS_CONTROL_LOCK,
+    RS_CONTROL_UNLOCK
+} rs_control_e;
+
+
 /* slices live until rs_msg_free(); what a type does not have is empty */
 
 typedef struct {
@@ -92,8 +105,9 @@ typedef struct {
     rs_str_t         participant_id;
     rs_reject_e      reject;
     rs_consent_e     consent;
-    rs_str_t         reason;          /* bye; of reject and consent: the same
-                                         as a word */
+    rs_control_e     control;
+    rs_str_t         reason;          /* bye; of reject, consent and control:
+                                         the same as a word */
     rs_str_t         comment;         /* reject: `detail` */
 
     /* of an error; error.text is a sentence for the client */

@@ -78,8 +78,10 @@ my $back = $gw->signal("rs.resume.$welcome[1]{resume}.$last->{position}");
 
 is($back->expect('welcome')->{self}, $welcome[1]{self},
    'who had heard what is lost may resume');
-is($back->expect('signal')->{data}, 'lost', 'it gets what came since');
-ok($back->expect('resync', 5), 'and is asked as well');
+is($back->expect('control')->{holder}, $welcome[0]{self},
+   'it is told who has control now');
+ok($back->expect('resync', 5), 'is asked as well');
+is($back->expect('signal')->{data}, 'lost', 'and gets what came since');
 
 is(say($ctl, 1, 'lost too'), 1, 'the other one');
 is($_->expect('signal')->{data}, 'lost too', 'is back') for $host, $back;

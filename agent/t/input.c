@@ -240,6 +240,43 @@ test_not_allowed(agent_seat_t *seat)
 
 
 static void
+test_token(agent_seat_t *seat)
+{
+    g_autofree char           *pong = NULL;
+    g_autoptr(agent_input_t)   a = agent_input_new(seat, TRUE);
+    g_autoptr(agent_input_t)   b = agent_input_new(seat, TRUE);
+
+    agent_input_control(b, FALSE);
+    say(a, "{\"type\":\"key\",\"key\":\"a\",\"code\":\"KeyA\","
+           "\"down\":true}");
+    say(a, "{\"type\":\"button\",\"button\":0,\"down\":true,"
+           "\"x\":0,\"y\":0}");
+    g_string_truncate(recorder.log, 0);
+    say(b, "{\"type\":\"key\",\"key\":\"b\",\"code\":\"KeyB\","
+           "\"down\":true}");
+    say(b, "{\"type\":\"move\",\"x\":1,\"y\":1}");
+    did("", "who has no control does nothing");
+    pong = say(b, "{\"type\":\"ping\",\"n\":7}");
+    is_str(pong, "{\"type\":\"pong\",\"n\":7}", "but is there");
+
+    agent_input_control(a, FALSE);
+    is_int(recorder.log->len != 0, 1, "whose control ends lets go");
+    is_str(strstr(recorder.log->str, "kKeyA") != NULL ? "key" : "",
+           "key", "of the key");
+    g_string_truncate(recorder.log, 0);
+    say(a, "{\"type\":\"key\",\"key\":\"a\",\"code\":\"KeyA\","
+           "\"down\":true}");
+    did("", "and does nothing more");
+    agent_input_control(b, TRUE);
+    say(b, "{\"type\":\"key\",\"key\":\"b\",\"code\":\"KeyB\","
+           "\"down\":true}");
+    did("Kb ", "whose it is now does");
+    agent_input_release(b);
+    did("kKeyB ", "and lets go");
+}
+
+
+static void
 test_refused(agent_seat_t *seat)
 {
     gsize                       i;
@@ -346,6 +383,7 @@ main(void)
     test_messages(seat);
     test_ping(seat);
     test_not_allowed(seat);
+    test_token(seat);
     test_refused(seat);
     test_release(seat);
     test_many(seat);

@@ -71,6 +71,7 @@ struct agent_webrtc_s {
 
 
 static agent_webrtc_t  *newest;
+static GString         *typed;
 
 
 agent_webrtc_t *
@@ -718,6 +719,145 @@ test_path(fixture_t *f)
 }
 
 
+/* who types on the device */
+
+static guint
+type_down(agent_platform_t *p, const char *key, const char *code)
+{
+    (void) p;
+    (void) code;
+
+    g_string_append_printf(typed, "+%s ", key);
+
+    return 1;
+}
+
+
+static void
+type_up(agent_platform_t *p, guint handle)
+{
+    (void) p;
+    (void) handle;
+
+    g_string_append(typed, "- ");
+}
+
+
+/* what was typed until the gateway's next ping is answered */
+
+static void
+types(conn_t *c, const char *want, const char *what)
+{
+    guint  n = c->heard->len;
+
+    say(c, "{\"type\":\"ping\"}");
+    WAIT(c->heard->len > n);
+    is_str(typed->str, want, what);
+    g_string_truncate(typed, 0);
+}
+
+
+static void
+key(conn_t *c, const char *from, const char *name)
+{
+    say(c, "{\"type\":\"input\",\"from\":\"%s\",\"data\":{\"type\":\"key\","
+        "\"key\":\"%s\",\"code\":\"Key%s\",\"down\":true}}", from, name,
+        name);
+}
+
+
+static void
+test_token(fixture_t *f)
+{
+    conn_t            *c;
+    agent_session_t   *session;
+    agent_platform_t   platform;
+
+    static const agent_platform_ops_t  ops = {
+        .key_down = type_down, .key_up = type_up
+    };
+
+    memset(&platform, 0, sizeof(platform));
+    platform.ops = &ops;
+    typed = g_string_new(NULL);
+    f->config.allow_input = TRUE;
+    f->agent.platform = &platform;
+    f->agent.seat = agent_seat_new(&platform);
+
+    agent_session_start(&f->agent, "ses_t", "default.ticket", &rights);
+    session = g_hash_table_lookup(f->agent.sessions, "ses_t");
+    c = conn(f, 0);
+    say(c, "{\"type\":\"welcome\",\"api_version\":1,\"self\":\"par_h\","
+        "\"role\":\"host\",\"session\":{\"id\":\"ses_t\",\"control\":{"
+        "\"holder\":\"par_a\",\"requests\":[],\"locked\":false}},"
+        "\"peers\":[{\"id\":\"par_a\",\"role\":\"controller\"},"
+        "{\"id\":\"par_b\",\"role\":\"controller\"}],\"ice\":{"
+        "\"iceServers\":[],\"iceTransportPolicy\":\"all\",\"ttl_s\":300},"
+        "\"resume\":\"default.one\",\"position\":\"1-1\",\"ping_s\":25}");
+
+    newest = NULL;
+    say(c, "{\"type\":\"signal\",\"from\":\"par_a\",\"id\":1,\"position\":"
+        "\"1-2\",\"data\":{\"kind\":\"offer\",\"pc\":1,\"sdp\":\"" OFFER
+        "\"}}");
+    WAIT(newest != NULL);
+    newest->events->connected(newest->data, newest);
+
+    newest = NULL;
+    say(c, "{\"type\":\"signal\",\"from\":\"par_b\",\"id\":1,\"position\":"
+        "\"1-3\",\"data\":{\"kind\":\"offer\",\"pc\":1,\"sdp\":\"" OFFER
+        "\"}}");
+    WAIT(newest != NULL);
+    newest->events->connected(newest->data, newest);
+
+    key(c, "par_b", "b");
+    key(c, "par_a", "a");
+    types(c, "+a ", "of two controllers one has control");
+
+    say(c, "{\"type\":\"control\",\"holder\":\"par_b\",\"requests\":[],"
+        "\"locked\":false,\"position\":\"1-4\"}");
+    key(c, "par_a", "a");
+    key(c, "par_b", "b");
+    types(c, "- +b ", "it changes hands: the key is let go first");
+
+    say(c, "{\"type\":\"control\",\"holder\":\"par_a\",\"requests\":[],"
+        "\"locked\":false,\"position\":\"1-4\"}");
+    key(c, "par_a", "a");
+    types(c, "", "what was told before is not told again");
+
+    agent_session_take(session, TRUE);
+    WAIT(c->heard->len == 4);
+    is_str(g_ptr_array_index(c->heard, 3),
+           "{\"type\":\"control\",\"op\":\"take\"}",
+           "the person there takes it");
+    ok(!agent_session_own(session), "and has it when the gateway says so");
+    say(c, "{\"type\":\"control\",\"holder\":\"par_h\",\"requests\":[],"
+        "\"locked\":false,\"position\":\"1-5\"}");
+    key(c, "par_a", "a");
+    key(c, "par_b", "b");
+    types(c, "- ", "nobody else does anything then");
+    ok(agent_session_own(session), "it is the person's own");
+    agent_session_take(session, FALSE);
+    WAIT(c->heard->len == 6);
+    is_str(g_ptr_array_index(c->heard, 5),
+           "{\"type\":\"control\",\"op\":\"release\"}", "until it is given");
+
+    say(c, "{\"type\":\"left\",\"peer\":\"par_b\",\"reason\":\"bye\","
+        "\"control\":{\"holder\":\"par_a\",\"requests\":[],\"locked\":false},"
+        "\"position\":\"1-6\"}");
+    key(c, "par_a", "a");
+    types(c, "+a ", "who has it after a leaving");
+    ok(!agent_session_own(session), "the person has not");
+
+    g_hash_table_remove_all(f->agent.sessions);
+    agent_seat_free(f->agent.seat);
+    f->agent.seat = NULL;
+    f->agent.platform = NULL;
+    f->config.allow_input = FALSE;
+    g_string_free(typed, TRUE);
+    forget(f);
+}
+
+
 static void
 test_silence(fixture_t *f)
 {
@@ -953,6 +1093,7 @@ main(void)
     test_invited_again(&f);
     test_forgotten(&f);
     test_path(&f);
+    test_token(&f);
     test_control(&f);
     test_unproven(&f);
     test_silence(&f);

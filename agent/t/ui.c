@@ -31,6 +31,8 @@ typedef struct {
     guint             ended;
     guint             lost;
     gboolean          asking;
+    int               takes;
+    gboolean          own;
 } fixture_t;
 
 
@@ -92,7 +94,19 @@ on_asking(void *data, gboolean asking)
 }
 
 
-static const agent_ui_events_t  events = { on_end, on_lost, on_asking };
+static void
+on_take(void *data, gboolean own)
+{
+    fixture_t  *f = data;
+
+    f->takes++;
+    f->own = own;
+}
+
+
+static const agent_ui_events_t  events = {
+    on_end, on_lost, on_take, on_asking
+};
 
 
 /* ---- the person's side */
@@ -352,6 +366,21 @@ test_many(fixture_t *f)
 }
 
 
+/* left of the button at the right end */
+
+static void
+press_take(fixture_t *f, const char *id)
+{
+    int  n = f->takes;
+
+    g_free(run("sh -c 'eval $(xdotool getwindowgeometry --shell %s); "
+               "xdotool mousemove $((X + WIDTH - 170)) $((Y + HEIGHT / 2)) "
+               "click 1'", id));
+    WAIT(f->takes != n);
+    is_int(f->takes, n + 1, "its other button");
+}
+
+
 static void
 test_banner(fixture_t *f)
 {
@@ -385,9 +414,27 @@ test_banner(fixture_t *f)
     WAIT(f->ended != 0);
     is_int(f->ended, 1, "its button");
 
+    /* who has control is on it, and the other button is for that */
+
+    agent_shown_control(first, FALSE);
+    g_free(wait_window("^Remote support: Anna .verified. watches, "));
+    press_take(f, both);
+    is_int(f->own, TRUE, "the person there wants control");
+    agent_ui_own(f->ui, TRUE);
+    g_clear_pointer(&id, g_free);
+    id = wait_window("^You have control. Remote support: Anna");
+    ok(id != NULL, "and is told to have it");
+    press_take(f, both);
+    is_int(f->own, FALSE, "and gives it away");
+    agent_ui_own(f->ui, FALSE);
+    agent_shown_control(first, TRUE);
+    g_clear_pointer(&id, g_free);
+    id = wait_window("^Remote support: Anna .verified. controls, ");
+    ok(id != NULL, "who has it then is on the screen");
+
     agent_shown_free(first);
     agent_shown_free(second);
-    ok(wait_no_window("^Remote support"), "gone with the last one");
+    ok(wait_no_window("Remote support"), "gone with the last one");
 }
 
 

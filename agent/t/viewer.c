@@ -417,6 +417,40 @@ test_fallback(void)
 
 
 static void
+test_token(void)
+{
+    fixture_t        f;
+    agent_webrtc_t  *w;
+
+    start(&f, AGENT_ROLE_CONTROLLER);
+    agent_viewer_control(f.viewer, FALSE);
+    w = serve(&f, 1);
+    w->events->connected(w->data, w);
+    input(&f, KEY_A);
+    did("", "without control nothing is taken by way of the gateway");
+    opens(w);
+    fake_channel_say(w->channel, KEY_A);
+    did("", "nor over the channel");
+    agent_viewer_control(f.viewer, TRUE);
+    fake_channel_say(w->channel, KEY_A);
+    did("+a ", "with it, it is");
+    agent_viewer_control(f.viewer, TRUE);
+    did("", "and goes on");
+    agent_viewer_control(f.viewer, FALSE);
+    did("-1 ", "whose control ends lets go");
+
+    /* it outlives the line */
+
+    w = serve(&f, 2);
+    w->events->connected(w->data, w);
+    opens(w);
+    fake_channel_say(w->channel, KEY_A);
+    did("", "a new line brings none");
+    stop(&f);
+}
+
+
+static void
 test_viewer(void)
 {
     fixture_t        f;
@@ -632,6 +666,7 @@ main(int argc, char **argv)
 
     test_fallback();
     test_viewer();
+    test_token();
     test_silence();
     test_closed();
     test_moved();

@@ -14,13 +14,14 @@
  *     {"type":"ask","id":1,"name":"Anna","verified":true,"by":"https://…",
  *      "control":true,"timeout_s":60}
  *     {"type":"cancel","id":1}
- *     {"type":"banner","who":[{"name":"Anna","verified":true,
+ *     {"type":"banner","own":false,"who":[{"name":"Anna","verified":true,
  *      "control":true}]}                               [] takes it away
  *
  * To it on standard output: {"type":"ready"} first, then
  *
  *     {"type":"answer","id":1,"yes":true}
- *     {"type":"end"}                                   the banner's button
+ *     {"type":"take","own":true}                       the banner's buttons
+ *     {"type":"end"}
  *
  * When standard input ends, so does this.  Texts come from strangers: they
  * are never markup, and cleaned once more here.
@@ -66,6 +67,8 @@ struct ui_s {
 
     GtkWidget   *banner;            /* NULL: nobody watches */
     GtkWidget   *text;
+    GtkWidget   *take;
+    gboolean     own;               /* control is the person's */
     gint64       raised_us;
     gboolean     dragged;
     double       drag_x;
@@ -91,9 +94,10 @@ static void ui_cancel(ui_t *ui, gint64 id);
 static void ui_ask_free(ui_ask_t *ask);
 
 static void ui_banner(ui_t *ui, const json_t *msg);
-static char *ui_banner_text(const json_t *who);
+static char *ui_banner_text(const json_t *who, gboolean own);
 static void ui_banner_make(ui_t *ui);
 static void ui_banner_place(ui_t *ui);
+static void ui_on_take(GtkButton *button, gpointer data);
 static void ui_on_end(GtkButton *button, gpointer data);
 static gboolean ui_on_obscured(GtkWidget *window, GdkEventVisibility *event,
     gpointer data);
@@ -518,7 +522,10 @@ ui_banner(ui_t *ui, const json_t *msg)
         ui_banner_make(ui);
     }
 
-    text = ui_banner_text(who);
+    ui->own = agent_json_bool(msg, "own", &ui->own) && ui->own;
+    text = ui_banner_text(who, ui->own);
+    gtk_button_set_label(GTK_BUTTON(ui->take),
+                         ui->own ? "Give control" : "Take control");
     gtk_label_set_text(GTK_LABEL(ui->text), text);
     gtk_window_set_title(GTK_WINDOW(ui->banner), text);
 
@@ -529,19 +536,21 @@ ui_banner(ui_t *ui, const json_t *msg)
 
 /*
  * "Remote support: Anna (verified) controls, not verified: “Bob” watches".
- * Who is not verified has the name that the gateway gave, which is not to be
+ * and "You have control" before them while nobody else does anything.  Who is
+ * not verified has the name that the gateway gave, which is not to be
  * read as the next one's, nor to have the mark behind it cut off.
  */
 
 static char *
-ui_banner_text(const json_t *who)
+ui_banner_text(const json_t *who, gboolean own)
 {
     gsize          i;
     GString       *text;
     gboolean       verified, control;
     const json_t  *one;
 
-    text = g_string_new("Remote support: ");
+    text = g_string_new(own ? "You have control. Remote support: "
+                            : "Remote support: ");
 
     for (i = 0; i < json_array_size(who); i++) {
         g_autofree char  *name = NULL;
@@ -588,9 +597,13 @@ ui_banner_make(ui_t *ui)
     end = gtk_button_new_with_label("End session");
     g_signal_connect(end, "clicked", G_CALLBACK(ui_on_end), ui);
 
+    ui->take = gtk_button_new_with_label("Take control");
+    g_signal_connect(ui->take, "clicked", G_CALLBACK(ui_on_take), ui);
+
     box = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 12);
     gtk_container_set_border_width(GTK_CONTAINER(box), 6);
     gtk_container_add(GTK_CONTAINER(box), ui->text);
+    gtk_container_add(GTK_CONTAINER(box), ui->take);
     gtk_container_add(GTK_CONTAINER(box), end);
     gtk_container_add(GTK_CONTAINER(ui->banner), box);
 
@@ -629,6 +642,19 @@ ui_banner_place(ui_t *ui)
     gtk_widget_get_preferred_width(ui->banner, NULL, &width);
     gtk_window_move(GTK_WINDOW(ui->banner),
                     area.x + MAX(area.width - width, 0) / 2, area.y);
+}
+
+
+/* asks for it: the label changes when it is so */
+
+static void
+ui_on_take(GtkButton *button, gpointer data)
+{
+    ui_t  *ui = data;
+
+    (void) button;
+
+    ui_say(json_pack("{s:s, s:b}", "type", "take", "own", !ui->own));
 }
 
 

@@ -20,8 +20,8 @@ const client = examples("signal", "client");
 const welcome = server.get("welcome");
 const HOST = welcome.peers[0].id;
 const EVENTS = ["state", "welcome", "peers", "joined", "left", "session",
-                "signal", "input", "ack", "refused", "ice", "notice", "away",
-                "ended", "closed"];
+                "signal", "input", "control", "ack", "refused", "ice",
+                "notice", "away", "ended", "closed"];
 
 
 function open(o = {}) {
@@ -34,7 +34,8 @@ function open(o = {}) {
     session.connect();
 
     if (o.welcome !== false) {
-        WebSocket.last.say(welcome);
+        WebSocket.last.say(o.session ? {...welcome, session: o.session}
+                                     : welcome);
     }
 
     return {clock, WebSocket, session, seen,
@@ -62,14 +63,14 @@ test("joins by ticket in the subprotocol, takes the welcome", () => {
 test("every server message of the protocol is understood", () => {
     const told = {joined: "joined", left: "left", signal: "signal",
                   state: "session", ack: "ack", ice: "ice", ended: "ended",
-                  error: "refused", input: "input"};
+                  error: "refused", input: "input", control: "control"};
     const quiet = new Set(["ping", "pong", "goaway", "resync", "welcome"]);
 
     for (const [name, message] of server) {
         const {WebSocket, session, seen} = open();
 
-        if (name === "left") {
-            WebSocket.last.say(server.get("joined"));
+        if (name.startsWith("left")) {
+            WebSocket.last.say(server.get(name.replace("left", "joined")));
         }
 
         seen.length = 0;
@@ -83,7 +84,7 @@ test("every server message of the protocol is understood", () => {
             continue;
         }
 
-        assert.ok(seen.some((e) => e[0] === told[name]),
+        assert.ok(seen.some((e) => e[0] === told[name.split(".")[0]]),
                   `${name} gave no "${told[name]}"`);
     }
 });
@@ -103,15 +104,71 @@ test("what it sends is what the protocol's examples are", () => {
     session.sendInput(input.data);
     session.sendInput(inputTo.data, inputTo.to);
     session.reportPath(client.get("state").path);
+    session.askControl("request");
+    session.askControl("grant", client.get("control.grant").to);
     WebSocket.last.say(server.get("ping"));
     session.freshIce(1000);
     session.nudge();
     session.bye("done");
 
     assert.deepEqual(said, [direct, all, input, inputTo, client.get("state"),
+                            client.get("control"),
+                            client.get("control.grant"),
                             client.get("pong"), client.get("ice"),
                             client.get("ping"), client.get("bye")]);
     assert.equal(said.length, client.size);
+});
+
+
+test("who has control is known, and stays so over a resume", () => {
+    const {WebSocket, session, clock, of} = open();
+    const last = () => of("control").at(-1);
+    const says = (message) => WebSocket.last.say(message);
+
+    assert.deepEqual(session.control, welcome.session.control);
+    assert.equal(session.controls, true);
+    assert.equal(session.moderator, true);
+
+    says({...server.get("control"), holder: HOST, requests: ["par_x", 7]});
+    assert.deepEqual(last(), {holder: HOST, requests: ["par_x"],
+                              locked: false, op: "request",
+                              by: server.get("control").by});
+    assert.equal(session.controls, false);
+
+    /* an old one once more */
+    says({type: "control", holder: session.self, requests: [],
+          locked: false, position: "1-2"});
+    assert.equal(session.control.holder, HOST);
+
+    /* with who comes and goes */
+    says({...server.get("joined.control"), position: "1-7"});
+    assert.equal(session.control.holder,
+                 server.get("joined.control").control.holder);
+    says({...server.get("left.control"), position: "1-8"});
+    assert.deepEqual(session.control,
+                     {holder: null, requests: [], locked: false});
+
+    /* a resumed one is told what it missed, in order: not the end first */
+    WebSocket.last.end(1006);
+    clock.pass(250);
+
+    const n = of("control").length;
+
+    says({...welcome, resume: "t2"});
+    assert.equal(of("control").length, n);
+    says({type: "control", holder: HOST, requests: [], locked: true,
+          position: "1-9"});
+    assert.deepEqual(last(), {holder: HOST, requests: [], locked: true,
+                              op: undefined, by: undefined});
+});
+
+
+test("a gateway that says nothing of control leaves it to the role", () => {
+    const {session} = open({session: {...welcome.session,
+                                      control: undefined}});
+
+    assert.equal(session.control, null);
+    assert.equal(session.controls, true);
 });
 
 

@@ -304,7 +304,7 @@ subtest 'a library that is missing, old, or reloaded' => sub {
     $redis->call('FUNCTION', 'LOAD', "#!lua name=rs\nredis.register_function{"
                  . "function_name='rs_version', flags={'no-writes'}, "
                  . "callback=function() return {'ok','2'} end}");
-    $up->wait_log(qr/library has version "2", "4" is wanted/);
+    $up->wait_log(qr/library has version "2", "5" is wanted/);
     is($up->stat('in_sync'), 0, 'not used');
 
     $redis->stop;

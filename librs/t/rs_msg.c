@@ -26,6 +26,7 @@ static void test_examples(void);
 static void test_signal(void);
 static void test_input(void);
 static void test_state(void);
+static void test_control(void);
 static void test_hello(void);
 static void test_rotate(void);
 static void test_others(void);
@@ -316,6 +317,50 @@ test_rotate(void)
               bad[i].fields);
         is_str(rs_str(m.error.pointer), bad[i].pointer, "where");
     }
+}
+
+
+static void
+test_control(void)
+{
+    char      text[200];
+    size_t    i;
+    rs_msg_t  m;
+
+    static const char *const  ops[] = {
+        "request", "release", "grant", "take", "lock", "unlock"
+    };
+
+    for (i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
+        (void) snprintf(text, sizeof(text),
+                        "{\"type\":\"control\",\"op\":\"%s\"%s}", ops[i],
+                        i == RS_CONTROL_GRANT ? ",\"to\":\"" PAR "\"" : "");
+        is_rc(parse(&m, RS_CHANNEL_SIGNAL, text), RS_OK, ops[i]);
+        is_int(m.type, RS_MSG_CONTROL, "its type");
+        is_int(m.control, i, "what is wanted");
+        is_str(m.reason, ops[i], "the same as a word");
+        is_str(m.to, i == RS_CONTROL_GRANT ? PAR : "", "to whom");
+        rs_msg_free(&m);
+
+        (void) snprintf(text, sizeof(text),
+                        "{\"type\":\"control\",\"op\":\"%s\"%s}", ops[i],
+                        i == RS_CONTROL_GRANT ? "" : ",\"to\":\"" PAR "\"");
+        is_rc(parse(&m, RS_CHANNEL_SIGNAL, text), RS_E_INVALID_VALUE,
+              "who gives it says to whom, and nobody else does");
+        is_str(rs_str(m.error.pointer), "/to", "its pointer");
+    }
+
+    is_rc(parse(&m, RS_CHANNEL_SIGNAL,
+                "{\"type\":\"control\",\"op\":\"steal\"}"),
+          RS_E_INVALID_VALUE, "no such thing");
+    is_rc(parse(&m, RS_CHANNEL_SIGNAL, "{\"type\":\"control\"}"),
+          RS_E_INVALID_VALUE, "nothing at all");
+    is_rc(parse(&m, RS_CHANNEL_SIGNAL,
+                "{\"type\":\"control\",\"op\":\"grant\",\"to\":\"" SES "\"}"),
+          RS_E_INVALID_VALUE, "to no participant");
+    is_rc(parse(&m, RS_CHANNEL_AGENT,
+                "{\"type\":\"control\",\"op\":\"take\"}"),
+          RS_E_UNKNOWN_TYPE, "on the other channel");
 }
 
 
@@ -783,6 +828,7 @@ main(void)
     test_signal();
     test_input();
     test_state();
+    test_control();
     test_hello();
     test_rotate();
     test_others();

@@ -162,6 +162,7 @@ static const ngx_http_rs_api_field_t  ngx_http_rs_api_session_tail[] = {
     { "end_reason", ngx_http_rs_api_text },
     { "end_detail", ngx_http_rs_api_text },
     { "path", ngx_http_rs_api_stored },
+    { "control", ngx_http_rs_api_stored },
     { NULL, NULL }
 };
 

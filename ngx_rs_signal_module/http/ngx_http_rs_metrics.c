@@ -342,8 +342,8 @@ static const ngx_http_rs_metric_t  ngx_http_rs_metrics_table[] = {
 /* by rs_msg_type_e */
 
 static const char  *ngx_http_rs_metrics_type_names[] = {
-    NULL, "signal", "input", "state", "ice", "hello", "accept", "reject",
-    "rotate", "consent", "bye", "ping", "pong"
+    NULL, "signal", "input", "state", "ice", "control", "hello", "accept",
+    "reject", "rotate", "consent", "bye", "ping", "pong"
 };
 
 

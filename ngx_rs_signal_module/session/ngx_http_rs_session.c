@@ -77,7 +77,6 @@ static void ngx_http_rs_session_unsent(ngx_http_rs_part_t *p, uint64_t id);
 static void ngx_http_rs_session_state(ngx_http_rs_part_t *p, rs_msg_t *msg);
 static void ngx_http_rs_session_stated(void *data, rs_err_e code,
     ngx_rs_reply_t *reply);
-static void ngx_http_rs_session_failed(ngx_http_rs_part_t *p, rs_err_e code);
 
 
 static const ngx_http_rs_conn_handlers_t  ngx_http_rs_session_handlers = {
@@ -661,6 +660,10 @@ ngx_http_rs_session_act(ngx_http_rs_part_t *p, rs_msg_t *msg)
                              "ice", ngx_http_rs_session_ice(p)));
         break;
 
+    case RS_MSG_CONTROL:
+        ngx_http_rs_control_message(p, msg);
+        break;
+
     case RS_MSG_PING:
         rs_buf_init(&b, buf, sizeof(buf));
         rs_msg_write_pong(&b);
@@ -928,9 +931,7 @@ ngx_http_rs_session_stated(void *data, rs_err_e code, ngx_rs_reply_t *reply)
 }
 
 
-/* an answer of the store that ends this socket */
-
-static void
+void
 ngx_http_rs_session_failed(ngx_http_rs_part_t *p, rs_err_e code)
 {
     if (code == RS_E_SESSION_ENDED) {

@@ -114,6 +114,17 @@ struct ngx_http_rs_part_s {
 };
 
 
+/* ngx_http_rs_session.c */
+
+/* an answer of the store that ends p's socket */
+void ngx_http_rs_session_failed(ngx_http_rs_part_t *p, rs_err_e code);
+
+
+/* ngx_http_rs_control.c */
+
+void ngx_http_rs_control_message(ngx_http_rs_part_t *p, rs_msg_t *msg);
+
+
 /* ngx_http_rs_session_log.c */
 
 /* NULL: no socket of that session is here */

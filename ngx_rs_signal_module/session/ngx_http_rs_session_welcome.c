@@ -20,7 +20,7 @@
 static json_t *ngx_http_rs_session_describe(ngx_http_rs_part_t *p,
     ngx_rs_reply_t *session);
 static json_t *ngx_http_rs_session_peers(ngx_http_rs_part_t *p,
-    ngx_rs_reply_t *list, ngx_str_t *role);
+    ngx_rs_reply_t *list, ngx_str_t *role, ngx_str_t *moderator);
 
 
 ngx_int_t
@@ -29,12 +29,14 @@ ngx_http_rs_session_welcome(ngx_http_rs_part_t *p, ngx_rs_reply_t *reply)
     char        position[RS_POS_MAX], token[RS_ID_RESUME_MAX];
     size_t      plen, tlen;
     json_t     *peers, *session, *ice, *welcome;
-    ngx_str_t   role, host;
+    ngx_str_t   role, host, moderator;
 
     ngx_str_null(&role);
+    ngx_str_null(&moderator);
 
     session = ngx_http_rs_session_describe(p, ngx_rs_reply_at(reply, 4));
-    peers = ngx_http_rs_session_peers(p, ngx_rs_reply_at(reply, 5), &role);
+    peers = ngx_http_rs_session_peers(p, ngx_rs_reply_at(reply, 5), &role,
+                                      &moderator);
     ice = ngx_http_rs_session_ice(p);
 
     host = ngx_rs_reply_field(ngx_rs_reply_at(reply, 4), "host_par");
@@ -53,12 +55,13 @@ ngx_http_rs_session_welcome(ngx_http_rs_part_t *p, ngx_rs_reply_t *reply)
 
     /* one that is NULL makes json_pack() fail and release the others */
 
-    welcome = json_pack("{sssiss%ss%sosososs%ss%si}",
+    welcome = json_pack("{sssiss%ss%sbsosososs%ss%si}",
                         "type", "welcome",
                         "api_version", NGX_HTTP_RS_API_VERSION,
                         "self", p->m.participant_id.data,
                         p->m.participant_id.len,
                         "role", role.data, role.len,
+                        "moderator", (int) moderator.len,
                         "session", session, "peers", peers, "ice", ice,
                         "resume", token, tlen,
                         "position", position, plen,
@@ -73,7 +76,7 @@ ngx_http_rs_session_welcome(ngx_http_rs_part_t *p, ngx_rs_reply_t *reply)
 static json_t *
 ngx_http_rs_session_describe(ngx_http_rs_part_t *p, ngx_rs_reply_t *session)
 {
-    json_t     *policy;
+    json_t     *policy, *control;
     ngx_str_t   state, expires, text, device;
 
     state = ngx_rs_reply_field(session, "state");
@@ -83,22 +86,26 @@ ngx_http_rs_session_describe(ngx_http_rs_part_t *p, ngx_rs_reply_t *session)
     text = ngx_rs_reply_field(session, "policy");
     policy = json_loadb((char *) text.data, text.len, 0, NULL);
 
-    return json_pack("{ss%ss%sIsos{ssss%}}",
+    text = ngx_rs_reply_field(session, "control");
+    control = text.len ? json_loadb((char *) text.data, text.len, 0, NULL)
+                       : json_null();
+
+    return json_pack("{ss%ss%sIsosos{ssss%}}",
                      "id", p->m.session_id.data, p->m.session_id.len,
                      "state", state.data, state.len,
                      "expires_at",
                      (json_int_t) ngx_atotm(expires.data, expires.len),
-                     "policy", policy,
+                     "policy", policy, "control", control,
                      "host", "type", "device",
                      "device_id", device.data, device.len);
 }
 
 
-/* all but p itself, whose role is found on the way */
+/* all but p itself: what it is, is found on the way */
 
 static json_t *
 ngx_http_rs_session_peers(ngx_http_rs_part_t *p, ngx_rs_reply_t *list,
-    ngx_str_t *role)
+    ngx_str_t *role, ngx_str_t *moderator)
 {
     json_t          *peers, *peer;
     ngx_str_t        id, name, state, r;
@@ -121,6 +128,7 @@ ngx_http_rs_session_peers(ngx_http_rs_part_t *p, ngx_rs_reply_t *list,
                       ngx_http_rs_slice(&p->m.participant_id)))
         {
             *role = r;
+            *moderator = ngx_rs_reply_field(obj, "moderator");
             continue;
         }
 

@@ -739,6 +739,27 @@ ngx_http_rs_store_state(ngx_http_rs_store_op_t *op, ngx_http_rs_member_t *m,
 
 
 ngx_int_t
+ngx_http_rs_store_control(ngx_http_rs_store_op_t *op, ngx_http_rs_member_t *m,
+    ngx_str_t *what, ngx_str_t *to)
+{
+    ngx_http_rs_store_call_t  call;
+
+    ngx_http_rs_store_begin(&call, op, "rs_control", 0);
+
+    ngx_http_rs_store_member_keys(&call, m);
+
+    ngx_http_rs_store_arg(&call, &m->participant_id);
+    ngx_http_rs_store_arg(&call, &m->address);
+    ngx_http_rs_store_arg(&call, what);
+    ngx_http_rs_store_arg(&call, to);
+    ngx_http_rs_store_arg_replid(&call);
+    ngx_http_rs_store_arg_number(&call, m->log_size);
+
+    return ngx_http_rs_store_send(&call);
+}
+
+
+ngx_int_t
 ngx_http_rs_store_leave(ngx_http_rs_store_op_t *op, ngx_http_rs_member_t *m,
     const char *mode)
 {

@@ -470,6 +470,9 @@ ngx_int_t ngx_http_rs_store_append(ngx_http_rs_store_op_t *op,
     ngx_str_t *body);
 ngx_int_t ngx_http_rs_store_state(ngx_http_rs_store_op_t *op,
     ngx_http_rs_member_t *m, ngx_str_t *path);
+/* of the control token: what is wanted, and of a grant to whom */
+ngx_int_t ngx_http_rs_store_control(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_member_t *m, ngx_str_t *what, ngx_str_t *to);
 /* rs_range for a link that was down, or a worker that was called dead */
 ngx_int_t ngx_http_rs_store_sync(ngx_http_rs_store_op_t *op,
     ngx_http_rs_member_t *m, ngx_str_t *position, ngx_uint_t count,

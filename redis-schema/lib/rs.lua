@@ -75,15 +75,15 @@ local USE_MAX = 2048            -- allocations of one session kept
 local SES = {
     'kind', 'state', 'device_id', 'host_par', 'policy', 'external_id',
     'reason', 'metadata', 'created_at', 'expires_at', 'ended_at',
-    'end_reason', 'end_detail', 'path', 'pos', 'group_id', 'user_id', 'epoch',
-    'replid', 'log_bytes', 'invited', 'retain_s', 'max_par', 'trimmed',
-    'key_id', 'key_name', 'asked'
+    'end_reason', 'end_detail', 'path', 'pos', 'group_id', 'user_id',
+    'control', 'epoch', 'replid', 'log_bytes', 'invited', 'retain_s',
+    'max_par', 'trimmed', 'key_id', 'key_name', 'asked', 'control_epoch'
 }
-local SES_OBJ = 17              -- the first of them, after id, are the object
+local SES_OBJ = 18              -- the first of them, after id, are the object
 
 local PAR = { 'id', 'role', 'name', 'external_id', 'state', 'joined_at',
-              'left_at', 'path', 'seq', 'until' }
-local PAR_OBJ = 8
+              'left_at', 'path', 'moderator', 'seq', 'until' }
+local PAR_OBJ = 9
 
 local DEV = { 'name', 'tags', 'group_id', 'meta', 'public_key', 'created_at',
               'connected_at', 'last_seen_at', 'agent', 'owner', 'version',
@@ -716,6 +716,121 @@ local function trim(s, log, limit)
 end
 
 
+-- The control token: who may use mouse and keyboard.  One participant holds
+-- it, or nobody; the others may have asked for it.  It is kept, and told, as
+-- one JSON object; "" in a session of before version 5.
+
+local control = {}
+
+control.none = '{"holder":null,"requests":[],"locked":false}'
+
+
+function control.of(s)
+    local c = cjson.decode(s.control ~= '' and s.control or control.none)
+
+    if c.holder == cjson.null then
+        c.holder = ''
+    end
+
+    return c
+end
+
+
+function control.asked(c, id)
+    for i, par in ipairs(c.requests) do
+        if par == id then
+            return i
+        end
+    end
+
+    return nil
+end
+
+
+function control.forget(c, id)
+    local i = control.asked(c, id)
+
+    if i then
+        table.remove(c.requests, i)
+    end
+end
+
+
+function control.give(c, id)
+    c.holder = id
+    control.forget(c, id)
+end
+
+
+-- Nobody holds it: who asked first gets it, unless it is locked.
+
+function control.next(c)
+    if c.holder == '' and not c.locked and #c.requests > 0 then
+        control.give(c, c.requests[1])
+    end
+end
+
+
+-- Its JSON if it is another than before, which save() writes; else nil.
+
+function control.put(s, c)
+    local asked = {}
+    local json
+
+    for i, par in ipairs(c.requests) do
+        asked[i] = cjson.encode(par)
+    end
+
+    json = '{"holder":' .. (c.holder ~= '' and cjson.encode(c.holder) or 'null')
+           .. ',"requests":[' .. table.concat(asked, ',') .. '],"locked":'
+           .. tostring(c.locked) .. '}'
+
+    if json == s.control then
+        return nil
+    end
+
+    s.control, s.new_control = json, true
+
+    return json
+end
+
+
+-- A controller who comes takes it when nobody has it.
+
+function control.joined(s, p)
+    local c = control.of(s)
+
+    if p.role ~= 'controller' or c.holder ~= '' or c.locked then
+        return nil
+    end
+
+    control.give(c, p.id)
+
+    return control.put(s, c)
+end
+
+
+function control.left(s, p)
+    local c = control.of(s)
+
+    control.forget(c, p.id)
+
+    if c.holder == p.id then
+        c.holder = ''
+        control.next(c)
+    end
+
+    return control.put(s, c)
+end
+
+
+function control.body(s, op, by)
+    return '{"type":"control",' .. string.sub(s.control, 2, -2)
+           .. (op and ',"op":' .. cjson.encode(op) or '')
+           .. (by and ',"by":' .. cjson.encode(by) or '') .. '}'
+end
+
+
 -- Appends one entry and tells each worker that owns a member, once.  The
 -- caller saves the session afterwards.
 
@@ -768,6 +883,11 @@ local function save(s, ...)
     if s.new_trimmed then
         set[#set + 1] = 'trimmed'
         set[#set + 1] = s.trimmed
+    end
+
+    if s.new_control then
+        set[#set + 1] = 'control'
+        set[#set + 1] = s.control
     end
 
     if #set > 0 then
@@ -897,10 +1017,22 @@ local function participant_put(par, p)
 end
 
 
+-- "moderator": 1 of whom the session is, and of a tenant's administrators;
+-- before version 5 nobody was.
+
+local function participant_read(text)
+    local p = cjson.decode(text)
+
+    p.moderator = p.moderator or ''
+
+    return p
+end
+
+
 local function participant(par, id)
     local text = call('HGET', par, id)
 
-    return text and cjson.decode(text)
+    return text and participant_read(text)
 end
 
 
@@ -909,7 +1041,7 @@ local function participants(par)
     local list = {}
 
     for i = 2, #flat, 2 do
-        list[#list + 1] = cjson.decode(flat[i])
+        list[#list + 1] = participant_read(flat[i])
     end
 
     table.sort(list, function(a, b)
@@ -946,7 +1078,32 @@ end
 local function participant_new(id, role, name, external_id, seq, til)
     return { id = id, role = role, name = name, external_id = external_id,
              state = 'invited', joined_at = '', left_at = '', path = '',
-             seq = int(seq), ['until'] = til }
+             moderator = '', seq = int(seq), ['until'] = til }
+end
+
+
+-- Is the one who is asked for here the moderator?  A user is, in a session of
+-- his own, and an administrator in each.  An API key acts for somebody: the
+-- first controller it asks for in a session of its own is it.
+
+function control.moderates(who, s, list, role, external_id)
+    if who.kind == 'user' then
+        return external_id == who.id
+               and (s.user_id == who.id
+                    or (who.tenant['sessions:write'] or false))
+    end
+
+    if role ~= 'controller' or s.key_id ~= who.id then
+        return false
+    end
+
+    for _, p in ipairs(list) do
+        if p.role == 'controller' then
+            return false
+        end
+    end
+
+    return true
 end
 
 
@@ -997,17 +1154,21 @@ local function ticket_again(s, par, p, tkt, ttl, now)
 end
 
 
-local function joined_body(p)
+-- held: the JSON of control when it changed with this, else nil
+
+local function joined_body(p, held)
     return '{"type":"joined","peer":{"id":' .. cjson.encode(p.id)
            .. ',"role":' .. cjson.encode(p.role)
            .. ',"name":' .. (p.name ~= '' and cjson.encode(p.name) or 'null')
-           .. ',"state":' .. cjson.encode(p.state) .. '}}'
+           .. ',"state":' .. cjson.encode(p.state) .. '}'
+           .. (held and ',"control":' .. held or '') .. '}'
 end
 
 
-local function left_body(id, reason)
+local function left_body(id, reason, held)
     return '{"type":"left","peer":' .. cjson.encode(id)
-           .. ',"reason":' .. cjson.encode(reason) .. '}'
+           .. ',"reason":' .. cjson.encode(reason)
+           .. (held and ',"control":' .. held or '') .. '}'
 end
 
 
@@ -1021,7 +1182,10 @@ end
 -- TURN: what the plugins beside the TURN servers follow.  Each change is
 -- told once on one channel; the two sorted sets are for who was not listening.
 
-local function turn_tell(kind, s, ...)
+local relay = {}
+
+
+function relay.tell(kind, s, ...)
     call('PUBLISH', 'rs:turn',
          table.concat({ kind, s.tenant, s.id, ... }, ' '))
 end
@@ -1030,7 +1194,7 @@ end
 -- Entries by the instant (s) they are over.  Those that are go, a bounded
 -- number of them; the set lives as long as the last.
 
-local function turn_put(set, member, til, now)
+function relay.put(set, member, til, now)
     local old = call('ZRANGE', set, '-inf', int(now), 'BYSCORE', 'LIMIT', '0',
                      int(INDEX_TRIM))
 
@@ -1044,26 +1208,26 @@ local function turn_put(set, member, til, now)
 end
 
 
-local function turn_member(s)
+function relay.member(s)
     return s.id .. '.' .. (s.host_par ~= '' and s.host_par or '-')
 end
 
 
-local function turn_live(turn, s, now)
-    turn_put(turn, turn_member(s), s.expires_at, now)
-    turn_tell('live', s, s.expires_at, s.host_par ~= '' and s.host_par or '-')
+function relay.live(turn, s, now)
+    relay.put(turn, relay.member(s), s.expires_at, now)
+    relay.tell('live', s, s.expires_at, s.host_par ~= '' and s.host_par or '-')
 end
 
 
-local function turn_end(turn, s)
-    call('ZREM', turn, turn_member(s))
-    turn_tell('end', s, s.expires_at)
+function relay.over(turn, s)
+    call('ZREM', turn, relay.member(s))
+    relay.tell('end', s, s.expires_at)
 end
 
 
-local function turn_revoke(trev, s, par, now)
-    turn_put(trev, s.id .. '.' .. par, s.expires_at, now)
-    turn_tell('rev', s, par, s.expires_at)
+function relay.revoke(trev, s, par, now)
+    relay.put(trev, s.id .. '.' .. par, s.expires_at, now)
+    relay.tell('rev', s, par, s.expires_at)
 end
 
 
@@ -1091,7 +1255,7 @@ local function finish(s, workers, keys, host_came, now, reason, detail, limit)
     call('EXPIREAT', keys.log,
          int(now + math.min(LOG_KEEP, tonumber(s.retain_s))))
 
-    turn_end(keys.turn, s)
+    relay.over(keys.turn, s)
 end
 
 
@@ -1831,6 +1995,7 @@ local function session_new(keys, args, now, who, dev, policy)
     local expires = now + policy.ttl
     local dies = int(expires + number(args[5]))
     local list, asked = {}, {}
+    local own = { user_id = who.id, key_id = who.id }
     local s
 
     participant_put(par, participant_new(args[13], 'host', dev.name, '', 0,
@@ -1842,6 +2007,8 @@ local function session_new(keys, args, now, who, dev, policy)
                                   args[a + 3], i,
                                   int(now + number(args[a + 4])))
 
+        p.moderator = control.moderates(who, own, list, p.role,
+                                        p.external_id) and '1' or ''
         participant_put(par, p)
         ticket_put(keys[12 + i], args[2], p.id, args[a + 4])
         list[i] = p
@@ -1858,6 +2025,7 @@ local function session_new(keys, args, now, who, dev, policy)
          'trimmed', '', 'key_id', who.id, 'key_name', who.name,
          'group_id', dev.group_id,
          'user_id', who.kind == 'user' and who.id or '',
+         'control', control.none,
          'asked', table.concat(asked, ' '))
 
     call('EXPIREAT', ses, dies)
@@ -1963,7 +2131,7 @@ function lib.rs_session_create(keys, args, who)
     end
 
     tell(dev.owner, 'inv', keys[1], args[2], '')
-    turn_live(keys[9], session(keys[1], now), now)
+    relay.live(keys[9], session(keys[1], now), now)
 
     return reply
 end
@@ -2259,6 +2427,8 @@ function lib.rs_participant_add(keys, args, who)
                         tonumber(list[#list].seq) + 1,
                         int(now + number(args[5])))
 
+    p.moderator = control.moderates(who, s, list, args[2], args[4])
+                  and '1' or ''
     participant_put(keys[2], p)
     ticket_put(keys[4], s.id, p.id, args[5])
     remember(keys[3], args[6], p.id)
@@ -2373,7 +2543,8 @@ function lib.rs_join(keys, args)
     epoch(s, args[2])
     workers = workers_of(keys[4], m)
 
-    append(s, keys[5], workers, 'evt', p.id, '', '', joined_body(p), limit)
+    append(s, keys[5], workers, 'evt', p.id, '', '',
+           joined_body(p, control.joined(s, p)), limit)
 
     if p.role == 'host'
        and (s.state == 'waiting_host' or s.state == 'waiting_consent')
@@ -2615,6 +2786,142 @@ function lib.rs_state(keys, args)
 end
 
 
+-- rs_control
+-- KEYS: ses, par, mem, log.
+-- ARGV: par id, address, op (request, release, grant, take, lock, unlock),
+--       to (of grant, else empty), replid, log_size.
+-- ok: said, or same (nothing changed, nothing is appended).  Appends control.
+-- Errors: session_ended, replaced, unavailable, unknown_peer, forbidden,
+--         control_locked.  O(members)
+--
+-- The holder may give it to another; the host and moderators may take it,
+-- give it, and lock it: then it goes nowhere by itself, and nobody else gives
+-- it.
+
+control.ops = {}
+
+
+function control.ops.request(c, p)
+    if p.role ~= 'controller' then
+        return 'forbidden'
+    end
+
+    if c.holder == p.id or control.asked(c, p.id) then
+        return nil
+    end
+
+    if c.locked then
+        return 'control_locked'
+    end
+
+    c.requests[#c.requests + 1] = p.id
+    control.next(c)
+end
+
+
+function control.ops.release(c, p)
+    control.forget(c, p.id)
+
+    if c.holder == p.id then
+        c.holder = ''
+        control.next(c)
+    end
+end
+
+
+function control.ops.grant(c, p, leads, to)
+    if not to then
+        return 'unknown_peer'
+    end
+
+    if (not leads and c.holder ~= p.id)
+       or (to.role ~= 'controller' and to.role ~= 'host')
+    then
+        return 'forbidden'
+    end
+
+    if c.locked and not leads then
+        return 'control_locked'
+    end
+
+    control.give(c, to.id)
+end
+
+
+function control.ops.take(c, p, leads)
+    if not leads or (p.role ~= 'controller' and p.role ~= 'host') then
+        return 'forbidden'
+    end
+
+    control.give(c, p.id)
+end
+
+
+function control.ops.lock(c, p, leads)
+    if not leads then
+        return 'forbidden'
+    end
+
+    c.locked = true
+end
+
+
+function control.ops.unlock(c, p, leads)
+    if not leads then
+        return 'forbidden'
+    end
+
+    c.locked = false
+    control.next(c)
+end
+
+
+function lib.rs_control(keys, args)
+    local id, op, to = args[1], args[3], args[4]
+    local limit = number(args[6] or '')
+    local s, m, p, c, no
+
+    check(keys, 4, args, 6)
+
+    if not control.ops[op] then
+        error('rs: "' .. op .. '" is nothing to do with control')
+    end
+
+    s = session(keys[1], now_s())
+
+    if not s or s.state == 'ended' then
+        return { 'session_ended' }
+    end
+
+    m = call('HMGET', keys[3], 'a:' .. id, 'w', 'q:' .. id, 'a:' .. to)
+    p = participant(keys[2], id)
+
+    if not p or args[2] == '' or m[1] ~= args[2] then
+        return not_here(keys[3], id, m[1], args[2])
+    end
+
+    welcomed(keys[3], id, m[3])
+
+    c = control.of(s)
+    no = control.ops[op](c, p, p.role == 'host' or p.moderator == '1',
+                     m[4] and participant(keys[2], to))
+    if no then
+        return { no }
+    end
+
+    if not control.put(s, c) then
+        return { 'ok', 'same' }
+    end
+
+    epoch(s, args[5])
+    append(s, keys[4], workers_written(m[2]), 'evt', '', '', '',
+           control.body(s, op, id), limit)
+    save(s)
+
+    return { 'ok', 'said' }
+end
+
+
 -- rs_leave
 -- KEYS: ses, par, mem, log, own, turn, trev.
 -- ARGV: par id (empty: who is at the address), address, mode (away, bye,
@@ -2657,14 +2964,14 @@ local function leave_gone(s, keys, m, p, mode, now, limit, stay)
     participant_put(keys.par, p)
 
     workers = workers_of(keys.mem, m)
-    append(s, keys.log, workers, 'evt', p.id, '', '', left_body(p.id, mode),
-           limit)
+    append(s, keys.log, workers, 'evt', p.id, '', '',
+           left_body(p.id, mode, control.left(s, p)), limit)
 
     if p.role ~= 'host' and (stay or others(m, s.host_par) > 0) then
         save(s)
 
         if not stay then
-            turn_revoke(keys.trev, s, p.id, now)
+            relay.revoke(keys.trev, s, p.id, now)
         end
 
         return { 'ok', 'left', s.device_id }
@@ -2890,6 +3197,18 @@ local function sync_member(s, keys, m, id, address)
 end
 
 
+-- What a server that is lost said of control may be unknown to this one: in a
+-- new epoch it says once who holds it here.
+
+function control.again(s, keys)
+    if s.epoch ~= '1' and s.control ~= '' and s.control_epoch ~= s.epoch then
+        append(s, keys[4], workers_written(call('HGET', keys[3], 'w') or ''),
+               'evt', '', '', '', control.body(s))
+        call('HSET', keys[1], 'control_epoch', s.epoch)
+    end
+end
+
+
 function lib.rs_sync(keys, args)
     local id, address, pos = args[1], args[2], args[3]
     local grace, count = number(args[5] or ''), number(args[6] or '')
@@ -2931,6 +3250,7 @@ function lib.rs_sync(keys, args)
             s.new_epoch = true
         end
 
+        control.again(s, keys)
         save(s)
     end
 
@@ -3041,7 +3361,7 @@ function lib.rs_turn_session(keys, args, who)
          'key_name', who.name, 'external_id', args[4])
     call('EXPIREAT', keys[1], int(expires + number(args[3])))
 
-    turn_live(keys[2], session(keys[1], now), now)
+    relay.live(keys[2], session(keys[1], now), now)
 
     return { 'ok', who.id, int(expires) }
 end
@@ -3092,13 +3412,13 @@ function lib.rs_turn_revoke(keys, args, who)
     end
 
     if s.kind ~= 'turn' then
-        turn_revoke(keys[4], s, par, now)
+        relay.revoke(keys[4], s, par, now)
         return { 'ok', 'revoked' }
     end
 
     call('HSET', keys[1], 'state', 'ended', 'ended_at', int(now),
          'end_reason', 'deleted')
-    turn_end(keys[3], s)
+    relay.over(keys[3], s)
 
     return { 'ok', 'ended' }
 end
@@ -3158,7 +3478,7 @@ end
 -- the member of its last entry, or empty.  Who stays from the first page to
 -- the last is seen, whatever comes and goes meanwhile.
 
-local function turn_page(set, cursor, count, now)
+function relay.page(set, cursor, count, now)
     local score, member, start, found
 
     count = math.max(1, math.min(number(count), TURN_PAGE))
@@ -3198,7 +3518,7 @@ function lib.rs_turn_tenants(keys, args)
 
     check(keys, 1, args, 2)
 
-    found, cursor = turn_page(keys[1], args[1], args[2], now_s())
+    found, cursor = relay.page(keys[1], args[1], args[2], now_s())
 
     if not found then
         return { 'invalid_value' }
@@ -3222,7 +3542,7 @@ function lib.rs_turn_list(keys, args)
 
     check(keys, 1, args, 2)
 
-    found, cursor = turn_page(keys[1], args[1], args[2], now_s())
+    found, cursor = relay.page(keys[1], args[1], args[2], now_s())
 
     if not found then
         return { 'invalid_value' }
@@ -3404,7 +3724,7 @@ function lib.rs_enrollment_create(keys, args, who)
          'group_id', args[5], 'tags', args[6], 'approval', args[7])
     call('EXPIREAT', enr, int(expires + ENR_KEEP))
     call('ZADD', keys[2], int(ms), args[1])
-    turn_put(keys[4], args[1], int(expires), now)
+    relay.put(keys[4], args[1], int(expires), now)
     index_trim(keys[2], ms - (ENR_LIFE + ENR_KEEP) * 1000)
     remember(keys[3], args[8], args[1])
 
@@ -4042,14 +4362,17 @@ local LINK = { 'id', 'role', 'name', 'external_id', 'secret', 'pin', 'tries',
                'max_uses', 'uses', 'created_at', 'expires_at', 'ticket_ttl' }
 
 
-local function link_get(lnks, id)
+local link = {}
+
+
+function link.get(lnks, id)
     local text = call('HGET', lnks, id)
 
     return text and cjson.decode(text)
 end
 
 
-local function link_put(lnks, l)
+function link.put(lnks, l)
     local out = {}
 
     for i, name in ipairs(LINK) do
@@ -4060,12 +4383,12 @@ local function link_put(lnks, l)
 end
 
 
-local function link_locked(l)
+function link.locked(l)
     return l.pin ~= '' and tonumber(l.tries) >= PIN_TRIES
 end
 
 
-local function link_dead(l, now)
+function link.dead(l, now)
     return now >= tonumber(l.expires_at)
            or tonumber(l.uses) >= tonumber(l.max_uses)
 end
@@ -4073,10 +4396,10 @@ end
 
 -- What answers show; never the hashes.
 
-local function link_obj(l)
+function link.obj(l)
     return { 'id', l.id, 'role', l.role, 'name', l.name,
              'external_id', l.external_id, 'pin', l.pin ~= '' and '1' or '0',
-             'locked', link_locked(l) and '1' or '0', 'max_uses', l.max_uses,
+             'locked', link.locked(l) and '1' or '0', 'max_uses', l.max_uses,
              'uses', l.uses, 'created_at', l.created_at,
              'expires_at', l.expires_at }
 end
@@ -4100,7 +4423,7 @@ end
 
 -- The session of a link, for a caller who may see it; or nil and the reply.
 
-local function link_session(key, who, now)
+function link.session(key, who, now)
     local s = session(key, now)
     local no
 
@@ -4130,7 +4453,7 @@ function lib.rs_link_create(keys, args, who)
 
     check(keys, 3, args, 10)
 
-    s, no = link_session(keys[1], who, now)
+    s, no = link.session(keys[1], who, now)
     if not s then
         return no
     end
@@ -4145,7 +4468,7 @@ function lib.rs_link_create(keys, args, who)
     end
 
     for _, old in ipairs(links(keys[2])) do
-        if link_dead(old, now) then
+        if link.dead(old, now) then
             call('HDEL', keys[2], old.id)
 
         else
@@ -4164,13 +4487,13 @@ function lib.rs_link_create(keys, args, who)
                                     tonumber(s.expires_at))),
           ticket_ttl = int(number(args[9])) }
 
-    link_put(keys[2], l)
+    link.put(keys[2], l)
     call('EXPIREAT', keys[2], session_dies(s))
     remember(keys[3], args[10], l.id)
 
     who.detail = l.id
 
-    return { 'ok', 'created', link_obj(l) }
+    return { 'ok', 'created', link.obj(l) }
 end
 
 
@@ -4179,7 +4502,7 @@ end
 -- ok: link obj.  Errors: not_found, session_ended.  O(1)
 
 function lib.rs_link_renew(keys, args, who)
-    local s, no = link_session(keys[1], who, now_s())
+    local s, no = link.session(keys[1], who, now_s())
     local l
 
     check(keys, 2, args, 3)
@@ -4192,15 +4515,15 @@ function lib.rs_link_renew(keys, args, who)
         return { 'session_ended' }
     end
 
-    l = link_get(keys[2], args[1])
+    l = link.get(keys[2], args[1])
     if not l then
         return { 'not_found' }
     end
 
     l.secret, l.pin = args[2], args[3]
-    link_put(keys[2], l)
+    link.put(keys[2], l)
 
-    return { 'ok', link_obj(l) }
+    return { 'ok', link.obj(l) }
 end
 
 
@@ -4209,7 +4532,7 @@ end
 -- ok: {link obj...}.  Errors: not_found.  O(links)
 
 function lib.rs_link_list(keys, args, who)
-    local s, no = link_session(keys[1], who, now_s())
+    local s, no = link.session(keys[1], who, now_s())
     local out = {}
 
     check(keys, 2, args, 0)
@@ -4219,7 +4542,7 @@ function lib.rs_link_list(keys, args, who)
     end
 
     for i, l in ipairs(links(keys[2])) do
-        out[i] = link_obj(l)
+        out[i] = link.obj(l)
     end
 
     return { 'ok', out }
@@ -4231,7 +4554,7 @@ end
 -- ok.  Errors: not_found.  O(1)
 
 function lib.rs_link_delete(keys, args, who)
-    local s, no = link_session(keys[1], who, now_s())
+    local s, no = link.session(keys[1], who, now_s())
 
     check(keys, 2, args, 1)
 
@@ -4258,7 +4581,7 @@ end
 -- a line in the audit with each use, each wrong PIN and the first try after
 -- that: PIN_TRIES + 1 + max_uses of a link.
 
-local function link_said(key, l, s, args, reason, detail)
+function link.said(key, l, s, args, reason, detail)
     audit(key, { kind = 'guest', id = l.id, addr = args[6], rid = args[7],
                  name = args[5] ~= '' and args[5] or l.name },
           { verb = 'join', object = s.id, detail = detail, reason = reason,
@@ -4266,20 +4589,20 @@ local function link_said(key, l, s, args, reason, detail)
 end
 
 
-local function link_pin(keys, l, s, args)
-    if l.pin == '' or (args[3] == l.pin and not link_locked(l)) then
+function link.pin(keys, l, s, args)
+    if l.pin == '' or (args[3] == l.pin and not link.locked(l)) then
         return nil
     end
 
-    if args[3] == '' and not link_locked(l) then
+    if args[3] == '' and not link.locked(l) then
         return { 'pin_required' }
     end
 
     if tonumber(l.tries) <= PIN_TRIES then
         l.tries = int(tonumber(l.tries) + 1)
-        link_put(keys[3], l)
-        link_said(keys[5], l, s, args, 'link_invalid',
-                  link_locked(l) and 'pin, locked' or 'pin')
+        link.put(keys[3], l)
+        link.said(keys[5], l, s, args, 'link_invalid',
+                  link.locked(l) and 'pin, locked' or 'pin')
     end
 
     return { 'link_invalid' }
@@ -4293,13 +4616,13 @@ function lib.rs_link_use(keys, args)
     check(keys, 5, args, 7)
 
     s = session(keys[1], now)
-    l = s and s.state ~= 'ended' and link_get(keys[3], args[1])
+    l = s and s.state ~= 'ended' and link.get(keys[3], args[1])
 
-    if not l or l.secret ~= args[2] or link_dead(l, now) then
+    if not l or l.secret ~= args[2] or link.dead(l, now) then
         return { 'link_invalid' }
     end
 
-    no = link_pin(keys, l, s, args)
+    no = link.pin(keys, l, s, args)
     if no then
         return no
     end
@@ -4312,7 +4635,7 @@ function lib.rs_link_use(keys, args)
     end
 
     l.uses = int(tonumber(l.uses) + 1)
-    link_put(keys[3], l)
+    link.put(keys[3], l)
 
     p = participant_new(args[4], l.role, args[5] ~= '' and args[5] or l.name,
                         l.external_id, tonumber(list[#list].seq) + 1,
@@ -4320,7 +4643,7 @@ function lib.rs_link_use(keys, args)
 
     participant_put(keys[2], p)
     ticket_put(keys[4], s.id, p.id, l.ticket_ttl)
-    link_said(keys[5], l, s, args, '', p.id)
+    link.said(keys[5], l, s, args, '', p.id)
 
     return { 'ok', participant_obj(s, p), p['until'] }
 end
@@ -5203,6 +5526,7 @@ register('rs_join', lib.rs_join, WRITE)
 register('rs_resume', lib.rs_resume, WRITE)
 register('rs_append', lib.rs_append, WRITE)
 register('rs_state', lib.rs_state, WRITE)
+register('rs_control', lib.rs_control, WRITE)
 register('rs_leave', lib.rs_leave, ALWAYS)
 register('rs_adopt', lib.rs_adopt, ALWAYS)
 register('rs_lost', lib.rs_lost, ALWAYS)

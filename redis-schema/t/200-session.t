@@ -38,18 +38,20 @@ my @ses = (
     reason => "no \xe2\x82\xac", metadata => '{"a": 1}', created_at => $now,
     expires_at => $now + 100, ended_at => '', end_reason => '',
     end_detail => '', path => '', pos => '', group_id => '', user_id => '',
+    control => '{"holder":null,"requests":[],"locked":false}',
 );
 
 
 sub par {
-    my ($id, $role, $name, $ext) = @_;
+    my ($id, $role, $name, $ext, $moderator) = @_;
 
     return [id => $id, role => $role, name => $name, external_id => $ext,
-            state => 'invited', joined_at => '', left_at => '', path => ''];
+            state => 'invited', joined_at => '', left_at => '', path => '',
+            moderator => $moderator // ''];
 }
 
 
-my @asked = (par($x->{pars}[0], 'controller', 'Ana', 'ext'),
+my @asked = (par($x->{pars}[0], 'controller', 'Ana', 'ext', 1),
              par($x->{pars}[1], 'viewer', 'Ana', 'ext'));
 
 cmp_ok(abs($now - time()), '<', 60, 'now is now');

@@ -261,7 +261,9 @@ is_deeply($s->leave($x, $ctl, "$w2.40", 'lost'), ['ok', 'left', $dev],
           'lost: one of two guests');
 @env = $sub2->got();
 is_deeply([map { $_->{body} } @env],
-          [qq({"type":"left","peer":"$ctl","reason":"lost"})], 'others are told');
+          [qq({"type":"left","peer":"$ctl","reason":"lost","control":)
+           . '{"holder":null,"requests":[],"locked":false}}'],
+          'others are told, and that nobody has control');
 is(scalar(heard($sub1)), 1, 'the host too');
 is_deeply(states($x), [qw(active joined left joined)], 'has left');
 is_deeply(mem($x, map { "$_:$ctl" } qw(a i r l)), [(undef) x 4],
@@ -317,7 +319,8 @@ for my $case (['bye', 'left'], ['lost', 'host_lost']) {
     is_deeply($s->leave($y, '', "$w2.61", 'undone'), ['ok', 'left', $dev],
               'an undone join');
     is_deeply([map { $_->{body} } $sub1->got()],
-              [qq({"type":"left","peer":"$y->{pars}[0]","reason":"lost"})],
+              [qq({"type":"left","peer":"$y->{pars}[0]","reason":"lost",)
+               . '"control":{"holder":null,"requests":[],"locked":false}}'],
               'is lost to the others');
     is(($s->get($y))[0]{state}, 'connecting', 'the session goes on');
     ok($s->guest_join($y, 1, "$w2.62"), 'with the next one');

@@ -321,7 +321,8 @@ subtest 'a dead worker\'s participants' => sub {
     heard($w1);
     is_deeply($s->lost($x, $c, $w3), ['ok', 'left', $dev], 'one is lost');
     is_deeply([heard($w1)],
-              [qq(evt - {"type":"left","peer":"$c","reason":"lost"})],
+              [qq(evt - {"type":"left","peer":"$c","reason":"lost","control":)
+               . '{"holder":null,"requests":[],"locked":false}}'],
               'its peers are told');
     is_deeply($s->lost($x, $c, $w3), ['ok', 'stale', ''], 'once');
     is_deeply($s->lost($x, $v, $w3), ['ok', 'ended', $dev, ''],
@@ -435,16 +436,25 @@ subtest 'a worker that was called dead and lives' => sub {
 
     my $b = 'b' x 40;
 
-    is_deeply($s->sync($x, $c, "$w2.71", '1-9', replid => $b), ['ok', 2, []],
+    # the first entry of each says who has control
+
+    my $new = sub {
+        my $r = $s->sync($x, @_);
+
+        return [@$r[0, 1], map { "$_->[0] $_->[1]" } @{ $r->[2] }];
+    };
+
+    is_deeply($new->($c, "$w2.71", '1-9', replid => $b),
+              ['ok', 2, '2-0 evt'],
               'another server: a new epoch, whatever was given out');
-    is_deeply($s->sync($x, $x->{host}, "$w1.70", '1-9', replid => $b),
-              ['ok', 2, []], 'one for all');
-    is_deeply($s->append($x, $c, "$w2.71", 2, replid => $b), ['ok', '2-0'],
-              'it starts there');
-    is_deeply($s->sync($x, $c, "$w2.71", '2-5', replid => 'c' x 40),
-              ['ok', 3, []], 'a second failover');
-    is_deeply($s->sync($x, $c, "$w2.71", '5-1', replid => 'c' x 40),
-              ['ok', 6, []], 'that lost an epoch');
+    is_deeply($new->($x->{host}, "$w1.70", '1-9', replid => $b),
+              ['ok', 2, '2-0 evt'], 'one for all');
+    is_deeply($s->append($x, $c, "$w2.71", 2, replid => $b), ['ok', '2-1'],
+              'it goes on there');
+    is_deeply($new->($c, "$w2.71", '2-5', replid => 'c' x 40),
+              ['ok', 3, '3-0 evt'], 'a second failover');
+    is_deeply($new->($c, "$w2.71", '5-1', replid => 'c' x 40),
+              ['ok', 6, '6-0 evt'], 'that lost an epoch');
     is_deeply($s->sync($x, $c, "$w2.71", '2-0', replid => 'c' x 40,
                        epoch => 6)->[1], 6, 'no new one for who knows it');
     is_deeply($s->sync($x, $c, "$w2.71", '2-0', replid => 'd' x 40,

@@ -106,7 +106,7 @@ sub _answer {
         SUBSCRIBE => "*3\r\n" . _bulk('subscribe') . _bulk($words[1] // '')
                      . ":1\r\n",
         PING => "*2\r\n" . _bulk('pong') . _bulk($words[1] // ''),
-        'FCALL_RO rs_version' => "*2\r\n" . _bulk('ok') . _bulk('4'),
+        'FCALL_RO rs_version' => "*2\r\n" . _bulk('ok') . _bulk('5'),
         'FCALL_RO rs_turn_tenants' => "*3\r\n" . _bulk('ok') . _bulk('')
                                       . "*1\r\n" . _bulk('default'),
         'FCALL_RO rs_turn_list' => "*3\r\n" . _bulk('ok') . _bulk('')

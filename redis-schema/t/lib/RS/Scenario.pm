@@ -217,11 +217,13 @@ sub talk {
     step('joins', $s->join($x, $x->{tickets}[1], "$W2.32", log_size => 300),
          'ok');
 
+    step('no control', $s->control($x, $b, "$W2.32", 'request'), 'forbidden');
     step('to one', $s->append($x, $a, "$W2.31", 1, to => $x->{host}), 'ok');
     step('to all', $s->append($x, $x->{host}, $host, 1), 'ok');
     step('small log', $s->append($x, $a, "$W2.31", 2, log_size => 300), 'ok');
     step('path', $s->state($x, $a, "$W2.31", '{"kind":"direct"}',
                              log_size => 300), 'ok');
+    step('control', $s->control($x, $x->{host}, $host, 'take'), 'ok', 'said');
     step('away', $s->leave($x, $b, "$W2.32", 'away'), 'ok', 'away', $dev);
 
     my ($ses) = $s->get($x);

@@ -553,6 +553,15 @@ sub state {
 }
 
 
+sub control {
+    my ($self, $x, $par, $address, $op, $to, %opt) = @_;
+
+    return $self->fcall('rs_control', [ses_keys($x->{id})], $par, $address,
+                        $op, $to // '', $opt{replid} // REPLID,
+                        $opt{log_size} // LOG_SIZE);
+}
+
+
 sub leave {
     my ($self, $x, $par, $address, $mode, %opt) = @_;
 
