@@ -563,6 +563,13 @@ agent_files_catch_up(agent_files_t *files, agent_transfer_t *t)
     }
 
     t->ready = TRUE;
+
+    if (agent_file_offset(t->file) > 0) {
+        g_message("%s: file \"%s\" is sent from %" G_GINT64_FORMAT " on",
+                  agent_viewer_about(files->viewer).id, t->name,
+                  agent_file_offset(t->file));
+    }
+
     agent_files_say(files,
         json_pack("{s:s, s:i, s:I, s:I, s:I}", "type", "sending",
                   "id", (int) t->id,
@@ -579,6 +586,11 @@ static void
 agent_files_ready(agent_files_t *files, agent_transfer_t *t, gint64 offset,
     const uint8_t sha256[RS_FILE_DIGEST_LEN])
 {
+    if (offset > 0) {
+        g_message("%s: file \"%s\" goes on at %" G_GINT64_FORMAT,
+                  agent_viewer_about(files->viewer).id, t->name, offset);
+    }
+
     agent_files_say(files,
         json_pack("{s:s, s:i, s:I, s:o}", "type", "ready",
                   "id", (int) t->id, "offset", (json_int_t) offset,

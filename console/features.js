@@ -7,5 +7,8 @@
  * adds its tools to page.stage and listens to the page's events.
  */
 
+import { installFiles } from "./rs-files-view.js";
+
+
 /** @type {Array<(page: import("./pages/session.js").SessionPage) => void>} */
-export const FEATURES = [];
+export const FEATURES = [installFiles];

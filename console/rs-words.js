@@ -399,3 +399,73 @@ export function rateWords(bits) {
     return bits >= 1e6 ? (bits / 1e6).toFixed(1) + " Mbit/s"
                        : Math.round(bits / 1e3) + " kbit/s";
 }
+
+
+/** "12.3 MB"; decimal, as disks are sold. */
+export function byteWords(bytes) {
+    const units = ["bytes", "kB", "MB", "GB", "TB"];
+    let n = bytes;
+    let i = 0;
+
+    while (n >= 999.95 && i < units.length - 1) {
+        n /= 1000;
+        i++;
+    }
+
+    return (i === 0 ? String(n) : n.toFixed(n < 100 ? 1 : 0)) + "\u00a0"
+           + units[i];
+}
+
+
+/** How far a file is. */
+export function transferWords(t) {
+    const some = `${byteWords(t.done)} of ${byteWords(t.size)}`;
+
+    switch (t.state) {
+
+    case "waiting":
+        return t.done > 0 ? `Waiting at ${some}` : "Waiting";
+
+    case "checking":
+        return "Comparing what is there\u2026";
+
+    case "running":
+        return some;
+
+    case "paused":
+        return `Paused at ${some}`;
+
+    case "finishing":
+        return "Being written\u2026";
+
+    case "done":
+        return t.arrived !== null && t.arrived !== t.name
+               ? `${byteWords(t.size)}, arrived as \u201c${t.arrived}\u201d`
+               : `${byteWords(t.size)}, arrived and compared`;
+
+    default:
+        return "Cancelled";
+    }
+}
+
+
+const FILE_ERRORS = {
+    forbidden: "Not allowed in this session.",
+    not_found: "The device does not have this file any more.",
+    too_large: "The device does not take files of this size.",
+    no_space: "The device has no room for it.",
+    busy: "The device is busy with other files. Try again later.",
+    exists: "The device has too many files of this name.",
+    changed: "The file changed while it was on its way.",
+    hash_mismatch: "What arrived is not what was sent. Nothing of it was kept.",
+    io: "The device cannot read or write its folder.",
+    read: "This browser cannot read the file any more. Choose it again.",
+    write: "This browser cannot keep the file.",
+    protocol: "The device answered what nobody understands.",
+};
+
+
+/** Why a file did not arrive: for people, then as it was told. */
+export function fileErrorWords({code, message}) {
+    return `${FILE_ERRORS[code] ?? "It did not arrive."} (${message})`;
+}

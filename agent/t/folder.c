@@ -378,6 +378,7 @@ test_hostile(void)
     g_autofree char       *part = inside(".rs-" KEY ".part");
     g_autofree char       *sub = inside("sub");
     g_autofree char       *text = NULL;
+    g_autofree char       *again = NULL;
 
     g_file_set_contents(secret, "secret", -1, NULL);
 
@@ -415,8 +416,8 @@ test_hostile(void)
     /* a link where the name should be */
 
     taken("link", "hello", "link (1)");
-    (void) g_file_get_contents(secret, &text, NULL, NULL);
-    is_str(text, "secret", "and still is");
+    (void) g_file_get_contents(secret, &again, NULL, NULL);
+    is_str(again, "secret", "and still is");
 }
 
 

@@ -9,8 +9,9 @@
 import test from "node:test";
 import assert from "node:assert/strict";
 
-import { agentWords, agoWords, endWords, errorWords, knownCodes, matches,
-         pathWords, presenceWords, stateWords, tokenWords, trustWords }
+import { agentWords, agoWords, byteWords, endWords, errorWords,
+         fileErrorWords, knownCodes, matches, pathWords, presenceWords,
+         stateWords, tokenWords, transferWords, trustWords }
     from "../rs-words.js";
 import { protocolFile } from "./lib.mjs";
 
@@ -165,4 +166,37 @@ test("names that every object has are no codes", () => {
         assert.match(pathWords({kind: code, protocol: code, rtt_ms: 1}),
                      /^Direct/);
     }
+});
+
+
+test("bytes read like bytes", () => {
+    for (const [bytes, words] of [[0, "0 bytes"], [999, "999 bytes"],
+                                  [1000, "1.0 kB"], [12345, "12.3 kB"],
+                                  [123456, "123 kB"], [999999, "1.0 MB"],
+                                  [209715200, "210 MB"],
+                                  [4294967296, "4.3 GB"],
+                                  [9e15, "9000 TB"]])
+    {
+        assert.equal(byteWords(bytes).replace("\u00a0", " "), words);
+    }
+});
+
+
+test("a file says how far it is, and why it failed", () => {
+    const t = {state: "running", done: 5e6, size: 1e7, name: "a",
+               arrived: null};
+
+    assert.equal(transferWords(t), "5.0\u00a0MB of 10.0\u00a0MB");
+    assert.match(transferWords({...t, state: "done", arrived: "a (1)"}),
+                 /a \(1\)/);
+
+    const states = ["waiting", "checking", "running", "paused", "finishing",
+                    "done", "cancelled"];
+
+    assert.equal(new Set(states.map((state) => transferWords({...t, state})))
+                 .size, states.length);
+    assert.match(fileErrorWords({code: "no_space", message: "1 MB free"}),
+                 /no room for it\. \(1 MB free\)/);
+    assert.match(fileErrorWords({code: "later", message: "x"}),
+                 /did not arrive\. \(x\)/);
 });
