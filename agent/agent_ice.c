@@ -319,6 +319,30 @@ agent_ice_turn_uri(const agent_turn_t *turn, const char *host, guint16 port)
 }
 
 
+gboolean
+agent_ice_stun(const agent_ice_t *ice, char **host, guint16 *port)
+{
+    agent_turn_t   server;
+    const char    *rest;
+
+    if (ice->stun == NULL) {
+        return FALSE;
+    }
+
+    memset(&server, 0, sizeof(server));
+    rest = ice->stun + strlen("stun://");
+
+    if (!agent_ice_host_port(rest, strlen(rest), &server)) {
+        return FALSE;
+    }
+
+    *host = server.host;
+    *port = server.port;
+
+    return TRUE;
+}
+
+
 const char *
 agent_proto_name(agent_proto_e proto)
 {

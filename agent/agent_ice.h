@@ -70,6 +70,9 @@ gboolean agent_ice_stale(const agent_ice_t *ice, gint64 now_us);
 char *agent_ice_turn_uri(const agent_turn_t *turn, const char *host,
     guint16 port);
 
+/* Host and port of its STUN server; FALSE: it has none. */
+gboolean agent_ice_stun(const agent_ice_t *ice, char **host, guint16 *port);
+
 const char *agent_proto_name(agent_proto_e proto);
 
 /*

@@ -11,6 +11,7 @@
 #define G_LOG_DOMAIN  "rs-main"
 
 #include "agent.h"
+#include "agent_check.h"
 #include "agent_enroll.h"
 #include "agent_identity.h"
 #include "agent_log.h"
@@ -46,6 +47,7 @@ typedef struct {
     gboolean   version;
     gboolean   fingerprint;
     gboolean   rotate_key;
+    gboolean   check;
     char     **words;               /* command and its arguments */
 } agent_options_t;
 
@@ -60,6 +62,8 @@ static int agent_command(const agent_options_t *options, GError **error);
 static int agent_command_enroll(agent_config_t *config,
     const agent_options_t *options, GError **error);
 static int agent_command_check(agent_config_t *config, GError **error);
+static int agent_command_network(const agent_config_t *config,
+    const agent_options_t *options, GError **error);
 static int agent_command_run(agent_config_t *config, GError **error);
 static int agent_command_rotate(const agent_config_t *config,
     GError **error);
@@ -148,6 +152,8 @@ agent_options_parse(agent_options_t *options, int *argc, char ***argv,
           "Print the short fingerprint of this device's key", NULL },
         { "rotate-key", 0, 0, G_OPTION_ARG_NONE, &options->rotate_key,
           "Make this device's next key, which its agent changes to", NULL },
+        { "check", 0, 0, G_OPTION_ARG_NONE, &options->check,
+          "Say what this network lets through to the gateway", NULL },
         { "version", 'V', 0, G_OPTION_ARG_NONE, &options->version,
           "Print the version", NULL },
         { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_STRING_ARRAY,
@@ -244,6 +250,10 @@ agent_command(const agent_options_t *options, GError **error)
         return agent_command_rotate(config, error);
     }
 
+    if (options->check && n <= 1) {
+        return agent_command_network(config, options, error);
+    }
+
     if (options->fingerprint && n == 0) {
         return agent_command_fingerprint(config, error);
     }
@@ -307,6 +317,49 @@ agent_command_enroll(agent_config_t *config, const agent_options_t *options,
     printf("enrolled as %s at %s\n", device->id, device->server);
 
     return 0;
+}
+
+
+/* of the server that is named, configured or enrolled at, in this order */
+
+static int
+agent_command_network(const agent_config_t *config,
+    const agent_options_t *options, GError **error)
+{
+    g_autofree char             *url = NULL;
+    g_autoptr(GTlsDatabase)      tls = NULL;
+    g_autoptr(SoupSession)       soup = NULL;
+    g_autoptr(agent_device_t)    device = NULL;
+
+    if (options->words != NULL && options->words[0] != NULL) {
+        url = agent_config_url(options->words[0], NULL, error);
+
+        if (url == NULL) {
+            return AGENT_EXIT_USAGE;
+        }
+
+    } else if (config->server != NULL) {
+        url = g_strdup(config->server);
+
+    } else {
+        device = agent_device_load(config->state_dir, NULL);
+
+        if (device == NULL) {
+            g_set_error(error, AGENT_CONFIG_ERROR, AGENT_CONFIG_ERROR_INVALID,
+                        "--check wants the gateway's URL: "
+                        "rs-agent --check https://host/rs/v1");
+            return AGENT_EXIT_USAGE;
+        }
+
+        url = g_strdup(device->server);
+    }
+
+    soup = agent_soup(config, &tls, error);
+    if (soup == NULL) {
+        return 1;
+    }
+
+    return agent_check(soup, tls, NULL, url);
 }
 
 
