@@ -11,6 +11,7 @@ import assert from "node:assert/strict";
 import { Browser } from "./lib/browser.mjs";
 import { Net, PUB } from "./lib/net.mjs";
 import { assertDirect, assertRelayed, close, noPath, open } from "./lib/route.mjs";
+import { LONG } from "./lib/size.mjs";
 
 
 let net, stack, browser;
@@ -110,7 +111,7 @@ test("UDP is blocked, and TURN has only UDP: no path, and that is said",
 
 
 test("symmetric and symmetric without TURN: no path, and that is said",
-     {timeout: 120000}, async () => {
+     {timeout: 120000, ...LONG}, async () => {
     await both({nat: "symmetric", allow: "all"});
     await stack.setTurn([]);
     await noPath(stack, browser);
@@ -119,7 +120,8 @@ test("symmetric and symmetric without TURN: no path, and that is said",
 
 test("relay only without TURN: no path, and that is said", {timeout: 120000},
      async () => {
-    await both({nat: "cone"});
+    await both({nat: "cone", allow: "all"});
+    await stack.setTurn([]);
 
     const said = await noPath(stack, browser, {policy: {relay_only: true}});
 
