@@ -453,3 +453,20 @@ export class RsWho {
                                 history, this.#now());
     }
 }
+
+
+/**
+ * Both ends where the host is a browser (rs-host.js): it has no key that
+ * anybody could know it by and verifies nobody, so there is nothing to prove
+ * to it and nothing to check.  Only for who asked for such a host, or was
+ * told of no device by the session.
+ */
+export class RsNobody {
+    async prove() {
+        return null;
+    }
+
+    async check() {
+        return {how: "browser", short: "", at: 0};
+    }
+}

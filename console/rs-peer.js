@@ -241,6 +241,25 @@ export class RsPeer extends EventTarget {
                    : this.#line.channel.readyState === "open");
     }
 
+    /**
+     * Where the pointer is, for a host that shows it and takes nothing else
+     * (features.pointer of its hello).  False when it was dropped.
+     */
+    point(message) {
+        const line = this.#line;
+
+        if (line?.hello?.features.pointer !== true
+            || line.channel?.readyState !== "open"
+            || line.channel.bufferedAmount > BUFFERED_MAX)
+        {
+            return false;
+        }
+
+        line.channel.send(JSON.stringify(message));
+
+        return true;
+    }
+
     /** Input goes by way of the gateway, for the line has no data channel. */
     get detour() {
         return this.#line?.detour === true;

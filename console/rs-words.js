@@ -20,6 +20,11 @@ const ERRORS = {
     unsupported_media_type: ["The gateway did not understand the request",
                              "Something between this page and the gateway changes requests."],
     body_too_large: ["That is more text than the gateway takes", "Shorten it and try again."],
+    code_form: ["A code has eight digits", "Ask whoever helps you to read it again."],
+    no_screen: ["This browser cannot share a screen",
+                "Phones and tablets cannot. On a computer, use a current Firefox, Chrome, Edge or Safari."],
+    screen_denied: ["Nothing was shared",
+                    "You said no, or closed the question of your browser. Try again if you like."],
     unauthenticated: ["This key or link is not valid",
                       "It may be mistyped, used up, expired or revoked."],
     link_invalid: ["This link or PIN is not valid",
@@ -238,7 +243,7 @@ const LEVELS = {
  *            none also when the gateway can read what is typed
  */
 export function trustWords({kind, name, verdict, path, detour}) {
-    const device = verdict !== null;
+    const device = verdict !== null && verdict.how !== "browser";
     const seen = device && verdict.how !== "first";
     const both = seen && !detour && verdict.operator?.verified === true;
     const rows = [["You", operatorWords(kind, name, verdict)],
@@ -282,6 +287,10 @@ function operatorWords(kind, name, verdict) {
         return "Signed in by an API key, which proves nothing to the device.";
     }
 
+    if (verdict?.how === "browser") {
+        return `Signed in as ${name}. A browser does not verify anybody.`;
+    }
+
     if (told === null) {
         return `Signed in as ${name}, with a proof for the device, which does not look at proofs.`;
     }
@@ -298,6 +307,9 @@ function deviceWords(verdict) {
     }
 
     switch (verdict.how) {
+
+    case "browser":
+        return "A browser, opened by somebody who had your code. Nobody has checked who that is: ask them.";
 
     case "first":
         return "This browser saw it for the first time, and knows it by its key from now on. Compare the key once.";
