@@ -12,6 +12,7 @@
 
 #include "agent.h"
 #include "agent_input.h"
+#include "agent_screen.h"
 #include "agent_version.h"
 #include "agent_video.h"
 
@@ -27,6 +28,7 @@ static char **agent_servers(const agent_config_t *config,
     const agent_device_t *device);
 static gboolean agent_quit_late(gpointer data);
 static void agent_display_changed(void *data, gboolean lost);
+static void agent_display_reshaped(void *data);
 static void agent_refuse_shown(agent_t *agent, const char *reason,
     const char *detail);
 static void agent_on_end(void *data);
@@ -235,6 +237,7 @@ agent_display(agent_t *agent, GError **error)
     }
 
     agent->platform->changed = agent_display_changed;
+    agent->platform->reshaped = agent_display_reshaped;
     agent->platform->data = agent;
 
     agent->seat = agent_seat_new(agent->platform);
@@ -272,6 +275,15 @@ agent_display_changed(void *data, gboolean lost)
     while (g_hash_table_iter_next(&iter, NULL, &session)) {
         agent_session_resized(session);
     }
+}
+
+
+static void
+agent_display_reshaped(void *data)
+{
+    agent_t  *agent = data;
+
+    g_list_foreach(agent->screens, agent_screen_reshaped, NULL);
 }
 
 

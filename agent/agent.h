@@ -57,6 +57,7 @@ struct agent_s {
     agent_clipboard_t *clipboard;   /* while a viewer may have of it */
     agent_ui_t        *ui;          /* the person there */
     guint              viewers;     /* with video, over all sessions */
+    GList             *screens;     /* agent_screen_t of each of them */
 
     agent_signal_t    *signal;
     GHashTable        *sessions;    /* id -> agent_session_t */

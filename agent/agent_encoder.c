@@ -291,7 +291,8 @@ agent_encoder_start(agent_encoder_t *encoder, GError **error)
     g_autofree char         *text = NULL;
     g_autoptr(GstBus)        bus = NULL;
 
-    source = platform->ops->source(platform, encoder->params.fps);
+    source = platform->ops->source(platform, encoder->params.fps,
+                                   &encoder->params.view);
     coder = agent_encoder_text(encoder);
 
     text = g_strdup_printf("%s ! videoconvert name=convert "
@@ -342,12 +343,13 @@ agent_encoder_start(agent_encoder_t *encoder, GError **error)
 static void
 agent_encoder_gate(agent_encoder_t *encoder)
 {
-    int                    width, height;
+    agent_area_t           area;
     g_autoptr(GstPad)      pad = NULL;
     g_autoptr(GstElement)  convert = NULL;
 
-    agent_platform_size(encoder->params.platform, &width, &height);
-    agent_pace_init(&encoder->pace, (guint) (width * height),
+    agent_platform_area(encoder->params.platform, &encoder->params.view,
+                        &area);
+    agent_pace_init(&encoder->pace, (guint) (area.width * area.height),
                     agent_encoder_bits(encoder));
 
     convert = gst_bin_get_by_name(GST_BIN(encoder->pipeline), "convert");

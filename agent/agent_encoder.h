@@ -35,6 +35,7 @@ typedef struct {
 typedef struct {
     agent_platform_t  *platform;
     guint              codec;           /* AGENT_CODEC_*, one */
+    agent_view_t       view;
     guint              fps;             /* at most */
     guint              bitrate;
 } agent_encoder_params_t;

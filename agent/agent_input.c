@@ -46,6 +46,8 @@ struct agent_input_s {
     agent_seat_t  *seat;
     gboolean       allowed;
     gboolean       control;
+    gboolean       part;                /* of the desktop: area */
+    agent_area_t   area;
     gboolean       buttons[AGENT_INPUT_BUTTONS];
     agent_held_t   held[AGENT_INPUT_HELD];
     guint          nheld;
@@ -76,6 +78,7 @@ static gboolean agent_input_on_release(agent_input_t *input,
 static gboolean agent_input_on_ping(agent_input_t *input, const json_t *obj,
     char **answer);
 
+static void agent_input_shown(const agent_input_t *input, agent_area_t *area);
 static void agent_input_log(agent_input_t *input, const char *what);
 static void agent_input_set_button(agent_input_t *input, guint button,
     gboolean down);
@@ -170,16 +173,41 @@ agent_input_release(agent_input_t *input)
 }
 
 
+void
+agent_input_area(agent_input_t *input, const agent_area_t *area)
+{
+    input->part = (area != NULL);
+
+    if (input->part) {
+        input->area = *area;
+    }
+}
+
+
+static void
+agent_input_shown(const agent_input_t *input, agent_area_t *area)
+{
+    if (input->part) {
+        *area = input->area;
+        return;
+    }
+
+    area->x = 0;
+    area->y = 0;
+    agent_platform_size(input->seat->platform, &area->width, &area->height);
+}
+
+
 char *
 agent_input_hello(const agent_input_t *input, json_t *features)
 {
-    int  width, height;
+    agent_area_t  area;
 
-    agent_platform_size(input->seat->platform, &width, &height);
+    agent_input_shown(input, &area);
 
     return agent_json_text(json_pack("{s:s, s:i, s:i, s:b, s:O}",
-                                     "type", "hello", "width", width,
-                                     "height", height,
+                                     "type", "hello", "width", area.width,
+                                     "height", area.height,
                                      "input", (int) input->allowed,
                                      "features", features));
 }
@@ -278,8 +306,8 @@ agent_input_apply(agent_input_t *input, const json_t *obj)
 static gboolean
 agent_input_on_move(agent_input_t *input, const json_t *obj, char **answer)
 {
-    int                width, height;
     gint64             x, y;
+    agent_area_t       area;
     agent_platform_t  *platform = input->seat->platform;
 
     (void) answer;
@@ -290,9 +318,10 @@ agent_input_on_move(agent_input_t *input, const json_t *obj, char **answer)
         return FALSE;
     }
 
-    agent_platform_size(platform, &width, &height);
-    platform->ops->move(platform, agent_input_pixel((int) x, width),
-                        agent_input_pixel((int) y, height));
+    agent_input_shown(input, &area);
+    platform->ops->move(platform,
+                        area.x + agent_input_pixel((int) x, area.width),
+                        area.y + agent_input_pixel((int) y, area.height));
 
     return TRUE;
 }

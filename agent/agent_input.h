@@ -56,6 +56,9 @@ char *agent_input_message(agent_input_t *input, const char *text, gsize len);
 /* The same of a message that is parsed already. */
 char *agent_input_apply(agent_input_t *input, const json_t *obj);
 
+/* Positions are of this part of the desktop from now on; NULL: of all. */
+void agent_input_area(agent_input_t *input, const agent_area_t *area);
+
 /* The first message to the viewer; features: what else there is. */
 char *agent_input_hello(const agent_input_t *input, json_t *features);
 

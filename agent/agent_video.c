@@ -10,10 +10,10 @@
  *
  *     agent_encoder ~> stream ~> appsrc of each viewer's own pipeline
  *
- * Each codec in use has one stream, at the rate of its slowest viewer.  One
- * who is much slower than the fastest gets a second, slow stream, with all
- * others like him: a viewer on a bad network costs a second encoder, but not
- * the others their picture.  There is no third.
+ * Each codec and view in use has one stream, at the rate of its slowest
+ * viewer.  One who is much slower than the fastest gets a second, slow stream,
+ * with all others like him: a viewer on a bad network costs a second encoder,
+ * but not the others their picture.  There is no third.
  *
  * A sink that is new or comes from another stream, or whose appsrc has more
  * queued than a slow network can carry, gets nothing until the next key
@@ -28,6 +28,8 @@
 #include "agent_encoder.h"
 #include "agent_rate.h"
 
+#include <string.h>
+
 
 #define AGENT_VIDEO_QUEUE     (128 * 1024)      /* bytes a viewer, and */
 #define AGENT_VIDEO_QUEUE_S   1                 /* what his network carries */
@@ -37,6 +39,7 @@
 typedef struct {
     agent_video_t     *video;
     guint              codec;
+    agent_view_t       view;
     gboolean           slow;
     agent_encoder_t   *encoder;
 
@@ -49,6 +52,7 @@ struct agent_video_sink_s {
     agent_video_t               *video;
     agent_stream_t              *stream;
     guint                        codec;
+    agent_view_t                 view;
     GstAppSrc                   *appsrc;
     const agent_video_events_t  *events;
     void                        *data;
@@ -70,7 +74,7 @@ struct agent_video_s {
 
 
 static agent_stream_t *agent_stream_get(agent_video_t *video, guint codec,
-    gboolean slow, guint rate, GError **error);
+    const agent_view_t *view, gboolean slow, guint rate, GError **error);
 static void agent_stream_free(void *data);
 static void agent_stream_add(agent_stream_t *stream,
     agent_video_sink_t *sink);
@@ -80,8 +84,11 @@ static void agent_stream_frame(void *data, GstCaps *caps, GstBuffer *buffer,
     gboolean key);
 static void agent_stream_failed(void *data, const char *message);
 static void agent_video_settle(agent_video_t *video);
-static void agent_video_move(agent_video_sink_t *sink, gboolean slow);
-static guint agent_video_fastest(const agent_video_t *video, guint codec);
+static gboolean agent_video_move(agent_video_sink_t *sink,
+    const agent_view_t *view, gboolean slow);
+static guint agent_video_fastest(const agent_video_t *video,
+    const agent_video_sink_t *of);
+static gboolean agent_view_same(const agent_view_t *a, const agent_view_t *b);
 static void agent_sink_push(agent_video_sink_t *sink, GstCaps *caps,
     GstBuffer *buffer, gboolean key);
 
@@ -136,15 +143,15 @@ agent_video_codecs(void)
 
 
 agent_video_sink_t *
-agent_video_attach(agent_video_t *video, guint codec, GstAppSrc *appsrc,
-    guint rate, const agent_video_events_t *events, void *data,
-    GError **error)
+agent_video_attach(agent_video_t *video, guint codec,
+    const agent_view_t *view, GstAppSrc *appsrc, guint rate,
+    const agent_video_events_t *events, void *data, GError **error)
 {
     agent_stream_t      *stream;
     agent_video_sink_t  *sink;
 
     rate = MIN(rate, video->most);
-    stream = agent_stream_get(video, codec, FALSE, rate, error);
+    stream = agent_stream_get(video, codec, view, FALSE, rate, error);
 
     if (stream == NULL) {
         return NULL;
@@ -153,6 +160,7 @@ agent_video_attach(agent_video_t *video, guint codec, GstAppSrc *appsrc,
     sink = g_new0(agent_video_sink_t, 1);
     sink->video = video;
     sink->codec = codec;
+    sink->view = *view;
     sink->appsrc = gst_object_ref(appsrc);
     sink->events = events;
     sink->data = data;
@@ -249,14 +257,18 @@ agent_video_settle(agent_video_t *video)
     for (i = 0; i < video->sinks->len; i++) {
         sink = g_ptr_array_index(video->sinks, i);
         slow = agent_rate_slow(sink->rate,
-                               agent_video_fastest(video, sink->codec),
+                               agent_video_fastest(video, sink),
                                sink->stream->slow);
 
         if (slow != sink->stream->slow
             && now_us - sink->moved_us > AGENT_VIDEO_STAY_US)
         {
             sink->moved_us = now_us;
-            agent_video_move(sink, slow);
+
+            if (agent_video_move(sink, &sink->view, slow)) {
+                g_message("a viewer of %u kbit/s goes to the %s ones",
+                          sink->rate / 1000, slow ? "slower" : "faster");
+            }
         }
     }
 
@@ -268,31 +280,58 @@ agent_video_settle(agent_video_t *video)
 
 /* an encoder that cannot be started leaves the sink where it is */
 
-static void
-agent_video_move(agent_video_sink_t *sink, gboolean slow)
+static gboolean
+agent_video_move(agent_video_sink_t *sink, const agent_view_t *view,
+    gboolean slow)
 {
     agent_stream_t      *stream;
     g_autoptr(GError)    error = NULL;
 
-    stream = agent_stream_get(sink->video, sink->codec, slow, sink->rate,
-                              &error);
+    stream = agent_stream_get(sink->video, sink->codec, view, slow,
+                              sink->rate, &error);
 
     if (stream == NULL) {
-        g_warning("a viewer stays with the %s ones: %s",
-                  slow ? "faster" : "slower", error->message);
-        return;
+        g_warning("a viewer keeps his picture: %s", error->message);
+        return FALSE;
     }
-
-    g_message("a viewer of %u kbit/s goes to the %s ones", sink->rate / 1000,
-              slow ? "slower" : "faster");
 
     agent_stream_remove(sink);
     agent_stream_add(stream, sink);
+
+    return TRUE;
 }
 
 
+gboolean
+agent_video_look(agent_video_sink_t *sink, const agent_view_t *view)
+{
+    if (agent_view_same(&sink->view, view)) {
+        return TRUE;
+    }
+
+    if (sink->video->abandoned || !agent_video_move(sink, view, FALSE)) {
+        return FALSE;
+    }
+
+    sink->view = *view;
+    sink->moved_us = g_get_monotonic_time();
+    agent_video_settle(sink->video);
+
+    return TRUE;
+}
+
+
+static gboolean
+agent_view_same(const agent_view_t *a, const agent_view_t *b)
+{
+    return strcmp(a->monitor, b->monitor) == 0 && a->pointer == b->pointer;
+}
+
+
+/* of those who look at the same, by the same codec */
+
 static guint
-agent_video_fastest(const agent_video_t *video, guint codec)
+agent_video_fastest(const agent_video_t *video, const agent_video_sink_t *of)
 {
     guint                i, fastest;
     agent_video_sink_t  *sink;
@@ -302,7 +341,9 @@ agent_video_fastest(const agent_video_t *video, guint codec)
     for (i = 0; i < video->sinks->len; i++) {
         sink = g_ptr_array_index(video->sinks, i);
 
-        if (sink->codec == codec) {
+        if (sink->codec == of->codec
+            && agent_view_same(&sink->view, &of->view))
+        {
             fastest = MAX(fastest, sink->rate);
         }
     }
@@ -312,8 +353,8 @@ agent_video_fastest(const agent_video_t *video, guint codec)
 
 
 static agent_stream_t *
-agent_stream_get(agent_video_t *video, guint codec, gboolean slow, guint rate,
-    GError **error)
+agent_stream_get(agent_video_t *video, guint codec, const agent_view_t *view,
+    gboolean slow, guint rate, GError **error)
 {
     guint                    i;
     agent_stream_t          *stream;
@@ -322,7 +363,9 @@ agent_stream_get(agent_video_t *video, guint codec, gboolean slow, guint rate,
     for (i = 0; i < video->streams->len; i++) {
         stream = g_ptr_array_index(video->streams, i);
 
-        if (stream->codec == codec && stream->slow == slow) {
+        if (stream->codec == codec && stream->slow == slow
+            && agent_view_same(&stream->view, view))
+        {
             return stream;
         }
     }
@@ -330,12 +373,14 @@ agent_stream_get(agent_video_t *video, guint codec, gboolean slow, guint rate,
     stream = g_new0(agent_stream_t, 1);
     stream->video = video;
     stream->codec = codec;
+    stream->view = *view;
     stream->slow = slow;
     stream->sinks = g_ptr_array_new();
     g_mutex_init(&stream->lock);
 
     params.platform = video->platform;
     params.codec = codec;
+    params.view = *view;
     params.fps = video->fps;
     params.bitrate = rate;
 

@@ -37,13 +37,16 @@ void agent_video_limits(const agent_video_t *video, guint *least,
 guint agent_video_codecs(void);
 
 /*
- * Frames of codec go to appsrc from now on; the first is a key frame.  rate:
+ * Frames of a view go to appsrc from now on; the first is a key frame.  rate:
  * bits/s that its network carries, as far as that is known.  The sink holds
  * a reference on appsrc.  NULL and *error when the encoder cannot be started.
  */
 agent_video_sink_t *agent_video_attach(agent_video_t *video, guint codec,
-    GstAppSrc *appsrc, guint rate, const agent_video_events_t *events,
-    void *data, GError **error);
+    const agent_view_t *view, GstAppSrc *appsrc, guint rate,
+    const agent_video_events_t *events, void *data, GError **error);
+
+/* Frames of another view, from a key frame on; FALSE: of the same as before. */
+gboolean agent_video_look(agent_video_sink_t *sink, const agent_view_t *view);
 
 /* No frame is pushed any more once this returns. */
 void agent_video_detach(agent_video_sink_t *sink);

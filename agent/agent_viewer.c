@@ -26,6 +26,7 @@
 #include "agent_gate.h"
 #include "agent_input.h"
 #include "agent_policy.h"
+#include "agent_screen.h"
 #include "agent_webrtc.h"
 
 #include <string.h>
@@ -69,6 +70,7 @@ struct agent_viewer_s {
     agent_webrtc_t                *current;
     guint                          serving;     /* its number */
     agent_webrtc_t                *older;
+    agent_view_t                   view;
     agent_input_t                 *input;
     agent_channel_t               *channel;     /* of input */
     gboolean                       connected;   /* current is */
@@ -105,7 +107,7 @@ static void *agent_viewer_on_opened(agent_channel_t *ch,
     agent_viewer_t *viewer);
 static void agent_viewer_on_message(void *data, const char *text, gsize len);
 static void agent_viewer_on_closed(void *data);
-static void agent_viewer_monitors(agent_viewer_t *viewer, json_t *features);
+static void agent_viewer_place(agent_viewer_t *viewer);
 static void agent_viewer_on_path(void *data, agent_webrtc_t *w,
     const agent_path_t *path);
 static void agent_viewer_on_failed(void *data, agent_webrtc_t *w,
@@ -132,8 +134,7 @@ static const agent_channel_kind_t  agent_viewer_input_kind = {
     .buffer_max = AGENT_VIEWER_BUFFERED,
     .open = agent_viewer_on_opened,
     .text = agent_viewer_on_message,
-    .closed = agent_viewer_on_closed,
-    .features = agent_viewer_monitors
+    .closed = agent_viewer_on_closed
 };
 
 
@@ -143,6 +144,7 @@ static const agent_channel_kind_t *const  agent_viewer_kinds[] = {
     &agent_viewer_input_kind,
     &agent_files_kind,
     &agent_clipboard_kind,
+    &agent_screen_kind,
     NULL
 };
 
@@ -169,6 +171,7 @@ agent_viewer_new(agent_t *agent, const char *session_id,
     viewer->id = g_strdup(peer->id);
     viewer->role = peer->role;
     viewer->control = TRUE;
+    viewer->view.pointer = TRUE;
     viewer->rights = *rights;
     viewer->gate = agent_gate_new(agent, session_id, rights->consent, peer,
                                   &agent_viewer_gate_events, viewer);
@@ -427,6 +430,7 @@ agent_viewer_serve(agent_viewer_t *viewer, const agent_ice_t *ice,
     }
 
     params.video = agent->video;
+    params.view = viewer->view;
     params.shim = shim;
     params.ice = ice;
     params.relay_only = agent_policy_relay(agent->config, ice);
@@ -595,6 +599,8 @@ agent_viewer_resized(agent_viewer_t *viewer)
     g_autofree char     *hello = NULL;
     g_autoptr(json_t)    features = NULL;
 
+    agent_viewer_place(viewer);
+
     if (viewer->channel == NULL) {
         return;
     }
@@ -612,19 +618,47 @@ agent_viewer_resized(agent_viewer_t *viewer)
 }
 
 
-/* the whole X screen is one monitor */
+const agent_view_t *
+agent_viewer_view(const agent_viewer_t *viewer)
+{
+    return &viewer->view;
+}
+
+
+gboolean
+agent_viewer_look(agent_viewer_t *viewer, const agent_view_t *view)
+{
+    if (viewer->current == NULL
+        || !agent_webrtc_look(viewer->current, view))
+    {
+        return FALSE;
+    }
+
+    viewer->view = *view;
+    agent_viewer_resized(viewer);
+
+    return TRUE;
+}
+
+
+/* positions are of the picture */
 
 static void
-agent_viewer_monitors(agent_viewer_t *viewer, json_t *features)
+agent_viewer_place(agent_viewer_t *viewer)
 {
-    int  width, height;
+    agent_area_t  area;
 
-    agent_platform_size(viewer->agent->platform, &width, &height);
-    json_object_set_new(features, "monitors",
-                        json_pack("[{s:s, s:s, s:i, s:i, s:i, s:i, s:b}]",
-                                  "id", "screen", "name", "Screen",
-                                  "x", 0, "y", 0, "width", width,
-                                  "height", height, "primary", 1));
+    if (viewer->input == NULL) {
+        return;
+    }
+
+    if (viewer->view.monitor[0] == '\0') {
+        agent_input_area(viewer->input, NULL);
+        return;
+    }
+
+    agent_platform_area(viewer->agent->platform, &viewer->view, &area);
+    agent_input_area(viewer->input, &area);
 }
 
 
@@ -751,6 +785,7 @@ agent_viewer_input(agent_viewer_t *viewer, const json_t *data)
         agent_viewer_allowed(viewer, &allowed);
         viewer->input = agent_input_new(agent->seat, allowed.input);
         agent_input_control(viewer->input, viewer->control);
+        agent_viewer_place(viewer);
     }
 
     viewer->heard_us = g_get_monotonic_time();

@@ -104,6 +104,10 @@ gboolean agent_viewer_welcome(const agent_viewer_t *viewer);
 
 agent_about_t agent_viewer_about(const agent_viewer_t *viewer);
 
+/* What the picture shows; FALSE: it cannot show that, and shows the same. */
+const agent_view_t *agent_viewer_view(const agent_viewer_t *viewer);
+gboolean agent_viewer_look(agent_viewer_t *viewer, const agent_view_t *view);
+
 /*
  * The device's addresses are others now: asks for another offer.  What stands
  * goes on until that one does, for it may have been over the others.

@@ -66,6 +66,7 @@ struct agent_webrtc_s {
     const agent_webrtc_events_t  *events;
     void                         *data;
     agent_video_t                *video;
+    agent_view_t                  view;
 
     agent_offer_t                *offer;
     char                         *fingerprint;
@@ -193,6 +194,7 @@ agent_webrtc_new(const agent_webrtc_params_t *params,
     w->events = events;
     w->data = data;
     w->video = params->video;
+    w->view = params->view;
     w->relay_only = params->relay_only;
     w->offer = g_steal_pointer(&offer);
     w->fingerprint = g_strdup(params->fingerprint);
@@ -671,6 +673,19 @@ agent_webrtc_gathered(agent_webrtc_t *w, void *arg, guint n,
 }
 
 
+gboolean
+agent_webrtc_look(agent_webrtc_t *w, const agent_view_t *view)
+{
+    if (w->sink != NULL && !agent_video_look(w->sink, view)) {
+        return FALSE;
+    }
+
+    w->view = *view;
+
+    return TRUE;
+}
+
+
 void
 agent_webrtc_candidate(agent_webrtc_t *w, const char *candidate, guint mline)
 {
@@ -725,7 +740,7 @@ agent_webrtc_state_changed(agent_webrtc_t *w, void *arg, guint n,
     }
 
     w->connected = TRUE;
-    w->sink = agent_video_attach(w->video, w->offer->codec,
+    w->sink = agent_video_attach(w->video, w->offer->codec, &w->view,
                                  GST_APP_SRC(w->appsrc),
                                  agent_flow_rate(w->flow),
                                  &agent_webrtc_video_events, w, &error);

@@ -43,6 +43,7 @@ typedef struct {
 
 typedef struct {
     agent_video_t      *video;
+    agent_view_t        view;
     agent_shim_t       *shim;
     const agent_ice_t  *ice;
     gboolean            relay_only;
@@ -64,6 +65,9 @@ agent_webrtc_t *agent_webrtc_new(const agent_webrtc_params_t *params,
     const agent_webrtc_events_t *events, void *data, const char **code,
     const char **message);
 void agent_webrtc_free(agent_webrtc_t *w);
+
+/* FALSE: it cannot be shown, and what was is. */
+gboolean agent_webrtc_look(agent_webrtc_t *w, const agent_view_t *view);
 
 void agent_webrtc_candidate(agent_webrtc_t *w, const char *candidate,
     guint mline);

@@ -33,17 +33,63 @@ typedef enum {
 GQuark agent_desktop_error_quark(void);
 
 
+#define AGENT_MONITOR_NAME  32
+#define AGENT_MONITORS      16
+#define AGENT_CURSOR_SIZE   96          /* pixels, each way, at most */
+
+
 typedef struct agent_platform_s  agent_platform_t;
+
+
+typedef struct {
+    int  x;
+    int  y;
+    int  width;
+    int  height;
+} agent_area_t;
+
+
+typedef struct {
+    char          name[AGENT_MONITOR_NAME];     /* printable ASCII */
+    agent_area_t  area;
+    gboolean      primary;
+} agent_monitor_t;
+
+
+/* what a viewer looks at: monitor "" is the whole desktop */
+
+typedef struct {
+    char      monitor[AGENT_MONITOR_NAME];
+    gboolean  pointer;                  /* is in the picture */
+} agent_view_t;
+
+
+typedef struct {
+    int      width;
+    int      height;
+    int      x;                         /* of the point that clicks */
+    int      y;
+    guint8  *rgba;                      /* not premultiplied, from the top */
+} agent_cursor_t;
 
 
 typedef struct {
     const char  *name;
 
-    /* pixels of the picture that source() gives; both even */
+    /* pixels of the whole desktop; both even */
     void   (*size)(agent_platform_t *p, int *width, int *height);
 
     /* a gst_parse description that ends in raw video; the caller frees it */
-    char  *(*source)(agent_platform_t *p, guint fps);
+    char  *(*source)(agent_platform_t *p, guint fps,
+                     const agent_view_t *view);
+
+    /* AGENT_MONITORS at most; how many.  NULL: they cannot be told apart */
+    guint  (*monitors)(agent_platform_t *p, agent_monitor_t *monitors);
+
+    /* the shape of the pointer, with g_free() for its rgba; FALSE: unknown.
+     * Where it is.  NULL, both: it is always in the picture */
+    gboolean  (*cursor)(agent_platform_t *p, agent_cursor_t *cursor);
+    gboolean  (*pointer)(agent_platform_t *p, int *x, int *y);
 
     void   (*move)(agent_platform_t *p, int x, int y);
 
@@ -75,6 +121,9 @@ struct agent_platform_s {
 
     /* the picture's size changed, or (lost) the desktop went away */
     void                       (*changed)(void *data, gboolean lost);
+
+    /* the pointer has another shape */
+    void                       (*reshaped)(void *data);
     void                        *data;
 };
 
@@ -96,6 +145,14 @@ agent_platform_t *agent_platform_open(const char *configured,
 
 /* platform_x11.c */
 agent_platform_t *agent_x11_open(const char *display, GError **error);
+
+
+/*
+ * Where a view's picture is on the desktop: both sizes even.  A monitor that
+ * is not there (any more) is the whole desktop.
+ */
+void agent_platform_area(agent_platform_t *p, const agent_view_t *view,
+    agent_area_t *area);
 
 
 static inline void

@@ -97,3 +97,26 @@ agent_platform_open(const char *configured, GError **error)
 
     return agent_x11_open(display, error);
 }
+
+
+void
+agent_platform_area(agent_platform_t *p, const agent_view_t *view,
+    agent_area_t *area)
+{
+    guint            i, n;
+    agent_monitor_t  monitors[AGENT_MONITORS];
+
+    n = (view->monitor[0] != '\0' && p->ops->monitors != NULL)
+        ? p->ops->monitors(p, monitors) : 0;
+
+    for (i = 0; i < n; i++) {
+        if (strcmp(monitors[i].name, view->monitor) == 0) {
+            *area = monitors[i].area;
+            return;
+        }
+    }
+
+    area->x = 0;
+    area->y = 0;
+    p->ops->size(p, &area->width, &area->height);
+}

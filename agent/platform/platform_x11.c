@@ -22,6 +22,7 @@
 
 #include "keymap.h"
 #include "platform.h"
+#include "x11_screen.h"
 
 #include <X11/XKBlib.h>
 #include <X11/Xlib.h>
@@ -56,6 +57,9 @@ typedef struct {
     int                 screen;
     int                 width;      /* of the screen, as it is */
     int                 height;
+    agent_x11_screen_t  events;     /* of monitors and the pointer */
+    agent_monitor_t     monitors[AGENT_MONITORS];   /* as told last */
+    guint               nmonitors;
     guint               source;     /* of the connection's descriptor */
     gboolean            lost;
 
@@ -76,13 +80,19 @@ typedef struct {
 static gboolean agent_x11_event(gint fd, GIOCondition condition,
     gpointer data);
 static void agent_x11_configure(agent_x11_t *x, int width, int height);
+static void agent_x11_other(agent_x11_t *x, XEvent *event);
+static gboolean agent_x11_regroup(agent_x11_t *x);
 static void agent_x11_lost(Display *display, void *data);
 static int agent_x11_error(Display *display, XErrorEvent *event);
 static int agent_x11_io_error(Display *display);
 static gboolean agent_x11_is_xwayland(agent_x11_t *x);
 
 static void agent_x11_size(agent_platform_t *p, int *width, int *height);
-static char *agent_x11_source(agent_platform_t *p, guint fps);
+static char *agent_x11_source(agent_platform_t *p, guint fps,
+    const agent_view_t *view);
+static guint agent_x11_list(agent_platform_t *p, agent_monitor_t *monitors);
+static gboolean agent_x11_shape(agent_platform_t *p, agent_cursor_t *cursor);
+static gboolean agent_x11_pointer(agent_platform_t *p, int *px, int *py);
 static void agent_x11_move(agent_platform_t *p, int px, int py);
 static void agent_x11_button(agent_platform_t *p, guint button,
     gboolean down);
@@ -113,6 +123,9 @@ static const agent_platform_ops_t  agent_x11_ops = {
     "x11",
     agent_x11_size,
     agent_x11_source,
+    agent_x11_list,
+    agent_x11_shape,
+    agent_x11_pointer,
     agent_x11_move,
     agent_x11_button,
     agent_x11_wheel,
@@ -175,6 +188,8 @@ agent_x11_open(const char *display, GError **error)
     XTestGrabControl(x->display, True);
 
     XSelectInput(x->display, x->root, StructureNotifyMask);
+    agent_x11_screen_watch(&x->events, x->display, x->root);
+    agent_x11_regroup(x);
     agent_x11_find_spares(x);
     XSync(x->display, False);
 
@@ -328,6 +343,7 @@ agent_x11_event(gint fd, GIOCondition condition, gpointer data)
             break;
 
         default:
+            agent_x11_other(x, &event);
             break;
         }
     }
@@ -345,10 +361,57 @@ agent_x11_configure(agent_x11_t *x, int width, int height)
 
     x->width = width;
     x->height = height;
+    agent_x11_regroup(x);
 
     if (x->platform.changed != NULL) {
         x->platform.changed(x->platform.data, FALSE);
     }
+}
+
+
+static void
+agent_x11_other(agent_x11_t *x, XEvent *event)
+{
+    switch (agent_x11_screen_event(&x->events, event)) {
+
+    case AGENT_X11_MONITORS:
+        if (agent_x11_regroup(x) && x->platform.changed != NULL) {
+            x->platform.changed(x->platform.data, FALSE);
+        }
+
+        break;
+
+    case AGENT_X11_CURSOR:
+        if (x->platform.reshaped != NULL) {
+            x->platform.reshaped(x->platform.data);
+        }
+
+        break;
+
+    case AGENT_X11_NOTHING:
+        break;
+    }
+}
+
+
+/* a new size is told by its own event, and by RandR's again */
+
+static gboolean
+agent_x11_regroup(agent_x11_t *x)
+{
+    guint            n;
+    gboolean         other;
+    agent_monitor_t  monitors[AGENT_MONITORS];
+
+    memset(monitors, 0, sizeof(monitors));
+    n = agent_x11_monitors(&x->events, x->width, x->height, monitors);
+    other = n != x->nmonitors
+            || memcmp(monitors, x->monitors, sizeof(monitors)) != 0;
+
+    x->nmonitors = n;
+    memcpy(x->monitors, monitors, sizeof(monitors));
+
+    return other;
 }
 
 
@@ -365,19 +428,56 @@ agent_x11_size(agent_platform_t *p, int *width, int *height)
 
 
 static char *
-agent_x11_source(agent_platform_t *p, guint fps)
+agent_x11_source(agent_platform_t *p, guint fps, const agent_view_t *view)
 {
-    int                width, height;
     agent_x11_t       *x = (agent_x11_t *) p;
+    agent_area_t       area;
     g_autofree char   *name = NULL;
 
-    agent_x11_size(p, &width, &height);
+    agent_platform_area(p, view, &area);
     name = g_strescape(DisplayString(x->display), NULL);
 
     return g_strdup_printf("ximagesrc display-name=\"%s\" use-damage=false "
-                           "show-pointer=true endx=%d endy=%d "
-                           "! video/x-raw,framerate=%u/1",
-                           name, width - 1, height - 1, fps);
+                           "show-pointer=%s startx=%d starty=%d endx=%d "
+                           "endy=%d ! video/x-raw,framerate=%u/1",
+                           name, view->pointer ? "true" : "false",
+                           area.x, area.y, area.x + area.width - 1,
+                           area.y + area.height - 1, fps);
+}
+
+
+static guint
+agent_x11_list(agent_platform_t *p, agent_monitor_t *monitors)
+{
+    agent_x11_t  *x = (agent_x11_t *) p;
+
+    /* not those told last: the X server is silent of some */
+
+    return x->lost ? 0 : agent_x11_monitors(&x->events, x->width, x->height,
+                                            monitors);
+}
+
+
+static gboolean
+agent_x11_shape(agent_platform_t *p, agent_cursor_t *cursor)
+{
+    agent_x11_t  *x = (agent_x11_t *) p;
+
+    return !x->lost && agent_x11_cursor(&x->events, cursor);
+}
+
+
+static gboolean
+agent_x11_pointer(agent_platform_t *p, int *px, int *py)
+{
+    int           wx, wy;
+    Window        root, child;
+    unsigned      mask;
+    agent_x11_t  *x = (agent_x11_t *) p;
+
+    return !x->lost
+           && XQueryPointer(x->display, x->root, &root, &child, px, py, &wx,
+                            &wy, &mask);
 }
 
 

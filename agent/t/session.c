@@ -91,6 +91,16 @@ agent_webrtc_new(const agent_webrtc_params_t *params,
 }
 
 
+gboolean
+agent_webrtc_look(agent_webrtc_t *w, const agent_view_t *view)
+{
+    (void) w;
+    (void) view;
+
+    return TRUE;
+}
+
+
 void
 agent_webrtc_free(agent_webrtc_t *w)
 {

@@ -21,6 +21,8 @@
 #include <string.h>
 
 
+#define SCREEN_W  1281
+#define SCREEN_H  721
 #define DEADLINE_US  (10 * G_USEC_PER_SEC)
 
 
@@ -32,6 +34,7 @@ typedef struct {
     agent_platform_t   *platform;
     int                 changed;
     int                 lost;
+    int                 reshaped;
 } fixture_t;
 
 
@@ -296,6 +299,13 @@ on_changed(void *data, gboolean lost)
 }
 
 
+static void
+on_reshaped(void *data)
+{
+    ((fixture_t *) data)->reshaped++;
+}
+
+
 static gboolean
 wait_changed(fixture_t *f, int n)
 {
@@ -313,6 +323,117 @@ wait_changed(fixture_t *f, int n)
 
 
 static void
+set_monitor(fixture_t *f, const char *name, int x, int y, int width,
+    int height, gboolean primary)
+{
+    XRRMonitorInfo  *info;
+
+    info = XRRAllocateMonitor(f->display, 0);
+    info->name = XInternAtom(f->display, name, False);
+    info->primary = primary;
+    info->x = x;
+    info->y = y;
+    info->width = width;
+    info->height = height;
+    XRRSetMonitor(f->display, DefaultRootWindow(f->display), info);
+    XSync(f->display, False);
+    XRRFreeMonitors(info);
+}
+
+
+/* monitors as somebody with two of them has them, made without hardware */
+
+static void
+test_monitors(fixture_t *f)
+{
+    guint               n;
+    agent_area_t        area;
+    agent_view_t        view = { "right", FALSE };
+    agent_monitor_t     m[AGENT_MONITORS];
+    g_autofree char    *source = NULL;
+
+    n = f->platform->ops->monitors(f->platform, m);
+    is_int(n, 1, "one monitor");
+    ok(m[0].area.x == 0 && m[0].area.y == 0
+       && m[0].area.width == (SCREEN_W & ~1)
+       && m[0].area.height == (SCREEN_H & ~1), "which is the screen, even");
+
+    set_monitor(f, "left", 0, 0, 640, SCREEN_H, FALSE);
+    set_monitor(f, "right", 640, 11, 5000, 401, TRUE);
+
+    n = f->platform->ops->monitors(f->platform, m);
+    is_int(n, 3, "three of them, with that of the output");
+
+    agent_platform_area(f->platform, &view, &area);
+    ok(area.x == 640 && area.y == 11 && area.width == 640
+       && area.height == 400, "what is beyond the screen is cut off: %d, %d,"
+       " %d by %d", area.x, area.y, area.width, area.height);
+
+    source = f->platform->ops->source(f->platform, 5, &view);
+    ok(strstr(source, "show-pointer=false startx=640 starty=11 endx=1279 "
+                      "endy=410") != NULL, "the source is of it alone");
+
+    g_strlcpy(view.monitor, "gone", sizeof(view.monitor));
+    agent_platform_area(f->platform, &view, &area);
+    ok(area.x == 0 && area.width == (SCREEN_W & ~1),
+       "one that is not there is the whole screen");
+
+    XRRDeleteMonitor(f->display, DefaultRootWindow(f->display),
+                     XInternAtom(f->display, "left", False));
+    XRRDeleteMonitor(f->display, DefaultRootWindow(f->display),
+                     XInternAtom(f->display, "right", False));
+    XSync(f->display, False);
+    is_int(f->platform->ops->monitors(f->platform, m), 1, "one again");
+}
+
+
+static void
+test_cursor(fixture_t *f)
+{
+    int              x, y;
+    Cursor           shape;
+    gint64           end_us;
+    XColor           black = { .flags = 0 }, red = { .red = 0xffff };
+    Pixmap           image;
+    agent_cursor_t   cursor;
+
+    static char  bits[8] = { 1, 2, 4, 8, 16, 32, 64, -128 };
+    static char  mask[8] = { -1, -1, -1, -1, -1, -1, -1, 0x7f };
+
+    f->platform->ops->move(f->platform, 123, 45);
+    ok(f->platform->ops->pointer(f->platform, &x, &y) && x == 123 && y == 45,
+       "where the pointer is");
+
+    image = XCreateBitmapFromData(f->display, f->window, bits, 8, 8);
+    shape = XCreatePixmapCursor(f->display, image,
+                                XCreateBitmapFromData(f->display, f->window,
+                                                      mask, 8, 8),
+                                &red, &black, 3, 5);
+    f->reshaped = 0;
+    XDefineCursor(f->display, f->window, shape);
+    XSync(f->display, False);
+
+    end_us = g_get_monotonic_time() + DEADLINE_US;
+
+    while (f->reshaped == 0 && g_get_monotonic_time() < end_us) {
+        g_main_context_iteration(NULL, FALSE);
+        g_usleep(1000);
+    }
+
+    ok(f->reshaped > 0, "another shape is noticed");
+    ok(f->platform->ops->cursor(f->platform, &cursor), "and can be had");
+    ok(cursor.width == 8 && cursor.height == 8 && cursor.x == 3
+       && cursor.y == 5, "its size, and the point that clicks");
+    ok(cursor.rgba[0] == 255 && cursor.rgba[1] == 0 && cursor.rgba[2] == 0
+       && cursor.rgba[3] == 255, "a red pixel");
+    ok(cursor.rgba[4] == 0 && cursor.rgba[7] == 255, "a black one");
+    is_int(cursor.rgba[8 * 8 * 4 - 1], 0, "and one that is not there");
+
+    g_free(cursor.rgba);
+}
+
+
+static void
 test_resize(fixture_t *f)
 {
     int                   width, height;
@@ -320,6 +441,7 @@ test_resize(fixture_t *f)
     RRCrtc                crtc;
     RROutput              output;
     XRRModeInfo           info;
+    agent_view_t          whole = { "", TRUE };
     g_autofree char      *source = NULL;
     XRRScreenResources   *res;
 
@@ -355,8 +477,8 @@ test_resize(fixture_t *f)
     agent_platform_size(f->platform, &width, &height);
     ok(width == 1024 && height == 700, "and is even");
 
-    source = f->platform->ops->source(f->platform, 12);
-    ok(strstr(source, "endx=1023 endy=699") != NULL
+    source = f->platform->ops->source(f->platform, 12, &whole);
+    ok(strstr(source, "startx=0 starty=0 endx=1023 endy=699") != NULL
        && strstr(source, "framerate=12/1") != NULL, "the source is of it");
 }
 
@@ -400,12 +522,15 @@ main(void)
     }
 
     f.platform->changed = on_changed;
+    f.platform->reshaped = on_reshaped;
     f.platform->data = &f;
 
     test_pointer(&f);
     test_keys(&f);
     test_shift(&f);
     test_caps_and_ctrl(&f);
+    test_monitors(&f);
+    test_cursor(&f);
     test_resize(&f);
     test_lost(&f);
 

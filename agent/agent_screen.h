@@ -1,0 +1,41 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ */
+
+/*
+ * The data channel rs-screen: which monitor a viewer sees, and the pointer's
+ * shape and place, for a viewer who draws it himself.
+ */
+
+#ifndef _AGENT_SCREEN_H_INCLUDED_
+#define _AGENT_SCREEN_H_INCLUDED_
+
+
+#include "agent_channel.h"
+#include "platform/platform.h"
+
+
+#define AGENT_SCREEN_WHOLE  "screen"    /* the id of all monitors */
+
+
+typedef struct agent_screen_s  agent_screen_t;
+
+
+extern const agent_channel_kind_t  agent_screen_kind;
+
+
+/* The pointer has another shape: for each of agent_t's screens. */
+void agent_screen_reshaped(gpointer screen, gpointer none);
+
+/*
+ * What a viewer wants, by one message, put into view.  FALSE: it says nothing
+ * that is known here, and view is as it was.  Pure.
+ */
+gboolean agent_screen_parse(const char *text, gsize len, agent_view_t *view);
+
+/* The pointer's shape as a message; the caller frees it.  Pure. */
+char *agent_screen_cursor(const agent_cursor_t *cursor);
+
+
+#endif /* _AGENT_SCREEN_H_INCLUDED_ */
