@@ -8,7 +8,11 @@
  */
 
 import { installFiles } from "./rs-files-view.js";
+import { installPeople } from "./rs-people.js";
 
 
 /** @type {Array<(page: import("./pages/session.js").SessionPage) => void>} */
-export const FEATURES = [installFiles];
+export const FEATURES = [
+    installFiles,
+    installPeople,
+];

@@ -91,7 +91,7 @@ export class SessionPage extends EventTarget {
     begin(want) {
         const {account} = this.#app;
         const mine = {want, session: null, peer: null, input: null, id: null,
-                      hello: null, rejoins: 0};
+                      hello: null, rejoins: 0, had: false};
 
         this.#run = mine;
         want.role ??= account.can("sessions:control") ? "controller"
@@ -175,6 +175,11 @@ export class SessionPage extends EventTarget {
         on("session", (s) => this.stage.setSession(s));
         on("peers", (peers) => this.stage.setPeople(peers, session.self,
                                                     session.role));
+        on("control", () => this.#hands(mine));
+        on("closed", () => {
+            /* another place in it has what this one had */
+            mine.had = session.controls && session.control !== null;
+        });
         on("ended", ({reason}) => this.stage.ended(reason));
         on("closed", ({error}) => {
             if (error !== null && error.code !== "session_ended") {
@@ -184,11 +189,26 @@ export class SessionPage extends EventTarget {
 
         on("welcome", ({resumed}) => {
             if (!resumed) {
+                if (mine.had && session.moderator) {
+                    session.askControl("take");
+                }
+
                 this.#watchPeer(mine, session);
             }
         });
 
         session.connect();
+    }
+
+    /* the device takes input, and from this page */
+    #hands(mine) {
+        const has = Boolean(mine.hello?.input) && mine.session.controls;
+
+        if (!has) {
+            mine.input.release();
+        }
+
+        this.stage.setControl(has);
     }
 
     /* whoever made the session can make another place in it */
@@ -254,10 +274,9 @@ export class SessionPage extends EventTarget {
         });
         on("stream", (stream) => this.stage.setStream(stream));
         on("hello", (hello) => {
-            this.stage.setControl(hello.input
-                                  && session.role === "controller");
             this.#trust.set({detour: peer.detour});
             mine.hello = hello;
+            this.#hands(mine);
             this.#say("hello", mine);
         });
         on("verified", (verdict) => this.#trust.set({verdict}));

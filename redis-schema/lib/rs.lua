@@ -1084,9 +1084,10 @@ end
 
 -- Is the one who is asked for here the moderator?  A user is, in a session of
 -- his own, and an administrator in each.  An API key acts for somebody: the
--- first controller it asks for in a session of its own is it.
+-- first controller it asks for in a session of its own is it, and each that is
+-- nobody by name, for that is the asker (whose place may have been lost).
 
-function control.moderates(who, s, list, role, external_id)
+function control.moderates(who, s, list, role, name, external_id)
     if who.kind == 'user' then
         return external_id == who.id
                and (s.user_id == who.id
@@ -1099,7 +1100,7 @@ function control.moderates(who, s, list, role, external_id)
 
     for _, p in ipairs(list) do
         if p.role == 'controller' then
-            return false
+            return name == '' and external_id == ''
         end
     end
 
@@ -2007,7 +2008,7 @@ local function session_new(keys, args, now, who, dev, policy)
                                   args[a + 3], i,
                                   int(now + number(args[a + 4])))
 
-        p.moderator = control.moderates(who, own, list, p.role,
+        p.moderator = control.moderates(who, own, list, p.role, p.name,
                                         p.external_id) and '1' or ''
         participant_put(par, p)
         ticket_put(keys[12 + i], args[2], p.id, args[a + 4])
@@ -2427,7 +2428,7 @@ function lib.rs_participant_add(keys, args, who)
                         tonumber(list[#list].seq) + 1,
                         int(now + number(args[5])))
 
-    p.moderator = control.moderates(who, s, list, args[2], args[4])
+    p.moderator = control.moderates(who, s, list, args[2], args[3], args[4])
                   and '1' or ''
     participant_put(keys[2], p)
     ticket_put(keys[4], s.id, p.id, args[5])

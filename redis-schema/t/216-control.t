@@ -163,6 +163,10 @@ is_control($x, 'goes to who waited', $a, 0);
 # who comes and goes
 
 is(control($x, $b, 'request'), 'said', 'asked for');
+is(add(random_id('par_'), RS::Schema::hash())->{moderator}, '',
+   'who is asked for besides is no moderator');
+is(add(random_id('par_'), RS::Schema::hash(), '')->{moderator}, 1,
+   'but who is nobody by name, for that is the asker');
 $sub1->got();
 is($s->leave($x, $a, $x->{at}{$a}, 'away')->[1], 'away', 'its holder is away');
 is_control($x, 'and keeps it', $a, 0, $b);
@@ -174,13 +178,21 @@ is_deeply([events($sub1)]->[-1],
                          locked => JSON::PP::false() } },
           'which the others are told with it');
 
+sub add {
+    my ($id, $ticket, $name) = @_;
+
+    return RS::Schema::obj($s->fcall('rs_participant_add',
+        [$s->{key}, "ses:$x->{id}", "par:$x->{id}",
+         'idem:' . RS::Schema::hash(), "tkt:$ticket", 'uin:'],
+        'sessions:write', $id, 'controller', $name // 'Cy', '', 60,
+        '')->[2]);
+}
+
+
 my $tkt = RS::Schema::hash();
 my $c = random_id('par_');
 
-$s->fcall('rs_participant_add',
-          [$s->{key}, "ses:$x->{id}", "par:$x->{id}",
-           'idem:' . RS::Schema::hash(), "tkt:$tkt", 'uin:'],
-          'sessions:write', $c, 'controller', 'Cy', '', 60, '');
+add($c, $tkt);
 $s->join($x, $tkt, $x->{at}{$c} = "$w2." . ++$n);
 is_control($x, 'who comes later takes it from nobody', $b, 0);
 is((grep { $_->{id} eq $c } $s->get($x))[0]{moderator}, '',
