@@ -12,6 +12,7 @@
 
 #include "agent.h"
 #include "agent_input.h"
+#include "agent_proxy.h"
 #include "agent_screen.h"
 #include "agent_version.h"
 #include "agent_video.h"
@@ -65,11 +66,13 @@ agent_instance(void)
 
 
 SoupSession *
-agent_soup(const agent_config_t *config, GTlsDatabase **tls, GError **error)
+agent_soup(const agent_config_t *config, GTlsDatabase **tls,
+    GProxyResolver **proxy, GError **error)
 {
     SoupSession  *soup;
 
     *tls = NULL;
+    *proxy = agent_proxy_new(config->proxy, g_getenv);
 
     if (config->ca_file != NULL) {
         *tls = g_tls_file_database_new(config->ca_file, error);
@@ -82,7 +85,8 @@ agent_soup(const agent_config_t *config, GTlsDatabase **tls, GError **error)
 
     soup = soup_session_new_with_options("timeout", 30, "idle-timeout", 10,
                                          "user-agent",
-                                         "rs-agent/" AGENT_VERSION, NULL);
+                                         "rs-agent/" AGENT_VERSION,
+                                         "proxy-resolver", *proxy, NULL);
     if (*tls != NULL) {
         soup_session_set_tls_database(soup, *tls);
     }
@@ -166,7 +170,7 @@ agent_init(agent_t *agent, agent_config_t *config, GError **error)
 
     agent->instance = agent_instance();
 
-    agent->soup = agent_soup(config, &agent->tls, error);
+    agent->soup = agent_soup(config, &agent->tls, &agent->proxy, error);
     if (agent->soup == NULL) {
         return FALSE;
     }
@@ -213,6 +217,7 @@ agent_done(agent_t *agent)
     g_clear_pointer(&agent->platform, agent_platform_close);
     g_clear_object(&agent->soup);
     g_clear_object(&agent->tls);
+    g_clear_object(&agent->proxy);
     g_clear_pointer(&agent->loop, g_main_loop_unref);
     g_clear_pointer(&agent->key, agent_key_free);
     g_clear_pointer(&agent->device, agent_device_free);

@@ -49,6 +49,7 @@ struct agent_s {
 
     SoupSession       *soup;
     GTlsDatabase      *tls;         /* NULL: the system's */
+    GProxyResolver    *proxy;       /* NULL: none */
     agent_network_t   *network;     /* tells when it is another one */
 
     agent_platform_t  *platform;    /* NULL until there is a display */
@@ -70,9 +71,12 @@ struct agent_s {
 };
 
 
-/* HTTP and WebSockets; *tls gets the CAs of ca_file, or NULL. */
+/*
+ * HTTP and WebSockets; *tls gets the CAs of ca_file, *proxy what stands before
+ * the network, or NULL each.
+ */
 SoupSession *agent_soup(const agent_config_t *config, GTlsDatabase **tls,
-    GError **error);
+    GProxyResolver **proxy, GError **error);
 
 /* agent is all zero; after agent_done() too.  config stays the caller's. */
 gboolean agent_init(agent_t *agent, agent_config_t *config, GError **error);

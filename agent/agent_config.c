@@ -11,6 +11,7 @@
 #define G_LOG_DOMAIN  "rs-config"
 
 #include "agent_config.h"
+#include "agent_proxy.h"
 #include "rs_devkey.h"
 #include "rs_utf8.h"
 #include "rs_jwt.h"
@@ -41,6 +42,8 @@ static gboolean agent_config_set_string(agent_config_t *config,
 static gboolean agent_config_set_path(agent_config_t *config,
     const char *value, const void *data, GError **error);
 static gboolean agent_config_set_server(agent_config_t *config,
+    const char *value, const void *data, GError **error);
+static gboolean agent_config_set_proxy(agent_config_t *config,
     const char *value, const void *data, GError **error);
 static gboolean agent_config_set_identity(agent_config_t *config,
     const char *value, const void *data, GError **error);
@@ -80,6 +83,7 @@ static const agent_config_key_t  agent_config_keys[] = {
     { "gateway_identity", agent_config_set_identity,
       AGENT_AT(gateway_identity), 0, 0 },
     { "ca_file", agent_config_set_path, AGENT_AT(ca_file), 0, 4096 },
+    { "proxy", agent_config_set_proxy, AGENT_AT(proxy), 0, 0 },
     { "name", agent_config_set_string, AGENT_AT(name), 1, 128 },
     { "state_dir", agent_config_set_path, AGENT_AT(state_dir), 0, 4096 },
     { "display", agent_config_set_string, AGENT_AT(display), 1, 128 },
@@ -188,6 +192,7 @@ agent_config_free(agent_config_t *config)
     g_strfreev(config->fallbacks);
     g_free(config->gateway_identity);
     g_free(config->ca_file);
+    g_free(config->proxy);
     g_free(config->name);
     g_free(config->state_dir);
     g_free(config->display);
@@ -303,6 +308,32 @@ agent_config_set_server(agent_config_t *config, const char *value,
     config->fallbacks = g_new0(char *, i);
     memcpy(config->fallbacks, &urls[1], (i - 1) * sizeof(char *));
     memset(&urls[1], 0, (i - 1) * sizeof(char *));
+
+    return TRUE;
+}
+
+
+static gboolean
+agent_config_set_proxy(agent_config_t *config, const char *value,
+    const void *data, GError **error)
+{
+    char  *uri;
+
+    (void) data;
+
+    if (strcmp(value, "direct") == 0) {
+        agent_config_replace(&config->proxy, g_strdup(value));
+        return TRUE;
+    }
+
+    uri = agent_proxy_parse(value, FALSE, error);
+
+    if (uri == NULL) {
+        g_prefix_error(error, "invalid proxy: ");
+        return FALSE;
+    }
+
+    agent_config_replace(&config->proxy, uri);
 
     return TRUE;
 }

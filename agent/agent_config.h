@@ -70,6 +70,8 @@ typedef struct {
     guint       key_rotation;   /* days, 0: never */
     guint       server_probe;   /* s, while a fallback serves */
     char       *ca_file;        /* absolute, or NULL: the system's */
+    char       *proxy;          /* http://host:port, "direct", or NULL: that
+                                   of the environment */
     char       *name;
     char       *state_dir;
     char       *display;        /* NULL: $DISPLAY */

@@ -19,6 +19,7 @@
 
 #include "agent_issuer.h"
 #include "agent_json.h"
+#include "agent_proxy.h"
 #include "agent_version.h"
 
 #include <libsoup/soup.h>
@@ -86,6 +87,7 @@ agent_issuer_new(const agent_config_t *config, agent_issuer_done_pt done,
 {
     const char                  *ca;
     g_autoptr(GTlsDatabase)      tls = NULL;
+    g_autoptr(GProxyResolver)    proxy = NULL;
     g_autoptr(agent_issuer_t)    issuer = NULL;
 
     issuer = g_new0(agent_issuer_t, 1);
@@ -117,9 +119,12 @@ agent_issuer_new(const agent_config_t *config, agent_issuer_done_pt done,
         }
     }
 
+    proxy = agent_proxy_new(config->proxy, g_getenv);
+
     issuer->soup = soup_session_new_with_options(
                        "timeout", AGENT_ISSUER_FETCH_S, "idle-timeout", 5,
-                       "user-agent", "rs-agent/" AGENT_VERSION, NULL);
+                       "user-agent", "rs-agent/" AGENT_VERSION,
+                       "proxy-resolver", proxy, NULL);
     if (tls != NULL) {
         soup_session_set_tls_database(issuer->soup, tls);
     }

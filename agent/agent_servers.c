@@ -106,7 +106,7 @@ agent_servers_turn(GstElement *webrtc, const agent_turn_t *turn,
     agent_shim_t *shim)
 {
     guint16              port;
-    gboolean             ok;
+    gboolean             ok, tls;
     const char          *host;
     g_autofree char     *uri = NULL;
     g_autoptr(GError)    error = NULL;
@@ -114,12 +114,14 @@ agent_servers_turn(GstElement *webrtc, const agent_turn_t *turn,
     host = NULL;
     port = 0;
 
-    if (turn->proto == AGENT_PROTO_TLS) {
-        host = AGENT_SHIM_ADDRESS;
-        port = agent_shim_port(shim, turn->host, turn->port, &error);
+    tls = (turn->proto == AGENT_PROTO_TLS);
+
+    if (tls || (turn->proto == AGENT_PROTO_TCP && agent_shim_proxied(shim))) {
+        host = tls ? AGENT_SHIM_ADDRESS : AGENT_SHIM_PLAIN;
+        port = agent_shim_port(shim, turn->host, turn->port, tls, &error);
 
         if (port == 0) {
-            g_warning("TURN over TLS at %s is left out: %s", turn->host,
+            g_warning("TURN over TCP at %s is left out: %s", turn->host,
                       error->message);
             return;
         }

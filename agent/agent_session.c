@@ -161,7 +161,7 @@ agent_session_start(agent_t *agent, const char *id, const char *ticket,
     session->id = g_strdup(id);
     session->rights = *rights;
     session->outbox = agent_outbox_new(agent_session_send, session);
-    session->shim = agent_shim_new(agent->tls);
+    session->shim = agent_shim_new(agent->tls, agent->proxy);
     session->control = agent_control_new();
     session->viewers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
                                      (GDestroyNotify) agent_viewer_free);

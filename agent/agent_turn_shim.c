@@ -9,6 +9,7 @@
  *
  *     libnice -- TCP on loopback --> shim -- TLS --> TURN server
  *
+ * and, where a proxy stands before the network, for each one over TCP, too.
  * The certificate is verified against the CAs given, and its name against
  * the server's; there is no way to switch that off.  Each pair splices both
  * ways and ends when either way does.  A pair is counted: by the shim's list
@@ -18,6 +19,8 @@
 #define G_LOG_DOMAIN  "rs-shim"
 
 #include "agent_turn_shim.h"
+
+#include <string.h>
 
 
 #define AGENT_SHIM_PAIRS      64        /* connections of one session */
@@ -30,6 +33,7 @@ typedef struct {
     char               *host;
     guint16             remote;
     guint16             local;
+    gboolean            tls;
     GSocketService     *service;
 } agent_shim_listener_t;
 
@@ -39,7 +43,8 @@ typedef struct {
     GCancellable       *cancel;
     GSocketConnection  *client;
     GSocketConnectable *target;         /* host and port to verify */
-    GIOStream          *server;         /* the TLS side */
+    gboolean            tls;
+    GIOStream          *server;         /* TLS, or the same as tcp */
     GSocketConnection  *tcp;            /* under server */
     guint               timer;
 } agent_shim_pair_t;
@@ -47,6 +52,7 @@ typedef struct {
 
 struct agent_shim_s {
     GTlsDatabase       *tls;
+    GProxyResolver     *proxy;
     GPtrArray          *listeners;
     GPtrArray          *pairs;
 };
@@ -55,10 +61,13 @@ struct agent_shim_s {
 static void agent_shim_listener_free(void *data);
 static gboolean agent_shim_incoming(GSocketService *service,
     GSocketConnection *client, GObject *source, gpointer data);
+static GSocketConnectable *agent_shim_target(
+    const agent_shim_listener_t *listener);
 static void agent_shim_connected(GObject *source, GAsyncResult *result,
     gpointer data);
 static void agent_shim_handshaken(GObject *source, GAsyncResult *result,
     gpointer data);
+static void agent_shim_splice(agent_shim_pair_t *pair);
 static void agent_shim_spliced(GObject *source, GAsyncResult *result,
     gpointer data);
 static gboolean agent_shim_late(gpointer data);
@@ -74,12 +83,13 @@ static const char *const  agent_shim_alpn[] = { "stun.turn", NULL };
 
 
 agent_shim_t *
-agent_shim_new(GTlsDatabase *tls)
+agent_shim_new(GTlsDatabase *tls, GProxyResolver *proxy)
 {
     agent_shim_t  *shim;
 
     shim = g_new0(agent_shim_t, 1);
     shim->tls = (tls != NULL) ? g_object_ref(tls) : NULL;
+    shim->proxy = (proxy != NULL) ? g_object_ref(proxy) : NULL;
     shim->listeners =
                    g_ptr_array_new_with_free_func(agent_shim_listener_free);
     shim->pairs = g_ptr_array_new();
@@ -98,7 +108,15 @@ agent_shim_free(agent_shim_t *shim)
     g_ptr_array_unref(shim->listeners);
     g_ptr_array_unref(shim->pairs);
     g_clear_object(&shim->tls);
+    g_clear_object(&shim->proxy);
     g_free(shim);
+}
+
+
+gboolean
+agent_shim_proxied(const agent_shim_t *shim)
+{
+    return shim->proxy != NULL;
 }
 
 
@@ -118,7 +136,7 @@ agent_shim_listener_free(void *data)
 
 guint16
 agent_shim_port(agent_shim_t *shim, const char *host, guint16 port,
-    GError **error)
+    gboolean tls, GError **error)
 {
     guint                       i;
     agent_shim_listener_t      *listener;
@@ -130,7 +148,7 @@ agent_shim_port(agent_shim_t *shim, const char *host, guint16 port,
     for (i = 0; i < shim->listeners->len; i++) {
         listener = g_ptr_array_index(shim->listeners, i);
 
-        if (listener->remote == port
+        if (listener->remote == port && listener->tls == tls
             && g_strcmp0(listener->host, host) == 0)
         {
             return listener->local;
@@ -139,13 +157,14 @@ agent_shim_port(agent_shim_t *shim, const char *host, guint16 port,
 
     if (shim->listeners->len == AGENT_SHIM_LISTENERS) {
         g_set_error(error, G_IO_ERROR, G_IO_ERROR_NO_SPACE,
-                    "more than %d TURN servers over TLS",
+                    "more than %d TURN servers over TCP or TLS",
                     AGENT_SHIM_LISTENERS);
         return 0;
     }
 
     service = g_socket_service_new();
-    loopback = g_inet_address_new_from_string(AGENT_SHIM_ADDRESS);
+    loopback = g_inet_address_new_from_string(tls ? AGENT_SHIM_ADDRESS
+                                                  : AGENT_SHIM_PLAIN);
     address = g_inet_socket_address_new(loopback, 0);
 
     if (!g_socket_listener_add_address(G_SOCKET_LISTENER(service), address,
@@ -160,6 +179,7 @@ agent_shim_port(agent_shim_t *shim, const char *host, guint16 port,
     listener->shim = shim;
     listener->host = g_strdup(host);
     listener->remote = port;
+    listener->tls = tls;
     listener->local = g_inet_socket_address_get_port(
                                                G_INET_SOCKET_ADDRESS(bound));
     listener->service = g_steal_pointer(&service);
@@ -188,7 +208,7 @@ agent_shim_incoming(GSocketService *service, GSocketConnection *client,
     shim = listener->shim;
 
     if (shim->pairs->len == AGENT_SHIM_PAIRS) {
-        g_warning("more than %d connections to TURN servers over TLS",
+        g_warning("more than %d connections to TURN servers over TCP or TLS",
                   AGENT_SHIM_PAIRS);
         g_io_stream_close(G_IO_STREAM(client), NULL, NULL);
         return TRUE;
@@ -202,14 +222,38 @@ agent_shim_incoming(GSocketService *service, GSocketConnection *client,
                                         agent_shim_late, pair);
     g_ptr_array_add(shim->pairs, pair);
 
-    pair->target = g_network_address_new(listener->host, listener->remote);
+    pair->tls = listener->tls;
+    pair->target = agent_shim_target(listener);
     connector = g_socket_client_new();
+    g_socket_client_set_enable_proxy(connector, shim->proxy != NULL);
+
+    if (shim->proxy != NULL) {
+        g_socket_client_set_proxy_resolver(connector, shim->proxy);
+    }
 
     g_socket_client_connect_async(connector, pair->target, pair->cancel,
                                   agent_shim_connected,
                                   g_rc_box_acquire(pair));
 
     return TRUE;
+}
+
+
+/* as https: resolvers of proxies know that one */
+
+static GSocketConnectable *
+agent_shim_target(const agent_shim_listener_t *listener)
+{
+    GSocketConnectable  *target;
+    g_autofree char     *uri = NULL;
+
+    uri = g_strdup_printf(strchr(listener->host, ':') != NULL
+                          ? "https://[%s]:%u" : "https://%s:%u",
+                          listener->host, listener->remote);
+    target = g_network_address_parse_uri(uri, listener->remote, NULL);
+
+    return (target != NULL) ? target
+           : g_network_address_new(listener->host, listener->remote);
 }
 
 
@@ -227,6 +271,12 @@ agent_shim_connected(GObject *source, GAsyncResult *result, gpointer data)
 
     if (pair->tcp == NULL) {
         agent_shim_fail(pair, error);
+        goto done;
+    }
+
+    if (!pair->tls) {
+        pair->server = g_object_ref(G_IO_STREAM(pair->tcp));
+        agent_shim_splice(pair);
         goto done;
     }
 
@@ -275,6 +325,17 @@ agent_shim_handshaken(GObject *source, GAsyncResult *result, gpointer data)
         goto done;
     }
 
+    agent_shim_splice(pair);
+
+done:
+
+    agent_shim_pair_unref(pair);
+}
+
+
+static void
+agent_shim_splice(agent_shim_pair_t *pair)
+{
     g_clear_handle_id(&pair->timer, g_source_remove);
 
     g_output_stream_splice_async(
@@ -288,10 +349,6 @@ agent_shim_handshaken(GObject *source, GAsyncResult *result, gpointer data)
         g_io_stream_get_input_stream(pair->server),
         G_OUTPUT_STREAM_SPLICE_NONE, G_PRIORITY_DEFAULT, pair->cancel,
         agent_shim_spliced, g_rc_box_acquire(pair));
-
-done:
-
-    agent_shim_pair_unref(pair);
 }
 
 
@@ -315,7 +372,7 @@ agent_shim_late(gpointer data)
     agent_shim_pair_t  *pair = data;
 
     pair->timer = 0;
-    g_warning("no TLS connection to a TURN server within %d s",
+    g_warning("no connection to a TURN server over TCP or TLS within %d s",
               AGENT_SHIM_TIMEOUT_S);
     agent_shim_drop(pair);
 
@@ -330,7 +387,8 @@ agent_shim_fail(agent_shim_pair_t *pair, const GError *error)
         return;
     }
 
-    g_warning("TLS to a TURN server failed: %s", error->message);
+    g_warning("%s to a TURN server failed: %s", pair->tls ? "TLS" : "TCP",
+              error->message);
     agent_shim_drop(pair);
 }
 

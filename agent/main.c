@@ -287,6 +287,7 @@ agent_command_enroll(agent_config_t *config, const agent_options_t *options,
     const char                  *url;
     g_autofree char             *token = NULL;
     g_autoptr(GTlsDatabase)      tls = NULL;
+    g_autoptr(GProxyResolver)    proxy = NULL;
     g_autoptr(SoupSession)       soup = NULL;
     g_autoptr(agent_device_t)    device = NULL;
 
@@ -299,7 +300,7 @@ agent_command_enroll(agent_config_t *config, const agent_options_t *options,
         return AGENT_EXIT_USAGE;
     }
 
-    soup = agent_soup(config, &tls, error);
+    soup = agent_soup(config, &tls, &proxy, error);
     if (soup == NULL) {
         return 1;
     }
@@ -328,6 +329,7 @@ agent_command_network(const agent_config_t *config,
 {
     g_autofree char             *url = NULL;
     g_autoptr(GTlsDatabase)      tls = NULL;
+    g_autoptr(GProxyResolver)    proxy = NULL;
     g_autoptr(SoupSession)       soup = NULL;
     g_autoptr(agent_device_t)    device = NULL;
 
@@ -354,12 +356,12 @@ agent_command_network(const agent_config_t *config,
         url = g_strdup(device->server);
     }
 
-    soup = agent_soup(config, &tls, error);
+    soup = agent_soup(config, &tls, &proxy, error);
     if (soup == NULL) {
         return 1;
     }
 
-    return agent_check(soup, tls, NULL, url);
+    return agent_check(soup, tls, proxy, url);
 }
 
 

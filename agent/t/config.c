@@ -109,6 +109,7 @@ test_taken(void)
            "max_viewers=1\nmax_sessions=2\nfps=10\nbitrate=500000\n"
            "bitrate_min=60000\n"
            "name=Empfang \xc3\xa4\ndisplay=:7\nca_file=/etc/ca.pem\n"
+           "proxy=http://proxy.example.net\n"
            "view_only=true\nclipboard=from_device\nfiles=none\n"
            "files_dir=/srv/files\nfiles_max=7\nsound=false\n"
            "hours=Sun 10:00-11:00\nhours=Mon 08:00-09:00\n";
@@ -128,6 +129,7 @@ test_taken(void)
     is_str(config->hours->text, "Mon 08:00-09:00", "the last hours count");
     is_str(config->display, ":7", "display");
     is_str(config->ca_file, "/etc/ca.pem", "ca_file");
+    is_str(config->proxy, "http://proxy.example.net:3128", "proxy");
 
     text = "[agent]\nserver=https://A/rs/v1; https://b/ ;https://c;\n"
            "gateway_identity=gTl3Dqh9F19Wo1Rmw0x-zMuNipG07jeiXfYPW4_Js5Q\n"

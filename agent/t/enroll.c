@@ -165,6 +165,7 @@ enroll(gateway_t *g, const char *dir, const char *after, guint busy)
     g_autoptr(GError)            error = NULL;
     g_autoptr(SoupSession)       soup = NULL;
     g_autoptr(GTlsDatabase)      tls = NULL;
+    g_autoptr(GProxyResolver)    proxy = NULL;
     g_autoptr(agent_device_t)    device = NULL;
 
     g->after = after;
@@ -174,7 +175,7 @@ enroll(gateway_t *g, const char *dir, const char *after, guint busy)
     g_free(config->state_dir);
     config->state_dir = g_strdup(dir);
     config->ca_file = g_strdup(g->cert);
-    soup = agent_soup(config, &tls, &error);
+    soup = agent_soup(config, &tls, &proxy, &error);
     url = g_strdup_printf("https://127.0.0.1:%d", g->port);
 
     device = agent_enroll(config, soup, url, "rse_x", &error);

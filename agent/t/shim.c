@@ -351,11 +351,11 @@ test_good(GTlsDatabase *ca, const char *text)
     guint16                    port;
     client_t                  *client;
     server_t                  *server = server_new("good");
-    agent_shim_t              *shim = agent_shim_new(ca);
+    agent_shim_t              *shim = agent_shim_new(ca, NULL);
 
-    port = agent_shim_port(shim, "localhost", server->port, NULL);
+    port = agent_shim_port(shim, "localhost", server->port, TRUE, NULL);
     ok(port != 0, "the shim listens");
-    is_int(agent_shim_port(shim, "localhost", server->port, NULL), port,
+    is_int(agent_shim_port(shim, "localhost", server->port, TRUE, NULL), port,
            "once for each server");
 
     client = client_new(port, text, BYTES);
@@ -385,9 +385,9 @@ test_refused(GTlsDatabase *ca, const char *certificate, const char *what)
     guint16        port;
     client_t      *client;
     server_t      *server = server_new(certificate);
-    agent_shim_t  *shim = agent_shim_new(ca);
+    agent_shim_t  *shim = agent_shim_new(ca, NULL);
 
-    port = agent_shim_port(shim, "localhost", server->port, NULL);
+    port = agent_shim_port(shim, "localhost", server->port, TRUE, NULL);
     client = client_new(port, "secret", 6);
     settle(client, 6);
 
@@ -407,11 +407,11 @@ test_nobody(GTlsDatabase *ca)
     client_t      *client;
     server_t      *server = server_new("good");
     guint16        free_port = server->port;
-    agent_shim_t  *shim = agent_shim_new(ca);
+    agent_shim_t  *shim = agent_shim_new(ca, NULL);
 
     server_free(server);
 
-    port = agent_shim_port(shim, "localhost", free_port, NULL);
+    port = agent_shim_port(shim, "localhost", free_port, TRUE, NULL);
     client = client_new(port, "secret", 6);
     settle(client, 6);
     ok(client->closed && client->got->len == 0,

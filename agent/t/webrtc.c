@@ -1042,7 +1042,7 @@ main(int argc, char **argv)
     text = "{\"iceServers\":[],\"iceTransportPolicy\":\"all\",\"ttl_s\":300}";
     obj = agent_json_load(text, strlen(text), 1024, NULL);
     f.ice = agent_ice_parse(obj, 0, NULL);
-    f.shim = agent_shim_new(NULL);
+    f.shim = agent_shim_new(NULL, NULL);
     f.video = agent_video_new(f.platform, 15, 100000, 1000000);
 
     is_int(agent_video_codecs(), AGENT_CODEC_VP8|AGENT_CODEC_H264,

@@ -42,14 +42,12 @@ const RELAY_RULES = join(TOP, "build", "turn", "rs-turn-authd");
 
 const NOBODY = "02:00:00:00:00:01";
 
-export const PROXY_PORT = 3128;
-
 /* what a side's router lets out; the rest vanishes without a word */
 const ALLOW = {
     all: "accept",
     tcp: "meta l4proto tcp accept",
     443: "tcp dport 443 accept",
-    proxy: `ip daddr ${PUB.proxy} tcp dport ${PROXY_PORT} accept`,
+    proxy: `ip daddr ${PUB.proxy} meta l4proto tcp accept`,
     nothing: "drop",
 };
 
