@@ -620,7 +620,10 @@ agent_msg_peer(const json_t *data, agent_peer_msg_t *peer)
         return TRUE;
     }
 
-    if (strcmp(kind, "offer") == 0) {
+    if (strcmp(kind, "diagnose") == 0) {
+        peer->text = "";
+
+    } else if (strcmp(kind, "offer") == 0) {
         peer->text = agent_json_string(data, "sdp", AGENT_MSG_SDP);
         peer->proof = json_object_get(data, "proof");
 
@@ -651,7 +654,9 @@ agent_msg_peer(const json_t *data, agent_peer_msg_t *peer)
     }
 
     peer->pc = (guint) n;
-    peer->kind = (kind[0] == 'o') ? AGENT_PEER_OFFER : AGENT_PEER_CANDIDATE;
+    peer->kind = (kind[0] == 'o') ? AGENT_PEER_OFFER
+                 : (kind[0] == 'c') ? AGENT_PEER_CANDIDATE
+                                    : AGENT_PEER_DIAGNOSE;
 
     return TRUE;
 }
@@ -960,6 +965,16 @@ agent_msg_waiting(const char *to, gint64 id, guint pc, guint timeout_s)
                                               "for", "consent",
                                               "timeout_s",
                                               (int) timeout_s));
+}
+
+
+char *
+agent_msg_report(const char *to, gint64 id, guint pc, json_t *checks)
+{
+    return agent_msg_signal(to, id, json_pack("{s:s, s:i, s:O}",
+                                              "kind", "report",
+                                              "pc", (int) pc,
+                                              "checks", checks));
 }
 
 

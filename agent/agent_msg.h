@@ -78,7 +78,8 @@ typedef struct {
 typedef enum {
     AGENT_PEER_UNKNOWN = 0,
     AGENT_PEER_OFFER,
-    AGENT_PEER_CANDIDATE
+    AGENT_PEER_CANDIDATE,
+    AGENT_PEER_DIAGNOSE             /* asks for a report */
 } agent_peer_kind_e;
 
 
@@ -206,6 +207,8 @@ char *agent_msg_candidate(const char *to, gint64 id, guint pc,
 /* for: "consent" */
 char *agent_msg_waiting(const char *to, gint64 id, guint pc,
     guint timeout_s);
+/* checks: borrowed */
+char *agent_msg_report(const char *to, gint64 id, guint pc, json_t *checks);
 char *agent_msg_failed(const char *to, gint64 id, guint pc, const char *code,
     const char *message);
 

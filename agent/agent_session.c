@@ -25,6 +25,7 @@
 #include "agent_control.h"
 #include "agent_outbox.h"
 #include "agent_policy.h"
+#include "agent_report.h"
 #include "agent_turn_shim.h"
 #include "agent_viewer.h"
 
@@ -74,6 +75,7 @@ struct agent_session_s {
     GHashTable      *viewers;       /* id -> agent_viewer_t */
     agent_ice_t     *ice;
     agent_shim_t    *shim;
+    agent_report_t  *report;        /* why there is no path */
     guint            ice_timer;     /* fresh servers were asked for */
     guint            renew_timer;   /* they will be */
 };
@@ -123,6 +125,8 @@ static void agent_session_on_answer(void *data, const char *to, guint pc,
     const char *sdp, const agent_seal_t *seal);
 static void agent_session_on_candidate(void *data, const char *to, guint pc,
     const char *candidate, guint mline, const char *mid);
+static void agent_session_on_report(void *data, const char *to, guint pc,
+    json_t *checks);
 static void agent_session_on_failed(void *data, const char *to, guint pc,
     const char *code, const char *message);
 static void agent_session_on_path(void *data, const agent_path_t *path);
@@ -162,6 +166,7 @@ agent_session_start(agent_t *agent, const char *id, const char *ticket,
     session->rights = *rights;
     session->outbox = agent_outbox_new(agent_session_send, session);
     session->shim = agent_shim_new(agent->tls, agent->proxy);
+    session->report = agent_report_new(agent_session_on_report, session);
     session->control = agent_control_new();
     session->viewers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
                                      (GDestroyNotify) agent_viewer_free);
@@ -203,6 +208,7 @@ agent_session_free(agent_session_t *session)
     g_clear_pointer(&session->socket, agent_socket_free);
 
     g_hash_table_unref(session->viewers);
+    agent_report_free(session->report);
     agent_shim_free(session->shim);
     g_clear_pointer(&session->ice, agent_ice_free);
     agent_outbox_free(session->outbox);
@@ -847,8 +853,10 @@ agent_session_input(agent_session_t *session, agent_msg_t *msg)
 static void
 agent_session_signal(agent_session_t *session, agent_msg_t *msg)
 {
-    agent_viewer_t    *viewer;
-    agent_peer_msg_t  *peer = &msg->peer;
+    agent_viewer_t      *viewer;
+    agent_peer_msg_t    *peer = &msg->peer;
+    agent_probe_way_t    way = { session->agent->tls,
+                                 session->agent->proxy };
 
     viewer = g_hash_table_lookup(session->viewers, msg->from);
 
@@ -871,6 +879,11 @@ agent_session_signal(agent_session_t *session, agent_msg_t *msg)
 
     case AGENT_PEER_CANDIDATE:
         agent_viewer_candidate(viewer, peer->pc, peer->text, peer->mline);
+        return;
+
+    case AGENT_PEER_DIAGNOSE:
+        agent_report_ask(session->report, msg->from, peer->pc, session->ice,
+                         &way);
         return;
 
     default:
@@ -1127,6 +1140,17 @@ agent_session_on_failed(void *data, const char *to, guint pc,
     id = agent_outbox_next(session->outbox);
     agent_session_post(session, id, agent_msg_failed(to, id, pc, code,
                                                      message));
+}
+
+
+static void
+agent_session_on_report(void *data, const char *to, guint pc, json_t *checks)
+{
+    gint64            id;
+    agent_session_t  *session = data;
+
+    id = agent_outbox_next(session->outbox);
+    agent_session_post(session, id, agent_msg_report(to, id, pc, checks));
 }
 
 

@@ -7,12 +7,14 @@
  * adds its tools to page.stage and listens to the page's events.
  */
 
+import { installDiagnosis } from "./rs-diagnose.js";
 import { installFiles } from "./rs-files-view.js";
 import { installPeople } from "./rs-people.js";
 
 
 /** @type {Array<(page: import("./pages/session.js").SessionPage) => void>} */
 export const FEATURES = [
+    installDiagnosis,
     installFiles,
     installPeople,
 ];

@@ -196,6 +196,144 @@ export function endWords(reason) {
 }
 
 
+/* what rs-diagnose.js finds: {here, device} or one text; then the cure */
+const FINDINGS = {
+    udp_blocked: {
+        title: ({side, open}) => `UDP is blocked ${at(side)}, ${open} is open`,
+        cure: ({usable}) => usable
+            ? "Relays over TCP or TLS serve there; with UDP it would be quicker."
+            : "Let UDP to the TURN server out of that network, or give the gateway a TURN server over TLS on port 443.",
+    },
+    turn_refused: {
+        title: ({side, number}) => `TURN refused the credential ${at(side)}`
+                                   + (number ? ` (${number})` : ""),
+        cure: "TURN servers and gateway need the same secret or key, realm and time.",
+    },
+    turn_silent: {
+        title: ({side}) => `No TURN server can be reached ${at(side)}`,
+        cure: "A firewall lets neither UDP nor TCP to them through, or the servers are down.",
+    },
+    turn_name: {
+        title: ({side}) => `Nobody knows the TURN server's name ${at(side)}`,
+        cure: "Look at that network's DNS, and at the name the gateway gives out.",
+    },
+    turn_tls: {
+        title: ({side}) => `TLS to the TURN server fails ${at(side)}`,
+        cure: "Its certificate is for another name or of an unknown CA, or something on the way takes TLS apart.",
+    },
+    no_turn: {
+        title: () => "The gateway has no TURN server",
+        cure: "Only direct connections are possible then, and the two networks do not let one through.",
+    },
+    no_route: {
+        title: () => "The two sides do not reach each other",
+        cure: "Both reach a relay, but nothing leads from one to the other: look at the relays' firewall and policy.",
+    },
+    device_silent: {
+        title: () => "The device does not say what it sees",
+        cure: "Its agent is older, or has lost the gateway just now. “rs-agent --check” at the device says the same.",
+    },
+    device_offline: {
+        title: ({since}) => since === null
+            ? "The device has never been online"
+            : `The device is offline since ${timeWords(since)}`,
+        cure: "Check that it is switched on, and that rs-agent runs. “rs-agent --check” there says what is blocked.",
+    },
+};
+
+
+/* what came of one line of check.html: how, cure */
+const CHECKS = {
+    ok: ["open", ""],
+    off: ["reached", ""],
+    silent: ["nothing comes back", ""],
+    closed: ["does not get through", ""],
+    limited: ["reached, too often", ""],
+    name: ["its name is unknown", "Look at this network's DNS."],
+    tls: ["TLS fails", "Its certificate is wrong, or something on the way takes TLS apart."],
+    refused: ["refused the credential", "TURN servers and gateway need the same secret or key, realm and time."],
+    strange: ["another service answers", "A firewall may answer in its place."],
+};
+
+const CHECK_CURES = {
+    HTTPS: "Let TCP to the gateway's port out of this network, and look at the certificate the browser shows.",
+    WSS: "A proxy or firewall on the way does not pass WebSockets on.",
+    STUN: "UDP to that port does not get through, or the server is down.",
+    "TURN/UDP": "Let UDP to that port out of this network; without it relays over TCP or TLS serve.",
+    "TURN/TCP": "Let TCP to that port out of this network; without it relays over TLS on port 443 serve.",
+    "TURN/TLS": "Let TCP to that port out of this network, and look whether a proxy takes TLS apart.",
+};
+
+
+/** How a line of check.html went: {how, cure, good}. */
+export function checkWords(what, result, {seen, code} = {}) {
+    const [how, cure] = CHECKS[result] ?? CHECKS.closed;
+    const good = ["ok", "off", "limited"].includes(result);
+
+    return {
+        how: how + (code ? ` (${code})` : "")
+             + (seen ? `, sees ${seen}` : ""),
+        cure: good ? "" : cure || CHECK_CURES[what] || "",
+        good,
+    };
+}
+
+
+const NETWORKS = {
+    open: ["Everything is open: sessions take the best way", "ok"],
+    no_gateway: ["The gateway cannot be reached from here", "bad"],
+    no_socket: ["WebSockets to the gateway do not get through: no session from here", "bad"],
+    limited: ["Checked too often from this address: try again in a minute", "warn"],
+    unchecked: ["The gateway can be reached; relays cannot be tried, it gives nothing out for that", "warn"],
+    no_webrtc: ["This browser has no WebRTC, or it is switched off", "bad"],
+    no_turn: ["The gateway has no TURN server: only direct connections are possible", "warn"],
+    turn_refused: ["TURN refused the credential", "bad"],
+    turn_silent: ["No TURN server can be reached from here", "bad"],
+    turn_name: ["Nobody knows the TURN server's name here", "bad"],
+    turn_tls: ["TLS to the TURN server fails from here", "bad"],
+};
+
+
+/** What a network comes to: {title, state: "ok"|"warn"|"bad"}. */
+export function networkWords({code, open, usable}, socket = "ok") {
+    if (socket !== "ok") {
+        code = "no_socket";
+    }
+
+    if (code === "udp_blocked") {
+        return {title: `UDP is blocked, ${open} is open: ` + (usable
+                    ? "sessions work, and may stutter"
+                    : "sessions need a TURN server over TLS"),
+                state: usable ? "warn" : "bad"};
+    }
+
+    const [title, state] = NETWORKS[code] ?? NETWORKS.no_gateway;
+
+    return {title, state};
+}
+
+
+function at(side) {
+    return side === "here" ? "here" : "at the device";
+}
+
+
+/** An instant, seconds since the epoch, as people here write it. */
+export function timeWords(at_s) {
+    return new Date(at_s * 1000).toLocaleString(undefined, {
+        dateStyle: "medium", timeStyle: "short"});
+}
+
+
+/** @param {{code: string, side: "here"|"device"|null}} found */
+export function findingWords(found) {
+    const {title, cure} = FINDINGS[found.code] ?? FINDINGS.no_route;
+
+    return {title: title(found),
+            cure: typeof cure === "string" ? cure : cure(found)};
+}
+
+
 export function stateWords(state) {
     return SESSION_STATES[state] ?? "Unknown";
 }

@@ -2,7 +2,8 @@
 /*
  * Copyright (C) rs-gateway contributors
  *
- * What a network lets through, said on the endpoint by "rs-agent --check":
+ * What a network lets through, said on the endpoint by "rs-agent --check", in
+ * any browser by check.html, and where a session has no path by the console;
  * each case is that very network.
  */
 
@@ -12,22 +13,28 @@ import { execFile } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
+import { Browser, screenshot } from "./lib/browser.mjs";
 import { Net } from "./lib/net.mjs";
+import { LONG } from "./lib/size.mjs";
 import { TOP } from "./lib/stack.mjs";
 import { until } from "./lib/wait.mjs";
 
 const AGENT = join(TOP, "build", "agent", "rs-agent");
 
-let net, stack;
+const PATIENCE_MS = 60000;
+
+let net, stack, browser;
 
 
 before(async () => {
     net = await Net.open({tech: {nat: "cone"}, site: {nat: "cone"}});
     stack = await net.stack();
+    browser = await Browser.start(stack, net.tech.enter);
 }, {timeout: 120000});
 
 
 after(async () => {
+    await browser?.close();
     await stack?.down();
     await net?.close();
 }, {timeout: 60000});
@@ -49,6 +56,59 @@ function check(url = stack.state.base) {
             });
         });
     });
+}
+
+
+/** check.html on the technician's side: {verdict, state, lines}, lines being
+ *  [what, result]. */
+async function look() {
+    const page = await browser.page();
+
+    await page.goto(new URL("/console/check.html", stack.url).href);
+    await page.waitForSelector('#verdict:not([data-state="busy"])',
+                               {timeout: PATIENCE_MS});
+
+    const seen = await page.evaluate(() => ({
+        verdict: document.getElementById("verdict").textContent,
+        state: document.getElementById("verdict").dataset.state,
+        lines: [...document.querySelectorAll("#lines li")].map(
+            (li) => `${li.dataset.result} ${li.dataset.what}`),
+        text: document.querySelector("main").innerText,
+    }));
+
+    return {page, ...seen};
+}
+
+
+/** A session for which there is no path: what the console finds out, as
+ *  [code, side]. */
+async function findings() {
+    const {session, links} = await stack.session(["controller"]);
+    const page = await browser.page();
+
+    await page.goto(links[0]);
+    await page.waitForSelector("#overlay-findings li[data-code]",
+                               {timeout: PATIENCE_MS});
+
+    const seen = await page.evaluate(() => ({
+        found: [...document.querySelectorAll("#overlay-findings li")].map(
+            (li) => `${li.dataset.code} ${li.dataset.side}`),
+        text: document.getElementById("overlay-findings").innerText,
+    }));
+
+    assert.deepEqual(page.complaints, []);
+    await screenshot(page, `diagnosis-${seen.found[0].split(" ")[0]}`);
+    await page.context().close();
+    await stack.api.endSession(session.id);
+
+    return seen;
+}
+
+
+/* both sides' networks, from now on */
+async function both(o) {
+    await net.tech.become(o);
+    await net.site.become(o);
 }
 
 
@@ -81,16 +141,34 @@ test("everything is open", {timeout: 60000}, async () => {
     assert.match(said.text, /^UDP is open/m);
     assert.equal(said.status, 0);
 
-    /* what it allocated reaches nothing, and is gone */
     assert.ok(said.text.includes(`sees ${net.site.outside}:`), said.text);
+
+    const page = await look();
+
+    assert.deepEqual(page.lines, ["ok HTTPS", "ok WSS", "ok STUN",
+                                  "ok TURN/UDP", "ok TURN/TCP", "ok TURN/TLS"],
+                     page.text);
+    assert.equal(page.state, "ok");
+    assert.ok(page.text.includes(`sees ${net.tech.outside}`), page.text);
+    assert.deepEqual(page.page.complaints, []);
+    await screenshot(page.page, "check-open");
+    await page.page.context().close();
 });
 
 
 test("UDP is blocked: TURN over TCP and TLS is open", {timeout: 60000},
      async () => {
-    await net.site.become({allow: "tcp"});
+    await both({allow: "tcp"});
 
-    const said = await check();
+    const [said, page] = await Promise.all([check(), look()]);
+
+    assert.deepEqual(page.lines, ["ok HTTPS", "ok WSS", "silent STUN",
+                                  "silent TURN/UDP", "ok TURN/TCP",
+                                  "ok TURN/TLS"], page.text);
+    assert.match(page.verdict, /^UDP is blocked, \d+ is open: sessions work/);
+    assert.equal(page.state, "warn");
+    await screenshot(page.page, "check-udp-blocked");
+    await page.page.context().close();
 
     assert.deepEqual(said.lines, ["ok DNS", "ok TCP", "ok HTTPS", "ok WSS",
                                   "FAIL STUN", "FAIL TURN/UDP",
@@ -99,6 +177,31 @@ test("UDP is blocked: TURN over TCP and TLS is open", {timeout: 60000},
     assert.match(said.text, /-> let UDP to that port out of this network/);
     assert.match(said.text, /^UDP is blocked, TURN over TCP is open/m);
     assert.equal(said.status, 0, "sessions work");
+});
+
+
+test("UDP is blocked, and there is no TURN over TCP: the console says that",
+     {timeout: 120000, ...LONG}, async () => {
+    const {turn_urls} = stack.state.turn;
+
+    await stack.setTurn(turn_urls.slice(0, 1));
+
+    const {found, text} = await findings();
+    const {port} = new URL(stack.url);
+
+    assert.deepEqual(found, ["udp_blocked here", "udp_blocked device"], text);
+    assert.ok(text.includes(`UDP is blocked here, ${port || 443} is open`),
+              text);
+    assert.ok(text.includes(`UDP is blocked at the device, ${
+                             port || 443} is open`), text);
+
+    /* the device's alone */
+    await net.tech.become({allow: "all", nat: "symmetric"});
+
+    const one = await findings();
+
+    assert.deepEqual(one.found, ["udp_blocked device"], one.text);
+    await stack.setTurn(turn_urls);
 });
 
 
@@ -114,10 +217,16 @@ test("nothing gets out", {timeout: 60000}, async () => {
 
 
 test("coturn is gone", {timeout: 60000}, async () => {
-    await net.site.become({allow: "all"});
+    await both({allow: "all"});
     await stack.killTurn();
 
-    const said = await check();
+    const [said, page] = await Promise.all([check(), look()]);
+
+    assert.deepEqual(page.lines.slice(2), ["silent STUN", "silent TURN/UDP",
+                                           "silent TURN/TCP",
+                                           "silent TURN/TLS"], page.text);
+    assert.equal(page.state, "bad");
+    await page.page.context().close();
 
     assert.deepEqual(said.lines.slice(4), ["FAIL STUN", "FAIL TURN/UDP",
                                            "FAIL TURN/TCP", "FAIL TURN/TLS"],
@@ -129,10 +238,22 @@ test("coturn is gone", {timeout: 60000}, async () => {
 });
 
 
-test("coturn refuses the credential", {timeout: 60000}, async () => {
+test("coturn refuses the credential", {timeout: 120000}, async () => {
+    await both({nat: "symmetric"});
     await configure(/rs_turn_realm \S+;/, "rs_turn_realm another.test;");
 
-    const said = await check();
+    const [said, page, {found, text}] = await Promise.all([check(), look(),
+                                                           findings()]);
+
+    assert.deepEqual(page.lines.slice(2), ["ok STUN", "refused TURN/UDP",
+                                           "refused TURN/TCP",
+                                           "refused TURN/TLS"], page.text);
+    assert.equal(page.verdict, "TURN refused the credential");
+    await page.page.context().close();
+
+    assert.deepEqual(found, ["turn_refused here", "turn_refused device"],
+                     text);
+    assert.match(text, /TURN refused the credential at the device \(401\)/);
 
     assert.deepEqual(said.lines.slice(4), ["ok STUN", "FAIL TURN/UDP",
                                            "FAIL TURN/TCP", "FAIL TURN/TLS"],
@@ -157,6 +278,36 @@ test("the gateway's certificate is nobody's this machine knows",
                      said.text);
     assert.match(said.text, /-> the certificate is not for that name, not of/);
     assert.equal(said.status, 1);
+});
+
+
+test("the device is offline: the console says since when",
+     {timeout: 120000}, async () => {
+    const page = await browser.page();
+    const row = `[data-device="${stack.device}"]`;
+
+    await page.goto(stack.url);
+    await page.fill("#key", stack.key);
+    await page.click("#signin-go");
+    await page.waitForSelector(`${row}[data-online="true"]`);
+
+    /* this list stays as it is: what comes after it is held back */
+    await page.route(/\/rs\/v1\/(?:devices\?|watch)/, () => {});
+
+    process.kill(stack.state.agent.pid, "SIGKILL");
+    await until("device offline", async () =>
+        !(await stack.api.device(stack.device)).data.online);
+    await page.click(`${row} .connect`);
+    await page.waitForSelector(
+        '#overlay-findings li[data-code="device_offline"]',
+        {timeout: PATIENCE_MS});
+
+    const text = await page.textContent("#overlay-findings");
+    const year = new Date().getFullYear();
+
+    assert.match(text, new RegExp(`The device is offline since .*${year}`));
+    await screenshot(page, "diagnosis-device_offline");
+    await page.context().close();
 });
 
 

@@ -115,6 +115,38 @@ test_policy(const char *policy, gboolean view_only, agent_way_e clipboard,
 }
 
 
+/* a viewer without a path asks, and is told */
+
+static void
+test_report(void)
+{
+    json_t              *checks, *data;
+    agent_peer_msg_t     peer;
+    g_autofree char     *text = NULL;
+    g_autoptr(json_t)    said = NULL;
+
+    data = json_pack("{s:s, s:i}", "kind", "diagnose", "pc", 3);
+    ok(agent_msg_peer(data, &peer) && peer.kind == AGENT_PEER_DIAGNOSE
+       && peer.pc == 3, "diagnose");
+    json_object_del(data, "pc");
+    ok(!agent_msg_peer(data, &peer), "without a number it is malformed");
+    json_decref(data);
+
+    checks = json_pack("[{s:s}]", "kind", "stun");
+    text = agent_msg_report(PAR, 9, 3, checks);
+    json_decref(checks);
+    said = json_loads(text, 0, NULL);
+    data = json_object_get(said, "data");
+    is_str(json_string_value(json_object_get(said, "to")), PAR,
+           "a report: to whom");
+    is_int(json_array_size(json_object_get(data, "checks")), 1,
+           "what was tried");
+    ok(json_integer_value(json_object_get(data, "pc")) == 3
+       && json_integer_value(json_object_get(said, "id")) == 9,
+       "for which question");
+}
+
+
 /* an older gateway says nothing; what makes no sense allows nothing */
 
 static void
@@ -459,6 +491,7 @@ main(void)
     test_positions();
     test_fields();
     test_policies();
+    test_report();
     test_refused();
     test_unknown();
     test_peer();

@@ -10,6 +10,7 @@
  */
 
 #include "agent_probe.h"
+#include "agent_report.h"
 #include "tap.h"
 
 #include <string.h>
@@ -447,9 +448,156 @@ test_answers(void)
 }
 
 
+static void
+add(GPtrArray *all, gboolean binding, agent_proto_e proto,
+    agent_probe_e result, guint code)
+{
+    agent_checked_t  *one = g_new0(agent_checked_t, 1);
+
+    one->url = (char *) "turn:t.test";
+    one->binding = binding;
+    one->proto = proto;
+    one->probe.result = result;
+    one->probe.code = code;
+    one->probe.ms = 7;
+    g_ptr_array_add(all, one);
+}
+
+
+static void
+is_verdict(GPtrArray *all, gboolean want, const char *text)
+{
+    gboolean           works;
+    g_autofree char   *said = agent_check_verdict(all, &works);
+
+    ok(works == want && g_str_has_prefix(said, text), "%s", said);
+}
+
+
+static void
+test_verdicts(void)
+{
+    guint                   i;
+    g_autoptr(GPtrArray)    all = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(json_t)       list = NULL;
+
+    is_verdict(all, FALSE, "the gateway has no TURN server");
+    add(all, FALSE, AGENT_PROTO_UDP, AGENT_PROBE_SILENT, 0);
+    is_verdict(all, FALSE, "no TURN server can be reached");
+    add(all, TRUE, AGENT_PROTO_UDP, AGENT_PROBE_OK, 0);
+    is_verdict(all, FALSE, "no TURN server can be used");
+    add(all, FALSE, AGENT_PROTO_TLS, AGENT_PROBE_OK, 0);
+    is_verdict(all, TRUE, "no TURN server answers over UDP, TURN over TLS");
+    g_ptr_array_remove_index(all, 1);
+    is_verdict(all, TRUE, "UDP is blocked, TURN over TLS is open");
+    add(all, FALSE, AGENT_PROTO_UDP, AGENT_PROBE_OK, 0);
+    is_verdict(all, TRUE, "UDP is open");
+
+    g_ptr_array_set_size(all, 0);
+    add(all, FALSE, AGENT_PROTO_TCP, AGENT_PROBE_OK, 0);
+    is_verdict(all, TRUE, "there is no TURN server over UDP, TURN over TCP");
+    g_ptr_array_set_size(all, 0);
+    add(all, FALSE, AGENT_PROTO_UDP, AGENT_PROBE_REFUSED, 401);
+    add(all, FALSE, AGENT_PROTO_TCP, AGENT_PROBE_REFUSED, 486);
+    is_verdict(all, FALSE, "every TURN server refused the credential");
+
+    for (i = AGENT_PROBE_NAME; i <= AGENT_PROBE_STRANGE; i++) {
+        agent_checked_t  one = { .proto = AGENT_PROTO_UDP,
+                                 .probe.result = i };
+
+        ok(agent_check_cure(&one)[0] != '\0', "%s: %s", agent_probe_word(i),
+           agent_check_cure(&one));
+    }
+
+    ok(strcmp(agent_check_cure(g_ptr_array_index(all, 0)),
+              agent_check_cure(g_ptr_array_index(all, 1))) != 0,
+       "a server that is full is another matter");
+
+    list = agent_check_json(all);
+    is_str(json_string_value(json_object_get(json_array_get(list, 1),
+                                             "protocol")), "tcp",
+           "as a report has it");
+    is_int(json_integer_value(json_object_get(json_array_get(list, 1),
+                                              "code")), 486, "with the code");
+}
+
+
+typedef struct {
+    GMainLoop  *loop;
+    guint       told;
+    gsize       checks;
+} told_t;
+
+
+static void
+told(void *data, const char *to, guint pc, json_t *checks)
+{
+    told_t  *t = data;
+
+    ok(strcmp(to, "par_a") == 0 && pc == 1 + t->told, "who asked is told");
+    t->checks = json_array_size(checks);
+
+    if (++t->told == 2) {
+        g_main_loop_quit(t->loop);
+    }
+}
+
+
+/* two ask, one probe is made; a third gets the same at once */
+
+static void
+test_report(void)
+{
+    server_t             s;
+    told_t               t = { g_main_loop_new(NULL, FALSE), 0, 0 };
+    agent_ice_t          ice = { .turn = g_ptr_array_new() };
+    agent_report_t      *report;
+    agent_probe_way_t    way = { NULL, NULL };
+
+    server_start(&s, SERVER_TURN, AGENT_PROTO_UDP);
+    g_ptr_array_add(ice.turn, &s.turn);
+    ice.stun = g_strdup_printf("stun://127.0.0.1:%u", s.turn.port);
+
+    report = agent_report_new(told, &t);
+    agent_report_ask(report, "par_a", 1, &ice, &way);
+    agent_report_ask(report, "par_a", 2, &ice, &way);
+    g_main_loop_run(t.loop);
+    is_int(t.checks, 2, "STUN and TURN were tried");
+    while (g_atomic_int_get(&s.goodbyes) == 0) {
+        g_thread_yield();
+    }
+    server_stop(&s);
+
+    agent_report_ask(report, "par_a", 3, &ice, &way);
+    is_int(t.told, 3, "soon after: the same again");
+    is_int(g_atomic_int_get(&s.goodbyes), 1, "and nothing was tried for it");
+    agent_report_free(report);
+
+    /* given up while under way: nobody is told */
+    server_start(&s, SERVER_MUTE, AGENT_PROTO_TCP);
+    report = agent_report_new(told, &t);
+    agent_report_ask(report, "par_a", 4, &ice, &way);
+    agent_report_free(report);
+    while (g_main_context_iteration(NULL, FALSE)) { /* void */ }
+    is_int(t.told, 3, "a session that ended tells nobody");
+    server_stop(&s);
+
+    report = agent_report_new(told, &t);
+    agent_report_ask(report, "par_a", 4, NULL, &way);
+    ok(t.told == 4 && t.checks == 0, "no servers yet: an empty report");
+    agent_report_free(report);
+
+    g_free(ice.stun);
+    g_ptr_array_unref(ice.turn);
+    g_main_loop_unref(t.loop);
+}
+
+
 int
 main(void)
 {
+    test_verdicts();
+    test_report();
     test_answers();
     test_nobody();
     test_servers();

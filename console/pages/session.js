@@ -11,6 +11,8 @@
  * line), end.  A run has want, session, peer, input, id (null: somebody
  * else made the session), hello.  page.stage has addButton and addPanel.
  *
+ * offline: the device is, which is why there is no session; its record.
+ *
  * The page itself says: left (the user wants the devices back), failed error
  * (the end could not be told to the gateway).
  */
@@ -148,7 +150,18 @@ export class SessionPage extends EventTarget {
         } catch (e) {
             if (this.#run === mine) {
                 this.stage.over(e);
+                this.#offline(mine, e);
             }
+        }
+    }
+
+    /* since when, as the gateway knows it */
+    async #offline(mine, error) {
+        const device = error.code === "device_offline"
+                       ? await this.#deviceRecord(mine.want.device_id) : null;
+
+        if (this.#run === mine && device?.online === false) {
+            this.#say("offline", device);
         }
     }
 
