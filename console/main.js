@@ -9,11 +9,18 @@
 
 import { RsAccount } from "./rs-account.js";
 import { FEATURES } from "./features.js";
+import { AuditPage } from "./pages/audit.js";
+import { DeviceDialog } from "./pages/device.js";
 import { DevicesPage } from "./pages/devices.js";
+import { HistoryPage } from "./pages/history.js";
 import { SessionPage } from "./pages/session.js";
+import { SettingsPage } from "./pages/settings.js";
 import { SignInPage } from "./pages/signin.js";
-import { RsApi, RsError, resolveBase } from "./rs-client.js";
+import { RsApi, resolveBase } from "./rs-client.js";
+import { DeviceFeed } from "./rs-feed.js";
+import { Fleet } from "./rs-fleet.js";
 import { Pins } from "./rs-identity.js";
+import { RsPrefs } from "./rs-prefs.js";
 import { RsShell } from "./rs-shell.js";
 import { RsSignIn, answerState, handOver, isRedirect, plainUrl }
     from "./rs-signin.js";
@@ -22,11 +29,13 @@ import { RsStore } from "./rs-store.js";
 import { RsTrust } from "./rs-trust.js";
 
 
-const POLL_MS = 4000;
-const PAGE = 200;
-const POLL_WAIT_MAX_MS = 60000;
 const TICKET = /^#join=([a-z0-9-]{1,32}\.[a-z2-7]{20,200})$/;
 const GUEST = /^#guest=([A-Za-z0-9._~-]{20,300})$/;
+const PAGE = /^#\/([a-z]{1,20})$/;
+
+/* what a page is of no use without; devices may be given at any time */
+const NEEDS = {devices: null, history: "sessions:read",
+               audit: "audit:read", settings: null};
 
 
 const meta = document.querySelector('meta[name="rs-base"]');
@@ -36,10 +45,21 @@ const store = new RsStore("rs-console");
 /* what the pages share */
 const app = {base, pins: new Pins(store), account: new RsAccount({base})};
 
+const fleet = new Fleet();
+const feed = new DeviceFeed({fleet, account: () => app.account});
+const prefs = new RsPrefs(() => localStorage);
+
 const shell = new RsShell(document);
 const front = new SignInPage(document, shell);
 const devices = new DevicesPage(document, {
-    shell, can: (verb) => app.account.can(verb)});
+    fleet, can: (verb) => app.account.can(verb)});
+const device = new DeviceDialog(document, {
+    app, prefs, groupName: (id) => devices.groupName(id)});
+const pages = {
+    history: new HistoryPage(document, {app, fleet}),
+    audit: new AuditPage(document, {app, fleet}),
+    settings: new SettingsPage(document, {app, prefs, fleet}),
+};
 const session = new SessionPage({app, stage: new RsStage(document),
                                  trust: new RsTrust(document)});
 
@@ -49,7 +69,8 @@ for (const install of FEATURES) {
 
 let signIn = null;          /* where the gateway names an issuer */
 let link = null;            /* a guest's, until it is used */
-let poll = {timer: null, pages: 1, query: {}};
+let opened = false;         /* the page has been shown */
+let shown = null;           /* of pages, null: the devices, or none */
 
 
 /* signing in and out */
@@ -79,8 +100,7 @@ async function come(enter) {
         front.forget();
         shell.setAccount({name: app.account.name,
                           tenants: app.account.tenants});
-
-        showDevices();
+        arrive();
 
     } catch (e) {
         front.signInError(e);
@@ -91,16 +111,23 @@ async function come(enter) {
 }
 
 
+/* an account, or another tenant of it */
+function arrive() {
+    shell.offer(may);
+    loadGroups();
+    showPage();
+}
+
+
 async function chooseTenant(tenant) {
-    stopPolling();
-    devices.setDevices([], false);
+    forget();
 
     try {
         await app.account.choose(tenant);
-        showDevices();
+        arrive();
 
     } catch (e) {
-        devices.devicesError(e);
+        devices.error(e);
     }
 }
 
@@ -136,7 +163,7 @@ function onToken({state, left_s}) {
     }
 
     if (session.run === null) {
-        pollNow();
+        feed.start();
 
     } else if (session.run.peer?.state === "failed") {
         session.run.peer.restart();
@@ -145,7 +172,7 @@ function onToken({state, left_s}) {
 
 
 async function signOut() {
-    stopPolling();
+    feed.stop();
 
     if (session.run !== null) {
         await session.drop();
@@ -160,9 +187,9 @@ async function signOut() {
 
 
 function onOut(error) {
-    stopPolling();
+    forget();
+    device.hide();
     shell.setToken(null);
-    devices.forget();
     front.showSignIn(signIn !== null);
 
     if (error !== null) {
@@ -171,82 +198,75 @@ function onOut(error) {
 }
 
 
-/* the list of devices */
+/* pages */
 
-function showDevices() {
-    devices.show();
-    poll.pages = 1;
-    pollNow();
+function may(page) {
+    return NEEDS[page] === null || app.account.can(NEEDS[page]);
 }
 
 
-function pollNow() {
-    stopPolling();
-    loadDevices(app.account.api, poll.timer = {});
+/* what was seen is nobody's any more */
+function forget() {
+    feed.forget();
+    devices.forget();
+
+    for (const page of Object.values(pages)) {
+        page.forget();
+    }
 }
 
 
-function stopPolling() {
-    clearTimeout(poll.timer?.id);
-    poll.timer = null;
-}
+/* the one of the address, if it may be seen */
+function showPage() {
+    const [, wanted] = PAGE.exec(location.hash) ?? [];
+    const name = Object.hasOwn(NEEDS, wanted ?? "") && may(wanted) ? wanted
+                 : "devices";
 
+    shown?.hide();
+    shown = pages[name] ?? null;
+    shell.showPage(name);
 
-/* turn is this round's: whoever stops polling or starts anew replaces it */
-async function loadDevices(from, turn) {
-    let wait = POLL_MS;
+    if (shown === null) {
+        devices.render();
+        document.getElementById("devices-title").focus();
 
-    try {
-        const items = [];
-        let cursor = null;
-        let pages = 0;
-
-        do {
-            const page = await from.devices({...poll.query, limit: PAGE,
-                                             cursor});
-            items.push(...page.items);
-            cursor = page.next_cursor;
-        } while (cursor !== null && ++pages < poll.pages);
-
-        if (poll.timer === turn) {
-            devices.setDevices(items, cursor !== null);
-        }
-
-    } catch (e) {
-        if (poll.timer !== turn) {
-            return;
-        }
-
-        if (app.account.expired) {
-            /* until it is renewed */
-            devices.devicesError(new RsError("token_expired"));
-            return;
-        }
-
-        if (e.code === "unauthenticated") {
-            /* revoked meanwhile */
-            app.account.leave(e);
-            return;
-        }
-
-        devices.devicesError(e);
-
-        /* as long as a busy gateway asks for, and not all pages at once */
-        wait = Math.min(POLL_WAIT_MAX_MS,
-                        Math.max(wait, (e.retry_after_s ?? 0) * 1000))
-               + Math.random() * POLL_MS;
+    } else {
+        shown.show();
     }
 
-    if (poll.timer === turn) {
-        turn.id = setTimeout(() => loadDevices(from, turn), wait);
+    feed.start();
+}
+
+
+/* their names are told where there are some, and no more hangs on them */
+async function loadGroups() {
+    const {api} = app.account;
+    const groups = [];
+
+    if (!app.account.can("groups:read")) {
+        return;
+    }
+
+    try {
+        for await (const group of api.items("/groups", {limit: 200})) {
+            groups.push(group);
+        }
+
+        if (app.account.api === api) {
+            devices.setGroups(groups);
+        }
+
+    } catch {
+        /* ids are shown nowhere: there is no choice by group, then */
     }
 }
 
 
 /* a session takes the window */
 function begin(want) {
-    stopPolling();
-    devices.hide();
+    feed.stop();
+    shown?.hide();
+    device.hide();
     shell.show("stage");
     session.begin(want);
 }
@@ -289,22 +309,59 @@ front.addEventListener("signin",
 front.addEventListener("oidc", goToIssuer);
 front.addEventListener("guest", (ev) => joinAsGuest(ev.detail));
 
+shell.addEventListener("again", showPage);
 shell.addEventListener("renew", renew);
 shell.addEventListener("signout", signOut);
 shell.addEventListener("tenant", (ev) => chooseTenant(ev.detail));
 
-devices.addEventListener("connect", (ev) => begin(ev.detail));
-devices.addEventListener("more", () => {
-    poll.pages++;
-    pollNow();
+/* without options: as the user prefers it */
+for (const page of [devices, device]) {
+    page.addEventListener("connect", ({detail}) => {
+        const viewer = prefs.get("role") === "viewer";
+
+        begin({relay_only: prefs.get("relay"), ...detail,
+               role: detail.role ?? (viewer ? "viewer" : undefined)});
+    });
+}
+
+devices.addEventListener("open", (ev) => device.open(fleet.get(ev.detail)));
+devices.addEventListener("options",
+                         (ev) => device.openOptions(fleet.get(ev.detail)));
+
+device.addEventListener("changed", (ev) => {
+    fleet.put(ev.detail);
+    onFleet();
 });
-devices.addEventListener("filter", (ev) => {
-    poll.query = ev.detail;
-    pollNow();
+device.addEventListener("removed", (ev) => {
+    fleet.delete(ev.detail);
+    onFleet();
 });
 
-session.addEventListener("left", showDevices);
-session.addEventListener("failed", (ev) => devices.devicesError(ev.detail));
+feed.addEventListener("change", () => {
+    devices.error(null);
+    onFleet();
+});
+feed.addEventListener("error", (ev) => {
+    devices.error(ev.detail);
+    devices.changed();
+});
+
+for (const source of [feed, ...Object.values(pages)]) {
+    source.addEventListener("out", (ev) => app.account.leave(ev.detail));
+}
+
+pages.settings.addEventListener("signout", signOut);
+
+session.addEventListener("left", showPage);
+session.addEventListener("failed", (ev) => devices.error(ev.detail));
+
+
+function onFleet() {
+    devices.setState({loaded: feed.loaded, more: feed.more, live: false});
+    devices.changed();
+    device.update(fleet.get(device.shown));
+}
+
 
 addEventListener("hashchange", start);
 
@@ -314,7 +371,17 @@ async function start() {
     const {hash, href} = location;
     const state = answerState(href);
 
-    if (hash !== "" || state !== null) {
+    if (PAGE.test(hash) && state === null) {
+        /* where one is, not a secret */
+        if (app.account.api !== null && session.run === null) {
+            showPage();
+        }
+
+        if (opened) {
+            return;
+        }
+
+    } else if (hash !== "" || state !== null) {
         history.replaceState(null, "", plainUrl(href));
     }
 
@@ -354,6 +421,8 @@ async function start() {
 /* answer: the address an issuer sent back to */
 async function open(answer) {
     let failure = null;
+
+    opened = true;
 
     try {
         await findIssuer();

@@ -361,6 +361,14 @@ export class RsApi {
                           {...o, body});
     }
 
+    audit(query, o) {
+        return this.page("/audit", query, o);
+    }
+
+    groups(query, o) {
+        return this.page("/groups", query, o);
+    }
+
     enrollments(query, o) {
         return this.page("/enrollments", query, o);
     }

@@ -317,6 +317,16 @@ export class Pins {
         return await this.#store.get("pin:" + deviceId) ?? null;
     }
 
+    /** All of them: {device_id, short, at}, the latest first. */
+    async list() {
+        const all = await this.#store.entries("pin:");
+        const pins = await Promise.all(all.map(async ([name, pin]) => ({
+            device_id: name.slice("pin:".length), at: pin.at,
+            short: await shortFingerprint(pin.public_key, this.#crypto)})));
+
+        return pins.sort((a, b) => b.at - a.at);
+    }
+
     /** Of a device that proved it has this key.  Throws when another one is
      *  pinned and nothing leads from that one to this.
      *

@@ -5,7 +5,8 @@
  * The frame of the console: which screen is shown, who is signed in, and
  * for how long.  DOM only.
  *
- * Events: signout; renew; tenant name.
+ * Events: signout; renew; tenant name; again (the page that is shown was
+ * asked for).
  */
 
 import { el } from "./rs-dom.js";
@@ -13,7 +14,9 @@ import { RsEvent } from "./rs-client.js";
 import { errorWords, tokenWords } from "./rs-words.js";
 
 
-const SCREENS = ["signin", "guest", "handed", "devices"];
+const SCREENS = ["signin", "guest", "handed", "app"];
+const PAGES = {devices: "Devices", history: "History", audit: "Audit",
+               settings: "Settings"};
 
 
 export class RsShell extends EventTarget {
@@ -31,6 +34,14 @@ export class RsShell extends EventTarget {
                                                () => this.#say("renew"));
         this.#tenant.addEventListener(
             "change", () => this.#say("tenant", this.#tenant.value));
+
+        for (const link of this.#links()) {
+            link.addEventListener("click", () => {
+                if (link.hash === document.location.hash) {
+                    this.#say("again");
+                }
+            });
+        }
 
         for (const button of document.querySelectorAll("[data-close]")) {
             button.addEventListener("click",
@@ -55,9 +66,41 @@ export class RsShell extends EventTarget {
         }
     }
 
+    /** @param {string} name  of PAGES */
+    showPage(name) {
+        this.show("app");
+        this.#document.title = `${PAGES[name]} · Remote support`;
+
+        for (const page of Object.keys(PAGES)) {
+            this.#get(page).hidden = page !== name;
+        }
+
+        for (const link of this.#links()) {
+            if (link.dataset.page === name) {
+                link.setAttribute("aria-current", "page");
+
+            } else {
+                link.removeAttribute("aria-current");
+            }
+        }
+    }
+
+    #links() {
+        return this.#document.querySelectorAll("[data-page]");
+    }
+
+    /** What the account may not see is not offered.
+     *  @param {(page: string) => boolean} may */
+    offer(may) {
+        for (const link of this.#links()) {
+            link.parentNode.hidden = !may(link.dataset.page);
+        }
+    }
+
     /** @param {{name: string, tenants: string[]}} account */
     setAccount(account) {
         this.#get("account-name").textContent = account.name;
+        this.#get("account-name").title = account.name;
         this.#tenant.hidden = account.tenants.length === 0;
         this.#tenant.replaceChildren(...account.tenants.map(
             (name) => el("option", {value: name}, name)));

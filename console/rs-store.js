@@ -81,6 +81,21 @@ export class RsStore {
         return this.#run("readwrite", (table) => table.put(value, name));
     }
 
+    /** Names that begin so, each with its value. */
+    async entries(prefix) {
+        const range = IDBKeyRange.bound(prefix, prefix + "\uffff");
+        let names, values;
+
+        await this.#run("readonly", (table) => {
+            names = table.getAllKeys(range);
+            values = table.getAll(range);
+
+            return table.transaction;
+        });
+
+        return names.result.map((name, i) => [name, values.result[i]]);
+    }
+
     delete(name) {
         return this.#run("readwrite", (table) => table.delete(name));
     }

@@ -535,13 +535,98 @@ function isText(value) {
 }
 
 
-/** Whether a device matches what was typed: every word somewhere. */
-export function matches(device, query) {
-    const heap = [device.name, device.id, ...(device.tags ?? []),
-                  agentWords(device)].join("\n").toLowerCase();
+/** An instant for people: today its time, else its day, too. */
+export function whenWords(at) {
+    if (!Number.isFinite(at) || at <= 0) {
+        return "never";
+    }
 
-    return query.toLowerCase().split(/\s+/)
-                .every((word) => heap.includes(word));
+    const then = new Date(at * 1000);
+    const time = then.toLocaleTimeString("en-GB", {hour: "2-digit",
+                                                   minute: "2-digit"});
+
+    if (then.toDateString() === new Date().toDateString()) {
+        return `today, ${time}`;
+    }
+
+    return `${then.toLocaleDateString("en-GB", {
+        day: "numeric", month: "short", year: "numeric"})}, ${time}`;
+}
+
+
+/** "1 h 5 min" */
+export function durationWords(s) {
+    const seconds = Math.max(0, Math.floor(s));
+
+    if (!Number.isFinite(seconds)) {
+        return "";
+    }
+
+    if (seconds < 60) {
+        return `${seconds} s`;
+    }
+
+    const min = Math.floor(seconds / 60);
+
+    return min < 60 ? `${min} min` : `${Math.floor(min / 60)} h ${min % 60
+                                                                 } min`;
+}
+
+
+/** Who took part in a session, besides the device. */
+export function peopleWords(session) {
+    return (session.participants ?? [])
+        .filter((p) => p.role !== "host" && p.joined_at !== null)
+        .map((p) => `${p.name || "Unnamed"} (${p.role})`)
+        .filter((text, i, all) => all.indexOf(text) === i).join(", ");
+}
+
+
+/** A session in one line. */
+export function sessionWords(session) {
+    const ended = session.state === "ended";
+
+    return [peopleWords(session),
+            ended ? durationWords(session.ended_at - session.created_at)
+                  : stateWords(session.state),
+            ended ? endWords(session.end_reason).title : ""]
+           .filter(isText).join(" \u00b7 ");
+}
+
+
+const ACTORS = {
+    __proto__: null,
+    key: "API key", user: "User", device: "Device", guest: "Guest",
+    participant: "Participant", bootstrap: "Bootstrap", unknown: "Unknown",
+    gateway: "Gateway",
+};
+
+const OBJECTS = {
+    __proto__: null,
+    devices: "device", sessions: "session", enrollments: "enrolment",
+    groups: "group", policies: "policy", grants: "grant", keys: "API key",
+    users: "user", audit: "audit", node: "node",
+};
+
+
+/** Who did something, of a line of the audit. */
+export function actorWords(actor) {
+    const kind = ACTORS[actor?.kind] ?? "";
+
+    return actor?.name ? actor.name : [kind, actor?.id].filter(isText)
+                                                       .join(" ");
+}
+
+
+/** "sessions:write" -> "Session: write"; what else there is as it is. */
+export function verbWords(verb) {
+    const [first] = String(verb ?? "").split(" ");
+    const [object, act] = first.split(":");
+    const words = act ? `${OBJECTS[object] ?? object}: ${act}`
+                      : first.replaceAll("_", " ");
+
+    return words === "" ? "Something" : words[0].toUpperCase()
+                                        + words.slice(1);
 }
 
 

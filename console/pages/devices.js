@@ -2,37 +2,45 @@
 /*
  * Copyright (C) rs-gateway contributors
  *
- * The list of devices, and the options of a connection.  DOM only: what the
- * user wants leaves as events, what is to be seen comes in by calls.
+ * The list of devices: what is searched and shown of a Fleet, as rows of
+ * which only those near the window exist.  DOM only.
  *
- * Events: filter {online?}; more; connect {name, device_id, role, relay_only,
- * reason}.
+ * Events: open id; options id; connect {name, device_id}.
  */
 
 import { RsEvent } from "../rs-client.js";
-import { fillError } from "../rs-dom.js";
-import { agentWords, matches, presenceWords } from "../rs-words.js";
+import { el, fillError, setText } from "../rs-dom.js";
+import { RsVirtual } from "../rs-virtual.js";
+import { agentWords, presenceWords } from "../rs-words.js";
+
+
+const RENDER_MS = 100;      /* many changes at once are one */
+const TAGS_MAX = 200;       /* to choose from */
 
 
 export class DevicesPage extends EventTarget {
     #document;
-    #shell;
-    #devices = null;        /* null: not loaded yet */
-    #more = false;
-    #rows = new Map();      /* device id -> its row */
-    #chosen = null;         /* whose options are open */
-    #can;                   /* what the account may do, by verb */
+    #fleet;
+    #can;
+    #rows;
+    #state = {loaded: false, more: false};
+    #groups = new Map();    /* id -> name */
+    #tags = "";
+    #timer = null;
 
     /** @param {Document} document
-     *  @param {{shell: import("../rs-shell.js").RsShell,
+     *  @param {{fleet: import("../rs-fleet.js").Fleet,
      *           can: (verb: string) => boolean}} o */
-    constructor(document, {shell, can}) {
+    constructor(document, {fleet, can}) {
         super();
         this.#document = document;
-        this.#shell = shell;
+        this.#fleet = fleet;
         this.#can = can;
-        this.#wireDevices();
-        this.#wireOptions();
+        this.#rows = new RsVirtual(this.#get("device-list"), {
+            make: (id) => this.#newRow(id),
+            fill: (row, device) => this.#fillRow(row, device),
+        });
+        this.#wire();
     }
 
     #get(id) {
@@ -43,150 +51,227 @@ export class DevicesPage extends EventTarget {
         this.dispatchEvent(new RsEvent(type, detail));
     }
 
+    #wire() {
+        const search = this.#get("search");
+
+        search.addEventListener("input", () => this.#look());
+
+        for (const id of ["show-group", "show-tag"]) {
+            this.#get(id).addEventListener("change", () => this.#look());
+        }
+
+        for (const radio of this.#radios()) {
+            radio.addEventListener("change", () => this.#look());
+        }
+
+        this.#get("devices-clear").addEventListener("click", () => {
+            this.#reset();
+            this.render();
+            search.focus();
+        });
+
+        /* as in a terminal's pager */
+        this.#document.addEventListener("keydown", (ev) => {
+            if (ev.key === "/" && !ev.ctrlKey && !ev.altKey && !ev.metaKey
+                && !this.#get("app").hidden && !this.#get("devices").hidden
+                && !this.#document.querySelector("dialog[open]")
+                && !ev.target.closest?.("input, textarea, select"))
+            {
+                ev.preventDefault();
+                search.select();
+            }
+        });
+    }
+
+    #radios() {
+        return this.#document.querySelectorAll('input[name="show"]');
+    }
+
+    #reset() {
+        this.#get("search").value = "";
+        this.#get("show-tag").value = this.#get("show-group").value = "";
+        this.#document.querySelector('input[name="show"][value="all"]')
+                      .checked = true;
+    }
+
+    #want() {
+        return {
+            query: this.#get("search").value,
+            show: this.#document.querySelector('input[name="show"]:checked')
+                      .value,
+            tag: this.#get("show-tag").value,
+            group: this.#get("show-group").value,
+        };
+    }
+
+    /* something else is wanted: from its top */
+    #look() {
+        this.render();
+        this.#document.scrollingElement.scrollTop = 0;
+    }
+
     /** The account left: what it saw is gone. */
     forget() {
-        this.#devices = null;
+        this.#reset();
         this.#rows.clear();
-        this.#get("device-list").replaceChildren();
+        this.#groups.clear();
+        this.#tags = "";
+        this.setState({loaded: false, more: false, live: false});
+        this.error(null);
     }
 
-    /** Something else takes the window. */
-    hide() {
-        this.#get("options").close();
+    /** @param {{id: string, name: string}[]} groups */
+    setGroups(groups) {
+        this.#groups = new Map(groups.map((g) => [g.id, g.name]));
+        this.#options("show-group", "All groups",
+                      groups.map((g) => [g.id, g.name]));
     }
 
-    /* devices */
-
-    #wireDevices() {
-        this.#get("search").addEventListener("input", () => this.#render());
-        this.#get("devices-more").addEventListener("click",
-                                                   () => this.#say("more"));
-
-        for (const radio of this.#radios("show")) {
-            radio.addEventListener("change", () => {
-                this.#say("filter", radio.value === "online"
-                                    ? {online: true} : {});
-            });
-        }
+    /** A group's name, "" of one that is not known. */
+    groupName(id) {
+        return this.#groups.get(id) ?? "";
     }
 
-    #radios(name) {
-        return this.#document.querySelectorAll(`input[name="${name}"]`);
+    #options(id, none, options) {
+        const select = this.#get(id);
+        const {value} = select;
+
+        select.replaceChildren(el("option", {value: ""}, none),
+                               ...options.map(([key, text]) => el(
+                                   "option", {value: key}, text)));
+        select.hidden = options.length === 0;
+        select.value = options.some(([key]) => key === value) ? value : "";
     }
 
-    show() {
-        fillError(this.#get("devices-error"), null);
-        this.#document.title = "Devices · Remote support";
-        this.#shell.show("devices");
-        this.#render();
-        this.#get("devices-title").focus();
+    /** @param {{loaded: boolean, more: boolean, live: boolean}} state */
+    setState(state) {
+        const live = this.#get("devices-live");
+
+        this.#state = state;
+        live.dataset.live = String(state.live);
+        live.hidden = !state.loaded;
+        setText(live.querySelector("span"),
+                state.live ? "Live" : "Checked now and then");
     }
 
-    setDevices(devices, more) {
-        this.#devices = devices;
-        this.#more = more;
-        fillError(this.#get("devices-error"), null);
-        this.#render();
+    /** Something of the fleet has changed. */
+    changed() {
+        this.#timer ??= setTimeout(() => this.render(), RENDER_MS);
     }
 
-    devicesError(error) {
+    error(error) {
         fillError(this.#get("devices-error"), error);
-        this.#render();
     }
 
-    #render() {
-        const query = this.#get("search").value;
-        const all = this.#devices ?? [];
-        const shown = all.filter((d) => matches(d, query));
-        const list = this.#get("device-list");
-        const now = Date.now() / 1000;
-        const rows = shown.map((d) => this.#row(d, now));
-        const ids = new Set(all.map((d) => d.id));
+    render() {
+        clearTimeout(this.#timer);
+        this.#timer = null;
+        this.#renderTags();
 
-        for (const id of this.#rows.keys()) {
-            if (!ids.has(id)) {
-                this.#rows.delete(id);
-            }
-        }
+        const want = this.#want();
+        const shown = this.#fleet.list(want);
+        const loading = !this.#state.loaded && this.#fleet.size === 0;
 
-        /* rows are kept, and moved only when they must: the focus stays */
-
-        if (rows.length !== list.children.length
-            || rows.some((row, i) => list.children[i] !== row))
-        {
-            list.replaceChildren(...rows);
-        }
-
-        this.#get("devices-more").hidden = !this.#more;
-        this.#renderCount(all, shown);
-        this.#renderEmpty(all, shown, query);
+        this.#rows.set(shown);
+        this.#get("devices-loading").hidden = !loading
+            || !this.#get("devices-error").hidden;
+        this.#renderCount(shown.length);
+        this.#renderEmpty(want, shown.length);
     }
 
-    #renderCount(all, shown) {
-        const online = all.filter((d) => d.online).length;
-        let text = "";
+    #renderTags() {
+        const tags = this.#fleet.tags().slice(0, TAGS_MAX).sort();
+        const text = tags.join("\n");
 
-        if (this.#devices === null) {
-            text = "Loading…";
-
-        } else if (shown.length < all.length) {
-            text = `${shown.length} of ${all.length} shown`;
-
-        } else if (all.length > 0) {
-            text = `${online} of ${all.length}${this.#more ? "+" : ""} online`;
-        }
-
-        const count = this.#get("devices-count");
-
-        if (count.textContent !== text) {
-            count.textContent = text;
+        if (text !== this.#tags) {
+            this.#tags = text;
+            this.#options("show-tag", "All tags", tags.map((t) => [t, t]));
         }
     }
 
-    #renderEmpty(all, shown, query) {
+    #renderCount(shown) {
+        const n = this.#fleet.size;
+        const all = n.toLocaleString("en") + (this.#state.more ? "+" : "");
+        let text = "Loading…";
+
+        if (!this.#state.loaded && n > 0) {
+            text = `Loading… ${all}`;
+
+        } else if (this.#state.loaded && shown < n) {
+            text = `${shown.toLocaleString("en")} of ${all} shown`;
+
+        } else if (this.#state.loaded) {
+            text = n === 0 ? ""
+                   : `${this.#fleet.online.toLocaleString("en")} of ${
+                        all} online`;
+        }
+
+        setText(this.#get("devices-count"), text);
+    }
+
+    #renderEmpty(want, shown) {
         const box = this.#get("devices-empty");
-        const only = this.#document
-                         .querySelector('input[name="show"]:checked').value;
-        let words = ["No devices yet",
-                     "Make an enrolment token and run rs-agent with it on a "
-                     + "computer: it appears here as soon as it connects."];
+        const filtered = want.query.trim() !== "" || want.tag !== ""
+                         || want.group !== "";
+        let words = ["No devices yet", this.#can("enrollments:write")
+                     ? "Make an enrolment token and run rs-agent with it on "
+                       + "a computer: it appears here as soon as it connects."
+                     : "An administrator can give you some: they appear "
+                       + "here then."];
 
-        if (query.trim() !== "" && all.length > 0) {
+        if (this.#fleet.size > 0 && filtered) {
             words = ["Nothing matches",
                      "No device has all of these words in its name, tags or "
-                     + "system."];
+                     + "system, and is what is chosen besides."];
 
-        } else if (only === "online") {
+        } else if (this.#fleet.size > 0 && want.show === "online") {
             words = ["Nothing is online",
                      "Devices show up here while rs-agent is connected."];
+
+        } else if (this.#fleet.size > 0) {
+            words = ["Nothing is offline",
+                     "Every device is connected to the gateway."];
         }
 
-        box.hidden = this.#devices === null || shown.length > 0;
-        box.querySelector("h2").textContent = words[0];
-        box.querySelector("p").textContent = words[1];
+        box.hidden = !this.#state.loaded || shown > 0;
+        setText(box.querySelector("h2"), words[0]);
+        setText(box.querySelector("p"), words[1]);
+        this.#get("devices-clear").hidden = this.#fleet.size === 0;
     }
 
-    #row(device, now) {
-        let row = this.#rows.get(device.id);
+    #newRow(id) {
+        const row = this.#get("device-row").content.firstElementChild
+                        .cloneNode(true);
+        const on = (selector, f) => row.querySelector(selector)
+                                       .addEventListener("click", f);
 
-        if (row === undefined) {
-            row = this.#newRow(device.id);
-            this.#rows.set(device.id, row);
-        }
+        row.dataset.device = id;
+        on(".name", () => this.#say("open", id));
+        on(".options", () => this.#say("options", id));
+        on(".connect", () => {
+            const {name} = this.#fleet.get(id) ?? {};
 
+            this.#say("connect", {name: name || id, device_id: id});
+        });
+
+        return row;
+    }
+
+    #fillRow(row, device) {
         const name = device.name || device.id;
         const set = (selector, text) => {
             const element = row.querySelector(selector);
 
             if (element.textContent !== text) {
                 element.textContent = text;
+                element.title = text;
             }
         };
 
         row.dataset.online = String(Boolean(device.online));
         set(".name", name);
         set(".about", agentWords(device));
-        set(".presence", presenceWords(device, now));
+        set(".presence", presenceWords(device, Date.now() / 1000));
 
         const connect = row.querySelector(".connect");
         const options = row.querySelector(".options");
@@ -195,88 +280,16 @@ export class DevicesPage extends EventTarget {
         connect.hidden = options.hidden = !this.#can("sessions:write");
         connect.setAttribute("aria-label", `Connect to ${name}`);
         options.setAttribute("aria-label", `Connect to ${name} with options`);
-
-        const tags = device.tags ?? [];
-        const list = row.querySelector(".tags");
-
-        if (list.children.length !== tags.length
-            || tags.some((t, i) => list.children[i].textContent !== t))
-        {
-            list.replaceChildren(...tags.map((tag) => {
-                const item = this.#document.createElement("li");
-
-                item.textContent = tag;
-                return item;
-            }));
-        }
-
-        return row;
+        fillTags(row.querySelector(".tags"), device.tags ?? []);
     }
+}
 
-    #newRow(id) {
-        const row = this.#get("device-row").content.firstElementChild
-                        .cloneNode(true);
-        const device = () => this.#devices.find((d) => d.id === id);
 
-        row.dataset.device = id;
-
-        row.querySelector(".connect").addEventListener("click", () => {
-            const {name} = device();
-
-            this.#say("connect", {name: name || id, device_id: id});
-        });
-
-        row.querySelector(".options").addEventListener("click", () => {
-            this.#openOptions(device());
-        });
-
-        return row;
-    }
-
-    /* options */
-
-    #wireOptions() {
-        const dialog = this.#get("options");
-
-        dialog.addEventListener("close", () => {
-            const device = this.#chosen;
-
-            this.#chosen = null;
-
-            if (device === null || dialog.returnValue !== "connect") {
-                return;
-            }
-
-            this.#say("connect", {
-                name: device.name || device.id,
-                device_id: device.id,
-                role: dialog.querySelector('input[name="role"]:checked').value,
-                relay_only: this.#get("options-relay").checked,
-                reason: this.#get("options-reason").value.trim(),
-            });
-        });
-    }
-
-    #offerRoles(dialog) {
-        for (const radio of dialog.querySelectorAll('input[name="role"]')) {
-            radio.disabled = radio.value === "controller"
-                             && !this.#can("sessions:control");
-
-            if (radio.disabled && radio.checked) {
-                dialog.querySelector('input[value="viewer"]').checked = true;
-            }
-        }
-    }
-
-    #openOptions(device) {
-        const dialog = this.#get("options");
-
-        this.#chosen = device;
-        dialog.returnValue = "";
-        this.#get("options-title").textContent =
-            "Connect to " + (device.name || device.id);
-        this.#get("options-reason").value = "";
-        this.#offerRoles(dialog);
-        dialog.showModal();
+/** Fills a list of tags, where it has other ones. */
+export function fillTags(list, tags) {
+    if (list.children.length !== tags.length
+        || tags.some((t, i) => list.children[i].textContent !== t))
+    {
+        list.replaceChildren(...tags.map((tag) => el("li", {}, tag)));
     }
 }

@@ -9,9 +9,10 @@
 import test from "node:test";
 import assert from "node:assert/strict";
 
-import { agentWords, agoWords, byteWords, endWords, errorWords,
-         fileErrorWords, knownCodes, matches, pathWords, presenceWords,
-         stateWords, tokenWords, transferWords, trustWords }
+import { actorWords, agentWords, agoWords, byteWords, durationWords, endWords,
+         errorWords, fileErrorWords, knownCodes, pathWords, peopleWords,
+         presenceWords, sessionWords, stateWords, whenWords, tokenWords,
+         transferWords, trustWords, verbWords }
     from "../rs-words.js";
 import { protocolFile } from "./lib.mjs";
 
@@ -82,16 +83,44 @@ test("presence", () => {
 });
 
 
-test("search: every word somewhere in name, tags, system", () => {
-    const device = {id: "dev_a", name: "Reception PC", tags: ["berlin"],
-                    meta: {os: "Debian 12"},
-                    agent: {name: "rs-agent", version: "0.1.0"}};
+test("what runs on a device", () => {
+    assert.equal(agentWords({meta: {os: "Debian 12"},
+                             agent: {name: "rs-agent", version: "0.1.0"}}),
+                 "Debian 12 · rs-agent 0.1.0");
+    assert.equal(agentWords({meta: {os: 5}, agent: {name: {}}}), "");
+});
 
-    assert.equal(agentWords(device), "Debian 12 · rs-agent 0.1.0");
-    assert.ok(matches(device, ""));
-    assert.ok(matches(device, "  pc BERLIN "));
-    assert.ok(!matches(device, "pc hamburg"));
-    assert.ok(matches({id: "dev_b"}, "dev_b"));
+
+test("lengths, instants, people, verbs", () => {
+    assert.equal(durationWords(59.9), "59 s");
+    assert.equal(durationWords(60), "1 min");
+    assert.equal(durationWords(3900), "1 h 5 min");
+    assert.equal(durationWords(-5), "0 s");
+    assert.equal(durationWords(NaN), "");
+    assert.equal(whenWords(null), "never");
+    assert.equal(whenWords(0), "never");
+    assert.match(whenWords(Date.now() / 1000), /^today, \d\d:\d\d$/);
+    assert.match(whenWords(1e9), /^[89] Sept? 2001, /);
+
+    const session = {state: "ended", created_at: 100, ended_at: 190,
+                     end_reason: "left", participants: [
+        {role: "host", name: "PC", joined_at: 101},
+        {role: "controller", name: "Ada", joined_at: 101},
+        {role: "viewer", name: null, joined_at: 102},
+        {role: "viewer", name: "Never", joined_at: null}]};
+
+    assert.equal(peopleWords(session), "Ada (controller), Unnamed (viewer)");
+    assert.equal(sessionWords(session), "Ada (controller), Unnamed (viewer) "
+                 + "· 1 min · The session has ended");
+    assert.equal(verbWords("sessions:write sessions:control"),
+                 "Session: write");
+    assert.equal(verbWords("device_key_mismatch"), "Device key mismatch");
+    assert.equal(verbWords("constructor:x"), "Constructor: x");
+    assert.equal(verbWords(null), "Something");
+    assert.equal(actorWords({kind: "key", id: "key_a", name: null}),
+                 "API key key_a");
+    assert.equal(actorWords({kind: "user", id: "usr_a", name: "Ada"}), "Ada");
+    assert.equal(actorWords(null), "");
 });
 
 

@@ -1,0 +1,254 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ *
+ * Thousands of devices in memory: order, search, counts; and how the list
+ * is read and kept, against a gateway that is played.
+ */
+
+import test from "node:test";
+import assert from "node:assert/strict";
+
+import { DeviceFeed } from "../rs-feed.js";
+import { Fleet } from "../rs-fleet.js";
+import { RsError } from "../rs-api.js";
+import { RsPrefs } from "../rs-prefs.js";
+import { HandClock } from "./lib.mjs";
+
+
+/* whatever has been promised by now is kept */
+const settle = () => new Promise((resolve) => setImmediate(resolve));
+
+const names = (devices) => devices.map((d) => d.name);
+
+
+function fleetOf(...devices) {
+    const fleet = new Fleet();
+
+    for (const device of devices) {
+        fleet.put(device);
+    }
+
+    return fleet;
+}
+
+
+test("devices are sorted as people sort, whatever comes when", () => {
+    const fleet = fleetOf({id: "dev_c", name: "PC 10"},
+                          {id: "dev_a", name: "pc 9"});
+
+    assert.deepEqual(names(fleet.list()), ["pc 9", "PC 10"]);
+
+    fleet.put({id: "dev_b", name: "Äpfel"});
+    fleet.put({id: "dev_c", name: "PC 1"});
+    assert.deepEqual(names(fleet.list()), ["Äpfel", "PC 1", "pc 9"]);
+
+    fleet.delete("dev_b");
+    fleet.delete("dev_none");
+    assert.deepEqual(names(fleet.list()), ["PC 1", "pc 9"]);
+
+    fleet.put({id: "dev_d"});
+    assert.equal(fleet.list()[0].id, "dev_d", "its id, without a name");
+
+    fleet.keep(new Set(["dev_a"]));
+    assert.deepEqual(names(fleet.list()), ["pc 9"]);
+    assert.equal(fleet.size, 1);
+    fleet.clear();
+    assert.deepEqual(fleet.list(), []);
+});
+
+
+test("search: every word somewhere in name, id, tags, system", () => {
+    const fleet = fleetOf(
+        {id: "dev_a", name: "Reception PC", tags: ["berlin"], online: true,
+         group_id: "grp_a", meta: {os: "Debian 12"}, agent: {}},
+        {id: "dev_b", name: "Till", tags: ["berlin", "shop"]});
+    const found = (want) => fleet.list(want).map((d) => d.id);
+
+    assert.deepEqual(found({query: ""}), ["dev_a", "dev_b"]);
+    assert.deepEqual(found({query: "  pc BERLIN "}), ["dev_a"]);
+    assert.deepEqual(found({query: "pc hamburg"}), []);
+    assert.deepEqual(found({query: "debian"}), ["dev_a"]);
+    assert.deepEqual(found({query: "dev_b"}), ["dev_b"]);
+    assert.deepEqual(found({show: "online"}), ["dev_a"]);
+    assert.deepEqual(found({show: "offline"}), ["dev_b"]);
+    assert.deepEqual(found({tag: "shop"}), ["dev_b"]);
+    assert.deepEqual(found({tag: "ber"}), []);
+    assert.deepEqual(found({group: "grp_a"}), ["dev_a"]);
+    assert.deepEqual(fleet.tags(), ["berlin", "shop"]);
+    assert.equal(fleet.online, 1);
+
+    fleet.patch("dev_b", {online: true, name: "A till"});
+    assert.deepEqual(found({show: "online"}), ["dev_b", "dev_a"]);
+    assert.equal(fleet.get("dev_b").tags.length, 2);
+    assert.equal(fleet.patch("dev_c", {online: true}), false);
+});
+
+
+test("ten thousand devices are searched in a blink", () => {
+    const fleet = new Fleet();
+
+    for (let i = 0; i < 10000; i++) {
+        fleet.put({id: `dev_${i}`, name: `PC ${(i * 7919) % 10000}`,
+                   tags: [`floor-${i % 40}`], online: i % 3 === 0});
+    }
+
+    const from = performance.now();
+
+    assert.equal(fleet.list().length, 10000);
+    assert.equal(fleet.list({query: "pc floor-39"}).length, 250);
+    assert.equal(fleet.list({query: "floor-39", show: "online"}).length, 84);
+
+    fleet.put({id: "dev_5", name: "Another"});
+    assert.equal(fleet.list()[0].name, "Another");
+
+    const ms = performance.now() - from;
+
+    console.log(`# a sort, four searches: ${Math.round(ms)} ms`);
+    assert.ok(ms < 5000);
+});
+
+
+/* a gateway with a list of devices, two to a page */
+class Lists {
+    devicesOf = [];
+    calls = 0;
+    fail = null;
+
+    async devices({cursor}) {
+        this.calls++;
+
+        if (this.fail !== null) {
+            throw this.fail;
+        }
+
+        const from = Number(cursor ?? 0);
+
+        return {items: this.devicesOf.slice(from, from + 2),
+                next_cursor: from + 2 < this.devicesOf.length
+                             ? String(from + 2) : null};
+    }
+}
+
+
+/* answers come between one timer and the next */
+async function pass(it, ms) {
+    for (let left = ms; left > 0; left -= 100) {
+        it.clock.pass(Math.min(left, 100));
+        await settle();
+    }
+}
+
+
+function feedOf(devices) {
+    const api = new Lists();
+    const clock = new HandClock();
+    const fleet = new Fleet();
+    const account = {api, expired: false};
+    const feed = new DeviceFeed({fleet, account: () => account, clock});
+    const said = [];
+
+    api.devicesOf = devices;
+
+    for (const type of ["change", "error", "out"]) {
+        feed.addEventListener(type, (ev) => said.push([type,
+                                                       ev.detail?.code]));
+    }
+
+    return {api, clock, fleet, account, feed, said};
+}
+
+
+test("a feed reads all pages, and again, the less often the more", async () => {
+    const it = feedOf([{id: "dev_a"}, {id: "dev_b"}, {id: "dev_c"}]);
+
+    it.feed.start();
+    assert.equal(it.feed.loaded, false);
+    await settle();
+    assert.equal(it.fleet.size, 3);
+    assert.equal(it.feed.loaded, true);
+    assert.equal(it.api.calls, 2);
+
+    /* one of them goes; two pages are read every 8 s */
+    it.api.devicesOf = [{id: "dev_a"}, {id: "dev_c", name: "C"}];
+    await pass(it, 7900);
+    assert.equal(it.api.calls, 2);
+    await pass(it, 200);
+    assert.deepEqual(it.fleet.list().map((d) => d.id), ["dev_c", "dev_a"]);
+
+    /* a stopped one reads nothing */
+    const {calls} = it.api;
+
+    it.feed.stop();
+    await pass(it, 100000);
+    assert.equal(it.api.calls, calls);
+
+    it.feed.forget();
+    assert.equal(it.fleet.size, 0);
+    assert.equal(it.feed.loaded, false);
+});
+
+
+test("a feed that fails says so, waits, and tries again", async () => {
+    const it = feedOf([{id: "dev_a"}]);
+
+    it.api.fail = new RsError("unavailable", {retry_after_s: 30});
+    it.feed.start();
+    await settle();
+    assert.deepEqual(it.said, [["error", "unavailable"]]);
+    await pass(it, 29000);
+    assert.equal(it.api.calls, 1);
+    it.api.fail = null;
+    await pass(it, 6000);
+    assert.equal(it.feed.loaded, true);
+
+    /* a credential that is void is told to who can forget it */
+    it.api.fail = new RsError("unauthenticated");
+    await pass(it, 5000);
+    assert.deepEqual(it.said.at(-1), ["out", "unauthenticated"]);
+
+    const {calls} = it.api;
+
+    await pass(it, 100000);
+    assert.equal(it.api.calls, calls);
+
+    /* one that ran out is told as such, and no more is read */
+    it.account.expired = true;
+    it.feed.start();
+    await settle();
+    assert.deepEqual(it.said.at(-1), ["error", "token_expired"]);
+    await pass(it, 100000);
+    assert.equal(it.api.calls, calls + 1);
+});
+
+
+test("what a user prefers is kept, where it is not the default", () => {
+    const kept = new Map();
+    const storage = {getItem: (n) => kept.get(n) ?? null,
+                     setItem: (n, v) => kept.set(n, v),
+                     removeItem: (n) => kept.delete(n)};
+    const prefs = new RsPrefs(() => storage);
+
+    assert.equal(prefs.get("theme"), "system");
+    assert.equal(prefs.set("theme", "dark"), true);
+    assert.equal(new RsPrefs(() => storage).get("theme"), "dark");
+    prefs.set("theme", "system");
+    assert.equal(kept.size, 0);
+
+    /* nothing else than what there is */
+    kept.set("rs-prefs", '{"theme":"<b>","role":"viewer","x":1}');
+
+    const other = new RsPrefs(() => storage);
+
+    assert.equal(other.get("theme"), "system");
+    assert.equal(other.get("role"), "viewer");
+    kept.set("rs-prefs", "not JSON");
+    assert.equal(new RsPrefs(() => storage).get("role"), "controller");
+
+    const none = new RsPrefs(() => {
+        throw new Error("blocked");
+    });
+
+    assert.equal(none.set("role", "viewer"), false);
+    assert.equal(none.get("role"), "viewer");
+});
