@@ -289,11 +289,36 @@ turn_print_external(FILE *f, const turn_conf_t *conf)
 }
 
 
+/*
+ * Clients that do not ask for a family get IPv4 (RFC 6156, 4.2), which both
+ * ends of a session can have from a relay of both families, whatever network
+ * they are in; from one that has IPv6 alone they would get nothing.
+ */
+
+static void
+turn_print_family(FILE *f, const turn_conf_t *conf)
+{
+    size_t   i;
+    rs_ip_t  ip;
+
+    for (i = 0; i < conf->relay_ip.n; i++) {
+        if (rs_ip_parse(rs_str(conf->relay_ip.item[i]), &ip) == RS_OK
+            && ip.len == RS_IP_V4)
+        {
+            return;
+        }
+    }
+
+    fprintf(f, "allocation-default-address-family=ipv6\n");
+}
+
+
 static void
 turn_print_network(FILE *f, const turn_conf_t *conf, unsigned version)
 {
     turn_print_list(f, "listening-ip", &conf->listening_ip);
     turn_print_list(f, "relay-ip", &conf->relay_ip);
+    turn_print_family(f, conf);
     turn_print_external(f, conf);
 
     fprintf(f, "listening-port=%u\nmin-port=%u\nmax-port=%u\n\n",

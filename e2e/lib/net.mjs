@@ -237,7 +237,9 @@ class Side {
 
     #routerAddresses() {
         return this.family === 6
-            ? [`address add ${this.#wan6}/64 dev wan nodad`,
+            ? [`address add fe80::${this.number}:1/64 dev wan nodad`,
+               "address add fe80::1/64 dev lan nodad",
+               `address add ${this.#wan6}/64 dev wan nodad`,
                `address add ${this.#lan6()}:1/64 dev lan nodad`]
             : [`address add ${this.#wan()}/24 dev wan`,
                `address add ${this.#lan()}.1/24 dev lan`];
@@ -246,6 +248,7 @@ class Side {
     #hostUp() {
         return ip(this.host.pid, this.family === 6
             ? ["link set eth0 up",
+               "address replace fe80::2/64 dev eth0 nodad",
                `address add ${this.address}/64 dev eth0 nodad`,
                `route add default via ${this.#lan6()}:1 dev eth0`]
             : ["link set eth0 up",
@@ -360,6 +363,8 @@ function bridge() {
         "link set pub addrgenmode none",
         "link set pub up",
         ...pub4.map((a) => `address add ${a}/24 dev pub`),
+        /* link-local ones: routers look for neighbours by them */
+        "address add fe80::1/64 dev pub nodad",
         ...pub6.map((a) => `address add ${a}/64 dev pub nodad`),
         /* as over IPv4: peers that are nowhere do not make sendto() fail */
         `neighbour add 2a0f:77::fe lladdr ${NOBODY} dev pub nud permanent`,
@@ -425,10 +430,12 @@ export class Net {
 
     /** Options of Stack.up() for a fleet in "pub" and an agent in "site". */
     options(more = []) {
+        const six = this.family === 6 ? "6" : "";
+
         return ["--ip", PUB.gateway, "--ip6", PUB.gateway6,
                 "--host", NAMES.gateway, "--turn-host", NAMES.turn,
-                "--turn-ip", PUB.turn, "--turn-ip", PUB.turn6,
-                "--relay-ip", PUB.relay, "--relay-ip", PUB.relay6,
+                "--turn-ip", PUB["turn" + six],
+                "--relay-ip", PUB["relay" + six],
                 "--agent-netns", String(this.site.host.pid), "--agent",
                 ...this.port443 ? ["--port-443"] : [], ...more];
     }

@@ -312,7 +312,23 @@ turnserver_conf(void)
            (const char *[]) {
                "\nno-dtls\n", "\nno-tlsv1\n", "\nno-software-attribute\n",
                "\nno-rfc5780\n", "\nno-stun-backward-compatibility\n",
-               "\ndenied-peer-ip=0.0.0.1-255", NULL
+               "\ndenied-peer-ip=0.0.0.1-255",
+               "\nallocation-default-address-family=", NULL
+           });
+
+    prints("listening_ip = 2001:db8::10\nrelay_ip = 2001:db8::11\n"
+           "coturn_version = 4.6.1\n", 1, "IPv6 alone",
+           (const char *[]) {
+               "\nrelay-ip=2001:db8::11\n",
+               "\nallocation-default-address-family=ipv6\n", NULL
+           },
+           (const char *[]) { NULL });
+
+    prints(NET "relay_ip = 2001:db8::11\ncoturn_version = 4.6.1\n", 1,
+           "both families",
+           (const char *[]) { "\nrelay-ip=2001:db8::11\n", NULL },
+           (const char *[]) {
+               "\nallocation-default-address-family=", NULL
            });
 }
 
