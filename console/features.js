@@ -10,6 +10,7 @@
 import { installDiagnosis } from "./rs-diagnose.js";
 import { installFiles } from "./rs-files-view.js";
 import { installPeople } from "./rs-people.js";
+import { installScreen } from "./rs-screen.js";
 
 
 /** @type {Array<(page: import("./pages/session.js").SessionPage) => void>} */
@@ -17,4 +18,5 @@ export const FEATURES = [
     installDiagnosis,
     installFiles,
     installPeople,
+    installScreen,
 ];

@@ -3,18 +3,26 @@
  * Copyright (C) rs-gateway contributors
  *
  * The picture as one works with it: over a network that is narrow for a
- * while, and with text on it.
+ * while, with text on it, with a pointer that is the browser's own, one
+ * monitor of several, in other sizes, and kept as a file.
  */
 
 import test, { after, before } from "node:test";
 import assert from "node:assert/strict";
 
-import { Browser, connected, frames, shows } from "./lib/browser.mjs";
+import { execFile } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { promisify } from "node:util";
+
+import { Browser, connected, frames, place, screenshot, shows }
+    from "./lib/browser.mjs";
 import { Narrow } from "./lib/narrow.mjs";
 import { Stack } from "./lib/stack.mjs";
-import { SPOTS, TEXT, TestWindow, inked } from "./lib/testwin.mjs";
+import { MAGENTA, SPOTS, TEXT, TestWindow, inked } from "./lib/testwin.mjs";
 import { until } from "./lib/wait.mjs";
 
+
+const run = promisify(execFile);
 
 const NARROW_BPS = 600000;
 const WIDE_BPS = 1e9;
@@ -142,4 +150,193 @@ test("a narrow network: the rate follows, down and up, and text gets sharp",
     await page.context().close();
     await stack.api.endSession(session.id);
     narrow.close();
+});
+
+
+async function join(link, o = {}) {
+    const page = await browser.page(o);
+
+    await page.goto(link);
+    await connected(page);
+
+    return page;
+}
+
+
+/* the shape that the page's own pointer has over the picture: its colour in
+ * the middle, its size, the point that clicks */
+function pointerOf(page) {
+    return page.$eval("#screen", async (video) => {
+        const {cursor} = getComputedStyle(video);
+        const [, url, x, y] = /^url\("(data:image\/png[^"]+)"\) (\d+) (\d+)/
+                              .exec(cursor) ?? [];
+
+        if (url === undefined) {
+            throw new Error(`it is ${cursor.slice(0, 60)}`);
+        }
+
+        const image = new Image();
+
+        image.src = url;
+        await image.decode();
+
+        const canvas = document.createElement("canvas");
+        const c = canvas.getContext("2d");
+
+        c.drawImage(image, 0, 0);
+
+        return {size: [image.width, image.height], at: [Number(x), Number(y)],
+                color: [...c.getImageData(image.width / 2, image.height / 2,
+                                          1, 1).data]};
+    });
+}
+
+
+test("the pointer is the browser's own, in the remote shape; who watches sees it",
+     {timeout: 120000}, async () => {
+    const {session, links} = await stack.session(["controller", "viewer"]);
+    const page = await join(links[0]);
+    const other = await join(links[1]);
+    const half = MAGENTA.size / 2;
+
+    await page.waitForSelector('#stage[data-control="true"]');
+    window.order("cursor");
+    await page.mouse.move(...await place(page, SPOTS.green.look));
+    await window.wait({event: "move", ...SPOTS.green.look});
+
+    await until("the remote shape", async () => {
+        const {size, at, color} = await pointerOf(page);
+
+        assert.deepEqual(size, [MAGENTA.size, MAGENTA.size]);
+        assert.deepEqual(at, [half, half]);
+        assert.deepEqual(color, [...MAGENTA.color, 255]);
+        return true;
+    });
+
+    /* it is not in the picture, of neither */
+    for (const p of [page, other]) {
+        await shows(p, SPOTS.green.look, SPOTS.green.color);
+    }
+
+    /* where the mouse is ours it is not drawn a second time */
+    assert.equal(await page.isVisible(".remote-pointer"), false);
+
+    const [x, y] = await place(other, SPOTS.green.look);
+
+    await until("the pointer where it is, drawn for who watches", () =>
+        other.$eval(".remote-pointer", (image, at) => {
+            const box = image.getBoundingClientRect();
+
+            return !image.hidden && Math.abs(box.left + at.half - at.x) < 3
+                   && Math.abs(box.top + at.half - at.y) < 3;
+        }, {x, y, half}));
+
+    assert.deepEqual([...page.complaints, ...other.complaints], []);
+    await other.context().close();
+    await page.context().close();
+    await stack.api.endSession(session.id);
+});
+
+
+test("one monitor of several: its picture alone, clicks where they are made",
+     {timeout: 120000}, async () => {
+    const {display, xauthority} = stack.state.desktop;
+    const xrandr = (...args) => run("xrandr", args, {
+        env: {...process.env, DISPLAY: display, XAUTHORITY: xauthority}});
+
+    await xrandr("--setmonitor", "west", "640/160x720/180+0+0", "none");
+    await xrandr("--setmonitor", "east", "640/160x720/180+640+0", "none");
+
+    const {session, links} = await stack.session(["controller"]);
+    const page = await join(links[0]);
+    const width = (n) => until(`a picture ${n} wide`, () => page.$eval(
+        "#screen", (video, want) => video.videoWidth === want, n));
+
+    await page.waitForSelector('#stage[data-control="true"]');
+    await page.click("#tool-screen");
+    await screenshot(page, "screen-panel-1440");
+    await page.click('#monitors input[value="east"]');
+    await width(640);
+
+    const {green} = SPOTS;
+    const there = {x: green.x - 640, y: green.y};
+
+    await shows(page, {x: green.look.x - 640, y: green.look.y}, green.color);
+    window.clear();
+    await until("a click where it was made", async () => {
+        await page.mouse.click(...await place(page, there));
+        return window.presses.some((e) => Math.abs(e.x - green.x) <= 2
+                                          && Math.abs(e.y - green.y) <= 2);
+    });
+
+    /* another line of this viewer begins with the same monitor */
+    await page.evaluate(() => dispatchEvent(new Event("online")));
+    await until("second line", () => page.evaluate(() =>
+        window.rsKept.connections[1]?.connectionState === "connected"));
+    await until("the same monitor", () => page.$eval("#screen", (video) =>
+        video.srcObject !== null && video.videoWidth === 640));
+
+    await until("the choice of the whole screen", async () => {
+        await page.click('#monitors input[value="screen"]');
+        return page.$eval("#screen", (video) => video.videoWidth === 1280);
+    });
+    await shows(page, SPOTS.red.look, SPOTS.red.color);
+
+    await xrandr("--delmonitor", "west");
+    await xrandr("--delmonitor", "east");
+    assert.deepEqual(page.complaints, []);
+    await page.context().close();
+    await stack.api.endSession(session.id);
+});
+
+
+test("three sizes, and a screenshot", {timeout: 120000}, async () => {
+    const {session, links} = await stack.session(["controller"]);
+    const page = await join(links[0], {viewport: {width: 900, height: 600}});
+    const size = () => page.$eval("#screen", (video) => {
+        const box = video.getBoundingClientRect();
+
+        return [Math.round(box.width), Math.round(box.height)];
+    });
+
+    await page.waitForSelector('#stage[data-control="true"]');
+    await page.click("#tool-screen");
+
+    /* all of it is in sight */
+    const [width, height] = await size();
+
+    assert.ok(width <= 900 && height <= 600, `${width} by ${height}`);
+
+    await page.click('input[name="scale"][value="actual"]');
+    await until("a pixel for a pixel", async () =>
+        String(await size()) === "1280,720");
+
+    /* what is beyond the edge comes when the pointer goes there */
+    await page.click("#side-close");
+    await page.mouse.move(896, 400);
+    await until("what was beyond the edge", () => page.$eval(
+        ".canvas", (canvas) => canvas.scrollLeft
+                               === canvas.scrollWidth - canvas.clientWidth
+                               && canvas.scrollLeft > 300));
+    await page.mouse.move(450, 300);
+
+    await page.click("#tool-screen");
+    await page.click('input[name="scale"][value="fit"]');
+    await until("all of it", async () =>
+        String(await size()) === `${width},${height}`);
+
+    const [download] = await Promise.all([
+        page.waitForEvent("download"), page.click("#screenshot")]);
+    const png = await readFile(await download.path());
+
+    assert.match(download.suggestedFilename(), /^.+ \d{4}-\d\d-\d\dT.+\.png$/);
+    assert.equal(png.subarray(1, 4).toString(), "PNG");
+    assert.deepEqual([png.readUInt32BE(16), png.readUInt32BE(20)],
+                     [1280, 720]);
+
+    await page.setViewportSize({width: 390, height: 844});
+    await screenshot(page, "screen-panel-390");
+    assert.deepEqual(page.complaints, []);
+    await page.context().close();
+    await stack.api.endSession(session.id);
 });

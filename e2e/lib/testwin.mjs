@@ -39,6 +39,9 @@ export const SPOTS = Object.fromEntries([
 export const RED = {x: 100, y: 100, width: 200, height: 150};
 
 
+/** The pointer's colour after order("cursor"), and its size. */
+export const MAGENTA = {color: [255, 0, 255], size: 16};
+
 /** Where orders of rs-testwin paint. */
 export const FILM = {x: 340, y: 400, width: 520, height: 300};
 export const TEXT = {x: 340, y: 180, width: 520, height: 130};
@@ -100,7 +103,7 @@ export class TestWindow {
         }
     }
 
-    /** "film" or "text": on, or off again. */
+    /** "film" or "text": on, or off again; "cursor": MAGENTA, a square. */
     order(name) {
         this.child.stdin.write(name[0]);
     }

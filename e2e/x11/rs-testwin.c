@@ -12,6 +12,7 @@
  *
  *     f   a film begins or ends: noise, new with every frame
  *     t   what is as fine as text appears or goes: each pixel black or white
+ *     c   the pointer is a square of one colour, clicking in its middle
  *
  * The window is not managed (override-redirect), so no window manager moves
  * it or decorates it; it takes the keyboard focus itself.
@@ -29,6 +30,7 @@
 
 #define BLINK_MS    100
 #define FILM_MS     30
+#define POINTER     16              /* pixels of the square, each way */
 #define GRAIN       4               /* pixels of the film's noise */
 #define BACKGROUND  0x203040
 #define PRESSED     0xffffff
@@ -146,6 +148,27 @@ paint(win_t *w)
 
 
 static void
+square_pointer(win_t *w)
+{
+    char    all[POINTER * POINTER / 8];
+    XColor  color;
+    Pixmap  mask;
+
+    memset(all, 0xff, sizeof(all));
+    memset(&color, 0, sizeof(color));
+    color.red = 0xffff;
+    color.blue = 0xffff;
+
+    mask = XCreateBitmapFromData(w->display, w->window, all, POINTER,
+                                 POINTER);
+    XDefineCursor(w->display, w->window,
+                  XCreatePixmapCursor(w->display, mask, mask, &color, &color,
+                                      POINTER / 2, POINTER / 2));
+    XFreePixmap(w->display, mask);
+}
+
+
+static void
 on_order(win_t *w, char order)
 {
     switch (order) {
@@ -156,6 +179,10 @@ on_order(win_t *w, char order)
 
     case 't':
         w->writing = !w->writing;
+        break;
+
+    case 'c':
+        square_pointer(w);
         break;
     }
 
