@@ -24,6 +24,9 @@ const NOT_KEYS = new Set(["", "Process", "Unidentified"]);
 const MODIFIERS = new Set(["Shift", "Control", "Alt", "AltGraph", "Meta",
                            "CapsLock", "NumLock"]);
 
+/* characters that are keys with names */
+const TEXT_KEYS = {"\n": "Enter", "\t": "Tab"};
+
 /** What can be sent from a menu, because the browser keeps it for itself. */
 export const CHORDS = [
     {id: "ctrl-alt-del", label: "Ctrl + Alt + Delete",
@@ -306,7 +309,24 @@ export class RsInput {
     /** Text typed on a keyboard without key events (a phone's). */
     text(string) {
         for (const character of string) {
-            this.press(character, "");
+            const named = TEXT_KEYS[character];
+
+            if (named === undefined) {
+                this.press(character, "");
+
+            } else {
+                this.press(named, named);
+            }
+        }
+    }
+
+    /** Control + V, with the Control that is held, or one of its own. */
+    paste() {
+        if (new Set(this.#keys.values()).has("Control")) {
+            this.press("v", "KeyV");
+
+        } else {
+            this.chord([["Control", "ControlLeft"], ["v", "KeyV"]]);
         }
     }
 

@@ -124,6 +124,15 @@ const ERRORS = {
     busy: ["The device is busy", "As many people see its screen as it allows."],
     no_channel: ["Mouse and keys do not reach the device",
                  "They would go by the gateway, which could read them. Tell your administrator if it stays."],
+    no_clipboard: ["There is no clipboard now",
+                   "The device has none to share, or the connection is being made."],
+    clipboard_direction: ["Texts may not go to the device", "The session's policy or the device's owner says so."],
+    clipboard_too_long: ["The text is too long", "The clipboard takes 1 MiB. Send it as a file instead."],
+    clipboard_empty: ["There is no text", "Only text goes to the device's clipboard."],
+    clipboard_unavailable: ["The device's clipboard does not take it", "Try again."],
+    superseded: ["Another text was sent meanwhile", ""],
+    type_too_long: ["The text is too long to be typed",
+                    "10,000 characters are typed at once. Use the clipboard or a file."],
     no_webrtc: ["This browser cannot show remote screens", "It has no WebRTC, or WebRTC is switched off."],
 };
 

@@ -8,6 +8,8 @@
 
 import { readFileSync, readdirSync } from "node:fs";
 
+import { RsEvent } from "../rs-api.js";
+
 
 const PROTOCOL = new URL("../../docs/protocol/", import.meta.url);
 
@@ -124,4 +126,45 @@ export function record(target, types) {
     }
 
     return seen;
+}
+
+
+/** An RsChannel without a line: what was sent, and what the host says. */
+export class TestChannel extends EventTarget {
+    open = true;
+    buffered = 0;
+    sent = [];
+    binaries = [];
+
+    #take(list, message) {
+        if (!this.open || this.buffered > 262144) {
+            return false;
+        }
+
+        list.push(message);
+
+        return true;
+    }
+
+    send(message) {
+        return this.#take(this.sent, message);
+    }
+
+    sendBinary(bytes) {
+        return this.#take(this.binaries, bytes);
+    }
+
+    say(message) {
+        this.dispatchEvent(new RsEvent("message", message));
+    }
+
+    drain() {
+        this.buffered = 0;
+        this.dispatchEvent(new RsEvent("drained"));
+    }
+
+    lose() {
+        this.open = false;
+        this.dispatchEvent(new RsEvent("close"));
+    }
 }

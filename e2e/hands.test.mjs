@@ -1,0 +1,220 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ *
+ * What goes by hand besides the picture: the clipboard both ways and no way,
+ * text that is typed.
+ */
+
+import test, { after, before } from "node:test";
+import assert from "node:assert/strict";
+
+import { Browser, connected } from "./lib/browser.mjs";
+import { copyThere, pasteThere } from "./lib/desk-clip.mjs";
+import { Stack } from "./lib/stack.mjs";
+import { TestWindow } from "./lib/testwin.mjs";
+import { until } from "./lib/wait.mjs";
+
+
+const CLIP = {permissions: ["clipboard-read", "clipboard-write"]};
+
+let stack, desktop, window, browser;
+
+
+before(async () => {
+    stack = await Stack.up(["--agent"]);
+    desktop = stack.state.desktop;
+    window = await TestWindow.open(desktop);
+    browser = await Browser.start(stack);
+}, {timeout: 120000});
+
+
+after(async () => {
+    await browser?.close();
+    await window?.close();
+    await stack?.down();
+}, {timeout: 60000});
+
+
+/* a session, with a page of each role */
+async function open(roles, policy = {}) {
+    const {session, links} = await stack.session(roles, {policy});
+    const pages = [];
+
+    for (const link of links) {
+        const page = await browser.page(CLIP);
+
+        await page.goto(link);
+        await connected(page);
+        pages.push(page);
+    }
+
+    return {session, pages, page: pages[0], async close() {
+        for (const page of pages) {
+            assert.deepEqual(page.complaints, []);
+            await page.context().close();
+        }
+
+        await stack.api.endSession(session.id);
+    }};
+}
+
+
+function direction(page, word) {
+    return page.waitForSelector(`#clip-words[data-direction="${word}"]`,
+                                {state: "attached"});
+}
+
+
+/* messages that came over the newest data channel of a label */
+function heard(page, label) {
+    return page.evaluate(async (name) => {
+        const {connections} = window.rsKept;
+        const stats = await connections.at(-1).getStats();
+
+        for (const s of stats.values()) {
+            if (s.type === "data-channel" && s.label === name) {
+                return s.messagesReceived;
+            }
+        }
+
+        return null;
+    }, label);
+}
+
+
+/* past everything that the console would refuse by itself */
+function force(page, label, message) {
+    return page.evaluate(([name, text]) => {
+        window.rsKept.channels.findLast((c) => c.label === name).send(text);
+    }, [label, JSON.stringify(message)]);
+}
+
+
+test("clipboard: both ways, by keys, short and long", {timeout: 120000},
+     async () => {
+    const {page, close} = await open(["controller"]);
+    const local = () => page.evaluate(() => navigator.clipboard.readText());
+
+    await direction(page, "both");
+
+    /* from the device, without anybody doing anything here */
+    let owner = await copyThere(desktop, "von dort: äöü €\n");
+
+    await until("text of the device", async () =>
+        await local() === "von dort: äöü €\n");
+    await owner.close();
+
+    const long = Array.from({length: 40000}, (_, i) => `${i} é`).join("\n");
+
+    owner = await copyThere(desktop, long);
+    await until("long text of the device",
+                async () => await local() === long);
+    await owner.close();
+
+    /* to the device: the keys arrive when it can be pasted */
+    await page.evaluate(() => navigator.clipboard.writeText("von hier: 😀"));
+    await page.focus("#screen");
+    window.clear();
+    await page.keyboard.down("Control");
+    await page.keyboard.press("v");
+    await window.wait({event: "key", keysym: "v", down: true, state: 4});
+    assert.equal(await pasteThere(desktop), "von hier: 😀");
+    await page.keyboard.up("Control");
+    await window.wait({event: "key", keysym: "Control_L", down: false});
+
+    await page.evaluate((text) => navigator.clipboard.writeText(text), long);
+    window.clear();
+    await page.keyboard.press("Control+v");
+    await window.wait({event: "key", keysym: "v", down: true, state: 4});
+    assert.equal(await pasteThere(desktop), long);
+
+    /* and from the panel */
+    await page.click("#tool-clipboard");
+    await page.fill("#clip-text", "vom Rand");
+    await page.click("#clip-send");
+    await page.waitForFunction(() => /can be pasted/.test(
+        document.getElementById("clip-said").textContent));
+    assert.equal(await pasteThere(desktop), "vom Rand");
+
+    await close();
+
+    /* nothing of it stays when the viewers are gone */
+    await until("empty clipboard", async () =>
+        await pasteThere(desktop) === "");
+});
+
+
+test("clipboard: a forbidden direction carries nothing", {timeout: 120000},
+     async () => {
+    const all = await open(["controller", "viewer"]);
+    const to = await open(["controller"], {clipboard: "to_device"});
+    const from = await open(["controller"], {clipboard: "from_device"});
+    const none = await open(["controller"], {clipboard: "none"});
+    const looks = {page: all.pages[1]};
+
+    await direction(all.page, "both");
+    await direction(to.page, "to_device");
+    await direction(from.page, "from_device");
+    await direction(looks.page, "from_device");
+    await none.page.waitForFunction(() => window.rsKept.channels.some(
+        (c) => c.label === "rs-clipboard" && c.readyState === "open"));
+    assert.ok(await none.page.isHidden("#clip-send"));
+    assert.ok(await from.page.isHidden("#clip-send"));
+
+    const owner = await copyThere(desktop, "of the device");
+
+    for (const {page} of [all, from, looks]) {
+        await until("text where it may go", () => page.$eval("#clip-theirs",
+            (area) => area.value === "of the device"));
+    }
+
+    /* hello, and the text where it may go */
+    assert.equal(await heard(all.page, "rs-clipboard"), 2);
+    assert.equal(await heard(to.page, "rs-clipboard"), 1);
+    assert.equal(await heard(none.page, "rs-clipboard"), 0);
+
+    for (const {page} of [from, looks, none]) {
+        await force(page, "rs-clipboard", {type: "text", id: 9,
+                                           text: "must not", last: true});
+    }
+
+    for (const {page} of [from, looks]) {
+        await until("refusal", async () =>
+            await heard(page, "rs-clipboard") === 3);
+    }
+
+    /* who may does so behind them: then theirs would have been there */
+    await force(to.page, "rs-clipboard", {type: "text", id: 1, text: "may",
+                                          last: true});
+    await until("text of who may", async () =>
+        await pasteThere(desktop) === "may");
+    assert.equal(await heard(none.page, "rs-clipboard"), 0);
+    assert.doesNotMatch(await stack.agentLog(), /must not|of the device/);
+
+    await owner.close();
+
+    for (const one of [all, to, from, none]) {
+        await one.close();
+    }
+});
+
+
+test("typing: a text arrives as keys, also what the layout lacks",
+     {timeout: 120000}, async () => {
+    const {page, close} = await open(["controller"], {clipboard: "none"});
+
+    await page.waitForSelector('#stage[data-control="true"]');
+    await page.click("#tool-clipboard");
+    assert.ok(await page.isHidden("#clip-send"));
+    await page.fill("#clip-text", "Ab1 é€\nя");
+    window.clear();
+    await page.click("#clip-type");
+    await window.wait({event: "key", keysym: "U044F", down: false});
+    assert.deepEqual(window.events.filter((e) => e.event === "key" && e.down
+                                          && !/^(Shift|ISO)_/.test(e.keysym))
+                                  .map((e) => e.keysym),
+                     ["A", "b", "1", "space", "eacute", "U20AC", "Return",
+                      "U044F"]);
+    await close();
+});
