@@ -183,6 +183,7 @@ agent_init(agent_t *agent, agent_config_t *config, GError **error)
 
     agent->ui = agent_ui_new(config, &agent_ui_events, agent);
     agent->network = agent_network_new(agent_on_network, agent);
+    agent->relays = agent_relays_new();
     agent->loop = g_main_loop_new(NULL, FALSE);
     agent->sessions = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
                                    (GDestroyNotify) agent_session_free);
@@ -202,6 +203,7 @@ agent_done(agent_t *agent)
     g_clear_pointer(&agent->network, agent_network_free);
     g_clear_pointer(&agent->signal, agent_signal_free);
     g_clear_pointer(&agent->sessions, g_hash_table_unref);
+    g_clear_pointer(&agent->relays, agent_relays_free);
     g_clear_pointer(&agent->arrived, g_ptr_array_unref);
     g_clear_pointer(&agent->operator, agent_operator_free);
     g_clear_pointer(&agent->ui, agent_ui_free);
@@ -373,6 +375,8 @@ agent_on_network(void *data, agent_network_e what)
     if (agent->quitting) {
         return;
     }
+
+    agent_relays_forget(agent->relays);
 
     if (agent->signal != NULL) {
         agent_signal_nudge(agent->signal);

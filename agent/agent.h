@@ -25,6 +25,7 @@ typedef struct agent_clipboard_s  agent_clipboard_t;
 #include "agent_msg.h"
 #include "agent_network.h"
 #include "agent_operator.h"
+#include "agent_relays.h"
 #include "agent_socket.h"
 #include "agent_ui.h"
 #include "platform/platform.h"
@@ -51,6 +52,7 @@ struct agent_s {
     GTlsDatabase      *tls;         /* NULL: the system's */
     GProxyResolver    *proxy;       /* NULL: none */
     agent_network_t   *network;     /* tells when it is another one */
+    agent_relays_t    *relays;      /* how far they are */
 
     agent_platform_t  *platform;    /* NULL until there is a display */
     agent_video_t     *video;       /* as platform */

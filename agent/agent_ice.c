@@ -18,6 +18,7 @@
 #define AGENT_ICE_URL       512     /* bytes */
 #define AGENT_ICE_SECRET    512
 #define AGENT_ICE_MARGIN_S  30
+#define AGENT_ICE_NEAR_MS   10      /* nobody feels less */
 
 
 typedef struct {
@@ -35,7 +36,8 @@ static gboolean agent_ice_transport(const char *query, agent_turn_t *out);
 static gboolean agent_ice_host_port(const char *s, gsize len,
     agent_turn_t *out);
 static void agent_ice_add(agent_ice_t *ice, const char *url,
-    const char *username, const char *credential);
+    const json_t *server);
+static gint agent_ice_compare(gconstpointer a, gconstpointer b);
 
 
 static const agent_ice_scheme_t  agent_ice_schemes[] = {
@@ -53,6 +55,8 @@ agent_turn_free(void *data)
     g_free(turn->host);
     g_free(turn->username);
     g_free(turn->credential);
+    g_free(turn->region);
+    g_free(turn->address);
     g_free(turn);
 }
 
@@ -179,13 +183,17 @@ agent_ice_url(const char *url, agent_turn_t *out, gboolean *is_turn)
 
 
 static void
-agent_ice_add(agent_ice_t *ice, const char *url, const char *username,
-    const char *credential)
+agent_ice_add(agent_ice_t *ice, const char *url, const json_t *server)
 {
     gboolean       is_turn;
+    const char    *username, *credential;
     agent_turn_t  *turn;
 
+    username = agent_json_string(server, "username", AGENT_ICE_SECRET);
+    credential = agent_json_string(server, "credential", AGENT_ICE_SECRET);
+
     turn = g_new0(agent_turn_t, 1);
+    turn->rtt_ms = -1;
 
     if (!agent_ice_url(url, turn, &is_turn)) {
         g_info("ICE server \"%s\" is not usable here and left out", url);
@@ -214,6 +222,8 @@ agent_ice_add(agent_ice_t *ice, const char *url, const char *username,
 
     turn->username = g_strdup(username);
     turn->credential = g_strdup(credential);
+    turn->region = g_strdup(agent_json_string(server, "region",
+                                              AGENT_ICE_REGION - 1));
     g_ptr_array_add(ice->turn, turn);
 }
 
@@ -224,7 +234,7 @@ agent_ice_parse(const json_t *obj, gint64 now_us, GError **error)
     gint64                   ttl;
     gsize                    i, j, n;
     json_t                  *servers, *server, *urls;
-    const char              *policy, *username, *credential;
+    const char              *policy;
     g_autoptr(agent_ice_t)   ice = NULL;
 
     ice = g_new0(agent_ice_t, 1);
@@ -252,9 +262,6 @@ agent_ice_parse(const json_t *obj, gint64 now_us, GError **error)
     for (i = 0; i < json_array_size(servers); i++) {
         server = json_array_get(servers, i);
         urls = agent_json_array(server, "urls", AGENT_ICE_SERVERS);
-        username = agent_json_string(server, "username", AGENT_ICE_SECRET);
-        credential = agent_json_string(server, "credential",
-                                       AGENT_ICE_SECRET);
 
         if (urls == NULL) {
             g_set_error(error, AGENT_JSON_ERROR, 0,
@@ -276,7 +283,7 @@ agent_ice_parse(const json_t *obj, gint64 now_us, GError **error)
                 return NULL;
             }
 
-            agent_ice_add(ice, json_string_value(url), username, credential);
+            agent_ice_add(ice, json_string_value(url), server);
         }
     }
 
@@ -292,6 +299,94 @@ agent_ice_stale(const agent_ice_t *ice, gint64 now_us)
     left_s = ice->ttl_s - (now_us - ice->taken_us) / G_USEC_PER_SEC;
 
     return ice->turn->len > 0 && left_s < AGENT_ICE_MARGIN_S;
+}
+
+
+/* what did not answer is farthest */
+
+static gint
+agent_ice_compare(gconstpointer a, gconstpointer b)
+{
+    guint                near, far;
+    const agent_turn_t  *x = *(const agent_turn_t *const *) a;
+    const agent_turn_t  *y = *(const agent_turn_t *const *) b;
+
+    near = (x->rtt_ms < 0) ? G_MAXUINT : (guint) x->rtt_ms / AGENT_ICE_NEAR_MS;
+    far = (y->rtt_ms < 0) ? G_MAXUINT : (guint) y->rtt_ms / AGENT_ICE_NEAR_MS;
+
+    return (near > far) - (near < far);
+}
+
+
+void
+agent_ice_order(agent_ice_t *ice)
+{
+    guint                i, hosts;
+    const agent_turn_t  *turn, *before;
+
+    /* stable, so what is as near keeps its place: hosts stay together */
+
+    g_ptr_array_sort(ice->turn, agent_ice_compare);
+
+    hosts = 0;
+    before = NULL;
+
+    for (i = 0; i < ice->turn->len; i++) {
+        turn = g_ptr_array_index(ice->turn, i);
+
+        if (before == NULL && turn->rtt_ms < 0) {
+            return;
+        }
+
+        if ((before == NULL || strcmp(before->host, turn->host) != 0)
+            && hosts++ == AGENT_ICE_NEAREST)
+        {
+            break;
+        }
+
+        before = turn;
+    }
+
+    g_ptr_array_set_size(ice->turn, (gint) i);
+}
+
+
+void
+agent_ice_region(const agent_ice_t *ice, agent_path_t *path)
+{
+    guint                i;
+    const char          *region;
+    const agent_turn_t  *turn;
+
+    region = NULL;
+    path->region[0] = '\0';
+
+    if (strcmp(path->local, "relay") != 0) {
+        return;
+    }
+
+    for (i = 0; i < ice->turn->len; i++) {
+        turn = g_ptr_array_index(ice->turn, i);
+
+        if (turn->proto != path->protocol
+            || (turn->address != NULL && path->server[0] != '\0'
+                && strcmp(turn->address, path->server) != 0))
+        {
+            continue;
+        }
+
+        if (turn->region == NULL
+            || (region != NULL && strcmp(region, turn->region) != 0))
+        {
+            return;
+        }
+
+        region = turn->region;
+    }
+
+    if (region != NULL) {
+        g_strlcpy(path->region, region, sizeof(path->region));
+    }
 }
 
 
@@ -363,6 +458,8 @@ agent_path_set(agent_path_t *path, const char *local, const char *remote,
     path->relay = local_relay || strcmp(remote, "relay") == 0;
     path->protocol = local_relay ? relay_proto : AGENT_PROTO_UDP;
     path->rtt_ms = rtt_ms;
+    path->server[0] = '\0';
+    path->region[0] = '\0';
 
     g_strlcpy(path->local, local, sizeof(path->local));
     g_strlcpy(path->remote, remote, sizeof(path->remote));
@@ -375,5 +472,6 @@ agent_path_same(const agent_path_t *a, const agent_path_t *b)
     return a->relay == b->relay
            && a->protocol == b->protocol
            && strcmp(a->local, b->local) == 0
-           && strcmp(a->remote, b->remote) == 0;
+           && strcmp(a->remote, b->remote) == 0
+           && strcmp(a->server, b->server) == 0;
 }

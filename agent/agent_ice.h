@@ -16,6 +16,8 @@
 
 
 #define AGENT_ICE_SERVERS  16       /* URLs kept, over all servers */
+#define AGENT_ICE_NEAREST  2        /* hosts used, of more */
+#define AGENT_ICE_REGION   65
 
 
 typedef enum {
@@ -31,6 +33,10 @@ typedef struct {
     agent_proto_e   proto;
     char           *username;
     char           *credential;
+    char           *region;         /* or NULL */
+
+    gint            rtt_ms;         /* of its host, -1: not known */
+    char           *address;        /* of its host, NULL: not known */
 } agent_turn_t;
 
 
@@ -49,6 +55,8 @@ typedef struct {
     char            local[8];       /* candidate types */
     char            remote[8];
     gint            rtt_ms;         /* -1: not measured yet */
+    char            server[46];     /* the relay's address, or "" */
+    char            region[AGENT_ICE_REGION];       /* or "" */
 } agent_path_t;
 
 
@@ -62,6 +70,16 @@ void agent_ice_free(agent_ice_t *ice);
 
 /* Whether a viewer who joins now should be served with fresh credentials. */
 gboolean agent_ice_stale(const agent_ice_t *ice, gint64 now_us);
+
+/*
+ * Nearest first, by rtt_ms: what answered, to 10 ms, then the rest, each as
+ * the gateway had them; the URLs of a host stay together, and of no more than
+ * AGENT_ICE_NEAREST hosts.  Without an answer nothing changes.
+ */
+void agent_ice_order(agent_ice_t *ice);
+
+/* Sets path->region, when only servers of one can be it. */
+void agent_ice_region(const agent_ice_t *ice, agent_path_t *path);
 
 /*
  * turn://user:password@host:port?transport=udp|tcp, percent-encoded; host and

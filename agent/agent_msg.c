@@ -904,6 +904,10 @@ agent_msg_state(const agent_path_t *path)
                     "remote", path->remote,
                     "rtt_ms", MAX(path->rtt_ms, 0));
 
+    if (path->region[0] != '\0') {
+        (void) json_object_set_new(obj, "region", json_string(path->region));
+    }
+
     return agent_json_text(json_pack("{s:s, s:o}", "type", "state",
                                      "path", obj));
 }

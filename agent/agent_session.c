@@ -74,6 +74,7 @@ struct agent_session_s {
     agent_control_t *control;
     GHashTable      *viewers;       /* id -> agent_viewer_t */
     agent_ice_t     *ice;
+    agent_survey_t   *probe;         /* ice will be in order; or NULL */
     agent_shim_t    *shim;
     agent_report_t  *report;        /* why there is no path */
     guint            ice_timer;     /* fresh servers were asked for */
@@ -117,6 +118,7 @@ static void agent_session_flush(agent_session_t *session);
 static gboolean agent_session_flush_later(gpointer data);
 
 static void agent_session_ice(agent_session_t *session, agent_msg_t *msg);
+static void agent_session_probed(void *data);
 static gboolean agent_session_renew(gpointer data);
 static gboolean agent_session_ice_late(gpointer data);
 static void agent_session_serve(agent_session_t *session);
@@ -210,6 +212,7 @@ agent_session_free(agent_session_t *session)
     g_hash_table_unref(session->viewers);
     agent_report_free(session->report);
     agent_shim_free(session->shim);
+    g_clear_pointer(&session->probe, agent_survey_free);
     g_clear_pointer(&session->ice, agent_ice_free);
     agent_outbox_free(session->outbox);
     agent_control_free(session->control);
@@ -963,8 +966,11 @@ agent_session_ice(agent_session_t *session, agent_msg_t *msg)
 {
     guint  after_s;
 
+    g_clear_pointer(&session->probe, agent_survey_free);
     g_clear_pointer(&session->ice, agent_ice_free);
     session->ice = g_steal_pointer(&msg->ice);
+    session->probe = agent_relays_order(session->agent->relays, session->ice,
+                                        agent_session_probed, session);
 
     after_s = MAX(session->ice->ttl_s - session->ice->ttl_s / 4,
                   AGENT_SESSION_RENEW_S);
@@ -973,6 +979,16 @@ agent_session_ice(agent_session_t *session, agent_msg_t *msg)
     session->renew_timer = g_timeout_add_seconds(after_s,
                                                  agent_session_renew,
                                                  session);
+}
+
+
+static void
+agent_session_probed(void *data)
+{
+    agent_session_t  *session = data;
+
+    g_clear_pointer(&session->probe, agent_survey_free);
+    agent_session_serve(session);
 }
 
 
@@ -1033,6 +1049,10 @@ agent_session_serve(agent_session_t *session)
 {
     gpointer        viewer;
     GHashTableIter  iter;
+
+    if (session->probe != NULL) {
+        return;
+    }
 
     g_hash_table_iter_init(&iter, session->viewers);
 
@@ -1157,10 +1177,13 @@ agent_session_on_report(void *data, const char *to, guint pc, json_t *checks)
 static void
 agent_session_on_path(void *data, const agent_path_t *path)
 {
+    agent_path_t      named = *path;
     agent_session_t  *session = data;
 
+    agent_ice_region(session->ice, &named);
+
     g_free(session->path);
-    session->path = agent_msg_state(path);
+    session->path = agent_msg_state(&named);
     agent_session_report(session);
 }
 

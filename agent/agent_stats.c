@@ -127,7 +127,7 @@ gboolean
 agent_stats_path(const GstStructure *all, agent_path_t *path)
 {
     agent_stats_t         stats = { all, NULL, -1, -1 };
-    const char           *near, *far;
+    const char           *near, *far, *server;
     const GstStructure   *local, *remote;
 
     gst_structure_foreach(all, agent_stats_read, &stats);
@@ -153,6 +153,17 @@ agent_stats_path(const GstStructure *all, agent_path_t *path)
     memset(path, 0, sizeof(agent_path_t));
     agent_path_set(path, near, far, agent_stats_relay_proto(local),
                    stats.rtt_ms);
+
+    server = gst_structure_get_string(local, "url");
+
+    /* the shim's says nothing of what is behind it */
+
+    if (strcmp(path->local, "relay") == 0 && server != NULL
+        && g_hostname_is_ip_address(server)
+        && strcmp(server, AGENT_SHIM_ADDRESS) != 0)
+    {
+        g_strlcpy(path->server, server, sizeof(path->server));
+    }
 
     return TRUE;
 }

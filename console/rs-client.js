@@ -30,7 +30,8 @@ export { RsApi, RsError, RsEvent, resolveBase, socketUrl, systemClock }
 /** @typedef {{id: string, role: string, name?: string|null, state?: string,
  *             path?: Path}} Peer */
 /** @typedef {{kind: "direct"|"relay", protocol: "udp"|"tcp"|"tls",
- *             local: string, remote: string, rtt_ms: number}} Path */
+ *             local: string, remote: string, rtt_ms: number,
+ *             region?: string}} Path */
 /** @typedef {{iceServers: RTCIceServer[], iceTransportPolicy: "all"|"relay",
  *             ttl_s: number}} Ice */
 /** @typedef {{holder: string|null, requests: string[], locked: boolean}}

@@ -57,9 +57,10 @@ const PASSING_AGAIN = new Set(["no_relay"]);
  * The protocol is what leaves this machine, so "tls" is TURN over TLS.
  *
  * @param {Iterable<any>} stats  the report's values
+ * @param {import("./rs-client.js").Ice|null} [ice]  what the regions are of
  * @returns {import("./rs-client.js").Path|null}
  */
-export function pathOf(stats) {
+export function pathOf(stats, ice = null) {
     const byId = new Map();
     let pair = null;
 
@@ -89,6 +90,9 @@ export function pathOf(stats) {
     const relayed = local.candidateType === "relay"
                     || remote.candidateType === "relay";
 
+    const region = local.candidateType === "relay"
+                   ? regionOf(local.url, ice) : null;
+
     return {
         kind: relayed ? "relay" : "direct",
         protocol: (local.candidateType === "relay" && local.relayProtocol)
@@ -96,7 +100,20 @@ export function pathOf(stats) {
         local: local.candidateType,
         remote: remote.candidateType,
         rtt_ms: Math.round((pair.currentRoundTripTime ?? 0) * 1000),
+        ...(region === null ? {} : {region}),
     };
+}
+
+
+/* of the one server that has this URL, null when none or two regions have */
+function regionOf(url, ice) {
+    const regions = new Set((ice?.iceServers ?? [])
+        .filter(({urls}) => urls === url || urls?.includes?.(url))
+        .map(({region}) => region));
+    const [region] = regions;
+
+    return regions.size === 1 && typeof region === "string"
+           && /^[A-Za-z0-9._-]{1,64}$/.test(region) ? region : null;
 }
 
 
@@ -104,7 +121,7 @@ export function pathOf(stats) {
 export function samePath(a, b) {
     return a !== null && b !== null && a.kind === b.kind
            && a.protocol === b.protocol && a.local === b.local
-           && a.remote === b.remote;
+           && a.remote === b.remote && a.region === b.region;
 }
 
 
@@ -994,7 +1011,7 @@ export class RsPeer extends EventTarget {
             line.lastBytes = this.#clock.now();
         }
 
-        const path = pathOf(stats);
+        const path = pathOf(stats, this.#session.ice);
         const video = videoOf(stats);
 
         if (path !== null) {

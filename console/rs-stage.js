@@ -363,6 +363,7 @@ export class RsStage extends EventTarget {
         box.dataset.protocol = path?.protocol ?? "";
         box.dataset.local = path?.local ?? "";
         box.dataset.remote = path?.remote ?? "";
+        box.dataset.region = path?.region ?? "";
         box.dataset.frames = String(this.#picture?.frames ?? "");
         this.#get("path-text").textContent = path === null
                                              ? "No path" : pathWords(path);
@@ -373,6 +374,7 @@ export class RsStage extends EventTarget {
             ["This side", candidateWords(path.local)],
             ["Other side", candidateWords(path.remote)],
             ["Round trip", rttWords(path.rtt_ms)],
+            ...(path.region ? [["Relay's region", path.region]] : []),
         ];
 
         if (this.#picture !== null) {

@@ -87,8 +87,9 @@ async function relayed(protocols) {
     assert.equal(told.policy.relay_only, true);
 
     for (const {role, path} of told.participants) {
-        assert.deepEqual([role, path.kind, path.local, path.remote],
-                         [role, "relay", "relay", "relay"]);
+        assert.deepEqual([role, path.kind, path.local, path.remote,
+                          path.region],
+                         [role, "relay", "relay", "relay", "default"]);
         assert.ok(protocols.includes(path.protocol),
                   `${role}: ${path.protocol}`);
     }
@@ -106,6 +107,25 @@ test("relay only: both sides are relay candidates, and only those",
 
     await page.context().close();
     await stack.api.endSession(session.id);
+});
+
+
+test("of two regions the agent takes the one that answers",
+     {timeout: 120000}, async () => {
+    const {ip, port, turn_urls} = stack.state.turn;
+
+    /* nobody is there, and the gateway names it first */
+    await stack.setTurn(turn_urls, [`turn:10.78.255.1:${port}?transport=udp`]);
+
+    const {page, session} = await relayed(["udp"]);
+
+    assert.match(await stack.agentLog(), new RegExp(
+        `relays, as far as they are: 10.78.255.1: no answer, ${
+         ip.replaceAll(".", "\\.")}: \\d+ ms`));
+
+    await page.context().close();
+    await stack.api.endSession(session.id);
+    await stack.setTurn(turn_urls);
 });
 
 

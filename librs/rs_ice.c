@@ -190,6 +190,12 @@ rs_ice_write(rs_buf_t *b, const rs_ice_t *ice)
         rs_buf_json(b, user);
         rs_buf_cstr(b, ",\"credential\":");
         rs_buf_json(b, credential);
+
+        if (turn->region.len) {
+            rs_buf_cstr(b, ",\"region\":");
+            rs_buf_json(b, turn->region);
+        }
+
         rs_buf_char(b, '}');
         comma = ",";
     }
@@ -220,7 +226,8 @@ rs_ice_size(const rs_ice_t *ice)
 
     for (k = 0; k < ice->nturn; k++) {
         turn = &ice->turn[k];
-        size += RS_TURN_USERNAME_MAX + RS_TURN_PASSWORD_LEN + 64;
+        size += RS_TURN_USERNAME_MAX + RS_TURN_PASSWORD_LEN + 80
+                + turn->region.len * 6;
 
         for (i = 0; i < turn->n; i++) {
             size += turn->urls[i].len * 6 + 3;

@@ -55,8 +55,8 @@ typedef struct {
 /*
  * Appends {"iceServers":[...],"iceTransportPolicy":"all"|"relay","ttl_s":n}:
  * STUN first, then the TURN entries of the caller's region, then the others,
- * each group in the order of the configuration; without a secret or without
- * URLs an entry is left out.  Check b->overflow.
+ * each group in the order of the configuration and with its region; without a
+ * secret or without URLs an entry is left out.  Check b->overflow.
  * As rs_ice_credential().
  */
 rs_err_e rs_ice_write(rs_buf_t *b, const rs_ice_t *ice);

@@ -75,6 +75,30 @@ rs_tenant_check(rs_str_t s)
 
 
 rs_err_e
+rs_region_check(rs_str_t s)
+{
+    size_t   i;
+    uint8_t  c;
+
+    if (s.len == 0 || s.len > RS_REGION_MAX) {
+        return RS_E_INVALID_VALUE;
+    }
+
+    for (i = 0; i < s.len; i++) {
+        c = s.data[i];
+
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
+              || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-'))
+        {
+            return RS_E_INVALID_VALUE;
+        }
+    }
+
+    return RS_OK;
+}
+
+
+rs_err_e
 rs_id_check(rs_str_t s, const char *prefix)
 {
     rs_str_t  bare;

@@ -28,6 +28,7 @@
 #define RS_ID_HASH_LEN         64      /* SHA-256, hex */
 
 #define RS_TENANT_MAX          32
+#define RS_REGION_MAX          64      /* of TURN servers */
 
 #define RS_ID_SESSION          "ses_"
 #define RS_ID_DEVICE           "dev_"
@@ -58,6 +59,8 @@
 /* RS_OK or RS_E_INVALID_VALUE */
 
 rs_err_e rs_tenant_check(rs_str_t s);
+/* letters, digits, '.', '_' and '-' */
+rs_err_e rs_region_check(rs_str_t s);
 rs_err_e rs_id_check(rs_str_t s, const char *prefix);
 rs_err_e rs_secret_check(rs_str_t s);
 

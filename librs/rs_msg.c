@@ -64,6 +64,7 @@ typedef struct {
 typedef struct {
     unsigned        word;
     int64_t         rtt_ms;
+    rs_str_t        region;
 } rs_msg_path_t;
 
 
@@ -160,7 +161,11 @@ static const rs_json_field_t  rs_msg_path_fields[] = {
       .offset = offsetof(rs_msg_path_t, word), .names = rs_msg_candidates },
     { .name = "rtt_ms", .type = RS_JSON_INT, .flags = RS_JSON_REQUIRED,
       .min = 0, .max = RS_MSG_RTT_MAX,
-      .offset = offsetof(rs_msg_path_t, rtt_ms) }
+      .offset = offsetof(rs_msg_path_t, rtt_ms) },
+    { .name = "region", .type = RS_JSON_STRING, .min = 1,
+      .max = RS_REGION_MAX, .offset = offsetof(rs_msg_path_t, region),
+      .check = rs_region_check,
+      .what = "a region: letters, digits, '.', '_' and '-'" }
 };
 
 

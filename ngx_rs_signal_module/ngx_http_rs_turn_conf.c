@@ -84,6 +84,14 @@ ngx_http_rs_turn_server(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
+    if (rs_region_check(ngx_http_rs_slice(&value[1])) != RS_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid region \"%V\": it is 1 to %d letters, "
+                           "digits, \".\", \"_\" and \"-\"", &value[1],
+                           RS_REGION_MAX);
+        return NGX_CONF_ERROR;
+    }
+
     if (rlcf->turn == NGX_CONF_UNSET_PTR) {
         rlcf->turn = ngx_array_create(cf->pool, 4,
                                       sizeof(ngx_http_rs_turn_server_t));

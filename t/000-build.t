@@ -235,6 +235,8 @@ subtest 'refusals' => sub {
         [location => 'rs_turn_server eu turns:a.test?transport=udp;',
          qr{transport=udp"}],
         [location => 'rs_turn_server eu;', qr{number of arguments}],
+        [location => 'rs_turn_server "eu west" turn:a.test;',
+         qr{invalid region "eu west"}],
         [location => 'rs_turn_server eu turn:a.test;',
          qr{needs "rs_turn_secret_file"}],
         [location => 'rs_turn_secret_file rs/short.secret;',

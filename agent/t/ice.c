@@ -183,6 +183,124 @@ test_path(void)
 }
 
 
+/* servers as "host/rtt", of one URL over UDP and one over TLS each */
+
+static agent_ice_t *
+servers(const char *words)
+{
+    guint                i;
+    agent_turn_t        *turn;
+    g_autoptr(GString)   text = g_string_new("{\"iceServers\":[");
+    g_auto(GStrv)        each = g_strsplit(words, " ", 0);
+    g_autoptr(json_t)    obj = NULL;
+    agent_ice_t         *ice;
+
+    for (i = 0; each[i] != NULL; i++) {
+        g_auto(GStrv)  pair = g_strsplit(each[i], "/", 2);
+
+        g_string_append_printf(text, "%s{\"urls\":[\"turn:%s.example\","
+                               "\"turns:%s.example\"],\"username\":\"u\","
+                               "\"credential\":\"c\",\"region\":\"%s\"}",
+                               i ? "," : "", pair[0], pair[0], pair[0]);
+    }
+
+    g_string_append(text, "],\"iceTransportPolicy\":\"all\",\"ttl_s\":9}");
+    obj = agent_json_load(text->str, text->len, 65536, NULL);
+    ice = agent_ice_parse(obj, 0, NULL);
+
+    for (i = 0; each[i] != NULL; i++) {
+        g_auto(GStrv)  pair = g_strsplit(each[i], "/", 2);
+
+        turn = g_ptr_array_index(ice->turn, 2 * i);
+        turn->rtt_ms = atoi(pair[1]);
+        turn = g_ptr_array_index(ice->turn, 2 * i + 1);
+        turn->rtt_ms = atoi(pair[1]);
+    }
+
+    return ice;
+}
+
+
+static void
+test_order(void)
+{
+    gsize  i;
+    guint  j;
+
+    static const char *const  cases[][2] = {
+        { "a/20", "a" },
+        { "a/-1 b/-1 c/-1", "a b c" },
+        { "a/90 b/20", "b a" },
+        { "a/24 b/21", "a b" },
+        { "a/-1 b/300", "b a" },
+        { "a/90 b/20 c/50", "b c" },
+        { "a/90 b/-1 c/50", "c a" },
+        { "a/-1 b/-1 c/50 d/-1", "c a" }
+    };
+
+    for (i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(agent_ice_t)  ice = servers(cases[i][0]);
+        g_autoptr(GString)      got = g_string_new(NULL);
+        gboolean                pairs = TRUE;
+
+        agent_ice_order(ice);
+
+        for (j = 0; j < ice->turn->len; j++) {
+            agent_turn_t  *turn = g_ptr_array_index(ice->turn, j);
+
+            if (j % 2 == 0) {
+                g_string_append_printf(got, "%s%s", j ? " " : "",
+                                       turn->region);
+            }
+
+            pairs = pairs && turn->proto == (j % 2 ? AGENT_PROTO_TLS
+                                                   : AGENT_PROTO_UDP);
+        }
+
+        is_str(got->str, cases[i][1], cases[i][0]);
+        ok(pairs, "each with its URLs");
+    }
+}
+
+
+static void
+test_region(void)
+{
+    agent_path_t             path;
+    agent_turn_t            *turn;
+    g_autoptr(agent_ice_t)   ice = servers("eu/1 us/2");
+    g_autoptr(agent_ice_t)   one = servers("eu/1");
+
+    turn = g_ptr_array_index(ice->turn, 0);
+    turn->address = g_strdup("192.0.2.1");
+    turn = g_ptr_array_index(ice->turn, 2);
+    turn->address = g_strdup("192.0.2.2");
+
+    agent_path_set(&path, "relay", "relay", AGENT_PROTO_UDP, 1);
+    g_strlcpy(path.server, "192.0.2.2", sizeof(path.server));
+    agent_ice_region(ice, &path);
+    is_str(path.region, "us", "by the address of the relay");
+
+    g_strlcpy(path.server, "192.0.2.3", sizeof(path.server));
+    agent_ice_region(ice, &path);
+    is_str(path.region, "", "of another address: none");
+
+    agent_path_set(&path, "relay", "relay", AGENT_PROTO_TLS, 1);
+    agent_ice_region(ice, &path);
+    is_str(path.region, "", "over TLS it could be either");
+    agent_ice_region(one, &path);
+    is_str(path.region, "eu", "when there is but one, it is that");
+
+    agent_path_set(&path, "relay", "relay", AGENT_PROTO_TCP, 1);
+    agent_ice_region(one, &path);
+    is_str(path.region, "", "none is offered over TCP");
+
+    agent_path_set(&path, "host", "relay", AGENT_PROTO_UDP, 1);
+    agent_ice_region(one, &path);
+    is_str(path.region, "", "the other side's relay is none of ours");
+}
+
+
 int
 main(void)
 {
@@ -190,6 +308,8 @@ main(void)
     test_config();
     test_no_credentials();
     test_path();
+    test_order();
+    test_region();
 
     return done();
 }

@@ -440,6 +440,7 @@ test_said(void)
                                  "waiting"), "agent.client.consent");
 
     agent_path_set(&path, "relay", "relay", AGENT_PROTO_UDP, 12);
+    g_strlcpy(path.region, "eu", sizeof(path.region));
     is_example(agent_msg_state(&path), "signal.client.state");
 
     if (strcmp(AGENT_VERSION, "0.1.0") == 0) {

@@ -264,6 +264,7 @@ start(fixture_t *f)
                                           g_uri_get_port(uris->data));
     f->agent.servers = g_strsplit("https://127.0.0.1", ";", 0);
     f->agent.soup = soup_session_new();
+    f->agent.relays = agent_relays_new();
     f->agent.sessions = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
                                      (GDestroyNotify) agent_session_free);
     f->agent.loop = g_main_loop_new(NULL, FALSE);
@@ -308,6 +309,7 @@ stop(fixture_t *f)
 
     g_main_loop_unref(f->agent.loop);
     g_hash_table_unref(f->agent.sessions);
+    agent_relays_free(f->agent.relays);
     g_object_unref(f->agent.soup);
     g_free(f->agent.socket_url);
     g_free(f->agent.host);

@@ -376,8 +376,10 @@ test_answers(void)
     guint          i;
     guint8         out[2048], cut[2048];
     rs_buf_t       b;
-    agent_turn_t   turn = { (char *) "h", 1, AGENT_PROTO_UDP, (char *) "user",
-                            (char *) "secret" };
+    agent_turn_t   turn = { .host = (char *) "h", .port = 1,
+                            .proto = AGENT_PROTO_UDP,
+                            .username = (char *) "user",
+                            .credential = (char *) "secret" };
     agent_stun_t   s;
     agent_probe_t  got;
     char           big[700];

@@ -764,6 +764,24 @@ test("the path: direct, relayed by either side, protocol to the relay", () => {
     assert.equal(pathOf(report({candidateType: "srflx", protocol: "udp"},
                                {candidateType: "relay"}, 0.03)).kind,
                  "relay");
+
+    const ice = {iceServers: [{urls: ["turn:a.test", "turns:a.test"],
+                               region: "eu"},
+                              {urls: "turn:b.test", region: "us"},
+                              {urls: ["turn:c.test"], region: "<b>"},
+                              {urls: ["turn:d.test"]}]};
+
+    for (const [url, region] of [["turns:a.test", "eu"],
+                                 ["turn:b.test", "us"],
+                                 ["turn:c.test", undefined],
+                                 ["turn:d.test", undefined],
+                                 ["turn:e.test", undefined]]) {
+        assert.equal(pathOf(report({candidateType: "relay", protocol: "udp",
+                                    url},
+                                   {candidateType: "relay"}, 0.03),
+                            ice).region, region);
+    }
+
     assert.equal(pathOf([{id: "T", type: "transport"}]), null);
     assert.equal(pathOf([]), null);
 });

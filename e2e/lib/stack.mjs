@@ -244,12 +244,13 @@ export class Stack {
     /**
      * As an operator does it: other TURN URLs into the configuration, or none,
      * then a reload.  Back when a new worker hands them out and has the
-     * device.
+     * device.  far: those of another region, which is named first.
      */
-    async setTurn(urls) {
+    async setTurn(urls, far = []) {
         const node = this.state.nodes[0];
         const site = join(node.conf, "..", "rs-site.conf");
-        const text = await readFile(site, "utf8");
+        const text = (await readFile(site, "utf8"))
+                     .replace(/^rs_turn_server far .*\n/m, "");
         const {connected_at} = (await this.api.device(this.device)).data;
 
         /* so that coming back can be told by the second */
@@ -257,7 +258,8 @@ export class Stack {
                                          > connected_at + 1);
 
         await writeFile(site, text.replace(/^(# )?rs_turn_server .*$/m,
-            (urls.length > 0 ? "" : "# ")
+            (far.length > 0 ? `rs_turn_server far ${far.join(" ")};\n` : "")
+            + (urls.length > 0 ? "" : "# ")
             + `rs_turn_server default ${urls.join(" ")};`));
 
         process.kill(node.pid, "SIGHUP");
@@ -267,7 +269,7 @@ export class Stack {
             const given = iceServers.flatMap((s) => s.urls)
                                     .filter((url) => /^turns?:/.test(url));
 
-            return JSON.stringify(given) === JSON.stringify(urls);
+            return JSON.stringify(given) === JSON.stringify([...far, ...urls]);
         });
 
         await until("device at a new worker", async () => {

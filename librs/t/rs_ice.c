@@ -194,6 +194,19 @@ first_url(json_t *ice, size_t i)
 }
 
 
+static const char *
+region(json_t *ice, size_t i)
+{
+    const char  *name;
+
+    name = json_string_value(json_object_get(
+              json_array_get(json_object_get(ice, "iceServers"), i),
+              "region"));
+
+    return name ? name : "";
+}
+
+
 static void
 test_orders(void)
 {
@@ -219,6 +232,8 @@ test_orders(void)
            "the own region first");
     is_str(rs_str(first_url(got, 1)), (const char *) eu2[0].data,
            "all of it, in its order");
+    is_str(rs_str(region(got, 0)), "eu", "with its name");
+    is_str(rs_str(region(got, 2)), "us", "as the others");
     is_str(rs_str(first_url(got, 2)), (const char *) us[0].data,
            "then the others");
     ok(strcmp(json_string_value(json_object_get(got, "iceTransportPolicy")),

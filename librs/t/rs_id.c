@@ -413,6 +413,35 @@ test_positions(void)
 }
 
 
+static void
+test_regions(void)
+{
+    size_t  i;
+    char    text[RS_REGION_MAX + 2];
+
+    static const char *const  good[] = { "eu", "EU-West_1.a", "0", "-" };
+    static const char *const  bad[] = {
+        "", "eu west", "eu\"", "<b>", "\xc3\xa9", "a/b", "a\n"
+    };
+
+    for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        is_rc(rs_region_check(rs_str(good[i])), RS_OK, good[i]);
+    }
+
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        is_rc(rs_region_check(rs_str(bad[i])), RS_E_INVALID_VALUE,
+              "no region");
+    }
+
+    memset(text, 'a', sizeof(text));
+    text[RS_REGION_MAX] = '\0';
+    is_rc(rs_region_check(rs_str(text)), RS_OK, "as long as it may be");
+    text[RS_REGION_MAX] = 'a';
+    text[RS_REGION_MAX + 1] = '\0';
+    is_rc(rs_region_check(rs_str(text)), RS_E_INVALID_VALUE, "longer");
+}
+
+
 int
 main(void)
 {
@@ -426,6 +455,7 @@ main(void)
     test_bootstrap();
     test_pairs();
     test_positions();
+    test_regions();
 
     return tap_done();
 }

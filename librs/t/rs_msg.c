@@ -248,12 +248,32 @@ test_state(void)
           "/path/rtt_ms" },
         { "\"kind\":\"relay\",\"protocol\":\"udp\",\"local\":\"host\","
           "\"remote\":\"host\",\"rtt_ms\":1,\"ip\":\"192.0.2.1\"",
-          RS_E_UNKNOWN_FIELD, "/path/ip" }
+          RS_E_UNKNOWN_FIELD, "/path/ip" },
+        { "\"kind\":\"relay\",\"protocol\":\"udp\",\"local\":\"host\","
+          "\"remote\":\"host\",\"rtt_ms\":1,\"region\":\"\"",
+          RS_E_INVALID_VALUE, "/path/region" },
+        { "\"kind\":\"relay\",\"protocol\":\"udp\",\"local\":\"host\","
+          "\"remote\":\"host\",\"rtt_ms\":1,\"region\":\"eu <b>\"",
+          RS_E_INVALID_VALUE, "/path/region" },
+        { "\"kind\":\"relay\",\"protocol\":\"udp\",\"local\":\"host\","
+          "\"remote\":\"host\",\"rtt_ms\":1,\"region\":7",
+          RS_E_INVALID_VALUE, "/path/region" }
     };
+
+    static const char  regional[] =
+        "{\"type\":\"state\",\"path\":{\"kind\":\"relay\",\"protocol\":"
+        "\"udp\",\"local\":\"relay\",\"remote\":\"relay\",\"rtt_ms\":9,"
+        "\"region\":\"eu-1\"}}";
 
     is_rc(parse(&m, RS_CHANNEL_SIGNAL, good), RS_OK, "a path");
     is_str(m.path, "{\"kind\":\"direct\",\"protocol\":\"tls\",\"local\":"
            "\"prflx\",\"remote\":\"srflx\",\"rtt_ms\":0}", "as it came");
+    rs_msg_free(&m);
+
+    is_rc(parse(&m, RS_CHANNEL_SIGNAL, regional), RS_OK, "with a region");
+    is_str(m.path, "{\"kind\":\"relay\",\"protocol\":\"udp\",\"local\":"
+           "\"relay\",\"remote\":\"relay\",\"rtt_ms\":9,\"region\":"
+           "\"eu-1\"}", "kept");
     rs_msg_free(&m);
 
     for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
