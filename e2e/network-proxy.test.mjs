@@ -8,13 +8,18 @@
 
 import test, { after, before } from "node:test";
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 
 import { Browser } from "./lib/browser.mjs";
 import { NAMES, Net, PUB } from "./lib/net.mjs";
 import { Proxy } from "./lib/proxy.mjs";
 import { assertRelayed, close, noPath, open } from "./lib/route.mjs";
+import { TOP } from "./lib/stack.mjs";
 import { until } from "./lib/wait.mjs";
+
+const AGENT = join(TOP, "build", "agent", "rs-agent");
 
 
 let net, stack, browser, first, second;
@@ -100,6 +105,29 @@ test("the same: TURN over TLS, by the server's name", {timeout: 120000},
     assert.ok(first.asked.includes(`${NAMES.turn}:${port}`),
               first.asked.join(" "));
     await close(stack, opened);
+});
+
+
+test("rs-agent --check says what the proxy lets through", {timeout: 120000},
+     async () => {
+    const {code, text} = await new Promise((resolve) => {
+        const [command, ...args] = [
+            ...net.site.enter, AGENT, "--check", "--ca-file", stack.state.ca,
+            stack.state.base];
+
+        execFile(command, args, {
+            env: {...process.env, https_proxy: first.url, no_proxy: ""},
+            timeout: 60000,
+        }, (error, out, err) => resolve({code: error?.code ?? 0,
+                                         text: out + err}));
+    });
+
+    assert.match(text, /^ok +TCP .* through the proxy$/m);
+    assert.deepEqual([...text.matchAll(/^(ok|FAIL) +(\S+)/gm)].map(
+        ([, result, what]) => `${result} ${what}`),
+        ["ok TCP", "ok HTTPS", "ok WSS", "FAIL STUN", "FAIL TURN/UDP",
+         "ok TURN/TLS"], text);
+    assert.equal(code, 0, text);
 });
 
 

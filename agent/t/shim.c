@@ -280,7 +280,7 @@ on_written(GObject *source, GAsyncResult *result, gpointer data)
 /* as libnice: plain TCP to the shim, and something to say at once */
 
 static client_t *
-client_new(guint16 port, const char *text, gsize len)
+client_new(const char *address, guint16 port, const char *text, gsize len)
 {
     client_t                   *client = g_new0(client_t, 1);
     g_autoptr(GSocketClient)    connector = g_socket_client_new();
@@ -288,8 +288,7 @@ client_new(guint16 port, const char *text, gsize len)
 
     client->got = g_string_new(NULL);
     client->conn = g_socket_client_connect_to_host(connector,
-                                                   AGENT_SHIM_ADDRESS, port,
-                                                   NULL, NULL);
+                                                   address, port, NULL, NULL);
     if (client->conn == NULL) {
         printf("Bail out! the shim does not listen\n");
         exit(1);
@@ -358,7 +357,7 @@ test_good(GTlsDatabase *ca, const char *text)
     is_int(agent_shim_port(shim, "localhost", server->port, TRUE, NULL), port,
            "once for each server");
 
-    client = client_new(port, text, BYTES);
+    client = client_new(AGENT_SHIM_ADDRESS, port, text, BYTES);
     settle(client, BYTES);
 
     ok(client->got->len == BYTES
@@ -388,7 +387,7 @@ test_refused(GTlsDatabase *ca, const char *certificate, const char *what)
     agent_shim_t  *shim = agent_shim_new(ca, NULL);
 
     port = agent_shim_port(shim, "localhost", server->port, TRUE, NULL);
-    client = client_new(port, "secret", 6);
+    client = client_new(AGENT_SHIM_ADDRESS, port, "secret", 6);
     settle(client, 6);
 
     ok(client->closed && client->got->len == 0 && !server->plain
@@ -412,13 +411,111 @@ test_nobody(GTlsDatabase *ca)
     server_free(server);
 
     port = agent_shim_port(shim, "localhost", free_port, TRUE, NULL);
-    client = client_new(port, "secret", 6);
+    client = client_new(AGENT_SHIM_ADDRESS, port, "secret", 6);
     settle(client, 6);
     ok(client->closed && client->got->len == 0,
        "a server that is not there: closed");
 
     agent_shim_free(shim);
     client_free(client);
+}
+
+
+/*
+ * An HTTP proxy and a server behind it at once: a thread for each connection
+ * takes CONNECT, and then says everything back.
+ */
+
+static gboolean
+on_proxy(GThreadedSocketService *service, GSocketConnection *conn,
+    GObject *source, gpointer data)
+{
+    char            buf[4096];
+    gsize           n = 0;
+    gssize          got;
+    const char     *answer;
+    gboolean       *refuses = data;
+    GInputStream   *in = g_io_stream_get_input_stream(G_IO_STREAM(conn));
+    GOutputStream  *out = g_io_stream_get_output_stream(G_IO_STREAM(conn));
+
+    (void) service;
+    (void) source;
+
+    do {
+        if (g_input_stream_read(in, buf + n, 1, NULL, NULL) != 1) {
+            return TRUE;
+        }
+
+        buf[++n] = '\0';
+
+    } while (n < sizeof(buf) - 1 && !g_str_has_suffix(buf, "\r\n\r\n"));
+
+    answer = *refuses || !g_str_has_prefix(buf,
+                                          "CONNECT turn.example.net:443 HTTP/")
+             ? "HTTP/1.1 403 Forbidden\r\n\r\n" : "HTTP/1.1 200 OK\r\n\r\n";
+
+    if (!g_output_stream_write_all(out, answer, strlen(answer), NULL, NULL,
+                                   NULL)
+        || strstr(answer, "200") == NULL)
+    {
+        return TRUE;
+    }
+
+    while ((got = g_input_stream_read(in, buf, sizeof(buf), NULL, NULL)) > 0)
+    {
+        if (!g_output_stream_write_all(out, buf, (gsize) got, NULL, NULL,
+                                       NULL))
+        {
+            break;
+        }
+    }
+
+    return TRUE;
+}
+
+
+/* TURN over TCP has no TLS, and no way but a proxy */
+
+static void
+test_proxy(const char *text, gboolean refuses, const char *what)
+{
+    guint16                     port;
+    client_t                   *client;
+    agent_shim_t               *shim;
+    g_autofree char            *uri = NULL;
+    g_autoptr(GSocketService)   service = g_threaded_socket_service_new(4);
+    g_autoptr(GProxyResolver)   resolver = NULL;
+
+    port = g_socket_listener_add_any_inet_port(G_SOCKET_LISTENER(service),
+                                               NULL, NULL);
+    g_signal_connect(service, "run", G_CALLBACK(on_proxy), &refuses);
+
+    uri = g_strdup_printf("http://127.0.0.1:%u", port);
+    resolver = g_simple_proxy_resolver_new(uri, NULL);
+    shim = agent_shim_new(NULL, resolver);
+
+    ok(agent_shim_proxied(shim), "%s: TURN over TCP has to come here", what);
+    port = agent_shim_port(shim, "turn.example.net", 443, FALSE, NULL);
+    client = client_new(AGENT_SHIM_PLAIN, port, text, BYTES);
+    settle(client, BYTES);
+
+    if (refuses) {
+        ok(client->closed && client->got->len == 0, "%s: closed", what);
+
+    } else {
+        ok(client->got->len == BYTES
+           && memcmp(client->got->str, text, BYTES) == 0,
+           "%s: all bytes come back as they went", what);
+    }
+
+    agent_shim_free(shim);
+    settle(client, G_MAXSIZE);
+    client_free(client);
+
+    /* its threads end with their connections */
+
+    g_socket_service_stop(service);
+    g_socket_listener_close(G_SOCKET_LISTENER(service));
 }
 
 
@@ -455,6 +552,8 @@ main(void)
     test_refused(ca, "other", "a certificate for another name");
     test_refused(NULL, "good", "a CA that the system does not know");
     test_nobody(ca);
+    test_proxy(text, FALSE, "through a proxy");
+    test_proxy(text, TRUE, "a proxy that refuses");
 
     remove_dir();
 
