@@ -21,11 +21,11 @@
 
 #include "clipboard.h"
 #include "platform.h"
+#include "x11_watch.h"
 
 #include <X11/Xatom.h>
 #include <X11/Xlib.h>
 #include <X11/extensions/Xfixes.h>
-#include <glib-unix.h>
 #include <string.h>
 
 
@@ -85,7 +85,6 @@ struct agent_clip_x11_s {
     Window               window;
     int                  fixes;         /* its first event */
     guint                source;
-    guint                pump;          /* events read meanwhile */
     gboolean             lost;
     Atom                 atoms[CLIP_ATOMS];
     Atom                 properties[AGENT_CLIP_PROPERTIES];
@@ -113,9 +112,7 @@ static gboolean agent_clip_x11_set(agent_clip_t *clip, const char *text,
     gsize len);
 static void agent_clip_x11_close(agent_clip_t *clip);
 static void agent_clip_lost(Display *display, void *data);
-static gboolean agent_clip_event(gint fd, GIOCondition condition,
-    gpointer data);
-static gboolean agent_clip_pump(gpointer data);
+static gboolean agent_clip_event(gpointer data);
 static void agent_clip_handle(agent_clip_x11_t *c, XEvent *event);
 
 static void agent_clip_owner(agent_clip_x11_t *c,
@@ -200,8 +197,7 @@ agent_clip_x11_open(const char *display, agent_clip_copied_pt copied,
                                XFixesSetSelectionOwnerNotifyMask);
     XSync(c->display, False);
 
-    c->source = g_unix_fd_add(ConnectionNumber(c->display),
-                              G_IO_IN|G_IO_HUP|G_IO_ERR, agent_clip_event, c);
+    c->source = agent_x11_watch(c->display, agent_clip_event, c);
 
     return &c->clip;
 }
@@ -214,7 +210,6 @@ agent_clip_x11_close(agent_clip_t *clip)
     agent_clip_x11_t  *c = (agent_clip_x11_t *) clip;
 
     g_clear_handle_id(&c->source, g_source_remove);
-    g_clear_handle_id(&c->pump, g_source_remove);
     agent_clip_stop(c);
 
     for (i = 0; i < AGENT_CLIP_GIVES; i++) {
@@ -245,13 +240,10 @@ agent_clip_lost(Display *display, void *data)
 
 
 static gboolean
-agent_clip_event(gint fd, GIOCondition condition, gpointer data)
+agent_clip_event(gpointer data)
 {
     XEvent             event;
     agent_clip_x11_t  *c = data;
-
-    (void) fd;
-    (void) condition;
 
     while (!c->lost && XPending(c->display) > 0) {
         XNextEvent(c->display, &event);
@@ -264,18 +256,6 @@ agent_clip_event(gint fd, GIOCondition condition, gpointer data)
     }
 
     return G_SOURCE_CONTINUE;
-}
-
-
-static gboolean
-agent_clip_pump(gpointer data)
-{
-    agent_clip_x11_t  *c = data;
-
-    c->pump = 0;
-    agent_clip_event(0, 0, c);
-
-    return G_SOURCE_REMOVE;
 }
 
 
@@ -631,12 +611,6 @@ agent_clip_x11_set(agent_clip_t *clip, const char *text, gsize len)
     XSetSelectionOwner(c->display, c->atoms[CLIP_CLIPBOARD], c->window,
                        CurrentTime);
     owner = XGetSelectionOwner(c->display, c->atoms[CLIP_CLIPBOARD]);
-
-    /* the question has read events that no descriptor tells of any more */
-
-    if (c->pump == 0) {
-        c->pump = g_idle_add(agent_clip_pump, c);
-    }
 
     return !c->lost && owner == c->window;
 }

@@ -23,6 +23,7 @@
 #include "keymap.h"
 #include "platform.h"
 #include "x11_screen.h"
+#include "x11_watch.h"
 
 #include <X11/XKBlib.h>
 #include <X11/Xlib.h>
@@ -30,7 +31,6 @@
 #include <X11/extensions/XTest.h>
 #include <X11/extensions/Xrandr.h>
 #include <X11/keysym.h>
-#include <glib-unix.h>
 #include <string.h>
 #include <unistd.h>
 #include <xkbcommon/xkbcommon.h>
@@ -77,8 +77,7 @@ typedef struct {
 } agent_x11_bent_t;
 
 
-static gboolean agent_x11_event(gint fd, GIOCondition condition,
-    gpointer data);
+static gboolean agent_x11_event(gpointer data);
 static void agent_x11_configure(agent_x11_t *x, int width, int height);
 static void agent_x11_other(agent_x11_t *x, XEvent *event);
 static gboolean agent_x11_regroup(agent_x11_t *x);
@@ -193,8 +192,7 @@ agent_x11_open(const char *display, GError **error)
     agent_x11_find_spares(x);
     XSync(x->display, False);
 
-    x->source = g_unix_fd_add(ConnectionNumber(x->display),
-                              G_IO_IN|G_IO_HUP|G_IO_ERR, agent_x11_event, x);
+    x->source = agent_x11_watch(x->display, agent_x11_event, x);
 
     return &x->platform;
 }
@@ -318,13 +316,10 @@ agent_x11_lost(Display *display, void *data)
 
 
 static gboolean
-agent_x11_event(gint fd, GIOCondition condition, gpointer data)
+agent_x11_event(gpointer data)
 {
     XEvent        event;
     agent_x11_t  *x = data;
-
-    (void) fd;
-    (void) condition;
 
     /* XPending() reads, and so notices a dead server */
 
