@@ -10,6 +10,7 @@
 import { installClipboard } from "./rs-clipboard-panel.js";
 import { installDiagnosis } from "./rs-diagnose.js";
 import { installFiles } from "./rs-files-view.js";
+import { installHelp } from "./rs-help-view.js";
 import { installPeople } from "./rs-people.js";
 import { installScreen } from "./rs-screen.js";
 
@@ -19,6 +20,7 @@ export const FEATURES = [
     installClipboard,
     installDiagnosis,
     installFiles,
+    installHelp,
     installPeople,
     installScreen,
 ];

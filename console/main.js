@@ -324,6 +324,9 @@ for (const page of [devices, device]) {
     });
 }
 
+/* somebody whose device is not one of these */
+devices.addEventListener("help", () => begin({help: true,
+                                              name: "Somebody you help"}));
 devices.addEventListener("open", (ev) => device.open(fleet.get(ev.detail)));
 devices.addEventListener("options",
                          (ev) => device.openOptions(fleet.get(ev.detail)));

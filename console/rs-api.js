@@ -323,6 +323,16 @@ export class RsApi {
         return this.#data("POST", "/join", {...o, body});
     }
 
+    /** A code to tell somebody, whose browser is to be a session's host. */
+    helpCode(id, o) {
+        return this.#data("POST", `/sessions/${segment(id)}/help`, o);
+    }
+
+    /** A code that somebody was told, for a place as the host. */
+    help(body, o) {
+        return this.#data("POST", "/help", {...o, body});
+    }
+
     devices(query, o) {
         return this.page("/devices", query, o);
     }

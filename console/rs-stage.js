@@ -29,6 +29,7 @@ const BUSY = {
     asking: ["Asking the gateway", ""],
     joining: ["Joining the session", ""],
     waiting: ["Waiting for the device", "It has been called and is about to join."],
+    telling: ["Waiting for whoever you help", "Tell them the code, and where to type it."],
     waiting_consent: ["Waiting for consent", "The person at the device is being asked."],
     connecting: ["Connecting", "Looking for the best path to the device."],
     unsteady: ["The picture stopped", "The path to the device broke. Looking for another one."],
@@ -43,10 +44,13 @@ export class RsStage extends EventTarget {
     #side;
     #name = "";
     #guest = false;
+    #help = false;          /* the host is to be a browser, by a code */
     #session = {};
     #socket = "new";
     #peer = "waiting";
     #control = false;
+    #pointer = false;       /* the host shows where ours is, and no more */
+    #paused = false;        /* by the person there */
     #path = null;
     #picture = null;
     #rate = null;           /* {at, bytes, bits: null before two of them} */
@@ -90,7 +94,7 @@ export class RsStage extends EventTarget {
     }
 
     /**
-     * @param {{name: string, guest: boolean, invite: boolean,
+     * @param {{name: string, guest: boolean, invite: boolean, help?: boolean,
      *          input: import("./rs-input.js").RsInput}} o
      */
     show(o) {
@@ -98,6 +102,7 @@ export class RsStage extends EventTarget {
         this.#touch = new RsTouch(o.input, systemClock);
         this.#name = o.name;
         this.#guest = o.guest;
+        this.#help = o.help ?? false;
         this.#session = {};
         this.#socket = "new";
         this.#peer = "waiting";
@@ -113,6 +118,7 @@ export class RsStage extends EventTarget {
         this.#get("stage-invite").hidden = !o.invite;
         this.#get("people").replaceChildren();
         this.#get("stage").hidden = false;
+        this.setBrowser({pointer: false, paused: false});
         this.setControl(false);
         this.#render();
         this.#video.focus();
@@ -170,6 +176,13 @@ export class RsStage extends EventTarget {
         if (control && !this.#document.querySelector("dialog[open]")) {
             this.#video.focus();
         }
+    }
+
+    /** What a host that is a browser says of itself. */
+    setBrowser({pointer, paused}) {
+        this.#pointer = pointer;
+        this.#paused = paused;
+        this.#renderState();
     }
 
     setPath(path) {
@@ -285,7 +298,8 @@ export class RsStage extends EventTarget {
         }
 
         if (busy !== null) {
-            this.#overlay("busy", ...BUSY[busy],
+            this.#overlay("busy", ...BUSY[busy === "waiting" && this.#help
+                                          ? "telling" : busy],
                           this.#problem === null
                           ? "" : errorWords(this.#problem).detail, false);
             return;
@@ -332,6 +346,9 @@ export class RsStage extends EventTarget {
         {
             parts.push("Gateway lost, coming back");
 
+        } else if (this.#help && this.#session.state === "waiting_host") {
+            parts.push("Nobody is here yet");
+
         } else if (this.#session.state) {
             /* who reports a path is not told that this made it active */
             parts.push(stateWords(this.#peer === "connected" && !this.#over
@@ -343,7 +360,11 @@ export class RsStage extends EventTarget {
         }
 
         if (this.#peer === "connected" && !this.#control && !this.#over) {
-            parts.push("view only");
+            parts.push(this.#pointer ? "view and pointer only" : "view only");
+        }
+
+        if (this.#peer === "connected" && this.#paused && !this.#over) {
+            parts.push("paused by the person there");
         }
 
         const text = parts.join(" · ");

@@ -287,10 +287,27 @@ $api->call($rest, 409, 'POST', '/sessions/{id}/participants', $s->{id},
            body => { role => 'viewer' });
 $api->call($rest, 204, 'DELETE', '/sessions/{id}/links/{link}',
            [$s->{id}, $link->{id}]);
+$api->call($rest, 409, 'POST', '/sessions/{id}/help', $s->{id});
 $api->call($rest, 204, 'DELETE', '/sessions/{id}', $s->{id});
 $api->call($rest, 200, 'GET', '/sessions/{id}', $s->{id});
+$api->call($rest, 410, 'POST', '/sessions/{id}/help', $s->{id});
 $api->call($rest, 410, 'POST', '/sessions/{id}/participants', $s->{id},
            body => { role => 'viewer' });
+
+my $helped = $api->call($rest, 201, 'POST', '/sessions', undef,
+                        body => { host => { type => 'browser' },
+                                  reason => 'x' })->json;
+my $code = $api->call($rest, 201, 'POST', '/sessions/{id}/help',
+                      $helped->{id})->json->{code};
+
+$api->call($nobody, 201, 'POST', '/help', undef,
+           body => { code => $code, name => 'Eve' });
+$api->call($nobody, 403, 'POST', '/help', undef, body => { code => $code });
+$api->call($nobody, 403, 'POST', '/help', undef, body => { code => $code })
+    for 2 .. 5;
+$api->call($nobody, 429, 'POST', '/help', undef, body => { code => $code });
+$api->call($rest, 204, 'DELETE', '/sessions/{id}', $helped->{id});
+
 $api->call($rest, 410, 'POST', '/sessions', undef, %key,
            body => { %host, reason => 'x', external_id => 'y',
                      metadata => { a => [] }, participants => [

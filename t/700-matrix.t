@@ -188,6 +188,7 @@ my %specimen = (
                             role => 'viewer', name => 'Somebody') },
           key_needs => ['sessions:write', 'sessions:view'] },
     ],
+    'POST /sessions/{id}/help' => [{ path => sub { $ses->(@_) . '/help' } }],
     'GET /sessions/{id}/links' => [{ path => sub { $ses->(@_) . '/links' } }],
     'DELETE /sessions/{id}/links/{link}' => [
         { path => sub { $ses->(@_) . '/links/'
@@ -302,6 +303,7 @@ sub expected {
 
 my %outcome = (200 => 'done', 201 => 'done', 204 => 'done', 400 => 'done',
                403 => 'forbidden', 404 => 'not_found',
+               409 => 'done',           # a code, where the host is a device
                421 => 'done');          # a node that nobody is: it was asked
 
 

@@ -5,7 +5,7 @@
  * The list of devices: what is searched and shown of a Fleet, as rows of
  * which only those near the window exist.  DOM only.
  *
- * Events: open id; options id; connect {name, device_id}.
+ * Events: open id; options id; connect {name, device_id}; help.
  */
 
 import { RsEvent } from "../rs-client.js";
@@ -63,6 +63,9 @@ export class DevicesPage extends EventTarget {
         for (const radio of this.#radios()) {
             radio.addEventListener("change", () => this.#look());
         }
+
+        this.#get("help-open").addEventListener("click",
+                                                () => this.#say("help"));
 
         this.#get("devices-clear").addEventListener("click", () => {
             this.#reset();
@@ -166,6 +169,7 @@ export class DevicesPage extends EventTarget {
     render() {
         clearTimeout(this.#timer);
         this.#timer = null;
+        this.#get("help-open").hidden = !this.#can("sessions:write");
         this.#renderTags();
 
         const want = this.#want();

@@ -6,10 +6,11 @@
  * wish to connect to the last word, and is what features build on.
  *
  * A feature is told by events, each with the run as its detail: begin (a
- * session is to be), peer (run.peer and run.session are there, channels may
- * be asked for), hello (run.hello: what the device allows; again on each new
- * line), end.  A run has want, session, peer, input, id (null: somebody
- * else made the session), hello.  page.stage has addButton and addPanel.
+ * session is to be), made (by this page, under run.id), peer (run.peer and
+ * run.session are there, channels may be asked for), hello (run.hello: what
+ * the device allows; again on each new line), end.  A run has want, session,
+ * peer, input, id (null: somebody else made the session), hello.  page.stage
+ * has addButton and addPanel.
  *
  * offline: the device is, which is why there is no session; its record.
  *
@@ -18,7 +19,7 @@
  */
 
 import { RsError, RsEvent, RsSession, socketUrl } from "../rs-client.js";
-import { RsWho } from "../rs-identity.js";
+import { RsNobody, RsWho } from "../rs-identity.js";
 import { RsInput } from "../rs-input.js";
 import { RsPeer } from "../rs-peer.js";
 
@@ -87,7 +88,7 @@ export class SessionPage extends EventTarget {
     }
 
     /**
-     * @param {{name: string, device_id?: string, ticket?: string,
+     * @param {{name: string, device_id?: string, help?: boolean, ticket?: string,
      *          role?: string, relay_only?: boolean, reason?: string}} want
      */
     begin(want) {
@@ -99,11 +100,14 @@ export class SessionPage extends EventTarget {
         want.role ??= account.can("sessions:control") ? "controller"
                                                       : "viewer";
         mine.input = new RsInput((message) => mine.peer?.send(message));
-        this.stage.show({name: want.name, input: mine.input,
-                         guest: !want.device_id,
-                         invite: Boolean(want.device_id)
+
+        const own = Boolean(want.device_id || want.help);
+
+        this.stage.show({name: want.name, input: mine.input, guest: !own,
+                         help: Boolean(want.help),
+                         invite: own
                                  && account.can("sessions:invite")});
-        this.#trust.begin({kind: !want.device_id ? "guest"
+        this.#trust.begin({kind: !own ? "guest"
                                  : account.oidc ? "oidc" : "key",
                            name: account.name});
         this.#say("begin", mine);
@@ -122,9 +126,9 @@ export class SessionPage extends EventTarget {
     }
 
     async #ask(mine) {
-        const {device_id, role, relay_only, reason} = mine.want;
+        const {device_id, help, role, relay_only, reason} = mine.want;
         const body = {
-            host: {type: "device", device_id},
+            host: help ? {type: "browser"} : {type: "device", device_id},
             policy: {relay_only: Boolean(relay_only)},
             participants: [{role}],
         };
@@ -146,6 +150,7 @@ export class SessionPage extends EventTarget {
             this.stage.setSession(session);
             this.#join(mine,
                        session.participants.find((p) => p.ticket).ticket);
+            this.#say("made", mine);
 
         } catch (e) {
             if (this.#run === mine) {
@@ -254,7 +259,10 @@ export class SessionPage extends EventTarget {
     #watchPeer(mine, session) {
         const device_id = mine.want.device_id
                           ?? session.session.host?.device_id;
-        const who = new RsWho({
+        const browser = mine.want.help
+                        || (!mine.want.device_id
+                            && session.session.host?.type === "browser");
+        const who = browser ? new RsNobody() : new RsWho({
             tenant: mine.tenant,
             session_id: session.session.id,
             device_id,

@@ -82,8 +82,9 @@ function keep() {
 
 
 export class Browser {
-    /** enter: what stands in front of a command to run it somewhere else. */
-    static async start(stack, enter = []) {
+    /** enter: what stands in front of a command to run it somewhere else;
+     *  flags: of Chromium, besides those of all. */
+    static async start(stack, enter = [], flags = []) {
         const browser = new Browser();
 
         browser.home = await mkdtemp(join(tmpdir(), "rs-e2e-home-"));
@@ -105,7 +106,7 @@ export class Browser {
         }
 
         browser.it = await chromium.launch({
-            executablePath, args: FLAGS,
+            executablePath, args: [...FLAGS, ...flags],
             env: {...process.env, HOME: browser.home},
         });
 

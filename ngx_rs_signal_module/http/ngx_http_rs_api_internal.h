@@ -347,6 +347,8 @@ ngx_str_t ngx_http_rs_api_origin(ngx_http_rs_api_t *api);
 /* the console's URL with #kind=secret; NGX_OK or NGX_ERROR */
 ngx_int_t ngx_http_rs_api_join_url(ngx_http_rs_api_t *api, const char *kind,
     ngx_str_t *secret, ngx_str_t *join);
+/* where somebody types a code for help */
+ngx_int_t ngx_http_rs_api_help_url(ngx_http_rs_api_t *api, ngx_str_t *help);
 
 
 /* handlers, in the files of their nouns */
@@ -368,6 +370,9 @@ ngx_int_t ngx_http_rs_api_link_create(ngx_http_rs_api_t *api);
 ngx_int_t ngx_http_rs_api_link_list(ngx_http_rs_api_t *api);
 ngx_int_t ngx_http_rs_api_link_delete(ngx_http_rs_api_t *api);
 ngx_int_t ngx_http_rs_api_join(ngx_http_rs_api_t *api);
+
+ngx_int_t ngx_http_rs_api_help_create(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_help(ngx_http_rs_api_t *api);
 
 ngx_int_t ngx_http_rs_api_enrollment_create(ngx_http_rs_api_t *api);
 ngx_int_t ngx_http_rs_api_enrollment_list(ngx_http_rs_api_t *api);

@@ -401,6 +401,33 @@ ngx_http_rs_api_join_url(ngx_http_rs_api_t *api, const char *kind,
 }
 
 
+/* beside the console's own page */
+
+ngx_int_t
+ngx_http_rs_api_help_url(ngx_http_rs_api_t *api, ngx_str_t *help)
+{
+    ngx_str_t  url;
+
+    if (ngx_http_rs_api_console(api, &url) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    while (url.len && url.data[url.len - 1] != '/') {
+        url.len--;
+    }
+
+    help->data = ngx_pnalloc(api->request->pool,
+                             url.len + sizeof("help.html") - 1);
+    if (help->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    help->len = ngx_sprintf(help->data, "%Vhelp.html", &url) - help->data;
+
+    return NGX_OK;
+}
+
+
 static ngx_int_t
 ngx_http_rs_api_console(ngx_http_rs_api_t *api, ngx_str_t *url)
 {

@@ -58,6 +58,13 @@ static const ngx_http_rs_api_route_t  ngx_http_rs_api_routes[] = {
       RS_VERB_SESSIONS_INVITE,
       NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_link_delete },
 
+    { NGX_HTTP_POST, "/sessions/{id}/help", RS_ID_SESSION,
+      RS_VERB_SESSIONS_WRITE,
+      NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_help_create },
+
+    { NGX_HTTP_POST, "/help", NULL, NGX_HTTP_RS_API_OPEN,
+      NGX_HTTP_RS_API_BODY, ngx_http_rs_api_help },
+
     { NGX_HTTP_POST, "/join", NULL, NGX_HTTP_RS_API_OPEN,
       NGX_HTTP_RS_API_BODY, ngx_http_rs_api_join },
 

@@ -86,7 +86,8 @@ static ngx_int_t ngx_http_rs_api_session_ended(ngx_http_rs_api_t *api,
 static json_t *ngx_http_rs_api_session_json(ngx_rs_reply_t *obj);
 
 
-static const char *const  ngx_http_rs_api_host_types[] = { "device", NULL };
+static const char *const  ngx_http_rs_api_host_types[] =
+    { "device", "browser", NULL };
 
 static const char *const  ngx_http_rs_api_states[] =
     { "waiting_host", "waiting_consent", "connecting", "active", "ended",
@@ -116,7 +117,7 @@ static const rs_json_field_t  ngx_http_rs_api_host_fields[] = {
     { "type", RS_JSON_ENUM, RS_JSON_REQUIRED, 0, 0,
       offsetof(ngx_http_rs_api_host_body_t, type),
       ngx_http_rs_api_host_types, NULL, NULL },
-    { "device_id", RS_JSON_STRING, RS_JSON_REQUIRED, 1, RS_ID_LEN,
+    { "device_id", RS_JSON_STRING, 0, 1, RS_ID_LEN,
       offsetof(ngx_http_rs_api_host_body_t, device_id),
       NULL, rs_id_check_device, "a device's id, \"dev_...\"" }
 };
@@ -314,6 +315,16 @@ ngx_http_rs_api_session_read_host(ngx_http_rs_api_t *api,
         return rc;
     }
 
+    /* the first type is the device */
+
+    if ((host.type == 0) != (host.device_id.len != 0)) {
+        ngx_http_rs_api_fail(api, RS_E_INVALID_VALUE,
+                             host.type ? "a browser has no device_id"
+                                       : "a device is named by device_id",
+                             "/host/device_id");
+        return NGX_DECLINED;
+    }
+
     c->s.device_id = ngx_http_rs_str(host.device_id);
     api->ctx->device_id = c->s.device_id;
 
@@ -441,7 +452,9 @@ ngx_http_rs_api_session_created(ngx_http_rs_api_t *api, void *data,
 
         owner = ngx_rs_reply_str(reply, 3);
 
-        if (!ngx_http_rs_presence_live(api->rmcf->presence, &owner)) {
+        if (c->s.device_id.len
+            && !ngx_http_rs_presence_live(api->rmcf->presence, &owner))
+        {
             return ngx_http_rs_api_session_undo(api, &c->s.id);
         }
 
@@ -861,7 +874,8 @@ ngx_http_rs_api_session_json(ngx_rs_reply_t *obj)
     if (ngx_http_rs_api_fields(json, obj, ngx_http_rs_api_session_head)
         != NGX_OK
         || json_object_set_new(json, "host",
-                               json_pack("{s:s, s:o}", "type", "device",
+                               json_pack("{s:s, s:o}", "type",
+                                         device_id.len ? "device" : "browser",
                                          "device_id",
                                          ngx_http_rs_api_text(device_id)))
            != 0

@@ -90,14 +90,16 @@ ngx_http_rs_session_describe(ngx_http_rs_part_t *p, ngx_rs_reply_t *session)
     control = text.len ? json_loadb((char *) text.data, text.len, 0, NULL)
                        : json_null();
 
-    return json_pack("{ss%ss%sIsosos{ssss%}}",
+    return json_pack("{ss%ss%sIsosos{ssso}}",
                      "id", p->m.session_id.data, p->m.session_id.len,
                      "state", state.data, state.len,
                      "expires_at",
                      (json_int_t) ngx_atotm(expires.data, expires.len),
                      "policy", policy, "control", control,
-                     "host", "type", "device",
-                     "device_id", device.data, device.len);
+                     "host", "type", device.len ? "device" : "browser",
+                     "device_id", device.len ? json_stringn(
+                                      (char *) device.data, device.len)
+                                             : json_null());
 }
 
 

@@ -194,6 +194,27 @@ ngx_http_rs_ban_subject(ngx_http_rs_main_conf_t *rmcf,
 }
 
 
+void
+ngx_http_rs_ban_address_subject(struct sockaddr *sa, u_char *text,
+    ngx_str_t *subject)
+{
+    size_t              len;
+    u_char              address[NGX_SOCKADDR_STRLEN];
+    struct sockaddr_in  sin;
+
+    len = ngx_http_rs_ban_address(ngx_http_rs_ban_plain(sa, &sin), address);
+
+    if (len == 0) {
+        len = ngx_cpymem(address, "local", 5) - address;
+    }
+
+    subject->data = text;
+    subject->len = ngx_snprintf(text, RS_BAN_SUBJECT_MAX, "a:%*s", len,
+                                address)
+                   - text;
+}
+
+
 /* IPv4 in IPv6 is IPv4 */
 
 static struct sockaddr *

@@ -49,6 +49,13 @@ ngx_uint_t ngx_http_rs_banned(ngx_http_rs_main_conf_t *rmcf,
 void ngx_http_rs_ban_failed(ngx_http_rs_main_conf_t *rmcf,
     ngx_http_rs_ban_who_t *who, ngx_log_t *log);
 
+/*
+ * The subject that an address is counted as, where it is no matter of bans;
+ * text: RS_BAN_SUBJECT_MAX.  All clients on unix sockets are one.
+ */
+void ngx_http_rs_ban_address_subject(struct sockaddr *sa, u_char *text,
+    ngx_str_t *subject);
+
 /* a message of the channel */
 void ngx_http_rs_ban_told(ngx_http_rs_main_conf_t *rmcf, ngx_str_t *message);
 /* messages may have been missed: the store is asked for what is banned */

@@ -349,6 +349,23 @@ ngx_int_t ngx_http_rs_store_link_use(ngx_http_rs_store_op_t *op,
     ngx_http_rs_caller_t *caller, ngx_str_t *session_id,
     ngx_http_rs_store_link_t *l, ngx_http_rs_store_participant_t *p);
 
+/* codes for help: hash is the code's */
+
+ngx_int_t ngx_http_rs_store_help_create(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_str_t *session_id, ngx_str_t *hash,
+    time_t ttl);
+/* conflict: another session has this code */
+ngx_int_t ngx_http_rs_store_help_put(ngx_http_rs_store_op_t *op,
+    ngx_str_t *tenant, ngx_str_t *session_id, ngx_str_t *hash, time_t ttl);
+/* tenant may be empty; subject: whose wrong codes are counted */
+ngx_int_t ngx_http_rs_store_help_take(ngx_http_rs_store_op_t *op,
+    ngx_str_t *tenant, ngx_str_t *subject, ngx_str_t *hash);
+/* caller: nobody, but his tenant, address and request id; of p name, hash and
+ * life of the ticket */
+ngx_int_t ngx_http_rs_store_help_use(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_str_t *session_id, ngx_str_t *hash,
+    ngx_http_rs_store_participant_t *p);
+
 ngx_int_t ngx_http_rs_store_enrollment_create(ngx_http_rs_store_op_t *op,
     ngx_http_rs_caller_t *caller, ngx_http_rs_store_enrollment_t *e);
 ngx_int_t ngx_http_rs_store_enrollment_renew(ngx_http_rs_store_op_t *op,

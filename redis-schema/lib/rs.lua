@@ -77,7 +77,8 @@ local SES = {
     'reason', 'metadata', 'created_at', 'expires_at', 'ended_at',
     'end_reason', 'end_detail', 'path', 'pos', 'group_id', 'user_id',
     'control', 'epoch', 'replid', 'log_bytes', 'invited', 'retain_s',
-    'max_par', 'trimmed', 'key_id', 'key_name', 'asked', 'control_epoch'
+    'max_par', 'trimmed', 'key_id', 'key_name', 'asked', 'control_epoch',
+    'help', 'help_until'
 }
 local SES_OBJ = 18              -- the first of them, after id, are the object
 
@@ -1814,6 +1815,8 @@ end
 --       n x (par id, role, name, external_id, ticket ttl_s)
 --       desktop: view_only (1 or 0), clipboard, files, sound (1 or 0), by
 --       spaces.
+--       An empty device id: the host is a browser, which is let in by a code
+--       (rs_help_create); owner is empty then, and nobody is invited.
 -- ok: created|repeated, now_s, owner, session obj, id of the caller,
 --     {participant obj...}; or repeated, id of the first session.
 --     Publishes inv, and live to the TURN plugins.
@@ -2071,6 +2074,34 @@ local function session_index(sess, id, life, ms)
 end
 
 
+-- The device that is to be the host, or what stands for a browser: that is in
+-- no group.  Else nil and the reply.
+
+local function session_host(key, id, who)
+    local dev, no
+
+    if id == '' then
+        return { name = '', group_id = '', owner = '' },
+               refused(who, '', 'sessions:read')
+    end
+
+    dev = load_fields(key, DEV)
+
+    if dev.created_at == '' then
+        return nil, { 'not_found' }
+    end
+
+    no = refused(who, dev.group_id, 'devices:read')
+    if no then
+        return nil, no
+    end
+
+    who.detail = dev.key and id_of(dev.key)
+
+    return dev, dev.owner == '' and { 'device_offline' } or nil
+end
+
+
 function lib.rs_session_create(keys, args, who)
     local n = number(args[16])
     local no, ours, ms, now, dev, policy, reply
@@ -2093,24 +2124,12 @@ function lib.rs_session_create(keys, args, who)
         return { 'participants_full' }
     end
 
-    dev = load_fields(keys[7], DEV)
-
-    if dev.created_at == '' then
-        return { 'not_found' }
-    end
-
-    no = refused(who, dev.group_id, 'devices:read')
+    dev, no = session_host(keys[7], args[3], who)
     if no then
         return no
     end
 
-    who.detail = dev.key and id_of(dev.key)
-
-    if dev.owner == '' then
-        return { 'device_offline' }
-    end
-
-    if sessions_full(keys[8], now)
+    if (args[3] ~= '' and sessions_full(keys[8], now))
        or (who.kind == 'user' and sessions_full(keys[12], now))
        or over(args[14], call('ZCOUNT', keys[9], '(' .. int(now), '+inf'))
     then
@@ -2125,13 +2144,16 @@ function lib.rs_session_create(keys, args, who)
 
     remember(keys[5], args[7], args[2])
     session_index(keys[6], args[2], policy.ttl + number(args[5]), ms)
-    sessions_put(keys[8], args[2], now + policy.ttl)
 
     if who.kind == 'user' then
         sessions_put(keys[12], args[2], now + policy.ttl)
     end
 
-    tell(dev.owner, 'inv', keys[1], args[2], '')
+    if args[3] ~= '' then
+        sessions_put(keys[8], args[2], now + policy.ttl)
+        tell(dev.owner, 'inv', keys[1], args[2], '')
+    end
+
     relay.live(keys[9], session(keys[1], now), now)
 
     return reply
@@ -4652,6 +4674,162 @@ end
 end
 
 
+-- Help: a session whose host is a browser.  Whoever types the code of eight
+-- digits that somebody told him is let in as the host, once.
+--
+-- A code says of no tenant, so which session it is for is kept for the whole
+-- fleet, by the code's hash; the session knows that hash, too, and only the
+-- newest of its codes counts.
+
+do
+
+local HELP_TRIES = 5            -- wrong codes of one address
+local HELP_WINDOW = 600         -- s, in which they are counted
+
+
+-- Waits for its host, who is to be a browser.
+
+local function helpless(s, par)
+    local p = s and s.kind == 'device' and s.device_id == ''
+              and s.state ~= 'ended' and participant(par, s.host_par)
+
+    return p and p.state == 'invited' and p or nil
+end
+
+
+-- rs_help_create, guarded
+-- KEYS: ses, par.  ARGV: hash of the code, ttl_s.
+-- ok: expires_at.  A code of before is void.
+-- Errors: not_found, forbidden (as in rs_participant_add), session_ended,
+--         conflict (the host is a device, or is here already).  O(1)
+
+function lib.rs_help_create(keys, args, who)
+    local now = now_s()
+    local s, no, til
+
+    check(keys, 2, args, 2)
+
+    s = session(keys[1], now)
+
+    if not s or s.kind ~= 'device' then
+        return { 'not_found' }
+    end
+
+    no = refused(who, s.group_id, 'sessions:read') or too_lax(s, who)
+    if no then
+        return no
+    end
+
+    if s.state == 'ended' then
+        return { 'session_ended' }
+    end
+
+    if not helpless(s, keys[2]) then
+        return { 'conflict' }
+    end
+
+    til = int(math.min(now + number(args[2]), tonumber(s.expires_at)))
+    call('HSET', keys[1], 'help', args[1], 'help_until', til)
+
+    return { 'ok', til }
+end
+
+
+-- rs_help_put
+-- KEYS: help.  ARGV: tenant, ses id, ttl_s.
+-- ok; or conflict: another session has this code.  O(1)
+
+function lib.rs_help_put(keys, args)
+    check(keys, 1, args, 3)
+
+    if call('EXISTS', keys[1]) == 1 then
+        return { 'conflict' }
+    end
+
+    call('HSET', keys[1], 'tenant', args[1], 'ses', args[2])
+    call('EXPIRE', keys[1], int(number(args[3])))
+
+    return { 'ok' }
+end
+
+
+-- rs_help_take
+-- KEYS: help, tries.  ARGV: tenant (empty: any).
+-- ok: tenant, ses id; the code is gone.  Errors: link_invalid (there is no
+-- such code, or it is another tenant's), rate_limited and s to wait: wrong
+-- codes of this address.  O(1)
+
+function lib.rs_help_take(keys, args)
+    local now = now_s()
+    local h, since, found
+
+    check(keys, 2, args, 1)
+
+    h = call('HMGET', keys[2], 'count', 'since')
+    since = tonumber(h[2] or '0')
+
+    if now - since < HELP_WINDOW and tonumber(h[1]) >= HELP_TRIES then
+        return { 'rate_limited', int(since + HELP_WINDOW - now) }
+    end
+
+    found = call('HMGET', keys[1], 'tenant', 'ses')
+
+    if not found[1] or (args[1] ~= '' and args[1] ~= found[1]) then
+
+        if now - since >= HELP_WINDOW then
+            call('HSET', keys[2], 'count', '0', 'since', int(now))
+            call('EXPIREAT', keys[2], int(now + HELP_WINDOW))
+        end
+
+        call('HINCRBY', keys[2], 'count', '1')
+
+        return { 'link_invalid' }
+    end
+
+    call('DEL', keys[1])
+
+    return { 'ok', found[1], found[2] }
+end
+
+
+-- rs_help_use
+-- KEYS: ses, par, tkt, audit.
+-- ARGV: hash of the code, name or empty, ticket ttl_s, client's address,
+--       request id.
+-- ok: session obj, participant obj, expires_at of the ticket, name of who
+--     made the session.  Errors: link_invalid.  O(1)
+
+function lib.rs_help_use(keys, args)
+    local now = now_s()
+    local s, p
+
+    check(keys, 4, args, 5)
+
+    s = session(keys[1], now)
+    p = helpless(s, keys[2])
+
+    if not p or s.help ~= args[1] or now >= tonumber(s.help_until) then
+        return { 'link_invalid' }
+    end
+
+    call('HDEL', keys[1], 'help', 'help_until')
+
+    p.name = args[2]
+    p['until'] = int(now + number(args[3]))
+    participant_put(keys[2], p)
+    ticket_put(keys[3], s.id, p.id, args[3])
+
+    audit(keys[4], { kind = 'guest', id = p.id, name = p.name,
+                     addr = args[4], rid = args[5] },
+          { verb = 'help', object = s.id, outcome = 'allow', reason = '' })
+
+    return { 'ok', session_obj(s), participant_obj(s, p), p['until'],
+             s.key_name }
+end
+
+end
+
+
 -- Bans
 
 do
@@ -5561,6 +5739,10 @@ register('rs_link_renew', guarded(lib.rs_link_renew), WRITE)
 register('rs_link_list', guarded(lib.rs_link_list), ALWAYS)
 register('rs_link_delete', guarded(lib.rs_link_delete), ALWAYS)
 register('rs_link_use', lib.rs_link_use, WRITE)
+register('rs_help_create', guarded(lib.rs_help_create), WRITE)
+register('rs_help_put', lib.rs_help_put, WRITE)
+register('rs_help_take', lib.rs_help_take, WRITE)
+register('rs_help_use', lib.rs_help_use, WRITE)
 register('rs_ban_fail', lib.rs_ban_fail, WRITE)
 register('rs_ban_list', lib.rs_ban_list, READ)
 register('rs_ban_lift', lib.rs_ban_lift, ALWAYS)

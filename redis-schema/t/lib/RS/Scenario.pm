@@ -152,6 +152,7 @@ sub create {
          [$x->{id}]);
 
     links($s, $x);
+    help($s);
 
     # two members, then the retried one comes and the session is deleted
 
@@ -202,6 +203,31 @@ sub links {
                              'sessions:read'), 'ok');
     step('deleted', $s->fcall('rs_link_delete', [$s->{key}, @at],
                               'sessions:invite', $l), 'ok');
+
+    return;
+}
+
+
+# A browser comes as the host, by a code.
+
+sub help {
+    my ($s) = @_;
+    my $x = $s->session('');
+    my $code = RS::Schema::hash();
+    my @take = ('rs_help_take', ["help:$code", 'tries:a:192.0.2.7'], '');
+
+    step('a code', $s->fcall('rs_help_create',
+                             [$s->{key}, "ses:$x->{id}", "par:$x->{id}"],
+                             'sessions:write', $code, 600), 'ok');
+    step('kept', $s->fcall('rs_help_put', ["help:$code"], $s->{tenant},
+                           $x->{id}, 600), 'ok');
+    step('taken', $s->fcall(@take), 'ok', $s->{tenant}, $x->{id});
+    step('once', $s->fcall(@take), 'link_invalid');
+    step('used', $s->fcall('rs_help_use',
+                           ["ses:$x->{id}", "par:$x->{id}",
+                            'tkt:' . RS::Schema::hash(), 'audit'],
+                           $code, 'Eve', 60, '192.0.2.7', 'r'), 'ok');
+    step('ended', $s->end($x), 'ok', 'ended', '');
 
     return;
 }
