@@ -11,6 +11,7 @@
 #define G_LOG_DOMAIN  "rs-agent"
 
 #include "agent.h"
+#include "agent_chat.h"
 #include "agent_input.h"
 #include "agent_proxy.h"
 #include "agent_screen.h"
@@ -36,6 +37,7 @@ static void agent_on_end(void *data);
 static void agent_on_lost(void *data);
 static void agent_on_take(void *data, gboolean own);
 static void agent_on_network(void *data, agent_network_e what);
+static void agent_on_said(void *data, guint room, const char *text);
 static void agent_on_asking(void *data, gboolean asking);
 
 
@@ -43,6 +45,7 @@ static const agent_ui_events_t  agent_ui_events = {
     agent_on_end,
     agent_on_lost,
     agent_on_take,
+    agent_on_said,
     agent_on_asking
 };
 
@@ -207,6 +210,7 @@ agent_done(agent_t *agent)
     g_clear_pointer(&agent->arrived, g_ptr_array_unref);
     g_clear_pointer(&agent->operator, agent_operator_free);
     g_clear_pointer(&agent->ui, agent_ui_free);
+    g_clear_pointer(&agent->chat, agent_chat_free);
 
     /* what was cancelled just now still has to be told */
 
@@ -387,6 +391,13 @@ agent_on_network(void *data, agent_network_e what)
     while (g_hash_table_iter_next(&iter, NULL, &session)) {
         agent_session_network(session, what);
     }
+}
+
+
+static void
+agent_on_said(void *data, guint room, const char *text)
+{
+    agent_chat_said(data, room, text);
 }
 
 

@@ -19,6 +19,7 @@ typedef struct agent_session_s  agent_session_t;
 typedef struct agent_video_s    agent_video_t;
 typedef struct agent_seat_s     agent_seat_t;
 typedef struct agent_clipboard_s  agent_clipboard_t;
+typedef struct agent_chat_s     agent_chat_t;
 
 #include "agent_config.h"
 #include "agent_key.h"
@@ -59,6 +60,7 @@ struct agent_s {
     agent_seat_t      *seat;        /* as platform */
     agent_clipboard_t *clipboard;   /* while a viewer may have of it */
     agent_ui_t        *ui;          /* the person there */
+    agent_chat_t      *chat;        /* from the first viewer who may chat */
     guint              viewers;     /* with video, over all sessions */
     GList             *screens;     /* agent_screen_t of each of them */
 

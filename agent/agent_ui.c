@@ -59,6 +59,7 @@ struct agent_ui_s {
 
     GList                     *asks;
     GList                     *shown;
+    GQueue                     chats;   /* json_t, until it is ready */
     gint64                     last_id;
     gboolean                   own;     /* control is the person's */
     gboolean                   asking;  /* as told */
@@ -87,6 +88,7 @@ struct agent_shown_s {
 };
 
 
+static void agent_ui_forget(agent_ui_t *ui);
 static void agent_ui_kick(agent_ui_t *ui);
 static gboolean agent_ui_work(gpointer data);
 static gboolean agent_ui_start(agent_ui_t *ui);
@@ -137,6 +139,7 @@ agent_ui_free(agent_ui_t *ui)
 {
     agent_ui_stop(ui);
     g_clear_handle_id(&ui->work, g_source_remove);
+    agent_ui_forget(ui);
     g_free(ui);
 }
 
@@ -303,6 +306,48 @@ agent_ui_own(agent_ui_t *ui, gboolean own)
 }
 
 
+void
+agent_ui_chat(agent_ui_t *ui, guint room, const agent_subject_t *from,
+    const char *text)
+{
+    json_t  *msg;
+
+    msg = json_pack("{s:s, s:i, s:s, s:b, s:s}", "type", "chat",
+                    "room", (int) room, "name", from->name,
+                    "verified", from->by != NULL, "text", text);
+
+    if (ui->ready) {
+        agent_ui_tell(ui, msg);
+        return;
+    }
+
+    g_queue_push_tail(&ui->chats, msg);
+
+    if (g_queue_get_length(&ui->chats) > AGENT_UI_CHATS) {
+        json_decref(g_queue_pop_head(&ui->chats));
+    }
+
+    agent_ui_kick(ui);
+}
+
+
+void
+agent_ui_chat_end(agent_ui_t *ui, guint room)
+{
+    agent_ui_tell(ui, json_pack("{s:s, s:i}", "type", "chat_end",
+                                "room", (int) room));
+}
+
+
+static void
+agent_ui_forget(agent_ui_t *ui)
+{
+    while (!g_queue_is_empty(&ui->chats)) {
+        json_decref(g_queue_pop_head(&ui->chats));
+    }
+}
+
+
 /* all that cannot be done inside a call of the owner's */
 
 static void
@@ -325,7 +370,9 @@ agent_ui_work(gpointer data)
 
     ui->work = 0;
 
-    if (ui->asks == NULL && ui->shown == NULL) {
+    if (ui->asks == NULL && ui->shown == NULL
+        && g_queue_is_empty(&ui->chats))
+    {
         return G_SOURCE_REMOVE;
     }
 
@@ -366,6 +413,7 @@ agent_ui_give_up(agent_ui_t *ui)
 {
     g_warning("nobody can be asked or told at this device: sessions that "
               "want that are refused");
+    agent_ui_forget(ui);
 
     while (ui->asks != NULL) {
         agent_ask_end(ui->asks->data, AGENT_ANSWER_IMPOSSIBLE);
@@ -584,6 +632,13 @@ agent_ui_said(agent_ui_t *ui, const char *text, gsize len)
     {
         ui->events->take(ui->data, own);
 
+    } else if (g_strcmp0(type, "say") == 0
+               && agent_json_int(msg, "room", 1, G_MAXINT32, &id)
+               && agent_json_string(msg, "text", AGENT_UI_TEXT) != NULL)
+    {
+        ui->events->said(ui->data, (guint) id,
+                         agent_json_string(msg, "text", AGENT_UI_TEXT));
+
     } else if (g_strcmp0(type, "answer") == 0
                && agent_json_int(msg, "id", 1, G_MAXINT64, &id)
                && agent_json_bool(msg, "yes", &yes))
@@ -612,6 +667,10 @@ agent_ui_ready(agent_ui_t *ui)
     g_clear_handle_id(&ui->late, g_source_remove);
     ui->ready = TRUE;
     agent_ui_banner(ui);
+
+    while (ui->ready && !g_queue_is_empty(&ui->chats)) {
+        agent_ui_tell(ui, g_queue_pop_head(&ui->chats));
+    }
 
     for (link = ui->asks; link != NULL && ui->ready; link = link->next) {
         ask = link->data;

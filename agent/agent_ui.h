@@ -18,6 +18,8 @@
 #define AGENT_UI_START_S   10           /* until rs-agent-ui is ready */
 #define AGENT_UI_ASKS      8            /* questions at once */
 #define AGENT_UI_SHOWN     16           /* names on the banner */
+#define AGENT_UI_CHATS     16           /* messages until it is ready */
+#define AGENT_UI_TEXT      2048         /* bytes of what somebody says */
 #define AGENT_UI_DEATHS    3            /* within AGENT_UI_WINDOW_S */
 #define AGENT_UI_WINDOW_S  60
 
@@ -58,6 +60,9 @@ typedef struct {
     /* the banner's other button: control is the person's own, or not */
     void  (*take)(void *data, gboolean own);
 
+    /* somebody says something in a room of the chat; text ends with a zero */
+    void  (*said)(void *data, guint room, const char *text);
+
     /* a question is on the screen, or the last one is not any more */
     void  (*asking)(void *data, gboolean asking);
 } agent_ui_events_t;
@@ -86,6 +91,16 @@ void agent_shown_control(agent_shown_t *shown, gboolean control);
 
 /* The person at the device has control of a session: the banner says so. */
 void agent_ui_own(agent_ui_t *ui, gboolean own);
+
+/*
+ * Shown in the room's window, which opens for it; by is not said, only
+ * whether there is one.  What cannot be shown is forgotten.
+ */
+void agent_ui_chat(agent_ui_t *ui, guint room, const agent_subject_t *from,
+    const char *text);
+
+/* Nobody is left in the room. */
+void agent_ui_chat_end(agent_ui_t *ui, guint room);
 
 gboolean agent_ui_asking(const agent_ui_t *ui);
 

@@ -21,6 +21,7 @@
 #define G_LOG_DOMAIN  "rs-viewer"
 
 #include "agent_viewer.h"
+#include "agent_chat.h"
 #include "agent_clipboard.h"
 #include "agent_files.h"
 #include "agent_gate.h"
@@ -143,6 +144,7 @@ static const agent_channel_kind_t  agent_viewer_input_kind = {
 static const agent_channel_kind_t *const  agent_viewer_kinds[] = {
     &agent_viewer_input_kind,
     &agent_files_kind,
+    &agent_chat_kind,
     &agent_clipboard_kind,
     &agent_screen_kind,
     NULL

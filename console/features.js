@@ -7,6 +7,7 @@
  * adds its tools to page.stage and listens to the page's events.
  */
 
+import { installChat } from "./rs-chat-panel.js";
 import { installClipboard } from "./rs-clipboard-panel.js";
 import { installDiagnosis } from "./rs-diagnose.js";
 import { installFiles } from "./rs-files-view.js";
@@ -17,6 +18,7 @@ import { installScreen } from "./rs-screen.js";
 
 /** @type {Array<(page: import("./pages/session.js").SessionPage) => void>} */
 export const FEATURES = [
+    installChat,
     installClipboard,
     installDiagnosis,
     installFiles,

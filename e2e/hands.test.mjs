@@ -3,7 +3,7 @@
  * Copyright (C) rs-gateway contributors
  *
  * What goes by hand besides the picture: the clipboard both ways and no way,
- * text that is typed.
+ * text that is typed, the chat.
  */
 
 import test, { after, before } from "node:test";
@@ -11,6 +11,7 @@ import assert from "node:assert/strict";
 
 import { Browser, connected } from "./lib/browser.mjs";
 import { copyThere, pasteThere } from "./lib/desk-clip.mjs";
+import { Person } from "./lib/person.mjs";
 import { Stack } from "./lib/stack.mjs";
 import { TestWindow } from "./lib/testwin.mjs";
 import { until } from "./lib/wait.mjs";
@@ -217,4 +218,39 @@ test("typing: a text arrives as keys, also what the layout lacks",
                      ["A", "b", "1", "space", "eacute", "U20AC", "Return",
                       "U044F"]);
     await close();
+});
+
+
+test("chat: among viewers and with the person at the device",
+     {timeout: 120000}, async () => {
+    const one = await open(["controller", "viewer"]);
+    const other = await open(["viewer"]);
+    const person = new Person(desktop);
+    const [anna, bob] = one.pages;
+    const [carl] = other.pages;
+    const lines = (page) => page.$$eval("#chat-lines li", (list) => list.map(
+        (li) => [li.dataset.from, li.querySelector("span").textContent]));
+    const has = (page, from, text) => until(`"${text}"`, async () =>
+        (await lines(page)).some(([f, t]) => f === from && t === text));
+
+    await anna.click("#tool-chat");
+    await anna.fill("#chat-text", "<i>Is somebody there?</i>");
+    await anna.press("#chat-text", "Enter");
+    await has(anna, "me", "<i>Is somebody there?</i>");
+    await has(bob, "other", "<i>Is somebody there?</i>");
+    assert.equal(await bob.textContent("#tool-chat .badge"), "1");
+
+    await person.reply("yes", async () => (await lines(bob)).length > 1);
+    await has(anna, "device", "yes");
+    await has(bob, "device", "yes");
+
+    await carl.click("#tool-chat");
+    await carl.fill("#chat-text", "alone");
+    await carl.press("#chat-text", "Enter");
+    await has(carl, "me", "alone");
+    assert.deepEqual((await lines(carl)).length, 1);
+    assert.ok((await lines(bob)).every(([, text]) => text !== "alone"));
+
+    await one.close();
+    await other.close();
 });

@@ -33,6 +33,7 @@ typedef struct {
     gboolean          asking;
     int               takes;
     gboolean          own;
+    char             *said;         /* room and text */
 } fixture_t;
 
 
@@ -95,6 +96,16 @@ on_asking(void *data, gboolean asking)
 
 
 static void
+on_said(void *data, guint room, const char *text)
+{
+    fixture_t  *f = data;
+
+    g_free(f->said);
+    f->said = g_strdup_printf("%u %s", room, text);
+}
+
+
+static void
 on_take(void *data, gboolean own)
 {
     fixture_t  *f = data;
@@ -105,7 +116,7 @@ on_take(void *data, gboolean own)
 
 
 static const agent_ui_events_t  events = {
-    on_end, on_lost, on_take, on_asking
+    on_end, on_lost, on_take, on_said, on_asking
 };
 
 
@@ -280,6 +291,7 @@ stop(fixture_t *f)
     agent_config_free(f->config);
     kill(f->xvfb, SIGTERM);
     waitpid(f->xvfb, &status, 0);
+    g_free(f->said);
     g_free(f->display);
 }
 
@@ -564,6 +576,85 @@ test_frozen(fixture_t *f)
 }
 
 
+#define CHAT  "^Remote support chat$"
+
+
+/* the person's answer, until it is heard: as press() */
+
+static void
+reply(fixture_t *f, const char *text)
+{
+    guint    i;
+    gint64   end_us;
+
+    end_us = g_get_monotonic_time() + DEADLINE_S * G_USEC_PER_SEC;
+
+    do {
+        g_free(run("xdotool search --onlyvisible --name '" CHAT "' "
+                   "windowfocus --sync key ctrl+a key BackSpace "
+                   "type --delay 5 '%s'", text));
+        g_free(run("xdotool key Return"));
+
+        for (i = 0; i < 25 && f->said == NULL; i++) {
+            g_main_context_iteration(NULL, TRUE);
+        }
+    } while (f->said == NULL && g_get_monotonic_time() < end_us);
+}
+
+
+static gboolean
+put_away(void)
+{
+    gint64           end_us;
+    g_autofree char  *id = NULL;
+
+    end_us = g_get_monotonic_time() + DEADLINE_S * G_USEC_PER_SEC;
+
+    do {
+        g_free(run("xdotool search --onlyvisible --name '" CHAT "' "
+                   "windowfocus key Escape"));
+        g_main_context_iteration(NULL, TRUE);
+        g_free(id);
+        id = window(CHAT);
+    } while (id != NULL && g_get_monotonic_time() < end_us);
+
+    return id == NULL;
+}
+
+
+/* nobody is on the banner: the first message starts the program */
+
+static void
+test_chat(fixture_t *f)
+{
+    g_autofree char  *id = NULL;
+    g_autofree char  *again = NULL;
+
+    restart(f);
+    agent_ui_chat(f->ui, 3, &bob, "<b>Hello</b>");
+    id = wait_window(CHAT);
+    ok(id != NULL, "somebody writes: there is a window");
+    reply(f, "Yes please");
+    is_str(f->said, "3 Yes please", "the person answers in that room");
+
+    /* closed, and opened by the next message */
+
+    ok(put_away(), "Escape puts it away");
+    agent_ui_chat(f->ui, 3, &anna, "Still there?");
+    again = wait_window(CHAT);
+    is_str(again, id, "the next message has it come back");
+
+    /* one that is put away goes with the last viewer */
+
+    ok(put_away(), "away again");
+    agent_ui_chat_end(f->ui, 3);
+    agent_ui_chat(f->ui, 3, &anna, "A new beginning");
+    g_free(again);
+    again = wait_window(CHAT);
+    ok(again != NULL && strcmp(again, id) != 0, "what was said is gone");
+}
+
+
 static void
 test_missing(fixture_t *f)
 {
@@ -606,6 +697,7 @@ main(void)
     test_names(&f);
     test_killed(&f);
     test_frozen(&f);
+    test_chat(&f);
     test_missing(&f);
     stop(&f);
 

@@ -5,8 +5,8 @@
 
 /*
  * rs-agent-ui: what the person at the device sees of remote support.  Owns
- * two kinds of windows: one for each question, which somebody answers or
- * nobody does, and the banner, which is there as long as anybody watches.
+ * the windows for questions, which somebody answers or nobody does, and the
+ * banner, which is there as long as anybody watches; not those of the chat.
  * It decides nothing: the agent counts the time, and a closed window is a no.
  *
  * One JSON object a line.  From the agent on standard input:
@@ -16,12 +16,15 @@
  *     {"type":"cancel","id":1}
  *     {"type":"banner","own":false,"who":[{"name":"Anna","verified":true,
  *      "control":true}]}                               [] takes it away
+ *     {"type":"chat","room":1,"name":"Anna","verified":true,"text":"Hello"}
+ *     {"type":"chat_end","room":1}                     rs_agent_chat.c's
  *
  * To it on standard output: {"type":"ready"} first, then
  *
  *     {"type":"answer","id":1,"yes":true}
  *     {"type":"take","own":true}                       the banner's buttons
  *     {"type":"end"}
+ *     {"type":"say","room":1,"text":"Hello"}
  *
  * When standard input ends, so does this.  Texts come from strangers: they
  * are never markup, and cleaned once more here.
@@ -29,22 +32,19 @@
 
 #define G_LOG_DOMAIN  "rs-agent-ui"
 
-#include "agent_json.h"
+#include "rs_agent_ui.h"
 #include "agent_text.h"
 
 #include <errno.h>
 #include <glib-unix.h>
-#include <gtk/gtk.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <signal.h>
 #include <unistd.h>
 
 
-#define UI_LINE     65536           /* bytes of a line */
 #define UI_ASKS     16
 #define UI_WHO      16              /* names on the banner */
-#define UI_NAME     64              /* characters */
 #define UI_BY       120
 #define UI_RAISE_US (G_USEC_PER_SEC / 2)
 
@@ -78,7 +78,6 @@ struct ui_s {
 
 static gboolean ui_on_input(gint fd, GIOCondition condition, gpointer data);
 static void ui_message(ui_t *ui, const char *text, gsize len);
-static void ui_say(json_t *obj);
 
 static void ui_ask(ui_t *ui, const json_t *msg);
 static GtkWidget *ui_ask_content(ui_ask_t *ask, const json_t *msg);
@@ -103,10 +102,6 @@ static gboolean ui_on_obscured(GtkWidget *window, GdkEventVisibility *event,
     gpointer data);
 static gboolean ui_on_drag(GtkWidget *window, GdkEvent *event,
     gpointer data);
-
-static GtkWidget *ui_label(const char *text, const char *style);
-static char *ui_string(const json_t *obj, const char *name, guint max);
-static void ui_claimed(char **name);
 
 
 static const char  ui_css[] =
@@ -157,7 +152,7 @@ main(int argc, char **argv)
 
 /* a pipe of 64 KiB which the agent empties: it is only full when it is gone */
 
-static void
+void
 ui_say(json_t *obj)
 {
     gsize              len;
@@ -219,6 +214,12 @@ ui_message(ui_t *ui, const char *text, gsize len)
     } else if (g_strcmp0(type, "banner") == 0) {
         ui_banner(ui, msg);
 
+    } else if (g_strcmp0(type, "chat") == 0) {
+        ui_chat(msg);
+
+    } else if (g_strcmp0(type, "chat_end") == 0) {
+        ui_chat_end(msg);
+
     } else if (g_strcmp0(type, "cancel") == 0
                && agent_json_int(msg, "id", 1, G_MAXINT32, &id))
     {
@@ -230,9 +231,7 @@ ui_message(ui_t *ui, const char *text, gsize len)
 }
 
 
-/* cleaned; "" when it is not there */
-
-static char *
+char *
 ui_string(const json_t *obj, const char *name, guint max)
 {
     const char  *text;
@@ -243,9 +242,7 @@ ui_string(const json_t *obj, const char *name, guint max)
 }
 
 
-/* a name that nobody has verified: in quotes, which it does not have itself */
-
-static void
+void
 ui_claimed(char **name)
 {
     char      *quoted;
@@ -287,7 +284,7 @@ ui_claimed(char **name)
 }
 
 
-static GtkWidget *
+GtkWidget *
 ui_label(const char *text, const char *style)
 {
     GtkWidget  *label;

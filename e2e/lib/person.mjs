@@ -15,6 +15,7 @@ import { until } from "./wait.mjs";
 const run = promisify(execFile);
 
 const QUESTION = "^Remote support request$";
+const CHAT = "^Remote support chat$";
 const BANNER = "^Remote support: ";
 
 /** The banner's ground. */
@@ -101,5 +102,19 @@ export class Person {
 
         await this.#x("mousemove", String(x + width - 40),
                       String(y + Math.round(height / 2)), "click", "1");
+    }
+
+    /** Writes into the chat's window; said() tells when it was heard. */
+    async reply(text, said) {
+        const id = await until("chat window", async () =>
+            (await this.#windows(CHAT))[0]);
+
+        await until("answer", async () => {
+            await this.#x("windowactivate", id, "key", "ctrl+a", "key",
+                          "BackSpace", "type", "--delay", "5", text);
+            await this.#x("key", "Return");
+
+            return said();
+        });
     }
 }
