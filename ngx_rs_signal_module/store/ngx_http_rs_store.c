@@ -562,7 +562,9 @@ ngx_http_rs_store_unlink(ngx_http_rs_store_op_t *op, ngx_rs_reply_t *reply)
 
     ngx_http_rs_count(op->store->rmcf, NGX_HTTP_RS_STAT_SESSION_ENDED);
 
-    if (device_id.len == 0) {
+    /* without a device, but somebody's */
+
+    if (device_id.len == 0 && user_id.len == 0) {
         return;
     }
 

@@ -402,6 +402,20 @@ local function refused(who, group, read)
 end
 
 
+-- A session whose host is somebody's browser is in no group: besides those who
+-- may it with all of the tenant it is the user's who made it.
+
+local function refused_session(who, s)
+    if s.kind == 'device' and s.device_id == '' and who.kind == 'user'
+       and s.user_id == who.id
+    then
+        return nil
+    end
+
+    return refused(who, s.group_id, 'sessions:read')
+end
+
+
 -- Without looking at an object.  WIDE: the verbs are needed for the whole
 -- tenant; ANYONE: none may do, the function sees to it.
 
@@ -2050,7 +2064,7 @@ local function session_repeat(keys, args, who, now)
         return { 'session_ended' }
     end
 
-    no = refused(who, s.group_id, 'sessions:read')
+    no = refused_session(who, s)
     if no then
         return no
     end
@@ -2075,14 +2089,14 @@ end
 
 
 -- The device that is to be the host, or what stands for a browser: that is in
--- no group.  Else nil and the reply.
+-- no group, and whoever may make sessions of some may make one of it.  Else nil
+-- and the reply.
 
 local function session_host(key, id, who)
     local dev, no
 
     if id == '' then
-        return { name = '', group_id = '', owner = '' },
-               refused(who, '', 'sessions:read')
+        return { name = '', group_id = '', owner = '' }
     end
 
     dev = load_fields(key, DEV)
@@ -2179,7 +2193,7 @@ function lib.rs_session_retry(keys, args, who)
         return { 'session_ended' }
     end
 
-    no = refused(who, s.group_id, 'sessions:read')
+    no = refused_session(who, s)
     if no then
         return no
     end
@@ -2246,7 +2260,7 @@ function lib.rs_session_get(keys, args, who)
         return { 'not_found' }
     end
 
-    no = refused(who, s.group_id, 'sessions:read')
+    no = refused_session(who, s)
     if no then
         return no
     end
@@ -2280,7 +2294,7 @@ function lib.rs_session_end(keys, args, who)
         return { 'not_found' }
     end
 
-    no = refused(who, s.group_id, 'sessions:read')
+    no = refused_session(who, s)
     if no then
         return no
     end
@@ -2411,7 +2425,7 @@ function lib.rs_participant_add(keys, args, who)
         return { 'not_found' }
     end
 
-    no = refused(who, s.group_id, 'sessions:read') or too_lax(s, who)
+    no = refused_session(who, s) or too_lax(s, who)
     if no then
         return no
     end
@@ -2477,7 +2491,7 @@ function lib.rs_participant_retry(keys, args, who)
         return { 'not_found' }
     end
 
-    no = refused(who, s.group_id, 'sessions:read')
+    no = refused_session(who, s)
     if no then
         return no
     end
@@ -4454,7 +4468,7 @@ function link.session(key, who, now)
         return nil, { 'not_found' }
     end
 
-    no = refused(who, s.group_id, 'sessions:read')
+    no = refused_session(who, s)
 
     return not no and s or nil, no
 end
@@ -4715,7 +4729,7 @@ function lib.rs_help_create(keys, args, who)
         return { 'not_found' }
     end
 
-    no = refused(who, s.group_id, 'sessions:read') or too_lax(s, who)
+    no = refused_session(who, s) or too_lax(s, who)
     if no then
         return no
     end

@@ -154,6 +154,44 @@ is($redis->call('HGET', 'rs:{b}:tries:' . $from, 'count'), 1,
    'and counted anew');
 ok($redis->call('TTL', 'rs:{b}:tries:' . $from) > 0, 'until it is forgotten');
 
+# whose it is: a technician may make sessions of groups that are granted him.
+# This is of none, and his.
+
+sub as {
+    my ($uid, $fn, $keys, $verb, @args) = @_;
+
+    return $s->fcall($fn, ["usr:$uid", @$keys],
+                     RS::Schema::caller_json(
+                         kind => 'user', id => $uid, name => 'Ana',
+                         iat => time(), verb => $verb, also => [],
+                         subjects => ["user:$uid"], tenant => [],
+                         granted => [qw(sessions:read sessions:write
+                                        sessions:control)]), @args);
+}
+
+
+my ($ana, $bob) = map { 'usr_' . $_ x 26 } 'a', 'b';
+my $own = $s->session_call('', user => $ana);
+my ($fn, $keys, $verb, @args) = @{ $own->{call} };
+
+shift @$keys;
+is(as($ana, $fn, $keys, $verb, @args)->[0], 'ok', 'a technician makes one');
+
+my @see = ('rs_session_get', ["ses:$own->{id}", "par:$own->{id}",
+                              "use:$own->{id}"], 'sessions:read');
+my @ask = ('rs_help_create', ["ses:$own->{id}", "par:$own->{id}"],
+           'sessions:write', RS::Schema::hash(), 600);
+my @stop = ('rs_session_end', [(map { "$_:$own->{id}" } qw(ses par mem log)),
+                               'turn'], 'sessions:write', 'deleted', '', '',
+            RS::Schema::REPLID());
+
+for my $case (['see', @see], ['ask for a code', @ask], ['end', @stop]) {
+    my ($what, @call) = @$case;
+
+    is(as($bob, @call)->[0], 'not_found', "another one: $what");
+    is(as($ana, @call)->[0], 'ok', "he: $what");
+}
+
 $s->check_catalogue();
 
 done_testing();
