@@ -15,6 +15,7 @@
 #include "agent_input.h"
 #include "agent_proxy.h"
 #include "agent_screen.h"
+#include "agent_sound.h"
 #include "agent_version.h"
 #include "agent_video.h"
 
@@ -219,6 +220,7 @@ agent_done(agent_t *agent)
     }
 
     g_clear_pointer(&agent->video, agent_video_free);
+    g_clear_pointer(&agent->sound, agent_sound_free);
     g_clear_pointer(&agent->seat, agent_seat_free);
     g_clear_pointer(&agent->platform, agent_platform_close);
     g_clear_object(&agent->soup);
@@ -254,6 +256,7 @@ agent_display(agent_t *agent, GError **error)
     agent->seat = agent_seat_new(agent->platform);
     agent_seat_pause(agent->seat, agent->ui != NULL
                                   && agent_ui_asking(agent->ui));
+    agent->sound = agent_sound_new(NULL);
     agent->video = agent_video_new(agent->platform, agent->config->fps,
                                    agent->config->bitrate_min,
                                    agent->config->bitrate);

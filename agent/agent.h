@@ -17,6 +17,7 @@ typedef struct agent_s          agent_t;
 typedef struct agent_signal_s   agent_signal_t;
 typedef struct agent_session_s  agent_session_t;
 typedef struct agent_video_s    agent_video_t;
+typedef struct agent_sound_s    agent_sound_t;
 typedef struct agent_seat_s     agent_seat_t;
 typedef struct agent_clipboard_s  agent_clipboard_t;
 typedef struct agent_chat_s     agent_chat_t;
@@ -57,6 +58,7 @@ struct agent_s {
 
     agent_platform_t  *platform;    /* NULL until there is a display */
     agent_video_t     *video;       /* as platform */
+    agent_sound_t     *sound;       /* as platform */
     agent_seat_t      *seat;        /* as platform */
     agent_clipboard_t *clipboard;   /* while a viewer may have of it */
     agent_ui_t        *ui;          /* the person there */

@@ -18,6 +18,8 @@ static GstElement *agent_branch_payloader(guint codec, guint payload,
     guint ssrc);
 static GstElement *agent_branch_filter(guint codec, guint payload,
     guint ssrc, guint twcc);
+static gboolean agent_branch_join(GstBin *pipeline, GstElement *webrtc,
+    GstElement *appsrc, GstElement *pay, GstElement *filter);
 static gboolean agent_branch_link(GstElement *filter, GstElement *webrtc);
 
 
@@ -41,25 +43,32 @@ agent_branch_add(GstBin *pipeline, GstElement *webrtc, guint codec,
         return NULL;
     }
 
-    g_object_set(appsrc, "is-live", TRUE, "format", GST_FORMAT_TIME,
-                 "do-timestamp", TRUE, "block", FALSE, NULL);
-
-    /* the pipeline owns them now, and frees them when this fails */
-
-    gst_bin_add_many(pipeline, appsrc, pay, filter, NULL);
-
-    if (!gst_element_link_many(appsrc, pay, filter, NULL)
-        || !agent_branch_link(filter, webrtc)
-        || !gst_element_sync_state_with_parent(filter)
-        || !gst_element_sync_state_with_parent(pay)
-        || !gst_element_sync_state_with_parent(appsrc))
-    {
+    if (!agent_branch_join(pipeline, webrtc, appsrc, pay, filter)) {
         return NULL;
     }
 
     *out = gst_element_get_static_pad(filter, "src");
 
     return gst_object_ref(appsrc);
+}
+
+
+/* the pipeline owns them from here on, and frees them when this fails */
+
+static gboolean
+agent_branch_join(GstBin *pipeline, GstElement *webrtc, GstElement *appsrc,
+    GstElement *pay, GstElement *filter)
+{
+    g_object_set(appsrc, "is-live", TRUE, "format", GST_FORMAT_TIME,
+                 "do-timestamp", TRUE, "block", FALSE, NULL);
+
+    gst_bin_add_many(pipeline, appsrc, pay, filter, NULL);
+
+    return gst_element_link_many(appsrc, pay, filter, NULL)
+           && agent_branch_link(filter, webrtc)
+           && gst_element_sync_state_with_parent(filter)
+           && gst_element_sync_state_with_parent(pay)
+           && gst_element_sync_state_with_parent(appsrc);
 }
 
 
@@ -135,11 +144,17 @@ agent_branch_filter(guint codec, guint payload, guint ssrc, guint twcc)
 static gboolean
 agent_branch_link(GstElement *filter, GstElement *webrtc)
 {
+    GstPadTemplate                       *template;
+    g_autoptr(GstCaps)                    caps = NULL;
     g_autoptr(GstPad)                     src = NULL;
     g_autoptr(GstPad)                     sink = NULL;
     g_autoptr(GstWebRTCRTPTransceiver)    transceiver = NULL;
 
-    sink = gst_element_request_pad_simple(webrtc, "sink_%u");
+    /* the caps tell which section of the offer it is for */
+
+    g_object_get(filter, "caps", &caps, NULL);
+    template = gst_element_get_pad_template(webrtc, "sink_%u");
+    sink = gst_element_request_pad(webrtc, template, NULL, caps);
     src = gst_element_get_static_pad(filter, "src");
 
     if (sink == NULL || gst_pad_link(src, sink) != GST_PAD_LINK_OK) {
@@ -158,4 +173,39 @@ agent_branch_link(GstElement *filter, GstElement *webrtc)
                  "do-nack", TRUE, NULL);
 
     return TRUE;
+}
+
+
+GstElement *
+agent_branch_add_sound(GstBin *pipeline, GstElement *webrtc, guint payload)
+{
+    guint                ssrc;
+    GstElement          *appsrc, *pay, *filter;
+    g_autoptr(GstCaps)   caps = NULL;
+
+    ssrc = g_random_int() | 1;
+
+    appsrc = gst_element_factory_make("appsrc", NULL);
+    pay = gst_element_factory_make("rtpopuspay", NULL);
+    filter = gst_element_factory_make("capsfilter", NULL);
+
+    if (appsrc == NULL || pay == NULL || filter == NULL) {
+        g_clear_pointer(&appsrc, gst_object_unref);
+        g_clear_pointer(&pay, gst_object_unref);
+        g_clear_pointer(&filter, gst_object_unref);
+        return NULL;
+    }
+
+    g_object_set(pay, "pt", payload, "ssrc", ssrc, NULL);
+
+    caps = gst_caps_new_simple("application/x-rtp",
+                               "media", G_TYPE_STRING, "audio",
+                               "encoding-name", G_TYPE_STRING, "OPUS",
+                               "payload", G_TYPE_INT, (int) payload,
+                               "clock-rate", G_TYPE_INT, 48000,
+                               "ssrc", G_TYPE_UINT, ssrc, NULL);
+    g_object_set(filter, "caps", caps, NULL);
+
+    return agent_branch_join(pipeline, webrtc, appsrc, pay, filter)
+           ? gst_object_ref(appsrc) : NULL;
 }

@@ -4,7 +4,7 @@
  */
 
 /*
- * A viewer's own end of the video: from encoded frames to RTP.
+ * A viewer's own end of picture and sound: from encoded frames to RTP.
  */
 
 #ifndef _AGENT_BRANCH_H_INCLUDED_
@@ -22,6 +22,10 @@
  */
 GstElement *agent_branch_add(GstBin *pipeline, GstElement *webrtc,
     guint codec, guint payload, guint twcc, GstPad **out);
+
+/* The same of sound as Opus, behind the video; packets leave as they come. */
+GstElement *agent_branch_add_sound(GstBin *pipeline, GstElement *webrtc,
+    guint payload);
 
 
 #endif /* _AGENT_BRANCH_H_INCLUDED_ */

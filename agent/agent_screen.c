@@ -174,6 +174,8 @@ agent_screen_features(agent_viewer_t *viewer, json_t *features)
     }
 
     json_object_set_new(features, "monitors", list);
+    json_object_set_new(features, "sound",
+                        json_boolean(agent_viewer_sound(viewer)));
 }
 
 

@@ -22,6 +22,7 @@ static gboolean agent_offer_codec(agent_offer_t *offer,
 static guint agent_offer_rtpmap(const GstSDPMedia *media, const char *pt);
 static gboolean agent_offer_h264_fits(const GstSDPMedia *media,
     const char *pt);
+static void agent_offer_opus(agent_offer_t *offer, const GstSDPMedia *media);
 static guint agent_offer_twcc(const GstSDPMedia *media, const char *pt);
 static const char *agent_sdp_attribute(const GstSDPMedia *media,
     const char *name, const char *pt);
@@ -47,7 +48,7 @@ agent_offer_parse(const char *text, guint codecs, GstSDPMessage **out,
     if (!agent_offer_sections(offer, sdp)) {
         gst_sdp_message_free(sdp);
         *message = "the offer must hold one recvonly video section and at "
-                   "most one data section";
+                   "most one section of sound and of data each";
         return NULL;
     }
 
@@ -85,11 +86,12 @@ agent_offer_free(agent_offer_t *offer)
 static gboolean
 agent_offer_sections(agent_offer_t *offer, const GstSDPMessage *sdp)
 {
-    guint               i, n, video, data;
+    guint               i, n, video, audio, data;
     const GstSDPMedia  *media;
 
     n = gst_sdp_message_medias_len(sdp);
     video = 0;
+    audio = 0;
     data = 0;
 
     if (n > AGENT_SDP_MEDIA) {
@@ -111,12 +113,43 @@ agent_offer_sections(agent_offer_t *offer, const GstSDPMessage *sdp)
             video++;
             offer->video = i;
 
+        } else if (g_strcmp0(gst_sdp_media_get_media(media), "audio") == 0
+                   && gst_sdp_media_get_attribute_val(media, "recvonly")
+                      != NULL)
+        {
+            audio++;
+            offer->audio = i;
+            agent_offer_opus(offer, media);
+
         } else {
             return FALSE;
         }
     }
 
-    return video == 1 && data <= 1;
+    return video == 1 && audio <= 1 && data <= 1;
+}
+
+
+/* RFC 7587: always of this rate and these channels, whatever it carries */
+
+static void
+agent_offer_opus(agent_offer_t *offer, const GstSDPMedia *media)
+{
+    guint        i;
+    guint64      pt;
+    const char  *format, *map;
+
+    for (i = 0; i < gst_sdp_media_formats_len(media); i++) {
+        format = gst_sdp_media_get_format(media, i);
+        map = agent_sdp_attribute(media, "rtpmap", format);
+
+        if (map != NULL && g_ascii_strcasecmp(map, "opus/48000/2") == 0
+            && g_ascii_string_to_unsigned(format, 10, 1, 127, &pt, NULL))
+        {
+            offer->sound = (guint) pt;
+            return;
+        }
+    }
 }
 
 
@@ -300,4 +333,37 @@ agent_answer_sends(const GstSDPMessage *sdp, guint video)
 
     return gst_sdp_media_get_attribute_val(media, "sendonly") != NULL
            && gst_sdp_media_get_port(media) != 0;
+}
+
+
+void
+agent_answer_part(GstSDPMessage *sdp, guint audio)
+{
+    guint          i;
+    const char    *value, *msid;
+    GstSDPMedia   *media;
+
+    if (audio >= gst_sdp_message_medias_len(sdp)) {
+        return;
+    }
+
+    media = (GstSDPMedia *) gst_sdp_message_get_media(sdp, audio);
+
+    for (i = 0; i < gst_sdp_media_attributes_len(media); i++) {
+        g_autofree char    *other = NULL;
+        GstSDPAttribute     attribute;
+
+        value = gst_sdp_media_get_attribute(media, i)->value;
+
+        if (strcmp(gst_sdp_media_get_attribute(media, i)->key, "ssrc") != 0
+            || value == NULL || (msid = strstr(value, " msid:")) == NULL)
+        {
+            continue;
+        }
+
+        other = g_strdup_printf("%.*s msid:sound sound",
+                                (int) (msid - value), value);
+        gst_sdp_attribute_set(&attribute, "ssrc", other);
+        gst_sdp_media_replace_attribute(media, i, &attribute);
+    }
 }

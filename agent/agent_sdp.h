@@ -27,6 +27,9 @@ typedef struct {
     guint    video;                     /* index of the video section */
     guint    twcc;                      /* id of its header extension for
                                            congestion feedback; 0: none */
+    guint    sound;                     /* payload type of Opus; 0: none is
+                                           asked for, or not that */
+    guint    audio;                     /* index of its section */
     char    *mids[AGENT_SDP_MEDIA];     /* by section; NULL: none */
 } agent_offer_t;
 
@@ -40,6 +43,12 @@ typedef struct {
 agent_offer_t *agent_offer_parse(const char *text, guint codecs,
     GstSDPMessage **sdp, const char **code, const char **message);
 void agent_offer_free(agent_offer_t *offer);
+
+/*
+ * Gives the sound of an answer a stream of its own: of one stream a browser
+ * holds the picture back until its sound is there.
+ */
+void agent_answer_part(GstSDPMessage *sdp, guint audio);
 
 /* Whether the answer sends the video: webrtcbin refuses without a word. */
 gboolean agent_answer_sends(const GstSDPMessage *sdp, guint video);

@@ -28,6 +28,7 @@
 #include "agent_input.h"
 #include "agent_policy.h"
 #include "agent_screen.h"
+#include "agent_sound.h"
 #include "agent_webrtc.h"
 
 #include <string.h>
@@ -433,6 +434,7 @@ agent_viewer_serve(agent_viewer_t *viewer, const agent_ice_t *ice,
 
     params.video = agent->video;
     params.view = viewer->view;
+    params.sound = agent_viewer_sound(viewer) ? agent->sound : NULL;
     params.shim = shim;
     params.ice = ice;
     params.relay_only = agent_policy_relay(agent->config, ice);
@@ -547,6 +549,18 @@ agent_viewer_check(gpointer data)
     agent_viewer_stop(viewer);
 
     return G_SOURCE_REMOVE;
+}
+
+
+gboolean
+agent_viewer_sound(const agent_viewer_t *viewer)
+{
+    agent_allowed_t  allowed;
+
+    agent_viewer_allowed(viewer, &allowed);
+
+    return allowed.sound && viewer->agent->sound != NULL
+           && agent_sound_there(viewer->agent->sound);
 }
 
 

@@ -102,6 +102,9 @@ void agent_viewer_allowed(const agent_viewer_t *viewer,
 /* Is served, or may be as soon as somebody says yes. */
 gboolean agent_viewer_welcome(const agent_viewer_t *viewer);
 
+/* Whether there is sound for this viewer. */
+gboolean agent_viewer_sound(const agent_viewer_t *viewer);
+
 agent_about_t agent_viewer_about(const agent_viewer_t *viewer);
 
 /* What the picture shows; FALSE: it cannot show that, and shows the same. */

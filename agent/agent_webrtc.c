@@ -67,6 +67,9 @@ struct agent_webrtc_s {
     void                         *data;
     agent_video_t                *video;
     agent_view_t                  view;
+    agent_sound_t                *sound;
+    GstElement                   *speech;       /* appsrc of sound, or NULL */
+    agent_sound_sink_t           *ear;
 
     agent_offer_t                *offer;
     char                         *fingerprint;
@@ -195,6 +198,7 @@ agent_webrtc_new(const agent_webrtc_params_t *params,
     w->data = data;
     w->video = params->video;
     w->view = params->view;
+    w->sound = params->sound;
     w->relay_only = params->relay_only;
     w->offer = g_steal_pointer(&offer);
     w->fingerprint = g_strdup(params->fingerprint);
@@ -229,6 +233,7 @@ agent_webrtc_free(agent_webrtc_t *w)
     g_clear_handle_id(&w->stats_timer, g_source_remove);
     g_clear_handle_id(&w->watch, g_source_remove);
     g_clear_pointer(&w->sink, agent_video_detach);
+    g_clear_pointer(&w->ear, agent_sound_detach);
 
     if (w->pipeline != NULL) {
         gst_element_set_state(w->pipeline, GST_STATE_NULL);
@@ -243,6 +248,7 @@ agent_webrtc_free(agent_webrtc_t *w)
     /* their closures hold references on w */
 
     g_clear_pointer(&w->appsrc, gst_object_unref);
+    g_clear_pointer(&w->speech, gst_object_unref);
     g_clear_pointer(&w->pipeline, gst_object_unref);
     w->webrtc = NULL;
 
@@ -448,6 +454,10 @@ agent_webrtc_on_answer(GstPromise *promise, gpointer data)
         agent_webrtc_hop(w, agent_webrtc_answered, NULL, 0, NULL);
 
     } else {
+        if (w->offer->sound != 0) {
+            agent_answer_part(answer->sdp, w->offer->audio);
+        }
+
         text = gst_sdp_message_as_text(answer->sdp);
 
         /* before the hop: candidates are made from here on, and follow it */
@@ -612,7 +622,14 @@ agent_webrtc_add_video(agent_webrtc_t *w)
                       agent_webrtc_on_upstream, g_atomic_rc_box_acquire(w),
                       agent_webrtc_unref);
 
-    return TRUE;
+    if (w->sound == NULL || w->offer->sound == 0) {
+        return TRUE;
+    }
+
+    w->speech = agent_branch_add_sound(GST_BIN(w->pipeline), w->webrtc,
+                                       w->offer->sound);
+
+    return w->speech != NULL;
 }
 
 
@@ -754,6 +771,10 @@ agent_webrtc_state_changed(agent_webrtc_t *w, void *arg, guint n,
     agent_flow_start(w->flow, w->sink);
     w->stats_timer = g_timeout_add(AGENT_WEBRTC_STATS_MS,
                                    agent_webrtc_ask_stats, w);
+    if (w->speech != NULL) {
+        w->ear = agent_sound_attach(w->sound, GST_APP_SRC(w->speech));
+    }
+
     w->events->connected(w->data, w);
 }
 

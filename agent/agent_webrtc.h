@@ -13,6 +13,7 @@
 
 #include "agent.h"
 #include "agent_channel.h"
+#include "agent_sound.h"
 #include "agent_turn_shim.h"
 #include "agent_video.h"
 
@@ -44,6 +45,7 @@ typedef struct {
 typedef struct {
     agent_video_t      *video;
     agent_view_t        view;
+    agent_sound_t      *sound;          /* NULL: not for this viewer */
     agent_shim_t       *shim;
     const agent_ice_t  *ice;
     gboolean            relay_only;

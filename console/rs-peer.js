@@ -164,6 +164,7 @@ class Line {
     verified = false;       /* whose offer it is, by its device */
     connected = false;
     stream = null;
+    sound = null;
     hello = null;
     lastHeard = 0;          /* over the data channel */
     lastBytes = 0;          /* when any came */
@@ -194,6 +195,7 @@ class Line {
  *   verified {how, short, at, operator: {verified, name, reason}|null}   the
  *            device proved itself; operator: what it made of our proof
  *   stream   MediaStream          show this one from now on
+ *   sound    MediaStream|null     and play this one: hear()
  *   hello    {width, height, input, features}   of the host: it takes input
  *            from now on; 0 by 0 when input goes by way of the gateway;
  *            features: as in peer.md, {} when it says none
@@ -208,6 +210,7 @@ export class RsPeer extends EventTarget {
     #Connection;
     #clock;
     #undo = [];
+    #hears = false;
     #channels = new Map();  /* label -> RsChannel */
     #line = null;           /* the newest */
     #old = null;            /* the one still shown, until the newest connects */
@@ -330,6 +333,22 @@ export class RsPeer extends EventTarget {
     /** What the host has besides the picture: "features" of its hello. */
     get features() {
         return this.#line?.hello?.features ?? {};
+    }
+
+    /**
+     * Asks for the host's sound, or for none, by another line: what was never
+     * asked for is never sent.
+     */
+    hear(on) {
+        if (this.#hears !== on) {
+            this.#hears = on;
+            this.restart();
+        }
+    }
+
+    /** Sound is asked for. */
+    get hears() {
+        return this.#hears;
     }
 
     /** Reaches for the host anew, for example after a network change. */
@@ -505,6 +524,11 @@ export class RsPeer extends EventTarget {
 
         const {receiver} = pc.addTransceiver("video",
                                              {direction: "recvonly"});
+
+        if (this.#hears) {
+            pc.addTransceiver("audio", {direction: "recvonly"});
+        }
+
         const channel = dataChannel(pc, "rs-input");
         const line = new Line(++this.#count, host, pc, channel);
 
@@ -525,7 +549,13 @@ export class RsPeer extends EventTarget {
         pc.onicecandidate = (ev) => this.#onLocalCandidate(line, ev.candidate);
         pc.onconnectionstatechange = () => this.#onConnection(line);
         pc.ontrack = (ev) => {
-            line.stream = ev.streams[0] ?? new MediaStream([ev.track]);
+            if (ev.track?.kind === "audio") {
+                line.sound = new MediaStream([ev.track]);
+
+            } else {
+                line.stream = ev.streams[0] ?? new MediaStream([ev.track]);
+            }
+
             this.#show(line);
         };
 
@@ -604,6 +634,7 @@ export class RsPeer extends EventTarget {
     #show(line) {
         if (line === this.#line && line.connected && line.stream) {
             this.dispatchEvent(new RsEvent("stream", line.stream));
+            this.dispatchEvent(new RsEvent("sound", line.sound));
         }
     }
 

@@ -3,7 +3,7 @@
  * Copyright (C) rs-gateway contributors
  *
  * How the remote screen is shown: its size on the page, which of its
- * monitors, a picture of it to keep, and the pointer.
+ * monitors, a picture of it to keep, the pointer, and on demand its sound.
  *
  * The remote pointer is not in the picture where the device can leave it
  * out: it is this browser's own, in the shape that the device says, so that
@@ -23,6 +23,7 @@ const EDGE = 32;            /* pixels of the page */
 const PAN = 14;             /* of them, a frame */
 
 const ICON = "M3 5h18v11H3zM8 20h8M12 16v4";
+const SOUND = "M4 10v4h4l5 4V6L8 10zM16.5 9a4 4 0 0 1 0 6M19 6.5a8 8 0 0 1 0 11";
 
 const SCALES = [
     ["fit", "Fit", "All of it, as large as there is room"],
@@ -106,6 +107,9 @@ export class RsScreen {
     #pointer;               /* the element that is drawn */
     #panel;
     #monitors;
+    #sound;                 /* the button */
+    #audio;
+    #peer = null;
     #monitor = WHOLE;
     #channel = null;
     #cursor = null;
@@ -128,6 +132,13 @@ export class RsScreen {
         this.#panel = page.stage.addPanel({
             id: "screen", icon: ICON, title: "Screen", label: "Screen",
             order: 10, build: (element) => this.#build(element)});
+
+        this.#audio = el("audio", {id: "sound", autoplay: true});
+        this.#canvas.append(this.#audio);
+        this.#sound = page.stage.addButton({
+            id: "sound", icon: SOUND, title: "Sound", label: "Sound",
+            order: 11, hidden: true, onClick: () => this.#hear()});
+        this.#sound.setAttribute("aria-pressed", "false");
 
         page.addEventListener("begin", () => this.#begin());
         page.addEventListener("peer", (ev) => this.#meet(ev.detail));
@@ -168,6 +179,10 @@ export class RsScreen {
         this.#video.style.removeProperty("--pointer");
         this.#stage.dataset.pointer = "";
         setText(document.getElementById("screenshot-state"), "");
+        this.#peer = null;
+        this.#audio.srcObject = null;
+        this.#sound.hidden = true;
+        this.#sound.setAttribute("aria-pressed", "false");
         this.#draw();
     }
 
@@ -175,6 +190,15 @@ export class RsScreen {
 
     #meet(run) {
         const channel = run.peer.channel("rs-screen");
+
+        const {peer} = run;
+
+        this.#peer = peer;
+        peer.addEventListener("sound", (ev) => {
+            if (this.#peer === peer) {
+                this.#play(ev.detail);
+            }
+        });
 
         this.#channel = channel;
         channel.addEventListener("message", (ev) => {
@@ -210,6 +234,23 @@ export class RsScreen {
         }
     }
 
+    /* sound: nothing is sent until somebody wants it */
+
+    #hear() {
+        this.#peer.hear(!this.#peer.hears);
+        this.#sound.setAttribute("aria-pressed", String(this.#peer.hears));
+    }
+
+    #play(stream) {
+        this.#audio.srcObject = stream;
+
+        if (stream !== null) {
+            this.#audio.play().catch(() => {
+                /* the next stream replaced this one before it played */
+            });
+        }
+    }
+
     /* a device that cannot leave it out says so again, and is not asked */
     #asked() {
         const asked = this.#stage.dataset.pointer === "asked";
@@ -242,6 +283,7 @@ export class RsScreen {
         const legend = this.#monitors.firstElementChild;
         const all = [{id: WHOLE, name: "All of them"}, ...list];
 
+        this.#sound.hidden = run.hello.features?.sound !== true;
         this.#monitors.hidden = list.length === 0;
         this.#monitors.replaceChildren(legend, ...all.map(({id, name}) =>
             el("label", {class: "choice"},

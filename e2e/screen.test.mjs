@@ -17,6 +17,7 @@ import { promisify } from "node:util";
 import { Browser, connected, frames, place, screenshot, shows }
     from "./lib/browser.mjs";
 import { Narrow } from "./lib/narrow.mjs";
+import { Sound } from "./lib/sound.mjs";
 import { Stack } from "./lib/stack.mjs";
 import { MAGENTA, SPOTS, TEXT, TestWindow, inked } from "./lib/testwin.mjs";
 import { until } from "./lib/wait.mjs";
@@ -28,11 +29,13 @@ const NARROW_BPS = 600000;
 const WIDE_BPS = 1e9;
 
 
-let stack, window, browser;
+let stack, window, browser, sound;
 
 
 before(async () => {
-    stack = await Stack.up(["--agent"]);
+    sound = await Sound.start();
+    stack = await Stack.up(["--agent", "--agent-env",
+                            `PULSE_SERVER=${sound.server}`]);
     window = await TestWindow.open(stack.state.desktop);
     browser = await Browser.start(stack);
 }, {timeout: 120000});
@@ -42,6 +45,7 @@ after(async () => {
     await browser?.close();
     await window?.close();
     await stack?.down();
+    await sound?.stop();
 }, {timeout: 60000});
 
 
@@ -337,6 +341,87 @@ test("three sizes, and a screenshot", {timeout: 120000}, async () => {
     await page.setViewportSize({width: 390, height: 844});
     await screenshot(page, "screen-panel-390");
     assert.deepEqual(page.complaints, []);
+    await page.context().close();
+    await stack.api.endSession(session.id);
+});
+
+
+/* of the sound that comes: {packets, energy}, null when there is no track */
+function heard(page) {
+    return page.evaluate(async () => {
+        const pc = window.rsKept.connections.at(-1);
+
+        for (const s of (await pc.getStats()).values()) {
+            if (s.type === "inbound-rtp" && s.kind === "audio") {
+                return {packets: s.packetsReceived,
+                        energy: s.totalAudioEnergy ?? 0};
+            }
+        }
+
+        return null;
+    });
+}
+
+
+test("sound: none until it is asked for, and none after",
+     {timeout: 120000}, async () => {
+    const {session, links} = await stack.session(["controller"]);
+    const page = await join(links[0]);
+
+    await sound.play();
+    await page.waitForSelector("#tool-sound:not([hidden])");
+    assert.equal(await page.evaluate(() => window.rsKept.connections[0]
+        .localDescription.sdp.includes("m=audio")), false);
+    assert.ok(!(await sound.clients()).includes("rs-agent"));
+
+    await page.click("#tool-sound");
+    await until("a tone in the browser", async () => {
+        const {energy, packets} = await heard(page);
+
+        return packets > 20 && energy > 0.001;
+    });
+    assert.equal(await page.getAttribute("#tool-sound", "aria-pressed"),
+                 "true");
+    assert.ok(await page.$eval("#sound", (audio) => audio.srcObject !== null
+                                                    && !audio.paused));
+    await shows(page, SPOTS.red.look, SPOTS.red.color);
+
+    await page.click("#tool-sound");
+    await until("a line without sound", async () => await page.evaluate(
+        () => window.rsKept.connections.length === 3
+              && window.rsKept.connections[2].connectionState === "connected")
+        && await heard(page) === null);
+    await until("end of the capture", async () =>
+        (await sound.clients()).every((name) => name !== "rs-agent"));
+    await shows(page, SPOTS.red.look, SPOTS.red.color);
+
+    assert.deepEqual(page.complaints, []);
+    await page.context().close();
+    await stack.api.endSession(session.id);
+});
+
+
+test("sound that the policy forbids is not offered, and not sent if asked for",
+     {timeout: 120000}, async () => {
+    const {session, links} = await stack.session(["controller"],
+                                                 {policy: {sound: false}});
+    const page = await join(links[0]);
+
+    await page.waitForSelector('#stage[data-control="true"]');
+    assert.equal(await page.isVisible("#tool-sound"), false);
+
+    /* a page that asks all the same gets the picture, and silence */
+    await page.$eval("#tool-sound", (button) => button.click());
+    await until("a second line", () => page.evaluate(
+        () => window.rsKept.connections[1]?.connectionState === "connected"));
+
+    const sdp = await page.evaluate(() => window.rsKept.connections[1]
+                                                .remoteDescription.sdp);
+
+    assert.match(sdp.slice(sdp.indexOf("m=audio")), /a=inactive/);
+    await shows(page, SPOTS.red.look, SPOTS.red.color);
+    assert.equal((await heard(page))?.packets ?? 0, 0);
+
     await page.context().close();
     await stack.api.endSession(session.id);
 });

@@ -23,6 +23,9 @@
 #define DATA                                                                 \
     "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n"                     \
     "c=IN IP4 0.0.0.0\r\na=mid:1\r\na=sctp-port:5000\r\n"
+#define AUDIO(pts)                                                           \
+    "m=audio 9 UDP/TLS/RTP/SAVPF " pts "\r\nc=IN IP4 0.0.0.0\r\n"              \
+    "a=mid:2\r\na=recvonly\r\n"
 #define H264(pt, mode, profile)                                              \
     "a=rtpmap:" pt " H264/90000\r\na=fmtp:" pt " level-asymmetry-allowed=1;"   \
     "packetization-mode=" mode ";profile-level-id=" profile "\r\n"
@@ -104,9 +107,13 @@ static const agent_case_t  cases[] = {
       VIDEO("96") "a=rtpmap:96 VP8/90000\r\n"
       VIDEO("96") "a=rtpmap:96 VP8/90000\r\n", BOTH, 0, 0, "bad_offer" },
 
-    { "an audio section", HEAD
+    { "two audio sections", HEAD
+      VIDEO("96") "a=rtpmap:96 VP8/90000\r\n" AUDIO("0") AUDIO("0"),
+      BOTH, 0, 0, "bad_offer" },
+
+    { "somebody who wants to speak", HEAD
       VIDEO("96") "a=rtpmap:96 VP8/90000\r\n"
-      "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:1\r\na=recvonly\r\n",
+      "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:1\r\na=sendrecv\r\n",
       BOTH, 0, 0, "bad_offer" },
 
     { "data alone", HEAD DATA, BOTH, 0, 0, "bad_offer" },
@@ -169,6 +176,67 @@ test_twcc(void)
 
 
 static void
+test_sound(void)
+{
+    gsize           i;
+    GstSDPMessage  *sdp;
+
+    static const struct {
+        const char  *what;
+        const char  *audio;
+        guint        payload;
+    } sound[] = {
+        { "none asked for", "", 0 },
+        { "Opus", AUDIO("111") "a=rtpmap:111 opus/48000/2\r\n", 111 },
+        { "Opus among others", AUDIO("9 0 96 63")
+          "a=rtpmap:9 G722/8000\r\na=rtpmap:96 OPUS/48000/2\r\n", 96 },
+        { "one channel of it", AUDIO("111") "a=rtpmap:111 opus/48000\r\n",
+          0 },
+        { "others alone", AUDIO("0 9") "a=rtpmap:9 G722/8000\r\n", 0 },
+        { "a map of a type that is not offered",
+          AUDIO("0") "a=rtpmap:111 opus/48000/2\r\n", 0 },
+        { "no number", AUDIO("x") "a=rtpmap:x opus/48000/2\r\n", 0 },
+        { "a large one", AUDIO("300") "a=rtpmap:300 opus/48000/2\r\n", 0 }
+    };
+
+    for (i = 0; i < G_N_ELEMENTS(sound); i++) {
+        const char                  *code, *message;
+        g_autofree char             *text = NULL;
+        g_autoptr(agent_offer_t)     offer = NULL;
+
+        text = g_strconcat(HEAD VIDEO("96") "a=rtpmap:96 VP8/90000\r\n",
+                           sound[i].audio, DATA, NULL);
+        offer = agent_offer_parse(text, BOTH, &sdp, &code, &message);
+
+        ok(offer != NULL && offer->sound == sound[i].payload
+           && (sound[i].payload == 0 || offer->audio == 1),
+           "sound: %s", sound[i].what);
+
+        if (offer != NULL) {
+            gst_sdp_message_free(sdp);
+        }
+    }
+
+    gst_sdp_message_new_from_text(HEAD VIDEO("96")
+        "a=ssrc:1 msid:s v\r\na=ssrc:1 cname:c\r\n"
+        AUDIO("111") "a=ssrc:2 msid:s a\r\na=ssrc:2 cname:c\r\n", &sdp);
+    agent_answer_part(sdp, 1);
+    agent_answer_part(sdp, 7);
+
+    {
+        g_autofree char  *text = gst_sdp_message_as_text(sdp);
+
+        ok(strstr(text, "a=ssrc:1 msid:s v\r\n") != NULL
+           && strstr(text, "a=ssrc:2 msid:sound sound\r\n") != NULL
+           && strstr(text, "a=ssrc:2 cname:c\r\n") != NULL,
+           "the answer's sound is a stream of its own");
+    }
+
+    gst_sdp_message_free(sdp);
+}
+
+
+static void
 test_answer(void)
 {
     GstSDPMessage  *sdp;
@@ -224,6 +292,7 @@ main(int argc, char **argv)
     }
 
     test_twcc();
+    test_sound();
     test_answer();
 
     return done();

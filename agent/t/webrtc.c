@@ -14,6 +14,7 @@
 
 #include "agent_config.h"
 #include "agent_input.h"
+#include "agent_sound.h"
 #include "agent_viewer.h"
 #include "agent_webrtc.h"
 #include "rs_operator.h"
@@ -51,6 +52,8 @@ typedef struct {
     char                   *offer;          /* under lock */
     char                   *heard;          /* of the channel, under lock */
     guint                   frames;         /* under lock */
+    guint                   heard_n;        /* buffers of sound, under lock */
+    gboolean                loud;           /* one of them, under lock */
     guint8                  pixel[3];       /* under lock */
 
     char                   *failed;         /* code */
@@ -81,6 +84,7 @@ typedef struct {
     agent_video_t      *video;
     agent_shim_t       *shim;
     agent_ice_t        *ice;
+    agent_sound_t      *sound;          /* NULL: not allowed */
     const char         *fingerprint;    /* NULL: that of the offer */
 } fixture_t;
 
@@ -149,6 +153,47 @@ on_frame(GstAppSink *sink, gpointer data)
 }
 
 
+static GstFlowReturn
+on_sound(GstAppSink *sink, gpointer data)
+{
+    gsize                  i;
+    GstMapInfo             map;
+    viewer_t              *v = data;
+    g_autoptr(GstSample)   sample = gst_app_sink_pull_sample(sink);
+
+    if (sample == NULL) {
+        return GST_FLOW_EOS;
+    }
+
+    gst_buffer_map(gst_sample_get_buffer(sample), &map, GST_MAP_READ);
+
+    g_mutex_lock(&v->lock);
+    v->heard_n++;
+
+    for (i = 0; i + 1 < map.size; i += 2) {
+        v->loud = v->loud || ABS(*(gint16 *) (void *) (map.data + i)) > 3000;
+    }
+
+    g_mutex_unlock(&v->lock);
+
+    gst_buffer_unmap(gst_sample_get_buffer(sample), &map);
+
+    return GST_FLOW_OK;
+}
+
+
+static gboolean
+is_audio(GstPad *pad)
+{
+    g_autoptr(GstCaps)  caps = gst_pad_get_current_caps(pad);
+
+    return caps != NULL
+           && g_strcmp0(gst_structure_get_string(
+                            gst_caps_get_structure(caps, 0), "media"),
+                        "audio") == 0;
+}
+
+
 static void
 on_pad(GstElement *webrtc, GstPad *pad, gpointer data)
 {
@@ -160,9 +205,19 @@ on_pad(GstElement *webrtc, GstPad *pad, gpointer data)
 
     (void) webrtc;
 
-    text = g_strdup_printf("%s ! videoconvert ! video/x-raw,format=RGBx,"
-                           "width=640,height=360 ! appsink name=sink "
-                           "sync=false", v->decoder);
+    if (is_audio(pad)) {
+        callbacks.new_sample = on_sound;
+        text = g_strdup("rtpopusdepay ! opusdec ! audioconvert "
+                        "! audio/x-raw,format=S16LE ! appsink name=sink "
+                        "sync=false");
+
+    } else {
+        text = g_strdup_printf("%s ! videoconvert "
+                               "! video/x-raw,format=RGBx,width=640,"
+                               "height=360 ! appsink name=sink sync=false",
+                               v->decoder);
+    }
+
     bin = gst_parse_bin_from_description(text, TRUE, NULL);
     sink = gst_bin_get_by_name(GST_BIN(bin), "sink");
     gst_app_sink_set_callbacks(GST_APP_SINK(sink), &callbacks, v, NULL);
@@ -411,7 +466,7 @@ static const agent_webrtc_events_t  events = {
 /* ---- both */
 
 static viewer_t *
-viewer_new(guint codec)
+viewer_new_with(guint codec, gboolean sound)
 {
     viewer_t               *v = g_new0(viewer_t, 1);
     GstPromise             *promise;
@@ -456,6 +511,18 @@ viewer_new(guint codec)
     g_signal_emit_by_name(v->webrtc, "add-transceiver",
                           GST_WEBRTC_RTP_TRANSCEIVER_DIRECTION_RECVONLY,
                           caps, &transceiver);
+    if (sound) {
+        g_autoptr(GObject)  ear = NULL;
+        g_autoptr(GstCaps)  opus = NULL;
+
+        opus = gst_caps_from_string("application/x-rtp,media=audio,"
+            "encoding-name=OPUS,payload=111,clock-rate=48000,"
+            "encoding-params=(string)2");
+        g_signal_emit_by_name(v->webrtc, "add-transceiver",
+                              GST_WEBRTC_RTP_TRANSCEIVER_DIRECTION_RECVONLY,
+                              opus, &ear);
+    }
+
     g_signal_emit_by_name(v->webrtc, "create-data-channel",
                           AGENT_VIEWER_INPUT, NULL, &v->channel);
     g_signal_connect(v->channel, "on-message-string", G_CALLBACK(on_text), v);
@@ -464,6 +531,13 @@ viewer_new(guint codec)
     g_signal_emit_by_name(v->webrtc, "create-offer", NULL, promise);
 
     return v;
+}
+
+
+static viewer_t *
+viewer_new(guint codec)
+{
+    return viewer_new_with(codec, FALSE);
 }
 
 
@@ -621,6 +695,7 @@ serve(fixture_t *f, viewer_t *v, guint codecs, gboolean relay_only)
 
     params.video = f->video;
     params.shim = f->shim;
+    params.sound = f->sound;
     params.ice = f->ice;
     params.relay_only = relay_only;
     params.codecs = codecs;
@@ -731,6 +806,54 @@ test_h264(fixture_t *f)
     ok(serve(f, v, agent_video_codecs(), FALSE) == NULL, "H.264: served");
     is_shown(v, "H.264");
     viewer_free(v);
+}
+
+
+static gboolean
+has_sound(viewer_t *v, guint n)
+{
+    return v->heard_n >= n && v->loud;
+}
+
+
+static void
+test_sound(fixture_t *f)
+{
+    viewer_t  *v, *other;
+
+    /* asked for, and not allowed: the picture alone */
+
+    v = viewer_new_with(AGENT_CODEC_VP8, TRUE);
+    ok(serve(f, v, AGENT_CODEC_VP8, FALSE) == NULL, "sound is not for him");
+    is_shown(v, "without sound");
+    viewer_free(v);
+
+    f->sound = agent_sound_new("audiotestsrc is-live=true wave=sine");
+    ok(agent_sound_there(f->sound), "there is sound");
+
+    v = viewer_new_with(AGENT_CODEC_VP8, TRUE);
+    other = viewer_new(AGENT_CODEC_VP8);
+    ok(serve(f, v, AGENT_CODEC_VP8, FALSE) == NULL
+       && serve(f, other, AGENT_CODEC_VP8, FALSE) == NULL,
+       "sound for one, and none asked for by another");
+    is_shown(v, "with sound");
+    is_shown(other, "beside it");
+    ok(wait_for(v, has_sound, 20), "it is heard: %u", v->heard_n);
+    is_int(other->heard_n, 0, "by who asked alone");
+
+    viewer_free(v);
+    viewer_free(other);
+    agent_sound_free(f->sound);
+
+    /* a source that does not work costs the sound, not the picture */
+
+    f->sound = agent_sound_new("filesrc location=/nowhere ! wavparse");
+    v = viewer_new_with(AGENT_CODEC_VP8, TRUE);
+    ok(serve(f, v, AGENT_CODEC_VP8, FALSE) == NULL, "a source that breaks");
+    is_shown(v, "with a source that breaks");
+    viewer_free(v);
+
+    g_clear_pointer(&f->sound, agent_sound_free);
 }
 
 
@@ -1051,6 +1174,7 @@ main(int argc, char **argv)
     test_vp8(&f);
     test_stranger(&f);
     test_h264(&f);
+    test_sound(&f);
     test_closing(&f);
     test_channels(&f);
     test_channel_ends(&f);

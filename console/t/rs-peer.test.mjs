@@ -93,7 +93,8 @@ function connectionClass() {
         }
 
         addTransceiver(kind, o) {
-            this.transceiver = [kind, o.direction];
+            this.transceiver ??= [kind, o.direction];
+            this.kinds = [...this.kinds ?? [], kind];
             return {receiver: {}};
         }
 
@@ -975,4 +976,47 @@ test("a browser without data channels at all", async () => {
     assert.equal(peer.ready, false);
     peer.close();
     assert.equal(clock.armed, 0);
+});
+
+
+test("sound is asked for by another line, and by none before", async (t) => {
+    globalThis.MediaStream = class {
+        constructor(tracks) {
+            this.tracks = tracks;
+        }
+    };
+    t.after(() => delete globalThis.MediaStream);
+
+    const it = await start();
+    const sounds = [];
+
+    it.peer.addEventListener("sound", (ev) => sounds.push(ev.detail));
+
+    const first = await connect(it);
+
+    assert.deepEqual(first.kinds, ["video"]);
+    assert.equal(it.peer.hears, false);
+    assert.deepEqual(new Set(sounds), new Set([null]));
+
+    it.peer.hear(true);
+    it.peer.hear(true);
+    await settle();
+    assert.equal(it.Connection.all.length, 2);
+
+    const second = await connect(it);
+    const track = {kind: "audio"};
+
+    assert.deepEqual(second.kinds, ["video", "audio"]);
+    assert.equal(first.closed, true);
+    second.ontrack({track, streams: ["sound"]});
+    assert.deepEqual(sounds.at(-1).tracks, [track]);
+
+    /* and again without, on the next */
+    it.peer.hear(false);
+    await settle();
+
+    const third = await connect(it);
+
+    assert.deepEqual(third.kinds, ["video"]);
+    assert.equal(sounds.at(-1), null);
 });
