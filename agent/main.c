@@ -15,6 +15,7 @@
 #include "agent_enroll.h"
 #include "agent_identity.h"
 #include "agent_log.h"
+#include "agent_owner.h"
 #include "agent_rotate.h"
 #include "agent_version.h"
 #include "agent_video.h"
@@ -48,6 +49,7 @@ typedef struct {
     gboolean   fingerprint;
     gboolean   rotate_key;
     gboolean   check;
+    char      *adopt;
     char     **words;               /* command and its arguments */
 } agent_options_t;
 
@@ -62,6 +64,10 @@ static int agent_command(const agent_options_t *options, GError **error);
 static int agent_command_enroll(agent_config_t *config,
     const agent_options_t *options, GError **error);
 static int agent_command_check(agent_config_t *config, GError **error);
+static int agent_command_adopt(agent_config_t *config,
+    const agent_options_t *options, GError **error);
+static int agent_command_join(agent_config_t *config, const char *url,
+    const char *token, const char *what, GError **error);
 static int agent_command_network(const agent_config_t *config,
     const agent_options_t *options, GError **error);
 static int agent_command_run(agent_config_t *config, GError **error);
@@ -152,6 +158,9 @@ agent_options_parse(agent_options_t *options, int *argc, char ***argv,
           "Print the short fingerprint of this device's key", NULL },
         { "rotate-key", 0, 0, G_OPTION_ARG_NONE, &options->rotate_key,
           "Make this device's next key, which its agent changes to", NULL },
+        { "adopt", 0, 0, G_OPTION_ARG_STRING, &options->adopt,
+          "Make this machine a device by a code; \"-\" is standard input",
+          "CODE" },
         { "check", 0, 0, G_OPTION_ARG_NONE, &options->check,
           "Say what this network lets through to the gateway", NULL },
         { "version", 'V', 0, G_OPTION_ARG_NONE, &options->version,
@@ -161,7 +170,7 @@ agent_options_parse(agent_options_t *options, int *argc, char ***argv,
         G_OPTION_ENTRY_NULL
     };
 
-    context = g_option_context_new("[run | check | enroll URL]");
+    context = g_option_context_new("[run | check | enroll URL | URL]");
     g_option_context_set_summary(context,
         "Shares this machine's desktop through a remote-support gateway.");
     g_option_context_set_description(context,
@@ -182,6 +191,7 @@ agent_options_clear(agent_options_t *options)
     g_free(options->ca_file);
     g_free(options->display);
     g_free(options->token_file);
+    g_free(options->adopt);
     g_strfreev(options->words);
 }
 
@@ -250,6 +260,10 @@ agent_command(const agent_options_t *options, GError **error)
         return agent_command_rotate(config, error);
     }
 
+    if (options->adopt != NULL && n <= 1) {
+        return agent_command_adopt(config, options, error);
+    }
+
     if (options->check && n <= 1) {
         return agent_command_network(config, options, error);
     }
@@ -284,12 +298,8 @@ static int
 agent_command_enroll(agent_config_t *config, const agent_options_t *options,
     GError **error)
 {
-    const char                  *url;
-    g_autofree char             *token = NULL;
-    g_autoptr(GTlsDatabase)      tls = NULL;
-    g_autoptr(GProxyResolver)    proxy = NULL;
-    g_autoptr(SoupSession)       soup = NULL;
-    g_autoptr(agent_device_t)    device = NULL;
+    const char        *url;
+    g_autofree char   *token = NULL;
 
     url = (options->words[1] != NULL) ? options->words[1] : config->server;
 
@@ -300,13 +310,55 @@ agent_command_enroll(agent_config_t *config, const agent_options_t *options,
         return AGENT_EXIT_USAGE;
     }
 
-    soup = agent_soup(config, &tls, &proxy, error);
-    if (soup == NULL) {
-        return 1;
+    token = agent_enroll_token(options->token_file, error);
+
+    return (token != NULL)
+           ? agent_command_join(config, url, token, "enrolled", error) : 1;
+}
+
+
+/* a code is good once and for minutes, so it may be an argument */
+
+static int
+agent_command_adopt(agent_config_t *config, const agent_options_t *options,
+    GError **error)
+{
+    const char        *url;
+    g_autofree char   *code = NULL;
+
+    url = (options->words != NULL && options->words[0] != NULL)
+          ? options->words[0] : config->server;
+
+    if (url == NULL) {
+        g_set_error(error, AGENT_CONFIG_ERROR, AGENT_CONFIG_ERROR_INVALID,
+                    "--adopt wants the gateway's URL, here or as \"server\" in "
+                    "agent.conf: rs-agent --adopt ABCDE-FGHJK "
+                    "https://host/rs/v1");
+        return AGENT_EXIT_USAGE;
     }
 
-    token = agent_enroll_token(options->token_file, error);
-    if (token == NULL) {
+    code = (strcmp(options->adopt, "-") == 0)
+           ? agent_enroll_token("-", error) : g_strdup(options->adopt);
+
+    return (code != NULL)
+           ? agent_command_join(config, url, code, "adopted", error) : 1;
+}
+
+
+/* what is written is the service's: by root, too */
+
+static int
+agent_command_join(agent_config_t *config, const char *url,
+    const char *token, const char *what, GError **error)
+{
+    g_autoptr(GTlsDatabase)      tls = NULL;
+    g_autoptr(GProxyResolver)    proxy = NULL;
+    g_autoptr(SoupSession)       soup = NULL;
+    g_autoptr(agent_device_t)    device = NULL;
+
+    soup = agent_soup(config, &tls, &proxy, error);
+
+    if (soup == NULL || !agent_owner_become(config->state_dir, error)) {
         return 1;
     }
 
@@ -315,7 +367,7 @@ agent_command_enroll(agent_config_t *config, const agent_options_t *options,
         return 1;
     }
 
-    printf("enrolled as %s at %s\n", device->id, device->server);
+    printf("%s as %s at %s\n", what, device->id, device->server);
 
     return 0;
 }
@@ -395,6 +447,10 @@ agent_command_rotate(const agent_config_t *config, GError **error)
 
     device = agent_device_load(config->state_dir, error);
     if (device == NULL) {
+        return 1;
+    }
+
+    if (!agent_owner_become(config->state_dir, error)) {
         return 1;
     }
 

@@ -8,6 +8,7 @@
 
 
 #include "fuzz.h"
+#include "rs_code.h"
 #include "rs_devkey.h"
 #include "rs_id.h"
 
@@ -46,6 +47,34 @@ credentials(rs_str_t s)
         n += rs_pos_format(&c.position, text + n, sizeof(text) - n);
         CHECK(rs_str_eq((rs_str_t) { (uint8_t *) text, n }, s));
     }
+}
+
+
+/* a code, written as it is read, is the same one */
+
+static void
+codes(rs_str_t s)
+{
+    uint8_t    text[RS_CODE_MAX];
+    size_t     i;
+    rs_code_t  c, d;
+
+    if (rs_code_parse(s, RS_STR(""), &c) != RS_OK) {
+        return;
+    }
+
+    CHECK(rs_tenant_check(c.tenant) == RS_OK);
+
+    /* the tenant's name is what it is, the rest may be in small letters */
+
+    for (i = 0; i < s.len; i++) {
+        text[i] = (s.data[i] >= 'A' && s.data[i] <= 'Z')
+                  ? (uint8_t) (s.data[i] + ('a' - 'A')) : s.data[i];
+    }
+
+    CHECK(rs_code_parse((rs_str_t) { text, s.len }, RS_STR(""), &d) == RS_OK
+          && memcmp(c.id, d.id, RS_ID_LEN) == 0
+          && memcmp(c.hash, d.hash, RS_ID_HASH_LEN) == 0);
 }
 
 
@@ -112,6 +141,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     s = (rs_str_t) { data, size };
 
     credentials(s);
+    codes(s);
     encodings(s);
 
     if (rs_pos_parse(s, &p) == RS_OK) {

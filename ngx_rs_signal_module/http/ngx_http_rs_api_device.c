@@ -7,6 +7,7 @@
 
 
 #include "ngx_http_rs_api_internal.h"
+#include "rs_code.h"
 #include "rs_devkey.h"
 #include "rs_utf8.h"
 
@@ -86,6 +87,8 @@ static const rs_json_field_t  ngx_http_rs_api_patch_fields[] = {
 
 
 static json_t *ngx_http_rs_api_history(ngx_str_t s);
+static ngx_int_t ngx_http_rs_api_device_enrollment(ngx_http_rs_api_t *api,
+    rs_str_t text, ngx_str_t *tenant, ngx_http_rs_store_device_t *d);
 
 
 static const ngx_http_rs_api_field_t  ngx_http_rs_api_device_head[] = {
@@ -162,20 +165,16 @@ ngx_http_rs_api_device_create(ngx_http_rs_api_t *api)
     }
 
     if (rc != NGX_OK
-        || rs_enroll_parse(body.enrollment, &api->key) != RS_OK
-        || (tenant.len
-            && !rs_str_eq(ngx_http_rs_slice(&tenant), api->key.tenant)))
+        || ngx_http_rs_api_device_enrollment(api, body.enrollment, &tenant,
+                                             &d)
+           != NGX_OK)
     {
         return ngx_http_rs_api_fail(api, RS_E_ENROLLMENT_INVALID, NULL,
                                     "/enrollment");
     }
 
-    d.tenant = ngx_http_rs_str(api->key.tenant);
-    d.enrollment_id = ngx_http_rs_str(api->key.enrollment_id);
     d.public_key = ngx_http_rs_str(body.public_key);
     d.name = ngx_http_rs_str(body.name);
-    d.secret_hash.data = (u_char *) api->key.hash;
-    d.secret_hash.len = RS_ID_HASH_LEN;
     d.addr = api->request->connection->addr_text;
     d.rid = api->ctx->request_id;
 
@@ -197,6 +196,44 @@ ngx_http_rs_api_device_create(ngx_http_rs_api_t *api)
 
     return ngx_http_rs_api_wait(aop,
                                 ngx_http_rs_store_device_create(aop->op, &d));
+}
+
+
+/* a token, or a code that somebody typed; tenant: what the place says */
+
+static ngx_int_t
+ngx_http_rs_api_device_enrollment(ngx_http_rs_api_t *api, rs_str_t text,
+    ngx_str_t *tenant, ngx_http_rs_store_device_t *d)
+{
+    rs_code_t  *c;
+
+    d->secret_hash.len = RS_ID_HASH_LEN;
+
+    if (rs_enroll_parse(text, &api->key) == RS_OK) {
+
+        d->tenant = ngx_http_rs_str(api->key.tenant);
+        d->enrollment_id = ngx_http_rs_str(api->key.enrollment_id);
+        d->secret_hash.data = (u_char *) api->key.hash;
+
+        return (tenant->len
+                && !rs_str_eq(ngx_http_rs_slice(tenant), api->key.tenant))
+               ? NGX_DECLINED : NGX_OK;
+    }
+
+    c = ngx_palloc(api->request->pool, sizeof(rs_code_t));
+
+    if (c == NULL
+        || rs_code_parse(text, ngx_http_rs_slice(tenant), c) != RS_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    d->tenant = ngx_http_rs_str(c->tenant);
+    d->enrollment_id.data = (u_char *) c->id;
+    d->enrollment_id.len = RS_ID_LEN;
+    d->secret_hash.data = (u_char *) c->hash;
+
+    return NGX_OK;
 }
 
 

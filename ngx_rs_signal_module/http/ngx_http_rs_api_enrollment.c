@@ -7,6 +7,9 @@
 
 
 #include "ngx_http_rs_api_internal.h"
+#include "rs_code.h"
+
+#include <openssl/rand.h>
 
 
 #define NGX_HTTP_RS_API_USES_MAX  10000
@@ -20,6 +23,7 @@ typedef struct {
     rs_str_t                        group_id;
     json_t                         *tags;
     unsigned                        approval;
+    int                             code;
 } ngx_http_rs_api_enrollment_body_t;
 
 
@@ -30,11 +34,16 @@ typedef struct {
     ngx_str_t                       token;
     u_char                          hash[RS_ID_HASH_LEN];
     ngx_uint_t                      renew;
+    ngx_uint_t                      code;         /* instead of a token */
 } ngx_http_rs_api_enroll_t;
 
 
 static ngx_int_t ngx_http_rs_api_enrollment_read(ngx_http_rs_api_t *api,
-    ngx_http_rs_store_enrollment_t *e);
+    ngx_http_rs_api_enroll_t *en);
+static ngx_int_t ngx_http_rs_api_enrollment_short(ngx_http_rs_api_t *api,
+    ngx_http_rs_api_enrollment_body_t *body);
+static ngx_int_t ngx_http_rs_api_enrollment_code(ngx_http_rs_api_t *api,
+    ngx_http_rs_api_enroll_t *en);
 static ngx_int_t ngx_http_rs_api_enrollment_token(ngx_http_rs_api_t *api,
     ngx_http_rs_api_enroll_t *en);
 static ngx_int_t ngx_http_rs_api_enrollment_created(ngx_http_rs_api_t *api,
@@ -65,7 +74,9 @@ static const rs_json_field_t  ngx_http_rs_api_enrollment_fields[] = {
       offsetof(ngx_http_rs_api_enrollment_body_t, tags), NULL, NULL, NULL },
     { "approval", RS_JSON_ENUM, 0, 0, 0,
       offsetof(ngx_http_rs_api_enrollment_body_t, approval),
-      ngx_http_rs_api_approvals, NULL, NULL }
+      ngx_http_rs_api_approvals, NULL, NULL },
+    { "code", RS_JSON_BOOL, 0, 0, 0,
+      offsetof(ngx_http_rs_api_enrollment_body_t, code), NULL, NULL, NULL }
 };
 
 static const ngx_http_rs_api_field_t  ngx_http_rs_api_enrollment_obj[] = {
@@ -104,7 +115,7 @@ ngx_http_rs_api_enrollment_create(ngx_http_rs_api_t *api)
         return NGX_ERROR;
     }
 
-    rc = ngx_http_rs_api_enrollment_read(api, &en->e);
+    rc = ngx_http_rs_api_enrollment_read(api, en);
 
     if (rc == NGX_OK) {
         rc = ngx_http_rs_api_read_idem(api);
@@ -123,7 +134,9 @@ ngx_http_rs_api_enrollment_create(ngx_http_rs_api_t *api)
         || ngx_http_rs_api_new_id(api->request->pool, RS_ID_ENROLLMENT,
                                   &en->e.id)
            != NGX_OK
-        || ngx_http_rs_api_enrollment_token(api, en) != NGX_OK)
+        || (en->code ? ngx_http_rs_api_enrollment_code(api, en)
+                     : ngx_http_rs_api_enrollment_token(api, en))
+           != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -141,14 +154,17 @@ ngx_http_rs_api_enrollment_create(ngx_http_rs_api_t *api)
 
 static ngx_int_t
 ngx_http_rs_api_enrollment_read(ngx_http_rs_api_t *api,
-    ngx_http_rs_store_enrollment_t *e)
+    ngx_http_rs_api_enroll_t *en)
 {
     ngx_int_t                          rc;
+    ngx_http_rs_store_enrollment_t    *e;
     ngx_http_rs_api_enrollment_body_t  body;
+
+    e = &en->e;
 
     ngx_memzero(&body, sizeof(body));
     body.max_uses = 1;
-    body.ttl_s = NGX_HTTP_RS_API_ENR_TTL;
+    body.ttl_s = 0;
 
     rc = ngx_http_rs_api_read_body(api, ngx_http_rs_api_enrollment_fields,
                         NGX_HTTP_RS_API_N(ngx_http_rs_api_enrollment_fields),
@@ -157,8 +173,20 @@ ngx_http_rs_api_enrollment_read(ngx_http_rs_api_t *api,
         return rc;
     }
 
+    if (body.code) {
+        rc = ngx_http_rs_api_enrollment_short(api, &body);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        en->code = 1;
+        e->tries = RS_CODE_TRIES;
+    }
+
     e->max_uses = body.max_uses;
-    e->ttl = body.ttl_s;
+    e->ttl = body.ttl_s ? body.ttl_s
+             : body.code ? RS_CODE_TTL : NGX_HTTP_RS_API_ENR_TTL;
     e->group_id = ngx_http_rs_str(body.group_id);
 
     ngx_str_set(&e->approval, "auto");
@@ -166,6 +194,73 @@ ngx_http_rs_api_enrollment_read(ngx_http_rs_api_t *api,
 
     return body.tags ? ngx_http_rs_api_read_tags(api, body.tags, &e->tags)
                      : NGX_OK;
+}
+
+
+/* a code is for one machine, and for now */
+
+static ngx_int_t
+ngx_http_rs_api_enrollment_short(ngx_http_rs_api_t *api,
+    ngx_http_rs_api_enrollment_body_t *body)
+{
+    if (body->max_uses != 1) {
+        ngx_http_rs_api_fail(api, RS_E_INVALID_VALUE,
+                             "must be 1 for a code", "/max_uses");
+        return NGX_DECLINED;
+    }
+
+    if (body->ttl_s > RS_CODE_TTL) {
+        ngx_http_rs_api_fail(api, RS_E_INVALID_VALUE,
+                             "must be 600 at most for a code", "/ttl_s");
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+/* a new code, which is its token, and the id that is made of it */
+
+static ngx_int_t
+ngx_http_rs_api_enrollment_code(ngx_http_rs_api_t *api,
+    ngx_http_rs_api_enroll_t *en)
+{
+    u_char     *p;
+    uint8_t     random[RS_CODE_RANDOM_LEN];
+    rs_code_t   c;
+    ngx_str_t  *tenant;
+
+    tenant = &api->caller.tenant;
+
+    p = ngx_pnalloc(api->request->pool, tenant->len + 1 + RS_CODE_TEXT);
+
+    if (p == NULL || RAND_bytes(random, sizeof(random)) != 1) {
+        return NGX_ERROR;
+    }
+
+    en->token.data = p;
+
+    if (!rs_str_eq(ngx_http_rs_slice(tenant), RS_STR("default"))) {
+        p = ngx_cpymem(p, tenant->data, tenant->len);
+        *p++ = '/';
+    }
+
+    rs_code_format((char *) p, random);
+    en->token.len = p + RS_CODE_TEXT - en->token.data;
+
+    if (rs_code_parse(ngx_http_rs_slice(&en->token), rs_str(""), &c)
+        != RS_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(en->e.id.data, c.id, RS_ID_LEN);
+    ngx_memcpy(en->hash, c.hash, RS_ID_HASH_LEN);
+
+    en->e.secret_hash.data = en->hash;
+    en->e.secret_hash.len = RS_ID_HASH_LEN;
+
+    return NGX_OK;
 }
 
 
@@ -225,6 +320,12 @@ ngx_http_rs_api_enrollment_created(ngx_http_rs_api_t *api, void *data,
     obj = ngx_rs_reply_at(reply, en->renew ? 1 : 2);
 
     if (!en->renew && ngx_rs_reply_count(obj) == 0) {
+        if (en->code) {
+            return ngx_http_rs_api_fail(api, RS_E_CONFLICT,
+                                        "a code is shown once: ask for "
+                                        "another one", NULL);
+        }
+
         id = ngx_rs_reply_str(reply, 2);
 
         return ngx_http_rs_api_enrollment_again(api, en, &id);

@@ -137,6 +137,7 @@ typedef struct {
     ngx_str_t                   tags;          /* JSON array */
     ngx_str_t                   approval;
     ngx_uint_t                  max_enrollments;   /* of the tenant; 0: any */
+    ngx_uint_t                  tries;         /* of a code; 0: is none */
     ngx_str_t                   idem;
     ngx_str_t                   body_hash;
 } ngx_http_rs_store_enrollment_t;

@@ -256,6 +256,13 @@ ngx_http_rs_store_enrollment_create(ngx_http_rs_store_op_t *op,
     ngx_http_rs_store_arg(&call, &e->body_hash);
     ngx_http_rs_store_arg_number(&call, e->max_enrollments);
 
+    if (e->tries) {
+        ngx_http_rs_store_arg_number(&call, e->tries);
+
+    } else {
+        ngx_http_rs_store_arg_text(&call, "");
+    }
+
     return ngx_http_rs_store_send(&call);
 }
 

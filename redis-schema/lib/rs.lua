@@ -3695,10 +3695,12 @@ end
 -- rs_enrollment_create, guarded
 -- KEYS: enr, enrs, idem, enrx, grps.
 -- ARGV: id, secret hash, max_uses, ttl_s, group_id, tags, approval,
---       body hash, quota of enrolments.
+--       body hash, quota of enrolments, tries or empty.
+-- tries: so many wrong secrets, and it is void; for one that is a code.
 -- ok: created|repeated, enrolment obj; or repeated, id of the first one.
 -- Errors: idempotency_mismatch, not_found (the one made first is gone; with
---         "group_id": there is no such group), limit_reached.
+--         "group_id": there is no such group), limit_reached, conflict (the
+--         id is taken).
 -- O(log enrolments)
 
 local function enrollment(key)
@@ -3717,7 +3719,7 @@ function lib.rs_enrollment_create(keys, args, who)
     local enr = keys[1]
     local no, ours, ms, now, expires, e
 
-    check(keys, 5, args, 9)
+    check(keys, 5, args, 10)
 
     no, ours = repeated(keys[3], args[8], args[1])
     if no then
@@ -3746,6 +3748,12 @@ function lib.rs_enrollment_create(keys, args, who)
         return no
     end
 
+    -- a code's id is made of the code: another one that lives has it
+
+    if call('EXISTS', enr) == 1 then
+        return { 'conflict' }
+    end
+
     ms = now_ms()
     now = math.floor(ms / 1000)
     expires = now + number(args[4])
@@ -3759,6 +3767,10 @@ function lib.rs_enrollment_create(keys, args, who)
     call('HSET', enr, 'secret', args[2], 'max_uses', int(number(args[3])),
          'uses', '0', 'expires_at', int(expires), 'created_at', int(now),
          'group_id', args[5], 'tags', args[6], 'approval', args[7])
+    if args[10] ~= '' then
+        call('HSET', enr, 'tries', int(number(args[10])))
+    end
+
     call('EXPIREAT', enr, int(expires + ENR_KEEP))
     call('ZADD', keys[2], int(ms), args[1])
     relay.put(keys[4], args[1], int(expires), now)
@@ -3884,6 +3896,17 @@ local function device_obj(key, d)
 end
 
 
+-- A wrong secret for one that is a code: after the last try it has none.
+
+local function enrollment_guessed(enr)
+    if call('HEXISTS', enr, 'tries') == 1
+       and call('HINCRBY', enr, 'tries', '-1') <= 0
+    then
+        call('HSET', enr, 'secret', '', 'tries', '0')
+    end
+end
+
+
 function lib.rs_device_create(keys, args)
     local ms = now_ms()
     local now = math.floor(ms / 1000)
@@ -3893,6 +3916,10 @@ function lib.rs_device_create(keys, args)
 
     e = enrollment(keys[1])
     secret = call('HGET', keys[1], 'secret')
+
+    if e and secret ~= args[1] then
+        enrollment_guessed(keys[1])
+    end
 
     if not e or secret ~= args[1] or now >= tonumber(e.expires_at)
        or tonumber(e.uses) >= tonumber(e.max_uses)

@@ -32,7 +32,7 @@ sub create {
                       'grps'],
                      'enrollments:write', $id, $secret, $opt{uses} // 1,
                      $opt{ttl_s} // 3600, $grp, '["a","b"]', 'auto', $body,
-                     0);
+                     0, '');
 }
 
 
@@ -126,6 +126,28 @@ is(uses($many), 0, 'is no use either');
 
 is_deeply([map { enrol($many, $secret, random_id('dev_'))->[0] } 1 .. 4],
           [('ok') x 3, 'enrollment_invalid'], 'three uses');
+
+# codes: wrong ones are counted, and then the right one is none any more
+
+my $code = $s->enrollment(tries => 3);
+
+is_deeply(enrol($code->{id}, 'wrong', random_id('dev_')),
+          ['enrollment_invalid'], 'a wrong code') for 1, 2;
+is(enrol($code->{id}, $code->{secret}, random_id('dev_'))->[0], 'ok',
+   'the right one at the last try');
+is_deeply(enrol($code->{id}, $code->{secret}, random_id('dev_')),
+          ['enrollment_invalid'], 'once');
+
+$code = $s->enrollment(tries => 3);
+enrol($code->{id}, 'wrong', random_id('dev_')) for 1 .. 3;
+is_deeply(enrol($code->{id}, $code->{secret}, random_id('dev_')),
+          ['enrollment_invalid'], 'after three wrong ones it is void');
+is_deeply($s->fcall('rs_enrollment_create',
+                    [$s->{key}, "enr:$code->{id}", 'enrs',
+                     'idem:' . RS::Schema::hash(), 'enrx', 'grps'],
+                    'enrollments:write', $code->{id}, RS::Schema::hash(), 1,
+                    600, '', '[]', 'auto', '', 0, 5), ['conflict'],
+          'nor is its id given to another one while it is there');
 
 my $revoked = $s->enrollment();
 

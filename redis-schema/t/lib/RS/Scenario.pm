@@ -88,7 +88,7 @@ sub devices {
     my @call = ('rs_enrollment_create', [$s->{key}, "enr:$id", 'enrs', $idem, 'enrx',
                                          'grps'],
                 'enrollments:write', $id, RS::Schema::hash(), 1, 60, '',
-                '["a"]', 'auto', RS::Schema::hash(), 0);
+                '["a"]', 'auto', RS::Schema::hash(), 0, '');
 
     step('enrolment', $s->fcall(@call), 'ok', 'created');
     step('again', $s->fcall(@call), 'ok', 'repeated');

@@ -314,7 +314,7 @@ sub enrollment {
                          'enrollments:write', $e->{id}, $e->{secret},
                          $opt{max_uses} // 1, $opt{ttl_s} // 3600,
                          $opt{group_id} // '', $opt{tags} // '[]', 'auto', '',
-                         $opt{quota} // 0);
+                         $opt{quota} // 0, $opt{tries} // '');
 
     die "rs_enrollment_create: $r->[0]" if $r->[0] ne 'ok';
 
