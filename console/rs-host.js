@@ -15,7 +15,7 @@
 
 import { RsError, RsEvent, systemClock } from "./rs-client.js";
 import { parseObject } from "./rs-channel.js";
-import { pathOf, samePath } from "./rs-peer.js";
+import { pathOf, samePath } from "./rs-stats.js";
 
 
 const VIEWERS_MAX = 15;

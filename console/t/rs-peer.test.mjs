@@ -11,7 +11,8 @@ import test from "node:test";
 import assert from "node:assert/strict";
 
 import { RsError, RsEvent } from "../rs-client.js";
-import { RsPeer, pathOf, samePath, videoOf } from "../rs-peer.js";
+import { RsPeer } from "../rs-peer.js";
+import { pathOf, samePath, videoOf } from "../rs-stats.js";
 import { HandClock, record } from "./lib.mjs";
 
 
