@@ -433,6 +433,26 @@ test_cursor(fixture_t *f)
 }
 
 
+/* ximagesrc grabs the server, and another thread opens a display meanwhile */
+
+static void
+test_grab(fixture_t *f)
+{
+    Display  *other;
+
+    XGrabServer(f->display);
+    XSync(f->display, False);
+
+    (void) alarm(30);                   /* it would be for ever */
+    other = XOpenDisplay(f->name);
+    (void) alarm(0);
+
+    ok(other != NULL, "nobody here holds the server up");
+    XUngrabServer(f->display);
+    XCloseDisplay(other);
+}
+
+
 static void
 test_resize(fixture_t *f)
 {
@@ -531,6 +551,7 @@ main(void)
     test_caps_and_ctrl(&f);
     test_monitors(&f);
     test_cursor(&f);
+    test_grab(&f);
     test_resize(&f);
     test_lost(&f);
 
