@@ -26,6 +26,7 @@
 #include "agent_outbox.h"
 #include "agent_policy.h"
 #include "agent_report.h"
+#include "agent_supply.h"
 #include "agent_turn_shim.h"
 #include "agent_viewer.h"
 
@@ -36,8 +37,6 @@
 #define AGENT_SESSION_AWAY_S     120    /* the gateway's resume grace */
 #define AGENT_SESSION_BASE_MS    250
 #define AGENT_SESSION_CAP_MS     5000
-#define AGENT_SESSION_ICE_S      5      /* waiting for fresh servers */
-#define AGENT_SESSION_RENEW_S    10     /* not sooner than that */
 #define AGENT_SESSION_BEFORE_S   60     /* a failover may forget a resume */
 #define AGENT_SESSION_PEERS      64
 
@@ -73,12 +72,9 @@ struct agent_session_s {
     agent_rights_t   rights;        /* left by the gateway */
     agent_control_t *control;
     GHashTable      *viewers;       /* id -> agent_viewer_t */
-    agent_ice_t     *ice;
-    agent_survey_t   *probe;         /* ice will be in order; or NULL */
+    agent_supply_t  *supply;        /* ICE servers */
     agent_shim_t    *shim;
     agent_report_t  *report;        /* why there is no path */
-    guint            ice_timer;     /* fresh servers were asked for */
-    guint            renew_timer;   /* they will be */
 };
 
 
@@ -117,11 +113,8 @@ static void agent_session_send(void *data, const char *text);
 static void agent_session_flush(agent_session_t *session);
 static gboolean agent_session_flush_later(gpointer data);
 
-static void agent_session_ice(agent_session_t *session, agent_msg_t *msg);
-static void agent_session_probed(void *data);
-static gboolean agent_session_renew(gpointer data);
-static gboolean agent_session_ice_late(gpointer data);
-static void agent_session_serve(agent_session_t *session);
+static void agent_session_on_ask(void *data);
+static void agent_session_serve(void *data);
 
 static void agent_session_on_answer(void *data, const char *to, guint pc,
     const char *sdp, const agent_seal_t *seal);
@@ -143,6 +136,11 @@ static gboolean agent_session_wanted(agent_session_t *session);
 static const agent_socket_events_t  agent_session_socket_events = {
     agent_session_text,
     agent_session_closed
+};
+
+static const agent_supply_events_t  agent_session_supply_events = {
+    agent_session_on_ask,
+    agent_session_serve
 };
 
 static const agent_viewer_events_t  agent_session_viewer_events = {
@@ -167,6 +165,8 @@ agent_session_start(agent_t *agent, const char *id, const char *ticket,
     session->id = g_strdup(id);
     session->rights = *rights;
     session->outbox = agent_outbox_new(agent_session_send, session);
+    session->supply = agent_supply_new(agent->relays,
+                                       &agent_session_supply_events, session);
     session->shim = agent_shim_new(agent->tls, agent->proxy);
     session->report = agent_report_new(agent_session_on_report, session);
     session->control = agent_control_new();
@@ -204,16 +204,13 @@ void
 agent_session_free(agent_session_t *session)
 {
     g_clear_handle_id(&session->timer, g_source_remove);
-    g_clear_handle_id(&session->ice_timer, g_source_remove);
-    g_clear_handle_id(&session->renew_timer, g_source_remove);
     g_clear_handle_id(&session->outbox_timer, g_source_remove);
     g_clear_pointer(&session->socket, agent_socket_free);
 
     g_hash_table_unref(session->viewers);
     agent_report_free(session->report);
     agent_shim_free(session->shim);
-    g_clear_pointer(&session->probe, agent_survey_free);
-    g_clear_pointer(&session->ice, agent_ice_free);
+    agent_supply_free(session->supply);
     agent_outbox_free(session->outbox);
     agent_control_free(session->control);
 
@@ -601,8 +598,7 @@ agent_session_dispatch(agent_session_t *session, agent_msg_t *msg)
         return TRUE;
 
     case AGENT_MSG_ICE:
-        agent_session_ice(session, msg);
-        g_clear_handle_id(&session->ice_timer, g_source_remove);
+        agent_supply_take(session->supply, g_steal_pointer(&msg->ice));
         agent_session_serve(session);
         return TRUE;
 
@@ -661,7 +657,7 @@ agent_session_welcome(agent_session_t *session, agent_msg_t *msg)
     session->resume = g_strdup(msg->resume);
     g_clear_pointer(&session->ticket, g_free);
 
-    agent_session_ice(session, msg);
+    agent_supply_take(session->supply, g_steal_pointer(&msg->ice));
 
     session->live = TRUE;
     agent_socket_keepalive(session->socket, msg->ping_s);
@@ -885,8 +881,8 @@ agent_session_signal(agent_session_t *session, agent_msg_t *msg)
         return;
 
     case AGENT_PEER_DIAGNOSE:
-        agent_report_ask(session->report, msg->from, peer->pc, session->ice,
-                         &way);
+        agent_report_ask(session->report, msg->from, peer->pc,
+                         agent_supply_last(session->supply), &way);
         return;
 
     default:
@@ -955,55 +951,14 @@ agent_session_on_consent(void *data, const char *to, guint pc,
 }
 
 
-/*
- * Servers are renewed before their credentials run out, so that they are at
- * hand when a path breaks, and the gateway perhaps with it.  A socket that is
- * away gets others with its welcome.
- */
-
 static void
-agent_session_ice(agent_session_t *session, agent_msg_t *msg)
-{
-    guint  after_s;
-
-    g_clear_pointer(&session->probe, agent_survey_free);
-    g_clear_pointer(&session->ice, agent_ice_free);
-    session->ice = g_steal_pointer(&msg->ice);
-    session->probe = agent_relays_order(session->agent->relays, session->ice,
-                                        agent_session_probed, session);
-
-    after_s = MAX(session->ice->ttl_s - session->ice->ttl_s / 4,
-                  AGENT_SESSION_RENEW_S);
-
-    g_clear_handle_id(&session->renew_timer, g_source_remove);
-    session->renew_timer = g_timeout_add_seconds(after_s,
-                                                 agent_session_renew,
-                                                 session);
-}
-
-
-static void
-agent_session_probed(void *data)
+agent_session_on_ask(void *data)
 {
     agent_session_t  *session = data;
-
-    g_clear_pointer(&session->probe, agent_survey_free);
-    agent_session_serve(session);
-}
-
-
-static gboolean
-agent_session_renew(gpointer data)
-{
-    agent_session_t  *session = data;
-
-    session->renew_timer = 0;
 
     if (session->live) {
         agent_session_say(session, agent_msg_plain("ice"));
     }
-
-    return G_SOURCE_REMOVE;
 }
 
 
@@ -1014,50 +969,30 @@ agent_session_on_ready(void *data)
 {
     agent_session_t  *session = data;
 
-    if (!agent_ice_stale(session->ice, g_get_monotonic_time())) {
+    if (agent_supply_want(session->supply)) {
         agent_session_serve(session);
-        return;
     }
-
-    /* credentials about to run out would not allocate any more */
-
-    if (session->ice_timer == 0) {
-        agent_session_say(session, agent_msg_plain("ice"));
-        session->ice_timer = g_timeout_add_seconds(AGENT_SESSION_ICE_S,
-                                                   agent_session_ice_late,
-                                                   session);
-    }
-}
-
-
-static gboolean
-agent_session_ice_late(gpointer data)
-{
-    agent_session_t  *session = data;
-
-    session->ice_timer = 0;
-    g_warning("session %s: no fresh ICE servers within %d s, the old ones "
-              "are tried", session->id, AGENT_SESSION_ICE_S);
-    agent_session_serve(session);
-
-    return G_SOURCE_REMOVE;
 }
 
 
 static void
-agent_session_serve(agent_session_t *session)
+agent_session_serve(void *data)
 {
-    gpointer        viewer;
-    GHashTableIter  iter;
+    gpointer            viewer;
+    GHashTableIter      iter;
+    agent_session_t    *session = data;
+    const agent_ice_t  *ice;
 
-    if (session->probe != NULL) {
+    ice = agent_supply_ice(session->supply);
+
+    if (ice == NULL) {
         return;
     }
 
     g_hash_table_iter_init(&iter, session->viewers);
 
     while (g_hash_table_iter_next(&iter, NULL, &viewer)) {
-        agent_viewer_serve(viewer, session->ice, session->shim);
+        agent_viewer_serve(viewer, ice, session->shim);
     }
 }
 
@@ -1180,7 +1115,7 @@ agent_session_on_path(void *data, const agent_path_t *path)
     agent_path_t      named = *path;
     agent_session_t  *session = data;
 
-    agent_ice_region(session->ice, &named);
+    agent_ice_region(agent_supply_last(session->supply), &named);
 
     g_free(session->path);
     session->path = agent_msg_state(&named);
