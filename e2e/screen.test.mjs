@@ -17,6 +17,7 @@ import { promisify } from "node:util";
 import { Browser, connected, frames, place, screenshot, shows }
     from "./lib/browser.mjs";
 import { Narrow } from "./lib/narrow.mjs";
+import { LONG } from "./lib/size.mjs";
 import { Sound } from "./lib/sound.mjs";
 import { Stack } from "./lib/stack.mjs";
 import { MAGENTA, SPOTS, TEXT, TestWindow, inked } from "./lib/testwin.mjs";
@@ -83,49 +84,73 @@ function blur(page) {
 }
 
 
+/* what comes to a page in two seconds, by way of a network that is told */
+async function look(page, narrow) {
+    const bytes = () => page.evaluate(async () => {
+        const pc = window.rsKept.connections.at(-1);
+
+        for (const s of (await pc.getStats()).values()) {
+            if (s.type === "inbound-rtp" && s.kind === "video") {
+                return s.bytesReceived;
+            }
+        }
+
+        return 0;
+    });
+    const from = [performance.now(), await bytes(), await frames(page)];
+
+    narrow?.reset();
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+
+    const n = await frames(page) - from[2];
+
+    return {bps: (await bytes() - from[1]) * 8000
+                 / (performance.now() - from[0]),
+            frames: n, dropped: narrow?.dropped ?? 0,
+            waited: narrow?.waited ?? 0};
+}
+
+
+/* waits until f of one look or several is so, and tells what was seen */
+function when(t, what, looks, f) {
+    return until(what, async () => {
+        const seen = await Promise.all(looks.map((it) => look(...it)));
+
+        if (!f(...seen)) {
+            throw new Error(JSON.stringify(seen));
+        }
+
+        t.diagnostic(`${what}: ${seen.map((s) =>
+            `${Math.round(s.bps / 1000)} kbit/s, ${s.frames} frames, ${
+            Math.round(s.waited)} ms`).join("; ")}`);
+        return true;
+    }, 60000);
+}
+
+
+const much = ({bps, frames: n}) => bps > 1.5 * NARROW_BPS && n > 0;
+
+const fits = ({bps, frames: n, dropped, waited}) => bps > NARROW_BPS / 4
+    && bps < 1.2 * NARROW_BPS && n > 0 && dropped === 0 && waited < 800;
+
+
 test("a narrow network: the rate follows, down and up, and text gets sharp",
      {timeout: 180000}, async (t) => {
     const narrow = new Narrow(stack.state.ip);
     const {session, links} = await stack.session(["controller"]);
     const page = await browser.page();
 
+    t.after(() => narrow.close());
     await narrow.install(page);
     await page.goto(links[0]);
     await connected(page);
 
-    /* what goes through in two seconds */
-    const look = async () => {
-        const from = await frames(page);
-        const at = performance.now();
-
-        narrow.reset();
-        await new Promise((resolve) => setTimeout(resolve, 2000));
-
-        return {bps: narrow.carried * 8000 / (performance.now() - at),
-                frames: await frames(page) - from,
-                dropped: narrow.dropped, waited: narrow.waited};
-    };
-
-    const when = (what, f) => until(what, async () => {
-        const seen = await look();
-
-        if (!f(seen)) {
-            throw new Error(JSON.stringify(seen));
-        }
-
-        t.diagnostic(`${what}: ${Math.round(seen.bps / 1000)} kbit/s, ${
-                     seen.frames} frames, ${Math.round(seen.waited)} ms`);
-        return true;
-    }, 60000);
-
     window.order("film");
-    await when("much of a film, before",
-               ({bps, frames: n}) => bps > 1.5 * NARROW_BPS && n > 0);
+    await when(t, "much of a film, before", [[page, narrow]], much);
 
     narrow.bps = NARROW_BPS;
-    await when("a film that fits, and does not wait",
-               ({bps, frames: n, dropped, waited}) => bps > NARROW_BPS / 4
-                   && n > 0 && dropped === 0 && waited < 800);
+    await when(t, "a film that fits, and does not wait", [[page, narrow]],
+               fits);
 
     /* fine print is clear in the end, however little is carried */
     window.order("film");
@@ -144,8 +169,7 @@ test("a narrow network: the rate follows, down and up, and text gets sharp",
     window.order("text");
     window.order("film");
     narrow.bps = WIDE_BPS;
-    await when("much of a film, afterwards",
-               ({bps, frames: n}) => bps > 1.5 * NARROW_BPS && n > 0);
+    await when(t, "much of a film, afterwards", [[page, narrow]], much);
 
     window.order("film");
     await shows(page, SPOTS.red.look, SPOTS.red.color);
@@ -153,7 +177,43 @@ test("a narrow network: the rate follows, down and up, and text gets sharp",
 
     await page.context().close();
     await stack.api.endSession(session.id);
-    narrow.close();
+});
+
+
+test("one of two viewers is on a narrow network: the other keeps his picture",
+     {timeout: 120000, ...LONG}, async (t) => {
+    const narrow = new Narrow(stack.state.ip);
+    const {session, links} = await stack.session(["controller", "viewer"]);
+    const wide = await join(links[0]);
+    const slow = await browser.page();
+
+    t.after(() => narrow.close());
+    await narrow.install(slow);
+    await slow.goto(links[1]);
+    await connected(slow);
+
+    window.order("film");
+    await when(t, "much of a film for both", [[wide], [slow, narrow]],
+               (a, b) => much(a) && much(b));
+
+    narrow.bps = NARROW_BPS;
+    await when(t, "much for one, what fits for the other",
+               [[wide], [slow, narrow]], (a, b) => much(a) && fits(b));
+    await shows(slow, SPOTS.green.look, SPOTS.green.color);
+
+    /* both by one encoder again */
+    narrow.bps = WIDE_BPS;
+    await when(t, "much of a film for both, again", [[wide], [slow, narrow]],
+               (a, b) => much(a) && much(b));
+
+    window.order("film");
+    await shows(slow, SPOTS.red.look, SPOTS.red.color);
+    await shows(wide, SPOTS.red.look, SPOTS.red.color);
+    assert.deepEqual([...wide.complaints, ...slow.complaints], []);
+
+    await wide.context().close();
+    await slow.context().close();
+    await stack.api.endSession(session.id);
 });
 
 
