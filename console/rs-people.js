@@ -84,7 +84,7 @@ export function personWords(person) {
     const parts = [ROLES[person.role] ?? person.role];
 
     if (person.holds) {
-        parts[0] = "has control";
+        parts[0] = person.you ? "have control" : "has control";
 
     } else if (person.asked > 0) {
         parts.push(person.asked === 1 ? "asks for control"
@@ -101,14 +101,11 @@ export function personWords(person) {
 
 /** Always in sight: who else is there, and who has control. */
 export function presenceWords(people) {
-    const others = people.filter((p) => !p.you && p.role !== "host")
-                         .map((p) => p.name);
     const holder = people.find((p) => p.holds);
+    const others = people.filter((p) => !p.you && p.role !== "host"
+                                        && p !== holder)
+                         .map((p) => p.name);
     const parts = [];
-
-    if (others.length > 0) {
-        parts.push(`With ${others.join(", ")}`);
-    }
 
     if (holder !== undefined) {
         parts.push(holder.you ? "you have control"
@@ -118,6 +115,10 @@ export function presenceWords(people) {
 
     } else if (people.some((p) => p.role === "controller")) {
         parts.push("nobody has control");
+    }
+
+    if (others.length > 0) {
+        parts.push(`with ${others.join(", ")}`);
     }
 
     const text = parts.join(" · ");

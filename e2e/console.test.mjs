@@ -218,12 +218,17 @@ test("a technician invites somebody, who sees and cannot touch",
     await guest.waitForSelector("#guest:not([hidden])");
     assert.equal(new URL(guest.url()).hash, "", "the link is not kept");
     await fits(guest);
-    await screenshot(guest, "guest-pin-390");
+    await screenshot(guest, "guest-join-390");
 
-    /* no PIN, a wrong one, the right one */
+    /* a name is all that is asked for, until the link wants a PIN: none, a
+     * wrong one, the right one */
+    assert.equal(await guest.isVisible("#guest-pin"), false);
     await guest.fill("#guest-name", "Gast <b>");
     await guest.click("#guest-go");
     await guest.waitForSelector("#guest-error:not([hidden])");
+    assert.equal(await guest.isVisible("#guest-pin"), true);
+    await fits(guest);
+    await screenshot(guest, "guest-pin-390");
     assert.match(await guest.textContent("#guest-error"), /pin_required/);
     await guest.fill("#guest-pin", pin === "000000" ? "111111" : "000000");
     await guest.click("#guest-go");
@@ -234,6 +239,15 @@ test("a technician invites somebody, who sees and cannot touch",
     await connected(guest);
     await until("the guest in the list", async () =>
         /Gast <b> viewer/.test(await page.textContent("#people")));
+    assert.equal(await page.textContent("#people-said"),
+                 "You have control · with Gast <b>");
+    await page.keyboard.press("Escape");
+    await page.click("#tool-people");
+    await screenshot(page, "people-1440");
+    await guest.click("#tool-people");
+    await fits(guest);
+    await screenshot(guest, "people-390");
+    await guest.click("#tool-people");
     await shows(guest, SPOTS.blue.look, SPOTS.blue.color);
     assert.equal(await guest.getAttribute("#stage", "data-control"),
                  "false");

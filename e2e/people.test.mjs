@@ -96,9 +96,9 @@ test("two controllers: only the holder's input arrives",
 
     await has(second, false);
     assert.equal(await second.textContent("#people-said"),
-                 "With Ana · Ana has control");
+                 "Ana has control");
     assert.equal(await first.textContent("#people-said"),
-                 "With Bo · you have control");
+                 "You have control · with Bo");
 
     window.clear();
     await force(second, "b");

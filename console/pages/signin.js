@@ -5,6 +5,9 @@
  * The pages of somebody who is not signed in: the way in, a guest's first
  * page, the window of a renewal.  DOM only.
  *
+ * A guest is asked for nothing but a name, until the link turns out to want a
+ * PIN.
+ *
  * Events: signin key; oidc; guest {name, pin}.
  */
 
@@ -121,6 +124,8 @@ export class SignInPage extends EventTarget {
 
     showGuest() {
         this.#shell.show("guest");
+        this.#get("guest-pin-row").hidden = true;
+        this.#get("guest-pin").value = "";
         fillError(this.#get("guest-error"), null);
         this.#get("guest-name").focus();
     }
@@ -130,7 +135,15 @@ export class SignInPage extends EventTarget {
     }
 
     guestError(error) {
+        const row = this.#get("guest-pin-row");
+
+        /* it is asked for when the link wants one */
+
+        if (error.code === "pin_required") {
+            row.hidden = false;
+        }
+
         fillError(this.#get("guest-error"), error);
-        this.#get("guest-pin").select();
+        this.#get(row.hidden ? "guest-name" : "guest-pin").select();
     }
 }

@@ -52,7 +52,7 @@ test("who has it gives it, to who may have it, or lets it go", () => {
     assert.deepEqual(gives(now), ["h", "b"]);
     assert.equal(now.lock, null);
     assert.deepEqual(now.people.map(personWords),
-                     ["has control", "at the device",
+                     ["have control", "at the device",
                       "may control, asks for control", "watches, away"]);
 
     assert.deepEqual(gives(of({control: {holder: "a", locked: true}})), []);
@@ -97,9 +97,9 @@ test("in a word: who else is there, and who has control", () => {
         presenceWords(of({control, peers}).people);
 
     assert.equal(words({holder: "a"}),
-                 "With Bo, Vi · you have control");
+                 "You have control · with Bo, Vi");
     assert.equal(words({holder: "b"}, [HOST, BO]),
-                 "With Bo · Bo has control");
+                 "Bo has control");
     assert.equal(words({holder: "h"}, [HOST]),
                  "The person at the device has control");
     assert.equal(words({}, [HOST]), "Nobody has control");

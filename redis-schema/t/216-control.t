@@ -237,6 +237,51 @@ is_deeply([map { $_->[0] } @{ $s->sync($x, $b, $x->{at}{$b}, $pos,
           ['2-0'], 'is taken back once');
 
 
+# moderators: the user whose session it is, and administrators who come as
+# themselves; not whom they ask for besides
+
+sub as {
+    my ($uid, $tenant, $fn, $keys, $verb, @args) = @_;
+
+    return $s->fcall($fn, ["usr:$uid", @$keys], RS::Schema::caller_json(
+        kind => 'user', id => $uid, name => 'Ada', iat => time(),
+        verb => $verb, also => [], subjects => ["user:$uid"],
+        tenant => $tenant, granted => ['sessions:read', 'sessions:write']),
+        @args);
+}
+
+
+my ($ada, $eve) = map { 'usr_' . $_ x 26 } 'a', 'e';
+my $group = [qw(sessions:read sessions:write devices:read)];
+my $call = $s->session_call($dev, user => $ada,
+                            roles => ['controller', 'controller']);
+my ($fn, $keys, $verb, @args) = @{ $call->{call} };
+
+# the first one is he himself
+$args[19] = $ada;
+shift @$keys;
+$r = as($ada, $group, $fn, $keys, $verb, @args);
+is_deeply([map { RS::Schema::obj($_)->{moderator} } @{ $r->[6] }], [1, ''],
+          'whose session it is, and whom he asks for');
+
+sub join_as {
+    my ($uid, $tenant, $external) = @_;
+
+    return RS::Schema::obj(as($uid, $tenant, 'rs_participant_add',
+        ["ses:$call->{id}", "par:$call->{id}", 'idem:' . RS::Schema::hash(),
+         'tkt:' . RS::Schema::hash(), "uin:$uid"],
+        'sessions:write', random_id('par_'), 'controller', 'E', $external,
+        60, '')->[2])->{moderator};
+}
+
+
+is(join_as($eve, $group, $eve), 1, 'an administrator as himself');
+is(join_as($eve, $group, 'ext'), '', 'not whom he lets in');
+is(join_as($ada, $group, $ada), 1, 'the first one once more');
+$s->grant("user:$eve", '*', 'sessions:read sessions:write');
+is(join_as($eve, [], $eve), '', 'nor who may it where a grant says so');
+
+
 # a session of before this version
 
 ($x, $a, $b) = session('controller', 'controller');
