@@ -18,7 +18,7 @@ let net, stack, browser;
 
 
 before(async () => {
-    net = await Net.open({family: 6});
+    net = await Net.open({tech: {family: 6}, site: {family: 6}});
     stack = await net.stack();
     browser = await Browser.start(stack, net.tech.enter);
 }, {timeout: 120000});

@@ -16,7 +16,7 @@
  */
 
 import { execFile, spawn } from "node:child_process";
-import { mkdtemp, readFile, readlink, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, readlink, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -374,10 +374,11 @@ function bridge() {
 
 export class Net {
     /**
-     * @param {{tech?: {nat?, allow?}, site?: {nat?, allow?}, family?: 4|6,
+     * @param {{tech?: {nat?, allow?, family?}, site?: {nat?, allow?, family?},
      *          port443?: boolean}} o
      *     nat: none, cone, symmetric; allow: all, tcp, 443, proxy, nothing;
-     *     port443: the gateway's address takes TURN, too, on that port
+     *     family: 4 or 6; port443: the gateway's address takes TURN, too, on
+     *     that port
      */
     static async open(o = {}) {
         const net = new Net();
@@ -389,7 +390,6 @@ export class Net {
                             + " util/with-netns node --test ...");
         }
 
-        net.family = o.family ?? 4;
         net.port443 = o.port443 === true;
         net.dir = await mkdtemp(join(tmpdir(), "rs-net-"));
 
@@ -406,36 +406,50 @@ export class Net {
     }
 
     async #sides(o) {
-        const six = this.family === 6 ? "6" : "";
+        this.tech = new Side("tech", 1, o.tech?.family ?? 4);
+        this.site = new Side("site", 2, o.site?.family ?? 4);
 
-        /* nothing but hosts files: other names are unknown at once */
-        await writeFile(join(this.dir, "resolv.conf"),
-                        "nameserver 127.0.0.1\n");
-        await writeFile(join(this.dir, "hosts"), "127.0.0.1 localhost\n"
-            + (six ? "::1 localhost\n" : "")
-            + `${PUB["gateway" + six]} ${NAMES.gateway}\n`
-            + `${PUB[(o.port443 ? "gateway" : "turn") + six]} ${NAMES.turn}\n`);
-
-        this.tech = new Side("tech", 1, this.family);
-        this.site = new Side("site", 2, this.family);
-        await this.tech.make(o.tech ?? {}, this.dir);
-        await this.site.make(o.site ?? {}, this.dir);
-        await ip(null, [...this.tech.routes("pub"),
-                        ...this.site.routes("pub")]);
+        for (const side of [this.tech, this.site]) {
+            await side.make(o[side.name] ?? {}, await this.#names(side));
+            await ip(null, side.routes("pub"));
+        }
 
         /* without NAT each router knows the other's net, too */
-        await ip(this.tech.router.pid, this.site.routes("wan"));
-        await ip(this.site.router.pid, this.tech.routes("wan"));
+        if (this.tech.family === this.site.family) {
+            await ip(this.tech.router.pid, this.site.routes("wan"));
+            await ip(this.site.router.pid, this.tech.routes("wan"));
+        }
+    }
+
+    /* a side's hosts file, and none of what would ask a name server: other
+     * names are unknown at once */
+    async #names(side) {
+        const dir = join(this.dir, side.name);
+        const six = side.family === 6 ? "6" : "";
+        const turn = PUB[(this.port443 ? "gateway" : "turn") + six];
+
+        await mkdir(dir);
+        await writeFile(join(dir, "resolv.conf"), "nameserver 127.0.0.1\n");
+        await writeFile(join(dir, "hosts"),
+                        `127.0.0.1 localhost\n${six ? "::1 localhost\n" : ""}`
+                        + `${PUB["gateway" + six]} ${NAMES.gateway}\n`
+                        + `${turn} ${NAMES.turn}\n`);
+
+        return dir;
     }
 
     /** Options of Stack.up() for a fleet in "pub" and an agent in "site". */
     options(more = []) {
-        const six = this.family === 6 ? "6" : "";
+        const families = new Set([this.tech.family, this.site.family]);
+        const turn = [
+            ...families.has(4) ? ["--turn-ip", PUB.turn,
+                                  "--relay-ip", PUB.relay] : [],
+            ...families.has(6) ? ["--turn-ip", PUB.turn6,
+                                  "--relay-ip", PUB.relay6] : []];
 
         return ["--ip", PUB.gateway, "--ip6", PUB.gateway6,
                 "--host", NAMES.gateway, "--turn-host", NAMES.turn,
-                "--turn-ip", PUB["turn" + six],
-                "--relay-ip", PUB["relay" + six],
+                ...turn,
                 "--agent-netns", String(this.site.host.pid), "--agent",
                 ...this.port443 ? ["--port-443"] : [], ...more];
     }
