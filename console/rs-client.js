@@ -26,6 +26,19 @@ import { RsError, RsEvent, parseJson, systemClock, text } from "./rs-api.js";
 export { RsApi, RsError, RsEvent, resolveBase, socketUrl, systemClock }
     from "./rs-api.js";
 
+/* what somebody else's page is built with: rs-client.d.ts */
+
+export { RsChat } from "./rs-chat.js";
+export { RsClipboard } from "./rs-clipboard.js";
+export { CHORDS, RsInput } from "./rs-input.js";
+export { Pins } from "./rs-identity.js";
+export { RsPeer } from "./rs-peer.js";
+export { RsRemote, connect } from "./rs-remote.js";
+export { RsTyper } from "./rs-typer.js";
+
+/** Of what rs-client.d.ts describes, by semver.org. */
+export const VERSION = "1.0.0";
+
 
 /** @typedef {{id: string, role: string, name?: string|null, state?: string,
  *             path?: Path}} Peer */

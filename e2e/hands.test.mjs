@@ -3,17 +3,18 @@
  * Copyright (C) rs-gateway contributors
  *
  * What goes by hand besides the picture: the clipboard both ways and no way,
- * text that is typed, the chat.
+ * text that is typed, the chat; and a page of somebody else's that has a
+ * remote screen in it.
  */
 
 import test, { after, before } from "node:test";
 import assert from "node:assert/strict";
 
-import { Browser, connected } from "./lib/browser.mjs";
+import { Browser, connected, shows } from "./lib/browser.mjs";
 import { copyThere, pasteThere } from "./lib/desk-clip.mjs";
 import { Person } from "./lib/person.mjs";
 import { Stack } from "./lib/stack.mjs";
-import { TestWindow } from "./lib/testwin.mjs";
+import { SPOTS, TestWindow } from "./lib/testwin.mjs";
 import { until } from "./lib/wait.mjs";
 
 
@@ -253,4 +254,39 @@ test("chat: among viewers and with the person at the device",
 
     await one.close();
     await other.close();
+});
+
+
+test("example: a remote screen in a page, by rs-client.js alone",
+     {timeout: 120000}, async () => {
+    const {session, links} = await stack.session(["controller"]);
+    const page = await browser.page({viewport: {width: 1400, height: 900}});
+
+    await page.goto(links[0].replace("/console/#", "/console/example/#"));
+    await page.waitForFunction(() => document.getElementById("state")
+                                             .textContent === "connected");
+    await until("picture", () => page.$eval("#screen",
+                                            (video) => video.videoWidth > 0));
+    await shows(page, SPOTS.red.look, SPOTS.red.color);
+
+    const box = await page.$eval("#screen", (video) => {
+        const {left, top, width} = video.getBoundingClientRect();
+
+        return {left, top, scale: width / video.videoWidth};
+    });
+
+    window.clear();
+    await page.mouse.click(box.left + (SPOTS.blue.x + 0.5) * box.scale,
+                           box.top + (SPOTS.blue.y + 0.5) * box.scale);
+
+    const hit = await window.wait({event: "button", button: 1, down: false});
+
+    assert.ok(Math.abs(hit.x - SPOTS.blue.x) <= 2
+              && Math.abs(hit.y - SPOTS.blue.y) <= 2, `${hit.x}, ${hit.y}`);
+    await page.focus("#screen");
+    await page.keyboard.press("k");
+    await window.wait({event: "key", keysym: "k", down: false});
+    assert.deepEqual(page.complaints, []);
+    await page.context().close();
+    await stack.api.endSession(session.id);
 });
