@@ -27,6 +27,7 @@ import { RsSignIn, answerState, handOver, isRedirect, plainUrl }
 import { RsStage } from "./rs-stage.js";
 import { RsStore } from "./rs-store.js";
 import { RsTrust } from "./rs-trust.js";
+import { RsWatch } from "./rs-watch.js";
 
 
 const TICKET = /^#join=([a-z0-9-]{1,32}\.[a-z2-7]{20,200})$/;
@@ -46,7 +47,8 @@ const store = new RsStore("rs-console");
 const app = {base, pins: new Pins(store), account: new RsAccount({base})};
 
 const fleet = new Fleet();
-const feed = new DeviceFeed({fleet, account: () => app.account});
+const watch = new RsWatch({base, api: () => app.account.api});
+const feed = new DeviceFeed({fleet, watch, account: () => app.account});
 const prefs = new RsPrefs(() => localStorage);
 
 const shell = new RsShell(document);
@@ -163,7 +165,7 @@ function onToken({state, left_s}) {
     }
 
     if (session.run === null) {
-        feed.start();
+        feed.refresh();
 
     } else if (session.run.peer?.state === "failed") {
         session.run.peer.restart();
@@ -309,7 +311,10 @@ front.addEventListener("signin",
 front.addEventListener("oidc", goToIssuer);
 front.addEventListener("guest", (ev) => joinAsGuest(ev.detail));
 
-shell.addEventListener("again", showPage);
+shell.addEventListener("again", () => {
+    showPage();
+    feed.refresh();
+});
 shell.addEventListener("renew", renew);
 shell.addEventListener("signout", signOut);
 shell.addEventListener("tenant", (ev) => chooseTenant(ev.detail));
@@ -344,6 +349,10 @@ feed.addEventListener("change", () => {
     devices.error(null);
     onFleet();
 });
+watch.addEventListener("live", onFleet);
+watch.addEventListener("session", () => pages.history.changed());
+watch.addEventListener("resync", () => pages.history.changed());
+
 feed.addEventListener("error", (ev) => {
     devices.error(ev.detail);
     devices.changed();
@@ -360,7 +369,8 @@ session.addEventListener("failed", (ev) => devices.error(ev.detail));
 
 
 function onFleet() {
-    devices.setState({loaded: feed.loaded, more: feed.more, live: false});
+    devices.setState({loaded: feed.loaded, more: feed.more,
+                      live: feed.live});
     devices.changed();
     device.update(fleet.get(device.shown));
 }

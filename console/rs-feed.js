@@ -3,7 +3,8 @@
  * Copyright (C) rs-gateway contributors
  *
  * Keeps a Fleet as the gateway has it: reads the list page by page, and
- * again, the less often the longer it is.  No DOM.
+ * then hears of changes; while it does not hear, it reads again, the less
+ * often the longer the list is.  No DOM.
  *
  * Events: change; error RsError; out RsError (the credential is void).
  */
@@ -15,6 +16,7 @@ const PAGE = 200;
 const MAX = 20000;              /* devices a page keeps */
 const POLL_MS = 4000;           /* for each page there is */
 const POLL_MAX_MS = 60000;
+const SINGLE_MAX = 50;          /* devices read one by one, or all anew */
 
 
 export class DeviceFeed extends EventTarget {
@@ -24,17 +26,33 @@ export class DeviceFeed extends EventTarget {
     #turn = null;               /* who stops or starts anew replaces it */
     #loaded = false;
     #more = false;
+    #watch;
+    #heard = new Map();         /* id -> fields, null: gone; in this round */
+    #wanted = new Set();        /* ids to be read */
+    #reading = false;           /* the round, or some of those */
 
     /**
      * @param {{fleet: import("./rs-fleet.js").Fleet,
      *          account: () => import("./rs-account.js").RsAccount,
+     *          watch: import("./rs-watch.js").RsWatch,
      *          clock?: import("./rs-api.js").Clock}} o
      */
-    constructor({fleet, account, clock = systemClock}) {
+    constructor({fleet, account, watch, clock = systemClock}) {
         super();
+        this.#watch = watch;
         this.#fleet = fleet;
         this.#account = account;
         this.#clock = clock;
+
+        /* what happened before it was live, or between, is read */
+        watch.addEventListener("live", () => this.#turn && this.#again());
+        watch.addEventListener("resync", () => this.#turn && this.#again());
+        watch.addEventListener("device", (ev) => this.#hear(ev.detail));
+    }
+
+    /** Changes are heard of as they happen. */
+    get live() {
+        return this.#watch.live;
     }
 
     /** All pages have been read once. */
@@ -55,14 +73,35 @@ export class DeviceFeed extends EventTarget {
         this.#more = false;
     }
 
+    /** Goes on, if it did not. */
     start() {
-        this.stop();
-        this.#round(this.#turn = {timer: null});
+        if (this.#turn === null) {
+            this.#watch.start();
+            this.#again();
+        }
+    }
+
+    /** All of it is to be read now. */
+    refresh() {
+        this.#watch.start();
+        this.#again();
     }
 
     stop() {
+        this.#end();
+        this.#watch.stop();
+    }
+
+    #again() {
+        this.#end();
+        this.#round(this.#turn = {timer: null});
+    }
+
+    #end() {
         this.#clock.clearTimeout(this.#turn?.timer);
         this.#turn = null;
+        this.#wanted.clear();
+        this.#reading = false;
     }
 
     #say(type, detail) {
@@ -72,6 +111,9 @@ export class DeviceFeed extends EventTarget {
     async #round(turn) {
         let wait = POLL_MS;
 
+        this.#heard.clear();
+        this.#reading = true;
+
         try {
             const pages = await this.#read(turn);
 
@@ -80,6 +122,12 @@ export class DeviceFeed extends EventTarget {
             }
 
             wait = Math.min(POLL_MS * pages, POLL_MAX_MS);
+            this.#reading = false;
+            this.#readWanted(turn);
+
+            if (this.#watch.live) {
+                return;
+            }
 
         } catch (e) {
             if (this.#turn !== turn) {
@@ -111,8 +159,13 @@ export class DeviceFeed extends EventTarget {
             }
 
             for (const device of page.items) {
-                seen.add(device.id);
-                this.#fleet.put(device);
+                /* what was heard meanwhile is newer than the page */
+                const heard = this.#heard.get(device.id);
+
+                if (heard !== null) {
+                    seen.add(device.id);
+                    this.#fleet.put({...device, ...heard});
+                }
             }
 
             cursor = page.next_cursor;
@@ -129,6 +182,92 @@ export class DeviceFeed extends EventTarget {
         this.#say("change");
 
         return pages;
+    }
+
+    #hear({id, change, at}) {
+        if (this.#turn === null) {
+            return;
+        }
+
+        if (change === "gone") {
+            this.#heard.set(id, null);
+            this.#fleet.delete(id);
+
+        } else if (change === "online" || change === "offline") {
+            const online = change === "online";
+            const fields = {online, last_seen_at: at,
+                            ...(online ? {connected_at: at} : {})};
+
+            this.#heard.set(id, {...this.#heard.get(id), ...fields});
+
+            if (!this.#fleet.patch(id, fields)) {
+                this.#want(id);
+            }
+
+        } else {
+            this.#heard.delete(id);
+            this.#want(id);
+        }
+
+        this.#say("change");
+    }
+
+    #want(id) {
+        this.#wanted.add(id);
+        this.#readWanted(this.#turn);
+    }
+
+    /* one after the other; of many of them the list is quicker */
+    async #readWanted(turn) {
+        if (this.#reading) {
+            return;
+        }
+
+        this.#reading = true;
+
+        while (this.#wanted.size > 0) {
+            const [id] = this.#wanted;
+
+            if (this.#wanted.size > SINGLE_MAX
+                || !await this.#readOne(id, turn))
+            {
+                if (this.#turn === turn) {
+                    this.#again();
+                }
+
+                return;
+            }
+        }
+
+        this.#reading = false;
+    }
+
+    /* false: it is not known what it is now, or nobody wants to know */
+    async #readOne(id, turn) {
+        this.#wanted.delete(id);
+
+        try {
+            const {data} = await this.#account().api.device(id);
+
+            if (this.#turn === turn) {
+                this.#fleet.put(data);
+            }
+
+        } catch (e) {
+            if (e.code !== "not_found") {
+                return false;
+            }
+
+            if (this.#turn === turn) {
+                this.#fleet.delete(id);
+            }
+        }
+
+        if (this.#turn === turn) {
+            this.#say("change");
+        }
+
+        return this.#turn === turn;
     }
 
     /* when to try again, null: not by itself */

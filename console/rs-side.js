@@ -64,7 +64,7 @@ export class RsSide {
     addButton(o) {
         const button = el("button", {type: "button", id: `tool-${o.id}`,
                                      class: "quiet tool", title: o.title,
-                                     "aria-label": o.title,
+                                     "aria-label": o.label ? null : o.title,
                                      onclick: o.onClick},
                           icon(o.icon),
                           o.label ? el("span", {class: "wide"}, o.label)
@@ -112,7 +112,14 @@ export class RsSide {
             open: () => this.open(o.id),
             close: () => this.#open === o.id && this.open(null),
             isOpen: () => this.#open === o.id,
-            badge: (text) => setText(button.querySelector(".badge"), text),
+            badge: (text) => {
+                setText(button.querySelector(".badge"), text);
+
+                if (!o.label) {
+                    button.setAttribute("aria-label",
+                                        [o.title, text].join(" ").trim());
+                }
+            },
         };
     }
 

@@ -309,6 +309,8 @@ test("a device that is offline is said so", {timeout: 120000}, async () => {
     const page = await browser.page({viewport: PHONE, colorScheme: "dark"});
     const device = row(stack.device);
 
+    /* it is not told at once, so that the click comes too late */
+    await page.route("**/watch", () => {});
     await signIn(page);
     await page.waitForSelector(device + '[data-online="true"]');
     await fits(page);

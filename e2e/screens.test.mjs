@@ -78,6 +78,13 @@ async function goTo(page, name) {
 }
 
 
+/* the page that is shown, asked for once more, is read anew */
+async function again(page) {
+    await goTo(page, "devices");
+    await page.click('[data-page="devices"]');
+}
+
+
 /* what is seen fits, can be used by everybody, and is kept as a picture */
 async function look(page, name) {
     const {width} = page.viewportSize();
@@ -171,16 +178,14 @@ test("an empty tenant, a list on its way, a gateway that fails",
         await look(page, "page-devices-loading");
 
         answer = {json: {items: [], next_cursor: null}};
-        await goTo(page, "settings");
-        await goTo(page, "devices");
+        await again(page);
         await page.waitForSelector("#devices-empty:not([hidden])");
         await look(page, "page-devices-empty");
 
         answer = {status: 503, contentType: "application/problem+json",
                   headers: {"Retry-After": "1"},
                   body: JSON.stringify({code: "unavailable"})};
-        await goTo(page, "settings");
-        await goTo(page, "devices");
+        await again(page);
         await page.waitForSelector("#devices-error:not([hidden])");
         await look(page, "page-devices-error");
 
@@ -329,6 +334,55 @@ test("pages by address, by keyboard, and what is preferred",
     await page.reload();
     assert.notEqual(await ground(), light);
     assert.deepEqual(page.complaints, []);
+    await page.context().close();
+});
+
+
+test("presence is told as it changes, and looked up when it is not",
+     {timeout: 120000}, async () => {
+    const page = await browser.page({viewport: DESK});
+    const live = (is) => page.waitForSelector(
+        `#devices-live[data-live="${is}"]`);
+    const hangUp = (id) => devices.page.evaluate(
+        (id) => window.rsDevices.get(id).socket.close(), id);
+    let lists = 0;
+
+    page.on("request", (r) => {
+        lists += /\/devices\?/.test(r.url()) ? 1 : 0;
+    });
+
+    await signIn(page);
+    await live(true);
+    await page.waitForSelector(row(stack.device));
+
+    const before = lists;
+    const one = await devices.enroll({name: "Live one", online: true}, []);
+
+    await page.waitForSelector(row(one) + '[data-online="true"]');
+    await hangUp(one);
+    await page.waitForSelector(row(one) + '[data-online="false"]');
+    assert.equal(lists, before, "by no list");
+
+    /* the socket goes, and cannot come back: lists are read */
+    await page.route("**/watch", (route) => route.abort());
+
+    for (const pid of await stack.workers()) {
+        process.kill(pid, "SIGKILL");
+    }
+
+    await live(false);
+
+    const two = await devices.enroll({name: "Polled one"}, []);
+
+    await page.waitForSelector(row(two));
+    assert.ok(lists > before);
+
+    /* and it does come back */
+    await page.unroute("**/watch");
+    await live(true);
+    await stack.api.deleteDevice(two);
+    await until("the row's end", async () =>
+        await page.$(row(two)) === null);
     await page.context().close();
 });
 

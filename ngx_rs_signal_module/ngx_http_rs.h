@@ -65,6 +65,7 @@ typedef struct {
 #include "session/ngx_http_rs_session.h"
 #include "session/ngx_http_rs_input.h"
 #include "session/ngx_http_rs_device.h"
+#include "session/ngx_http_rs_watch.h"
 #include "http/ngx_http_rs_upgrade.h"
 #include "http/ngx_http_rs_api.h"
 #include "http/ngx_http_rs_jwks.h"
@@ -114,6 +115,7 @@ struct ngx_http_rs_main_conf_s {
     ngx_http_rs_reap_t         *reap;
     ngx_http_rs_sessions_t     *sessions;
     ngx_http_rs_devices_t      *devices;
+    ngx_http_rs_watches_t      *watches;
 };
 
 

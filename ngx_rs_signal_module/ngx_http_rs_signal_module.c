@@ -606,6 +606,12 @@ ngx_http_rs_handler(ngx_http_request_t *r)
     {
         rc = ngx_http_rs_upgrade_agent(r);
 
+    } else if (r->method == NGX_HTTP_GET
+               && path.len == sizeof("/watch") - 1
+               && ngx_memcmp(path.data, "/watch", path.len) == 0)
+    {
+        rc = ngx_http_rs_upgrade_watch(r);
+
     } else {
         return ngx_http_rs_api_handler(r, &path);
     }
@@ -631,6 +637,7 @@ ngx_http_rs_store_up(void *data, ngx_uint_t up)
         ngx_http_rs_device_announce(rmcf);
         ngx_http_rs_session_catch_up(rmcf);
         ngx_http_rs_ban_catch_up(rmcf);
+        ngx_http_rs_watch_catch_up(rmcf);
     }
 }
 
@@ -643,6 +650,7 @@ ngx_http_rs_bus_up(ngx_http_rs_main_conf_t *rmcf, ngx_uint_t up)
     if (up) {
         ngx_http_rs_session_catch_up(rmcf);
         ngx_http_rs_ban_catch_up(rmcf);
+        ngx_http_rs_watch_catch_up(rmcf);
     }
 }
 
@@ -737,8 +745,9 @@ ngx_http_rs_init_process(ngx_cycle_t *cycle)
     rmcf->devices = ngx_http_rs_devices_create(rmcf, log);
     rmcf->stale = ngx_http_rs_stale_create(rmcf, log);
     rmcf->bans = ngx_http_rs_ban_create(rmcf, log);
+    rmcf->watches = ngx_http_rs_watches_create(rmcf, log);
 
-    if (rmcf->stale == NULL || rmcf->bans == NULL
+    if (rmcf->stale == NULL || rmcf->bans == NULL || rmcf->watches == NULL
         || rmcf->conns == NULL || rmcf->presence == NULL || rmcf->reap == NULL
         || rmcf->sessions == NULL || rmcf->devices == NULL)
     {
@@ -754,6 +763,7 @@ ngx_http_rs_init_process(ngx_cycle_t *cycle)
     rmcf->store = ngx_http_rs_store_create(rmcf, log,
                                            ngx_http_rs_store_up, rmcf);
     rmcf->bus = ngx_http_rs_bus_create(rmcf, log, ngx_http_rs_bus_env,
+                                       ngx_http_rs_watch_told,
                                        ngx_http_rs_bus_up);
 
     if (rmcf->store == NULL || rmcf->bus == NULL) {

@@ -356,6 +356,7 @@ for my $o ($api->operations) {
 }
 
 $api->call($_, 200, 'GET', '/me') for $rest, $many;
+$api->call($rest, 201, 'POST', '/watch');
 $api->call($rest, 403, 'POST', '/me/sign-out');
 $api->call($many, 204, 'POST', '/me/sign-out');
 $api->call($rest, 204, 'POST', '/users/{id}/revoke', 'usr_' . 'a' x 26);

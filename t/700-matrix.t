@@ -210,6 +210,7 @@ my %specimen = (
                                 body => $named }],
     'DELETE /devices/{id}' => [
         { path => object('dev', '/devices', sub { enrol($_[0])->id }) }],
+    'POST /watch' => [{ path => '/watch', wide => 1, own => 1 }],
     'POST /ice' => [{ path => '/ice', wide => 1, own => 1 }],
     'GET /turn' => [{ path => '/turn?service=turn', wide => 1, own => 1 }],
     (map { ("POST /turn/keys/{id}/credentials/$_" => []) }

@@ -17,6 +17,7 @@ import { durationWords, endWords, pathWords, peopleWords, stateWords,
 const SCREEN = "M4 5h16v11H4zM9 20h6M12 16v4";
 const PAGE = 100;
 const LIVE_MS = 10000;      /* running sessions change by themselves */
+const SOON_MS = 500;        /* many changes at once are one */
 
 
 /* what a query, or a choice, is looked for in */
@@ -72,11 +73,11 @@ export class HistoryPage extends EventTarget {
     /** A session is another one than it was. */
     changed() {
         if (this.#timer !== null) {
-            this.#again();
+            this.#again(SOON_MS);
         }
     }
 
-    #again() {
+    #again(ms = LIVE_MS) {
         clearTimeout(this.#timer);
 
         const mine = this.#timer = setTimeout(async () => {
@@ -85,7 +86,7 @@ export class HistoryPage extends EventTarget {
             if (this.#timer === mine) {
                 this.#again();
             }
-        }, LIVE_MS);
+        }, ms);
     }
 
     #name({host}) {

@@ -11,7 +11,7 @@ import assert from "node:assert/strict";
 
 import { DeviceFeed } from "../rs-feed.js";
 import { Fleet } from "../rs-fleet.js";
-import { RsError } from "../rs-api.js";
+import { RsError, RsEvent } from "../rs-api.js";
 import { RsPrefs } from "../rs-prefs.js";
 import { HandClock } from "./lib.mjs";
 
@@ -109,11 +109,49 @@ test("ten thousand devices are searched in a blink", () => {
 });
 
 
+/* what is heard of when the test says so */
+class Ears extends EventTarget {
+    live = false;
+    started = 0;
+
+    start() {
+        this.started++;
+    }
+
+    stop() {
+        this.started = 0;
+    }
+
+    say(type, detail) {
+        this.dispatchEvent(new RsEvent(type, detail));
+    }
+
+    setLive(live) {
+        this.live = live;
+        this.say("live", live);
+    }
+}
+
+
 /* a gateway with a list of devices, two to a page */
 class Lists {
     devicesOf = [];
     calls = 0;
     fail = null;
+
+    singles = [];
+
+    async device(id) {
+        const data = this.devicesOf.find((d) => d.id === id);
+
+        this.singles.push(id);
+
+        if (data === undefined) {
+            throw new RsError("not_found");
+        }
+
+        return {data};
+    }
 
     async devices({cursor}) {
         this.calls++;
@@ -145,7 +183,9 @@ function feedOf(devices) {
     const clock = new HandClock();
     const fleet = new Fleet();
     const account = {api, expired: false};
-    const feed = new DeviceFeed({fleet, account: () => account, clock});
+    const watch = new Ears();
+    const feed = new DeviceFeed({fleet, watch, account: () => account,
+                                 clock});
     const said = [];
 
     api.devicesOf = devices;
@@ -155,7 +195,7 @@ function feedOf(devices) {
                                                        ev.detail?.code]));
     }
 
-    return {api, clock, fleet, account, feed, said};
+    return {api, clock, fleet, account, watch, feed, said};
 }
 
 
@@ -214,11 +254,101 @@ test("a feed that fails says so, waits, and tries again", async () => {
 
     /* one that ran out is told as such, and no more is read */
     it.account.expired = true;
-    it.feed.start();
+    it.feed.refresh();
     await settle();
     assert.deepEqual(it.said.at(-1), ["error", "token_expired"]);
     await pass(it, 100000);
     assert.equal(it.api.calls, calls + 1);
+});
+
+
+test("a feed that hears of changes reads the list once", async () => {
+    const it = feedOf([{id: "dev_a", name: "A"}, {id: "dev_b", name: "B"},
+                       {id: "dev_c", name: "C"}]);
+    const hear = async (id, change, at = 1790000000) => {
+        it.watch.say("device", {id, change, at});
+        await settle();
+    };
+
+    it.feed.start();
+    it.watch.setLive(true);
+    await settle();
+    assert.equal(it.feed.loaded, true);
+
+    const {calls} = it.api;
+
+    await pass(it, 300000);
+    assert.equal(it.api.calls, calls, "it is not read again");
+
+    await hear("dev_b", "online");
+    assert.equal(it.fleet.get("dev_b").online, true);
+    assert.equal(it.fleet.get("dev_b").connected_at, 1790000000);
+    await hear("dev_b", "offline", 1790000001);
+    assert.equal(it.fleet.get("dev_b").online, false);
+    assert.equal(it.fleet.get("dev_b").last_seen_at, 1790000001);
+    await hear("dev_a", "gone");
+    assert.equal(it.fleet.size, 2);
+    assert.deepEqual(it.api.singles, []);
+
+    /* what is new or another one is read, and nothing else */
+    it.api.devicesOf.push({id: "dev_d", name: "D"});
+    await hear("dev_d", "new");
+    await hear("dev_x", "changed");
+    await settle();
+    assert.deepEqual(it.api.singles, ["dev_d", "dev_x"]);
+    assert.equal(it.fleet.get("dev_d").name, "D");
+    assert.equal(it.api.calls, calls);
+
+    /* of many the list is quicker */
+    for (let i = 0; i < 60; i++) {
+        it.watch.say("device", {id: `dev_${i}`, change: "new", at: 1});
+    }
+
+    await settle();
+    assert.ok(it.api.calls > calls);
+    assert.ok(it.api.singles.length < 10);
+
+    /* what may have been missed is read; deaf, it is read now and then */
+    let before = it.api.calls;
+
+    it.watch.say("resync");
+    await settle();
+    assert.ok(it.api.calls > before);
+    it.watch.setLive(false);
+    await settle();
+    before = it.api.calls;
+    await pass(it, 20000);
+    assert.ok(it.api.calls > before);
+
+    it.feed.stop();
+    assert.equal(it.watch.started, 0);
+    before = it.api.calls;
+    await hear("dev_b", "new");
+    await pass(it, 100000);
+    assert.equal(it.api.calls, before);
+});
+
+
+test("what is heard while a page is on its way is newer than the page",
+     async () => {
+    const it = feedOf([{id: "dev_a", online: false, tags: ["t"]},
+                       {id: "dev_b", online: true}]);
+    let answer;
+
+    it.watch.live = true;
+    it.feed.start();
+    await settle();
+    it.api.devices = () => new Promise((resolve) => {
+        answer = resolve;
+    });
+    it.feed.refresh();
+    it.watch.say("device", {id: "dev_a", change: "online", at: 5});
+    it.watch.say("device", {id: "dev_b", change: "gone", at: 5});
+    answer({items: it.api.devicesOf, next_cursor: null});
+    await settle();
+    assert.equal(it.fleet.get("dev_a").online, true);
+    assert.deepEqual(it.fleet.get("dev_a").tags, ["t"]);
+    assert.equal(it.fleet.get("dev_b"), null);
 });
 
 

@@ -22,6 +22,7 @@ struct ngx_http_rs_bus_s {
     ngx_rs_redis_t             *redis;
 
     ngx_http_rs_bus_env_pt      on_env;
+    ngx_http_rs_bus_watch_pt    on_watch;
     ngx_http_rs_bus_up_pt       on_up;
 
     uint64_t                    received;      /* the last beacon */
@@ -30,12 +31,18 @@ struct ngx_http_rs_bus_s {
 };
 
 
-static ngx_str_t  ngx_http_rs_bus_bans = ngx_string(NGX_HTTP_RS_BAN_CHANNEL);
+/* of all workers */
+
+static ngx_str_t  ngx_http_rs_bus_all[] = {
+    ngx_string(NGX_HTTP_RS_BAN_CHANNEL),
+    ngx_string("rs:watch")
+};
 
 
 static void ngx_http_rs_bus_state(void *data, ngx_uint_t up);
 static void ngx_http_rs_bus_message(void *data, ngx_str_t *channel,
     ngx_str_t *payload);
+static ngx_uint_t ngx_http_rs_bus_is(ngx_str_t *channel, ngx_uint_t i);
 static void ngx_http_rs_bus_beacon(ngx_http_rs_bus_t *bus, rs_env_t *env);
 static void ngx_http_rs_bus_late_handler(ngx_event_t *ev);
 static void ngx_http_rs_bus_forget(ngx_http_rs_bus_t *bus);
@@ -43,7 +50,8 @@ static void ngx_http_rs_bus_forget(ngx_http_rs_bus_t *bus);
 
 ngx_http_rs_bus_t *
 ngx_http_rs_bus_create(ngx_http_rs_main_conf_t *rmcf, ngx_log_t *log,
-    ngx_http_rs_bus_env_pt on_env, ngx_http_rs_bus_up_pt on_up)
+    ngx_http_rs_bus_env_pt on_env, ngx_http_rs_bus_watch_pt on_watch,
+    ngx_http_rs_bus_up_pt on_up)
 {
     ngx_str_t           channel;
     ngx_http_rs_bus_t  *bus;
@@ -62,6 +70,7 @@ ngx_http_rs_bus_create(ngx_http_rs_main_conf_t *rmcf, ngx_log_t *log,
     bus->rmcf = rmcf;
     bus->log = log;
     bus->on_env = on_env;
+    bus->on_watch = on_watch;
     bus->on_up = on_up;
 
     bus->late.handler = ngx_http_rs_bus_late_handler;
@@ -70,7 +79,7 @@ ngx_http_rs_bus_create(ngx_http_rs_main_conf_t *rmcf, ngx_log_t *log,
     bus->late.cancelable = 1;
 
     bus->redis = ngx_rs_redis_subscribe(&rmcf->redis, log, &channel,
-                                        &ngx_http_rs_bus_bans,
+                                        ngx_http_rs_bus_all, 2,
                                         ngx_http_rs_bus_state,
                                         ngx_http_rs_bus_message, bus);
     if (bus->redis == NULL) {
@@ -154,11 +163,13 @@ ngx_http_rs_bus_message(void *data, ngx_str_t *channel, ngx_str_t *payload)
 
     rs_env_t  env;
 
-    if (channel->len == ngx_http_rs_bus_bans.len
-        && ngx_memcmp(channel->data, ngx_http_rs_bus_bans.data, channel->len)
-           == 0)
-    {
+    if (ngx_http_rs_bus_is(channel, 0)) {
         ngx_http_rs_ban_told(bus->rmcf, payload);
+        return;
+    }
+
+    if (ngx_http_rs_bus_is(channel, 1)) {
+        bus->on_watch(bus->rmcf, payload);
         return;
     }
 
@@ -185,6 +196,16 @@ ngx_http_rs_bus_message(void *data, ngx_str_t *channel, ngx_str_t *payload)
     }
 
     bus->on_env(bus->rmcf, &env);
+}
+
+
+static ngx_uint_t
+ngx_http_rs_bus_is(ngx_str_t *channel, ngx_uint_t i)
+{
+    return channel->len == ngx_http_rs_bus_all[i].len
+           && ngx_memcmp(channel->data, ngx_http_rs_bus_all[i].data,
+                         channel->len)
+              == 0;
 }
 
 

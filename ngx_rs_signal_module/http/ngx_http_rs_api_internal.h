@@ -410,6 +410,8 @@ ngx_int_t ngx_http_rs_api_key_delete(ngx_http_rs_api_t *api);
 ngx_int_t ngx_http_rs_api_audit_list(ngx_http_rs_api_t *api);
 ngx_int_t ngx_http_rs_api_audit_trim(ngx_http_rs_api_t *api);
 
+ngx_int_t ngx_http_rs_api_watch_create(ngx_http_rs_api_t *api);
+
 ngx_int_t ngx_http_rs_api_me(ngx_http_rs_api_t *api);
 ngx_int_t ngx_http_rs_api_me_sign_out(ngx_http_rs_api_t *api);
 ngx_int_t ngx_http_rs_api_user_revoke(ngx_http_rs_api_t *api);

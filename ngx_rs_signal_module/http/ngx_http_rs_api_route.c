@@ -111,6 +111,9 @@ static const ngx_http_rs_api_route_t  ngx_http_rs_api_routes[] = {
       RS_ID_KEY, RS_VERB_ICE,
       NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_turn_revoke },
 
+    { NGX_HTTP_POST, "/watch", NULL, RS_VERB_DEVICES_READ,
+      NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_watch_create },
+
     { NGX_HTTP_GET, "/me", NULL, NGX_HTTP_RS_API_SELF,
       NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_me },
 

@@ -99,6 +99,8 @@ static const ngx_http_rs_metric_t  ngx_http_rs_metrics_table[] = {
                       AGENTS, ",kind=\"agent\""),
     NGX_HTTP_RS_GAUGE("rs_connections", NULL,
                       PARTICIPANTS, ",kind=\"participant\""),
+    NGX_HTTP_RS_GAUGE("rs_connections", NULL,
+                      WATCHERS, ",kind=\"watcher\""),
 
     NGX_HTTP_RS_GAUGE("rs_connections_pending",
                       "Open WebSockets that are not let in yet.",
@@ -108,6 +110,8 @@ static const ngx_http_rs_metric_t  ngx_http_rs_metrics_table[] = {
                         CONN_AGENT, ",kind=\"agent\""),
     NGX_HTTP_RS_COUNTER("rs_connections_opened_total", NULL,
                         CONN_PARTICIPANT, ",kind=\"participant\""),
+    NGX_HTTP_RS_COUNTER("rs_connections_opened_total", NULL,
+                        CONN_WATCHER, ",kind=\"watcher\""),
 
     { "rs_connections_closed_total", "counter",
       "WebSockets closed, by close code and reason.",

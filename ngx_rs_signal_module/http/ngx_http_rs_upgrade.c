@@ -219,6 +219,51 @@ ngx_http_rs_upgrade_agent(ngx_http_request_t *r)
 }
 
 
+ngx_int_t
+ngx_http_rs_upgrade_watch(ngx_http_request_t *r)
+{
+    rs_err_e                 code;
+    ngx_int_t                rc;
+    rs_cred_t                cred;
+    ngx_http_rs_ctx_t       *ctx;
+    ngx_http_rs_handshake_t  h;
+
+    rc = ngx_http_rs_upgrade_check(r, &h);
+
+    if (rc == NGX_DECLINED) {
+        rc = ngx_http_rs_upgrade_ready(r);
+    }
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
+
+    ctx = ngx_http_rs_ctx(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    code = RS_E_UNAUTHENTICATED;
+
+    if (h.protocols.kind == RS_WS_CRED_TICKET) {
+        code = rs_ticket_parse(h.protocols.credential, &cred);
+    }
+
+    if (code == RS_OK) {
+        ngx_http_rs_upgrade_bind(r, &cred);
+        ctx->tenant = ngx_http_rs_str(cred.tenant);
+    }
+
+    rc = ngx_http_rs_upgrade_accept(r, &h);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_http_rs_watch_start(r, code == RS_OK ? &cred : NULL,
+                                   &ctx->conn);
+}
+
+
 /* NGX_DECLINED: nothing is wrong; else what a content handler returns */
 
 static ngx_int_t

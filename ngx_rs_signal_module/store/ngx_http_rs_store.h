@@ -200,6 +200,16 @@ typedef struct {
 } ngx_http_rs_store_api_key_t;
 
 
+/* whom a watcher's ticket was made for, as the store gave it back */
+
+typedef struct {
+    ngx_str_t                   tenant;
+    ngx_str_t                   kind;          /* of his record: key, usr */
+    ngx_str_t                   id;            /* the rest of its name */
+    ngx_str_t                   caller;        /* JSON */
+} ngx_http_rs_store_watcher_t;
+
+
 /* one member of a session as a worker names it in each call */
 
 typedef struct {
@@ -273,6 +283,17 @@ void ngx_http_rs_store_rest(ngx_http_rs_store_op_t *op);
  */
 ngx_int_t ngx_http_rs_store_auth(ngx_http_rs_store_op_t *op,
     ngx_http_rs_caller_t *caller);
+
+/* a ticket to watch; ends_at: of the caller's token, 0: by his key alone */
+ngx_int_t ngx_http_rs_store_watch_create(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_str_t *hash, time_t ttl,
+    int64_t ends_at);
+/* by either hash; ok: kind, id, caller, s when his token ends or "" */
+ngx_int_t ngx_http_rs_store_watch_open(ngx_http_rs_store_op_t *op,
+    ngx_str_t *tenant, ngx_str_t *hash, ngx_str_t *bound);
+/* ok: his id, groups of devices, of sessions, s when his key ends or "" */
+ngx_int_t ngx_http_rs_store_watch_check(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_store_watcher_t *watcher);
 
 typedef enum {
     NGX_HTTP_RS_STORE_SESSIONS = 0,

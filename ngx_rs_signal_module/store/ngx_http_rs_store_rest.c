@@ -42,6 +42,67 @@ ngx_http_rs_store_auth(ngx_http_rs_store_op_t *op,
 
 
 ngx_int_t
+ngx_http_rs_store_watch_create(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_str_t *hash, time_t ttl,
+    int64_t ends_at)
+{
+    ngx_http_rs_store_call_t  call;
+
+    ngx_http_rs_store_guarded(&call, op, "rs_watch_create", caller);
+
+    ngx_http_rs_store_key(&call, &caller->tenant, "wat", hash);
+
+    ngx_http_rs_store_arg_number(&call, ttl);
+
+    if (ends_at > 0) {
+        ngx_http_rs_store_arg_number(&call, ends_at);
+
+    } else {
+        ngx_http_rs_store_arg_text(&call, "");
+    }
+
+    return ngx_http_rs_store_send(&call);
+}
+
+
+ngx_int_t
+ngx_http_rs_store_watch_open(ngx_http_rs_store_op_t *op, ngx_str_t *tenant,
+    ngx_str_t *hash, ngx_str_t *bound)
+{
+    ngx_http_rs_store_call_t  call;
+
+    ngx_http_rs_store_begin(&call, op, "rs_watch_open", 0);
+
+    ngx_http_rs_store_key(&call, tenant, "wat", hash);
+    ngx_http_rs_store_key(&call, tenant, "wat", bound);
+
+    return ngx_http_rs_store_send(&call);
+}
+
+
+/* guarded, by the caller of before: his keys are named here */
+
+ngx_int_t
+ngx_http_rs_store_watch_check(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_store_watcher_t *watcher)
+{
+    ngx_http_rs_store_call_t  call;
+
+    ngx_http_rs_store_begin(&call, op, "rs_watch_check", 0);
+
+    ngx_http_rs_store_key(&call, &watcher->tenant,
+                          watcher->kind.data[0] == 'k' ? "key" : "usr",
+                          &watcher->id);
+    ngx_http_rs_store_index(&call, &watcher->tenant, "gsub");
+    ngx_http_rs_store_index(&call, &watcher->tenant, "audit");
+
+    ngx_http_rs_store_arg(&call, &watcher->caller);
+
+    return ngx_http_rs_store_send(&call);
+}
+
+
+ngx_int_t
 ngx_http_rs_store_list(ngx_http_rs_store_op_t *op,
     ngx_http_rs_caller_t *caller, ngx_http_rs_store_index_e index,
     ngx_str_t *cursor, ngx_uint_t limit)

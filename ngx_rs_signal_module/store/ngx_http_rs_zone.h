@@ -49,6 +49,7 @@
 typedef enum {
     NGX_HTTP_RS_STAT_CONN_AGENT = 0,       /* sockets opened */
     NGX_HTTP_RS_STAT_CONN_PARTICIPANT,
+    NGX_HTTP_RS_STAT_CONN_WATCHER,
     NGX_HTTP_RS_STAT_BYTES_IN,             /* of sockets, without TLS */
     NGX_HTTP_RS_STAT_BYTES_OUT,
 
@@ -130,6 +131,7 @@ typedef enum {
 typedef enum {
     NGX_HTTP_RS_GAUGE_AGENTS = 0,          /* open sockets */
     NGX_HTTP_RS_GAUGE_PARTICIPANTS,
+    NGX_HTTP_RS_GAUGE_WATCHERS,
     NGX_HTTP_RS_GAUGE_PENDING,             /* of these, not let in yet */
     NGX_HTTP_RS_GAUGE_QUEUED,              /* bytes that wait for sockets */
     NGX_HTTP_RS_GAUGE_LEAVING,             /* participants waited for */

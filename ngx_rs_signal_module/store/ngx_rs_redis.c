@@ -110,8 +110,8 @@ ngx_rs_redis_create(ngx_rs_redis_conf_t *conf, ngx_log_t *log,
 
 ngx_rs_redis_t *
 ngx_rs_redis_subscribe(ngx_rs_redis_conf_t *conf, ngx_log_t *log,
-    ngx_str_t *channel, ngx_str_t *all, ngx_rs_redis_state_pt state,
-    ngx_rs_redis_message_pt message, void *data)
+    ngx_str_t *channel, ngx_str_t *all, ngx_uint_t nall,
+    ngx_rs_redis_state_pt state, ngx_rs_redis_message_pt message, void *data)
 {
     ngx_rs_redis_t  *rd;
 
@@ -121,7 +121,8 @@ ngx_rs_redis_subscribe(ngx_rs_redis_conf_t *conf, ngx_log_t *log,
     }
 
     ngx_memcpy(rd->channel.data, channel->data, channel->len);
-    rd->channel_all = *all;
+    rd->channel_all = all;
+    rd->nchannel_all = nall;
 
     rd->state_handler = state;
     rd->message_handler = message;

@@ -162,14 +162,14 @@ void ngx_rs_redis_breaker(ngx_rs_redis_t *rd, ngx_rs_redis_probe_pt probe,
 ngx_uint_t ngx_rs_redis_refusing(ngx_rs_redis_t *rd);
 
 /*
- * A link that listens to a channel of its own, which is copied, and to one for
- * all, which is not: subscribed anew after every connect, "up" is told when
- * Redis has confirmed.  It takes no commands.
+ * A link that listens to a channel of its own, which is copied, and to nall
+ * (1 or 2) for all, which are not: subscribed anew after every connect, "up"
+ * is told when Redis has confirmed.  It takes no commands.
  */
 ngx_rs_redis_t *ngx_rs_redis_subscribe(ngx_rs_redis_conf_t *conf,
-    ngx_log_t *log, ngx_str_t *channel, ngx_str_t *all,
-    ngx_rs_redis_state_pt state,
-    ngx_rs_redis_message_pt message, void *data);
+    ngx_log_t *log, ngx_str_t *channel, ngx_str_t *all, ngx_uint_t nall,
+    ngx_rs_redis_state_pt state, ngx_rs_redis_message_pt message,
+    void *data);
 
 
 /*

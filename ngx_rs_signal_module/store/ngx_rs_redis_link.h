@@ -85,7 +85,8 @@ struct ngx_rs_redis_s {
     uint64_t                     latency;      /* us, moving average */
 
     ngx_str_t                    channel;      /* empty: for commands */
-    ngx_str_t                    channel_all;
+    ngx_str_t                   *channel_all;  /* not copied */
+    ngx_uint_t                   nchannel_all;
     ngx_str_t                    replid;
     u_char                       replid_text[NGX_RS_REDIS_REPLID_LEN];
     u_char                       reason[NGX_RS_REDIS_REASON];

@@ -118,15 +118,20 @@ static ngx_uint_t
 ngx_rs_redis_build_subscribe(ngx_rs_redis_t *rd, ngx_str_t *argv,
     u_char *text)
 {
+    ngx_uint_t  i;
+
     if (rd->channel.len == 0) {
         return 0;
     }
 
     ngx_str_set(&argv[0], "SUBSCRIBE");
     argv[1] = rd->channel;
-    argv[2] = rd->channel_all;
 
-    return 3;
+    for (i = 0; i < rd->nchannel_all; i++) {
+        argv[2 + i] = rd->channel_all[i];
+    }
+
+    return 2 + rd->nchannel_all;
 }
 
 

@@ -305,6 +305,8 @@ local function caller(keys, text)
         who[name] = c[name]
     end
 
+    who.text = text
+
     who.also = c.also or who.also
 
     if c.kind == 'key' then
@@ -554,6 +556,32 @@ end
 local function tell(address, kind, key, ses, body)
     call('PUBLISH', 'rs:w:' .. worker_of(address),
          envelope(kind, names_of(key), ses, '-', '-', address, '-', body))
+end
+
+
+-- What consoles watch: who may see it decides the worker that a watcher is
+-- at, by the group.  "<tenant> <what> <id or -> <group or -> <change>", what
+-- is dev or ses; or who: rights have changed, each watcher is to be asked for
+-- anew (rs_watch_check).
+
+local watch = {}
+
+function watch.tell(key, what, id, group, change)
+    local tenant = string.match(key, '^rs:{([^}]*)}')
+
+    call('PUBLISH', 'rs:watch',
+         tenant .. ' ' .. what .. ' ' .. id .. ' '
+         .. (group ~= '' and group or '-') .. ' ' .. change)
+end
+
+
+function watch.rights(key)
+    watch.tell(key, 'who', '-', '', 'changed')
+end
+
+
+function watch.device(key, group, change)
+    watch.tell(key, 'dev', id_of(key), group or '', change)
 end
 
 
@@ -871,6 +899,11 @@ local function append(s, log, workers, kind, from, to, id, body, limit)
 
     for _, worker in ipairs(workers) do
         call('PUBLISH', 'rs:w:' .. worker, text)
+    end
+
+    if kind ~= 'sig' then
+        watch.tell(s.key, 'ses', s.id, s.group_id or '',
+                   kind == 'end' and 'ended' or 'changed')
     end
 end
 
@@ -1676,6 +1709,7 @@ function lib.rs_key_put(keys, args)
     end
 
     key_put(keys[1], keys[2], unpack(args))
+    watch.rights(keys[1])
 
     return { 'ok' }
 end
@@ -1701,6 +1735,8 @@ function lib.rs_key_delete(keys, args)
     if keys[2] then
         call('HDEL', keys[2], id)
     end
+
+    watch.rights(keys[1])
 
     return { 'ok' }
 end
@@ -2050,6 +2086,7 @@ local function session_new(keys, args, now, who, dev, policy)
     call('EXPIREAT', par, dies)
 
     s = session(ses, now)
+    watch.tell(ses, 'ses', s.id, s.group_id, 'new')
 
     return { 'ok', 'created', int(now), dev.owner, session_obj(s),
              who.id, participant_objs(s, list) }
@@ -3955,6 +3992,7 @@ function lib.rs_device_create(keys, args)
                      addr = args[7], rid = args[8] },
           { verb = 'device:enroll', object = id_of(keys[1]),
             outcome = 'allow' })
+    watch.device(keys[2], e.group_id, 'new')
 
     return { 'ok', device_obj(keys[2], device(keys[2])) }
 end
@@ -4051,6 +4089,12 @@ function lib.rs_device_patch(keys, args, who)
     call('HSET', keys[1], 'version', d.version, 'name', d.name,
          'tags', d.tags, 'group_id', d.group_id)
 
+    if d.group_id ~= was then
+        watch.device(keys[1], was, 'gone')
+    end
+
+    watch.device(keys[1], d.group_id, 'changed')
+
     return { 'ok', device_obj(keys[1], d) }
 end
 
@@ -4098,6 +4142,7 @@ function lib.rs_device_delete(keys, args, who)
     call('DEL', keys[1])
     group_moved(keys[4], d.group_id, '')
     call('ZREM', keys[2], args[1])
+    watch.device(keys[1], d.group_id, 'gone')
 
     if d.owner ~= '' then
         tell(d.owner, 'fen', keys[1], '-', 'device_removed')
@@ -4216,6 +4261,7 @@ function lib.rs_device_online(keys, args)
     call('HSET', keys[1], 'owner', address, 'connected_at', int(now),
          'last_seen_at', int(now), 'agent', args[2])
     call('HDEL', keys[1], 'leaving')
+    watch.device(keys[1], d.group_id, 'online')
 
     return { 'ok', int(e), live_sessions(keys[2], now) }
 end
@@ -4365,6 +4411,8 @@ function lib.rs_device_offline(keys, args)
     if owner ~= address then
         tell(owner, 'fen', keys[1], '-', 'away')
     end
+
+    watch.device(keys[1], call('HGET', keys[1], 'group_id'), 'offline')
 
     return { 'ok', 'gone' }
 end
@@ -5212,6 +5260,7 @@ function lib.rs_group_delete(keys, args, who)
 
     call('HDEL', keys[1], args[1])
     call('HDEL', keys[3], args[1])
+    watch.rights(keys[1])
 
     return { 'ok' }
 end
@@ -5371,6 +5420,7 @@ function lib.rs_grant_create(keys, args, who)
     end
 
     remember(keys[3], args[6], id)
+    watch.rights(keys[1])
 
     return { 'ok', 'created', entry_obj(id, g, GRANT) }
 end
@@ -5423,6 +5473,7 @@ function lib.rs_grant_delete(keys, args, who)
     who.detail = g.subject .. ' ' .. g.group_id
     call('HDEL', keys[1], args[1])
     grants_packed(keys[1], who.gsub, g.subject)
+    watch.rights(keys[1])
 
     return { 'ok' }
 end
@@ -5568,6 +5619,9 @@ function lib.rs_key_revoke(keys, args, who)
 
     if gone then
         delete_entry_again(keys[2], args[1])
+
+    else
+        watch.rights(keys[2])
     end
 
     return { gone and 'not_found' or 'ok' }
@@ -5604,6 +5658,7 @@ function lib.rs_user_revoke(keys, args, who)
          int(math.max(now, tonumber(seen[1] or '0'),
                       tonumber(seen[2] or '0'))))
     call('EXPIRE', keys[1], int(USER_TTL))
+    watch.rights(keys[1])
 
     if args[2] then
         call('ZREM', keys[3], unpack(args, 2))
@@ -5715,6 +5770,91 @@ local READ = { 'no-writes' }
 local ALWAYS = { 'allow-oom' }
 
 
+-- Watching
+
+-- The groups whose objects the caller may see: "*", or ids by blanks.
+
+function watch.groups(who, verb)
+    local list = {}
+
+    if allowed_wide(who, verb) then
+        return '*'
+    end
+
+    for _, grant in ipairs(holds(who.granted, verb) and grants(who) or {}) do
+        if holds(grant.verbs, verb) then
+            if grant.group == '*' then
+                return '*'
+            end
+
+            list[#list + 1] = grant.group
+        end
+    end
+
+    return table.concat(list, ' ')
+end
+
+
+-- rs_watch_create, guarded
+-- KEYS: wat
+-- ARGV: ttl_s, s when the caller's token ends (or empty)
+-- ok
+-- A ticket for a socket on which the caller hears of changes.  It holds the
+-- caller as the gateway described it, so that whichever worker has the socket
+-- can ask again what he may.  O(1)
+
+function lib.rs_watch_create(keys, args, who)
+    check(keys, 1, args, 2)
+
+    call('HSET', keys[1], 'auth', who.auth, 'caller', who.text,
+         'ends_at', args[2])
+    call('EXPIRE', keys[1], int(number(args[1])))
+
+    return { 'ok' }
+end
+
+
+-- rs_watch_open
+-- KEYS: wat, wat of the same ticket bound to an origin
+-- ARGV: -
+-- ok, kind of the caller's key and its id, the caller, ends_at
+-- Uses the ticket up.  O(1)
+
+function lib.rs_watch_open(keys, args)
+    local key, t, kind, id
+
+    check(keys, 2, args, 0)
+
+    key = call('EXISTS', keys[1]) == 1 and keys[1] or keys[2]
+    t = call('HMGET', key, 'auth', 'caller', 'ends_at')
+
+    if not t[1] then
+        return { 'unauthenticated' }
+    end
+
+    call('DEL', key)
+    kind, id = string.match(t[1], '}:(%l+):(.*)$')
+
+    return { 'ok', kind, id, t[2], t[3] }
+end
+
+
+-- rs_watch_check, guarded
+-- KEYS: -
+-- ARGV: -
+-- ok, the caller's id, groups of devices and of sessions that he may see now
+-- ("*": all), s when his key ends (or empty)
+-- O(his grants)
+
+function lib.rs_watch_check(keys, args, who)
+    check(keys, 0, args, 0)
+
+    return { 'ok', who.id, watch.groups(who, 'devices:read'),
+             watch.groups(who, 'sessions:read'),
+             who.expires_at and int(who.expires_at) or '' }
+end
+
+
 local function register(name, callback, flags)
     redis.register_function({ function_name = name, callback = callback,
                               flags = flags })
@@ -5808,3 +5948,6 @@ register('rs_user_revoke', guarded(lib.rs_user_revoke, ANYONE), ALWAYS)
 register('rs_audit_list', guarded(lib.rs_audit_list, WIDE), ALWAYS)
 register('rs_audit_trim', guarded(lib.rs_audit_trim, WIDE), ALWAYS)
 register('rs_denied', lib.rs_denied, WRITE)
+register('rs_watch_create', guarded(lib.rs_watch_create), WRITE)
+register('rs_watch_open', lib.rs_watch_open, WRITE)
+register('rs_watch_check', guarded(lib.rs_watch_check), ALWAYS)

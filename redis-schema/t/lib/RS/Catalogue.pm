@@ -13,8 +13,8 @@ Reads keys/*.json and watches a server by MONITOR from C<new> on.
 C<violations> tells what the functions did since that the catalogue does not
 say: a key of no pattern, a key that was not among the KEYS of the call or
 has another hash tag, a function that is not among the readers or writers, a
-field that is not known, a channel that is neither a worker's nor C<rs:turn> nor
-C<rs:ban>.
+field that is not known, a channel that is neither a worker's nor C<rs:turn>,
+C<rs:ban> or C<rs:watch>.
 
 C<keyspace> tells which keys there are now with another type, field, member
 or life than catalogued.
@@ -144,7 +144,7 @@ sub check_command {
     return if $command eq 'time';
 
     if ($command eq 'publish') {
-        return if $argv[0] =~ /^rs:(?:w:$form{worker}|turn|ban)$/;
+        return if $argv[0] =~ /^rs:(?:w:$form{worker}|turn|ban|watch)$/;
         return "$f publishes to $argv[0]";
     }
 

@@ -449,6 +449,13 @@ sub tenant {
          'ok', 'done', 0);
     step('newest', $s->fcall('rs_audit_list', [$auth], 'audit:read', '', 1,
                              'new'), 'ok');
+    my $wat = 'wat:' . RS::Schema::hash();
+
+    step('to watch', $s->fcall('rs_watch_create', [$auth, $wat],
+                               'devices:read', 60, ''), 'ok');
+    step('watches', $s->fcall('rs_watch_open', [$wat, "$wat"]), 'ok');
+    step('may see', $s->fcall('rs_watch_check', [$auth], 'devices:read'),
+         'ok');
     step('a stranger', $s->fcall('rs_denied', ['denied'], 'api key',
                                  'unauthenticated', '192.0.2.1', 'r', ''),
          'ok');

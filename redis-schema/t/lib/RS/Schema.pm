@@ -718,7 +718,7 @@ sub new {
     my ($class, $schema, $worker, $user) = @_;
     my $self = bless { link => $schema->connect($user),
                        channel => !defined $worker ? 'rs:turn'
-                                  : $worker eq 'rs:ban' ? $worker
+                                  : $worker =~ /^rs:(?:ban|watch)$/ ? $worker
                                   : "rs:w:$worker",
                        redis => $schema->redis() }, $class;
 
@@ -743,7 +743,7 @@ sub got {
 
         return @list if $r->[2] eq $mark;
 
-        if ($self->{channel} =~ /^rs:(?:turn|ban)$/) {
+        if ($self->{channel} =~ /^rs:(?:turn|ban|watch)$/) {
             push @list, [split / /, $r->[2], -1];
             next;
         }
