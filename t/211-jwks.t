@@ -59,11 +59,11 @@ sub ask {
 # the same without waiting for the answer: a socket
 
 sub begin {
-    my ($gw, $token, $worker) = @_;
+    my ($gw, $token, $socket) = @_;
 
-    return $gw->rest->start('GET', '/me', socket => $gw->socket(
-        worker => $worker // 0), headers => {
-        Authorization => "Bearer $token" });
+    return $gw->rest->start('GET', '/me', headers => {
+        Authorization => "Bearer $token" },
+        socket => $socket // $gw->socket(worker => 0));
 }
 
 
@@ -88,9 +88,13 @@ subtest 'one fetch, whoever waits' => sub {
     my $token = $issuer->token;
     my $before = $issuer->fetches;
 
+    # to find a worker takes connections; a fetch may take ten seconds
+
+    my @sockets = map { $gw->socket(worker => $_ % 2) } 1 .. 20;
+
     $issuer->hang;
 
-    my @waiting = map { begin($gw, $token, $_ % 2) } 1 .. 20;
+    my @waiting = map { begin($gw, $token, $_) } @sockets;
 
     wait_until { $issuer->fetches > $before } 10, 'a fetch';
 
