@@ -237,6 +237,15 @@ agent_encoder_rate(agent_encoder_t *encoder, guint bitrate)
 
 
 void
+agent_encoder_frames(agent_encoder_t *encoder, guint fps)
+{
+    g_mutex_lock(&encoder->lock);
+    agent_pace_frames(&encoder->pace, fps);
+    g_mutex_unlock(&encoder->lock);
+}
+
+
+void
 agent_encoder_want_key(agent_encoder_t *encoder)
 {
     g_atomic_int_set(&encoder->key_wanted, 1);

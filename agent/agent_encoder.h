@@ -54,6 +54,9 @@ void agent_encoder_free(agent_encoder_t *encoder);
 /* Bits/s from now on. */
 void agent_encoder_rate(agent_encoder_t *encoder, guint bitrate);
 
+/* Frames a second at most from now on; 0: as many as there are. */
+void agent_encoder_frames(agent_encoder_t *encoder, guint fps);
+
 /* A key frame soon; any thread; rate limited. */
 void agent_encoder_want_key(agent_encoder_t *encoder);
 

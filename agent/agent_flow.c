@@ -17,7 +17,6 @@
 #define G_LOG_DOMAIN  "rs-video"
 
 #include "agent_flow.h"
-#include "agent_rate.h"
 
 
 #define AGENT_FLOW_SLEEP_US   (60 * 1000)       /* at most, a packet */
@@ -153,6 +152,23 @@ agent_flow_tell(agent_flow_t *flow, const agent_rate_t *rate)
     }
 
     agent_video_rate(flow->sink, rate->bps);
+}
+
+
+void
+agent_flow_decoded(agent_flow_t *flow, const agent_rate_decoder_t *decoder)
+{
+    guint  fps;
+
+    if (flow->sink == NULL) {
+        return;
+    }
+
+    g_mutex_lock(&flow->lock);
+    fps = agent_rate_decoded(&flow->rate, decoder);
+    g_mutex_unlock(&flow->lock);
+
+    agent_video_frames(flow->sink, fps);
 }
 
 

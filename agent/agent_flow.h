@@ -12,6 +12,7 @@
 #define _AGENT_FLOW_H_INCLUDED_
 
 
+#include "agent_rate.h"
 #include "agent_video.h"
 
 #include <gst/gst.h>
@@ -35,6 +36,10 @@ guint agent_flow_rate(agent_flow_t *flow);
 /* From now on the sink is told the rate, until it is stopped. */
 void agent_flow_start(agent_flow_t *flow, agent_video_sink_t *sink);
 void agent_flow_stop(agent_flow_t *flow);
+
+/* What the viewer says of his decoder. */
+void agent_flow_decoded(agent_flow_t *flow,
+    const agent_rate_decoder_t *decoder);
 
 /* What a receiver says that reports no packets; of others it is not used. */
 void agent_flow_receiver(agent_flow_t *flow, double loss, gint rtt_ms);

@@ -44,6 +44,13 @@ agent_pace_rate(agent_pace_t *pace, guint bps)
 }
 
 
+void
+agent_pace_frames(agent_pace_t *pace, guint fps)
+{
+    pace->fps = fps;
+}
+
+
 static void
 agent_pace_carry(agent_pace_t *pace, gint64 now_us)
 {
@@ -70,6 +77,14 @@ agent_pace_due(agent_pace_t *pace, gint64 now_us, gboolean changed,
     }
 
     since_us = now_us - pace->passed_us;
+
+    /* a capture is not on time to the millisecond */
+
+    if (pace->fps != 0 && pace->passed_us != 0
+        && since_us < (gint64) G_USEC_PER_SEC * 9 / 10 / pace->fps)
+    {
+        return FALSE;
+    }
 
     if (changed || pace->passed_us == 0) {
         pace->still = FALSE;

@@ -20,6 +20,7 @@
 
 typedef struct {
     guint     bps;                      /* what may be spent, a second */
+    guint     fps;                      /* frames a second at most; or 0 */
     guint     enough;                   /* bytes: a frame that adds nothing */
     double    owed;                     /* bits that are not carried yet */
     gint64    now_us;                   /* as of then */
@@ -34,6 +35,9 @@ typedef struct {
 /* pixels of a frame */
 void agent_pace_init(agent_pace_t *pace, guint pixels, guint bps);
 void agent_pace_rate(agent_pace_t *pace, guint bps);
+
+/* 0: as many as there are */
+void agent_pace_frames(agent_pace_t *pace, guint fps);
 
 /*
  * Whether this frame is encoded.  changed: it is not the picture of the last

@@ -41,6 +41,10 @@
 #define AGENT_RATE_SOME       0.02      /* loss */
 #define AGENT_RATE_MUCH       0.10
 
+#define AGENT_RATE_FRAMES     5         /* a report that tells something */
+#define AGENT_RATE_FPS        60
+#define AGENT_RATE_FPS_MIN    2
+
 #define AGENT_RATE_UNKNOWN    G_MAXINT64
 
 
@@ -296,6 +300,44 @@ agent_rate_receiver(agent_rate_t *rate, gint64 now_us, double loss,
 
     rate->tick_us = now_us;
     rate->sent = 0;
+}
+
+
+/*
+ * Busy for most of the time, or dropping: what he could decode in two thirds
+ * of it.  Else more by a quarter, until it is no limit any more.
+ */
+
+guint
+agent_rate_decoded(agent_rate_t *rate, const agent_rate_decoder_t *decoder)
+{
+    double  seconds, frames, each;
+
+    seconds = MAX(decoder->span_ms, 1) / 1000.0;
+    frames = decoder->frames;
+
+    if (decoder->frames + decoder->dropped < AGENT_RATE_FRAMES) {
+        return rate->fps;
+    }
+
+    if (decoder->decode_ms > 800 * seconds
+        || decoder->dropped > decoder->frames / 4)
+    {
+        each = (decoder->frames > 0) ? decoder->decode_ms / 1000.0 / frames
+                                     : seconds;
+        frames = MIN((each > 0) ? 0.66 / each : AGENT_RATE_FPS,
+                     frames / seconds * 0.8);
+        rate->fps = (guint) CLAMP(frames, AGENT_RATE_FPS_MIN, AGENT_RATE_FPS);
+
+    } else if (rate->fps != 0) {
+        rate->fps += 1 + rate->fps / 4;
+
+        if (rate->fps > AGENT_RATE_FPS) {
+            rate->fps = 0;
+        }
+    }
+
+    return rate->fps;
 }
 
 

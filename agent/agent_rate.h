@@ -43,6 +43,7 @@ typedef struct {
     gint64    window_us;                /* since when this one */
     guint     full;                     /* ticks with a standing queue */
     gint      queue_ms;                 /* of the last tick with packets */
+    guint     fps;                      /* what is decoded in time; or 0 */
 } agent_rate_t;
 
 
@@ -67,6 +68,21 @@ void agent_rate_receiver(agent_rate_t *rate, gint64 now_us, double loss,
 
 /* Decides anew, every AGENT_RATE_TICK_MS.  The bits/s from now on. */
 guint agent_rate_tick(agent_rate_t *rate, gint64 now_us);
+
+/*
+ * What a viewer says of his decoder: in so many ms so many frames came out of
+ * it, taking decode_ms together, and so many were dropped.
+ */
+typedef struct {
+    guint  span_ms;
+    guint  frames;
+    guint  dropped;
+    guint  decode_ms;
+} agent_rate_decoder_t;
+
+/* Frames a second from now on, 0: as many as there are. */
+guint agent_rate_decoded(agent_rate_t *rate,
+    const agent_rate_decoder_t *decoder);
 
 /* Bits/s at which packets of one frame may leave. */
 guint agent_rate_pace(const agent_rate_t *rate, gint64 now_us);

@@ -51,6 +51,9 @@ static void *agent_screen_open(agent_channel_t *ch, agent_viewer_t *viewer);
 static void agent_screen_text(void *data, const char *text, gsize len);
 static void agent_screen_closed(void *data);
 static void agent_screen_features(agent_viewer_t *viewer, json_t *features);
+static gboolean agent_screen_monitor(const char *id, agent_view_t *view);
+static gboolean agent_screen_decoder(const json_t *obj,
+    agent_rate_decoder_t *decoder);
 static void agent_screen_hello(agent_screen_t *screen);
 static void agent_screen_grant(agent_screen_t *screen);
 static gboolean agent_screen_later(gpointer data);
@@ -75,37 +78,45 @@ const agent_channel_kind_t  agent_screen_kind = {
 };
 
 
-gboolean
-agent_screen_parse(const char *text, gsize len, agent_view_t *view)
+agent_screen_e
+agent_screen_parse(const char *text, gsize len, agent_view_t *view,
+    agent_rate_decoder_t *decoder)
 {
     gboolean            own;
-    const char         *type, *id;
+    const char         *type;
     g_autoptr(json_t)   obj = NULL;
 
     obj = agent_json_load(text, len, AGENT_SCREEN_MESSAGE, NULL);
     type = (obj != NULL) ? agent_json_string(obj, "type", 16) : NULL;
 
     if (type == NULL) {
-        return FALSE;
+        return AGENT_SCREEN_NOTHING;
     }
 
-    if (strcmp(type, "pointer") == 0) {
-
-        if (!agent_json_bool(obj, "own", &own)) {
-            return FALSE;
-        }
-
+    if (strcmp(type, "pointer") == 0 && agent_json_bool(obj, "own", &own)) {
         view->pointer = !own;
-
-        return TRUE;
+        return AGENT_SCREEN_WISH;
     }
 
-    if (strcmp(type, "monitor") != 0) {
-        return FALSE;
+    if (strcmp(type, "monitor") == 0
+        && agent_screen_monitor(agent_json_string(obj, "id",
+                                                  AGENT_MONITOR_NAME - 1),
+                                view))
+    {
+        return AGENT_SCREEN_WISH;
     }
 
-    id = agent_json_string(obj, "id", AGENT_MONITOR_NAME - 1);
+    if (strcmp(type, "decoder") == 0 && agent_screen_decoder(obj, decoder)) {
+        return AGENT_SCREEN_DECODER;
+    }
 
+    return AGENT_SCREEN_NOTHING;
+}
+
+
+static gboolean
+agent_screen_monitor(const char *id, agent_view_t *view)
+{
     if (id == NULL) {
         return FALSE;
     }
@@ -115,6 +126,28 @@ agent_screen_parse(const char *text, gsize len, agent_view_t *view)
     if (strcmp(id, AGENT_SCREEN_WHOLE) != 0) {
         g_strlcpy(view->monitor, id, sizeof(view->monitor));
     }
+
+    return TRUE;
+}
+
+
+static gboolean
+agent_screen_decoder(const json_t *obj, agent_rate_decoder_t *decoder)
+{
+    gint64  span_ms, frames, dropped, decode_ms;
+
+    if (!agent_json_int(obj, "span_ms", 100, 60000, &span_ms)
+        || !agent_json_int(obj, "frames", 0, 10000, &frames)
+        || !agent_json_int(obj, "dropped", 0, 10000, &dropped)
+        || !agent_json_int(obj, "decode_ms", 0, 60000, &decode_ms))
+    {
+        return FALSE;
+    }
+
+    decoder->span_ms = (guint) span_ms;
+    decoder->frames = (guint) frames;
+    decoder->dropped = (guint) dropped;
+    decoder->decode_ms = (guint) decode_ms;
 
     return TRUE;
 }
@@ -239,10 +272,20 @@ agent_screen_hello(agent_screen_t *screen)
 static void
 agent_screen_text(void *data, const char *text, gsize len)
 {
-    agent_screen_t  *screen = data;
+    agent_screen_t        *screen = data;
+    agent_rate_decoder_t   decoder;
 
-    if (!agent_screen_parse(text, len, &screen->wish)) {
+    switch (agent_screen_parse(text, len, &screen->wish, &decoder)) {
+
+    case AGENT_SCREEN_NOTHING:
         return;
+
+    case AGENT_SCREEN_DECODER:
+        agent_viewer_decoded(screen->viewer, &decoder);
+        return;
+
+    case AGENT_SCREEN_WISH:
+        break;
     }
 
     if (!agent_screen_draws(screen->agent->platform)) {

@@ -13,6 +13,7 @@
 
 
 #include "agent_channel.h"
+#include "agent_rate.h"
 #include "platform/platform.h"
 
 
@@ -28,11 +29,18 @@ extern const agent_channel_kind_t  agent_screen_kind;
 /* The pointer has another shape: for each of agent_t's screens. */
 void agent_screen_reshaped(gpointer screen, gpointer none);
 
+typedef enum {
+    AGENT_SCREEN_NOTHING = 0,           /* that is known here */
+    AGENT_SCREEN_WISH,
+    AGENT_SCREEN_DECODER
+} agent_screen_e;
+
 /*
- * What a viewer wants, by one message, put into view.  FALSE: it says nothing
- * that is known here, and view is as it was.  Pure.
+ * One message of a viewer: what he wants is put into view, what he says of
+ * his decoder into decoder; else both are as they were.  Pure.
  */
-gboolean agent_screen_parse(const char *text, gsize len, agent_view_t *view);
+agent_screen_e agent_screen_parse(const char *text, gsize len,
+    agent_view_t *view, agent_rate_decoder_t *decoder);
 
 /* The pointer's shape as a message; the caller frees it.  Pure. */
 char *agent_screen_cursor(const agent_cursor_t *cursor);

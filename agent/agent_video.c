@@ -57,6 +57,7 @@ struct agent_video_sink_s {
     const agent_video_events_t  *events;
     void                        *data;
     guint                        rate;              /* under lock */
+    guint                        fps;               /* 0: any number */
     gint64                       moved_us;
     gboolean                     waits_for_key;     /* under lock */
 };
@@ -198,6 +199,16 @@ agent_video_rate(agent_video_sink_t *sink, guint rate)
     g_mutex_unlock(&sink->stream->lock);
 
     agent_video_settle(sink->video);
+}
+
+
+void
+agent_video_frames(agent_video_sink_t *sink, guint fps)
+{
+    if (sink->fps != fps) {
+        sink->fps = fps;
+        agent_video_settle(sink->video);
+    }
 }
 
 
@@ -453,17 +464,23 @@ agent_stream_remove(agent_video_sink_t *sink)
 static void
 agent_stream_rate(agent_stream_t *stream)
 {
-    guint                i, slowest;
+    guint                i, slowest, fps;
     agent_video_sink_t  *sink;
 
     slowest = stream->video->most;
+    fps = 0;
 
     for (i = 0; i < stream->sinks->len; i++) {
         sink = g_ptr_array_index(stream->sinks, i);
         slowest = MIN(slowest, sink->rate);
+
+        if (sink->fps != 0 && (fps == 0 || sink->fps < fps)) {
+            fps = sink->fps;
+        }
     }
 
     agent_encoder_rate(stream->encoder, slowest);
+    agent_encoder_frames(stream->encoder, fps);
 }
 
 

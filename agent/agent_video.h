@@ -54,6 +54,9 @@ void agent_video_detach(agent_video_sink_t *sink);
 /* Its network carries so many bits/s now. */
 void agent_video_rate(agent_video_sink_t *sink, guint rate);
 
+/* Its viewer decodes so many frames a second; 0: as many as there are. */
+void agent_video_frames(agent_video_sink_t *sink, guint fps);
+
 /* The sink's viewer lost a picture.  Rate limited. */
 void agent_video_want_key(agent_video_sink_t *sink);
 

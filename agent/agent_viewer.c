@@ -641,6 +641,16 @@ agent_viewer_view(const agent_viewer_t *viewer)
 }
 
 
+void
+agent_viewer_decoded(agent_viewer_t *viewer,
+    const agent_rate_decoder_t *decoder)
+{
+    if (viewer->current != NULL) {
+        agent_webrtc_decoded(viewer->current, decoder);
+    }
+}
+
+
 gboolean
 agent_viewer_look(agent_viewer_t *viewer, const agent_view_t *view)
 {

@@ -14,6 +14,7 @@
 #include "agent.h"
 #include "agent_channel.h"
 #include "agent_policy.h"
+#include "agent_rate.h"
 #include "agent_turn_shim.h"
 
 
@@ -106,6 +107,10 @@ gboolean agent_viewer_welcome(const agent_viewer_t *viewer);
 gboolean agent_viewer_sound(const agent_viewer_t *viewer);
 
 agent_about_t agent_viewer_about(const agent_viewer_t *viewer);
+
+/* What he says of his decoder. */
+void agent_viewer_decoded(agent_viewer_t *viewer,
+    const agent_rate_decoder_t *decoder);
 
 /* What the picture shows; FALSE: it cannot show that, and shows the same. */
 const agent_view_t *agent_viewer_view(const agent_viewer_t *viewer);

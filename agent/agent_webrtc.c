@@ -690,6 +690,15 @@ agent_webrtc_gathered(agent_webrtc_t *w, void *arg, guint n,
 }
 
 
+void
+agent_webrtc_decoded(agent_webrtc_t *w, const agent_rate_decoder_t *decoder)
+{
+    if (w->flow != NULL) {
+        agent_flow_decoded(w->flow, decoder);
+    }
+}
+
+
 gboolean
 agent_webrtc_look(agent_webrtc_t *w, const agent_view_t *view)
 {

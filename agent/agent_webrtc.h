@@ -13,6 +13,7 @@
 
 #include "agent.h"
 #include "agent_channel.h"
+#include "agent_rate.h"
 #include "agent_sound.h"
 #include "agent_turn_shim.h"
 #include "agent_video.h"
@@ -67,6 +68,10 @@ agent_webrtc_t *agent_webrtc_new(const agent_webrtc_params_t *params,
     const agent_webrtc_events_t *events, void *data, const char **code,
     const char **message);
 void agent_webrtc_free(agent_webrtc_t *w);
+
+/* What the viewer says of his decoder. */
+void agent_webrtc_decoded(agent_webrtc_t *w,
+    const agent_rate_decoder_t *decoder);
 
 /* FALSE: it cannot be shown, and what was is. */
 gboolean agent_webrtc_look(agent_webrtc_t *w, const agent_view_t *view);

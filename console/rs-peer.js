@@ -97,7 +97,8 @@ class Line {
  *            features: as in peer.md, {} when it says none
  *   told     object               another message of the host over rs-input
  *   path     Path                 each second
- *   video    {width, height, frames, fps, bytes}   each second
+ *   video    {width, height, frames, fps, bytes, dropped, decode_ms}   each
+ *            second; frames and what follows: since the line was made
  *   problem  RsError              why the host cannot be reached
  */
 export class RsPeer extends EventTarget {

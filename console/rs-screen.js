@@ -19,6 +19,7 @@ const MONITORS_MAX = 16;
 const WHOLE = "screen";
 const MINE_MS = 500;        /* after an own move the device's word is old */
 const NEAR = 655;           /* of 65536: a hundredth of the picture */
+const DECODER_MS = 2000;    /* between two words on the decoder */
 const EDGE = 32;            /* pixels of the page */
 const PAN = 14;             /* of them, a frame */
 
@@ -72,6 +73,27 @@ export function monitorsOf(features) {
 }
 
 
+/**
+ * What is told of the decoder out of two looks at the video's figures, a few
+ * seconds apart; null: another line, or nothing to tell.
+ */
+export function decoderOf(before, after, ms) {
+    const frames = after.frames - before.frames;
+    const dropped = after.dropped - before.dropped;
+    const decode_ms = after.decode_ms - before.decode_ms;
+    const span_ms = Math.round(ms);
+
+    if (!whole(frames, 0, 10000) || !whole(dropped, 0, 10000)
+        || !whole(decode_ms, 0, 60000) || !whole(span_ms, 100, 60000)
+        || frames + dropped === 0)
+    {
+        return null;
+    }
+
+    return {type: "decoder", span_ms, frames, dropped, decode_ms};
+}
+
+
 /** Where in a box of that size the picture is: it keeps its proportions. */
 export function pictureIn(boxWidth, boxHeight, width, height) {
     const scale = width > 0 && height > 0
@@ -110,6 +132,8 @@ export class RsScreen {
     #sound;                 /* the button */
     #audio;
     #peer = null;
+    #greeted = false;       /* the device knows rs-screen */
+    #figures = null;        /* {at, video}: of the decoder, told last */
     #monitor = WHOLE;
     #channel = null;
     #cursor = null;
@@ -180,6 +204,7 @@ export class RsScreen {
         this.#stage.dataset.pointer = "";
         setText(document.getElementById("screenshot-state"), "");
         this.#peer = null;
+        this.#greeted = false;
         this.#audio.srcObject = null;
         this.#sound.hidden = true;
         this.#sound.setAttribute("aria-pressed", "false");
@@ -194,6 +219,12 @@ export class RsScreen {
         const {peer} = run;
 
         this.#peer = peer;
+        this.#figures = null;
+        peer.addEventListener("video", (ev) => {
+            if (this.#peer === peer) {
+                this.#tell(ev.detail);
+            }
+        });
         peer.addEventListener("sound", (ev) => {
             if (this.#peer === peer) {
                 this.#play(ev.detail);
@@ -212,6 +243,8 @@ export class RsScreen {
         switch (message.type) {
 
         case "hello":
+            this.#greeted = true;
+
             if (message.pointer === true && !this.#asked()) {
                 this.#channel.send({type: "pointer", own: true});
             }
@@ -231,6 +264,26 @@ export class RsScreen {
                          ? {x: message.x, y: message.y} : null;
             this.#draw();
             break;
+        }
+    }
+
+    /* a device need not send more frames than this browser decodes */
+
+    #tell(video) {
+        const at = performance.now();
+        const last = this.#figures;
+
+        if (last !== null && at - last.at < DECODER_MS) {
+            return;
+        }
+
+        this.#figures = {at, video};
+
+        const said = last === null || document.hidden
+                     ? null : decoderOf(last.video, video, at - last.at);
+
+        if (said !== null && this.#greeted) {
+            this.#channel.send(said);
         }
     }
 

@@ -104,6 +104,8 @@ export function videoOf(stats) {
                 frames: s.framesDecoded ?? 0,
                 fps: Math.round(s.framesPerSecond ?? 0),
                 bytes: s.bytesReceived ?? 0,
+                dropped: s.framesDropped ?? 0,
+                decode_ms: Math.round((s.totalDecodeTime ?? 0) * 1000),
             };
         }
     }

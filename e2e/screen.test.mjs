@@ -28,6 +28,7 @@ const run = promisify(execFile);
 
 const NARROW_BPS = 600000;
 const WIDE_BPS = 1e9;
+const LIMITED = 8;          /* frames in two seconds for a slow decoder */
 
 
 let stack, window, browser, sound;
@@ -213,6 +214,36 @@ test("one of two viewers is on a narrow network: the other keeps his picture",
 
     await wide.context().close();
     await slow.context().close();
+    await stack.api.endSession(session.id);
+});
+
+
+test("a decoder that is slow gets fewer frames, and more again later",
+     {timeout: 120000, ...LONG}, async (t) => {
+    const {session, links} = await stack.session(["controller"]);
+    const page = await join(links[0]);
+
+    await page.waitForSelector('#stage[data-control="true"]');
+    await when(t, "frames, before", [[page]], ({frames: n}) => n > LIMITED);
+
+    /* as a page says that decodes for all of its time; the page's own words
+     * that it has time come between, and are overruled by more of these */
+    const slow = setInterval(() => page.evaluate(() => {
+        const channel = window.rsKept.channels.findLast(
+            (c) => c.label === "rs-screen");
+
+        channel.send(JSON.stringify({type: "decoder", span_ms: 2000,
+                                     frames: 6, dropped: 40,
+                                     decode_ms: 2000}));
+    }).catch(() => {}), 100);
+
+    t.after(() => clearInterval(slow));
+    await when(t, "fewer frames", [[page]],
+               ({frames: n}) => n > 0 && n <= LIMITED);
+    clearInterval(slow);
+    await when(t, "more again", [[page]], ({frames: n}) => n > LIMITED);
+
+    await page.context().close();
     await stack.api.endSession(session.id);
 });
 

@@ -106,6 +106,18 @@ main(void)
     n = screen_run(&s, 4 * SECOND, FALSE, 5000);
     ok(n <= 9, "noise is given up: %u in four seconds", n);
 
+    /* a viewer who cannot decode more */
+
+    screen_init(&s, 3000000);
+    agent_pace_frames(&s.pace, 5);
+    n = screen_run(&s, 4 * SECOND, TRUE, 1000);
+    ok(n >= 18 && n <= 22, "no more than five a second: %u in four", n);
+    agent_pace_frames(&s.pace, 25);
+    is_int(screen_run(&s, SECOND, TRUE, 1000), SECOND, "all that there are");
+    agent_pace_frames(&s.pace, 0);
+    is_int(screen_run(&s, SECOND, TRUE, 1000), SECOND, "no limit");
+    screen_run(&s, 10 * SECOND, FALSE, 200);
+
     /* somebody waits for a key frame, which is not sharp */
 
     ok(!agent_pace_due(&s.pace, s.pace.passed_us + FRAME_US, FALSE, FALSE)

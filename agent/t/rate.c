@@ -399,6 +399,42 @@ test_slow(void)
 }
 
 
+static guint
+decoded(agent_rate_t *rate, guint frames, guint dropped, guint decode_ms)
+{
+    agent_rate_decoder_t  decoder = { 2000, frames, dropped, decode_ms };
+
+    return agent_rate_decoded(rate, &decoder);
+}
+
+
+static void
+test_decoder(void)
+{
+    guint         i, fps;
+    agent_rate_t  rate;
+
+    agent_rate_init(&rate, 100000, 3000000, 0);
+
+    is_int(decoded(&rate, 50, 0, 400), 0, "a decoder with time to spare");
+    is_int(decoded(&rate, 50, 0, 1300), 0, "one that is busy");
+    fps = decoded(&rate, 50, 0, 1900);
+    within(fps, 14, 18, "one that has hardly time: less");
+    is_int(decoded(&rate, 2, 2, 1900), fps, "a still desktop says nothing");
+    within(decoded(&rate, 20, 20, 800), 7, 9, "one that drops: less");
+    is_int(decoded(&rate, 0, 40, 0), 2, "one that drops all of it: the least");
+
+    for (i = 0, fps = 2; i < 30 && fps != 0; i++) {
+        fps = decoded(&rate, 10, 0, 100);
+    }
+
+    ok(fps == 0 && i > 5, "time again: more, step by step, %u of them", i);
+
+    decoded(&rate, 5, G_MAXUINT - 5, G_MAXUINT);
+    within(rate.fps, 2, 60, "whatever it says");
+}
+
+
 int
 main(void)
 {
@@ -414,6 +450,7 @@ main(void)
     test_receiver();
     test_hostile();
     test_slow();
+    test_decoder();
 
     return done();
 }

@@ -55,9 +55,10 @@ static const struct {
 static void
 test_parse(void)
 {
-    gsize         i;
-    gboolean      taken;
-    agent_view_t  view;
+    gsize                  i;
+    gboolean               taken;
+    agent_view_t           view;
+    agent_rate_decoder_t   decoder;
 
     for (i = 0; i < G_N_ELEMENTS(cases); i++) {
         memset(&view, 0, sizeof(view));
@@ -65,13 +66,45 @@ test_parse(void)
         view.pointer = TRUE;
 
         taken = agent_screen_parse(cases[i].text, strlen(cases[i].text),
-                                   &view);
+                                   &view, &decoder) == AGENT_SCREEN_WISH;
 
         ok(taken == (cases[i].monitor != NULL)
            && strcmp(view.monitor, taken ? cases[i].monitor : "before") == 0
            && view.pointer == (taken ? cases[i].pointer : TRUE),
            "%s: %s", cases[i].what, taken ? "taken" : "left aside");
     }
+}
+
+
+#define DECODER(span, frames, dropped, ms)                                   \
+    "{\"type\":\"decoder\",\"span_ms\":" span                                  \
+    ",\"frames\":" frames ",\"dropped\":" dropped ",\"decode_ms\":" ms "}"
+
+static void
+test_decoder(void)
+{
+    gsize                  i;
+    agent_view_t           view;
+    agent_rate_decoder_t   d = { 1, 2, 3, 4 };
+
+    static const char *const  wrong[] = {
+        DECODER("99", "1", "1", "1"), DECODER("60001", "1", "1", "1"),
+        DECODER("2000", "-1", "1", "1"), DECODER("2000", "1", "10001", "1"),
+        DECODER("2000", "1", "1", "1.5"), DECODER("2000", "1", "1", "\"1\""),
+        DECODER("2000", "1", "1", "99999999999999999999"),
+        "{\"type\":\"decoder\",\"span_ms\":2000,\"frames\":1}"
+    };
+
+    for (i = 0; i < G_N_ELEMENTS(wrong); i++) {
+        ok(agent_screen_parse(wrong[i], strlen(wrong[i]), &view, &d)
+           == AGENT_SCREEN_NOTHING && d.span_ms == 1 && d.frames == 2
+           && d.dropped == 3 && d.decode_ms == 4, "left aside: %s", wrong[i]);
+    }
+
+    ok(agent_screen_parse(DECODER("2000", "50", "5", "900"),
+                          strlen(DECODER("2000", "50", "5", "900")), &view, &d)
+       == AGENT_SCREEN_DECODER && d.span_ms == 2000 && d.frames == 50
+       && d.dropped == 5 && d.decode_ms == 900, "a decoder's word");
 }
 
 
@@ -209,6 +242,7 @@ int
 main(void)
 {
     test_parse();
+    test_decoder();
     test_png(1, 1);
     test_png(3, 5);
     test_png(96, 96);

@@ -84,6 +84,14 @@ agent_webrtc_new(const agent_webrtc_params_t *params,
 }
 
 
+void
+agent_webrtc_decoded(agent_webrtc_t *w, const agent_rate_decoder_t *decoder)
+{
+    (void) w;
+    (void) decoder;
+}
+
+
 gboolean
 agent_webrtc_look(agent_webrtc_t *w, const agent_view_t *view)
 {

@@ -794,9 +794,10 @@ test("the video's figures", () => {
     assert.deepEqual(videoOf([{id: "i", type: "inbound-rtp", kind: "video",
                                frameWidth: 1280, frameHeight: 720,
                                framesDecoded: 9, framesPerSecond: 14.6,
-                               bytesReceived: 5}]),
+                               bytesReceived: 5, framesDropped: 2,
+                               totalDecodeTime: 1.2345}]),
                      {width: 1280, height: 720, frames: 9, fps: 15,
-                      bytes: 5});
+                      bytes: 5, dropped: 2, decode_ms: 1235});
 });
 
 

@@ -8,7 +8,7 @@
 import test from "node:test";
 import assert from "node:assert/strict";
 
-import { cursorOf, drawn, monitorsOf, pictureIn } from "../rs-screen.js";
+import { cursorOf, decoderOf, drawn, monitorsOf, pictureIn } from "../rs-screen.js";
 
 
 const CURSOR = {width: 24, height: 32, x: 3, y: 4, png: "iVBORw0KGgo="};
@@ -57,6 +57,23 @@ test("monitors to choose from", () => {
 
     assert.equal(monitorsOf({monitors: Array.from(
         {length: 100}, (_, i) => m(`M${i}`))}).length, 16);
+});
+
+
+test("what is told of the decoder", () => {
+    const before = {frames: 100, dropped: 3, decode_ms: 900};
+
+    assert.deepEqual(
+        decoderOf(before, {frames: 150, dropped: 5, decode_ms: 1300}, 2000.4),
+        {type: "decoder", span_ms: 2000, frames: 50, dropped: 2,
+         decode_ms: 400});
+
+    /* another line counts from nothing; a still picture says nothing */
+    assert.equal(decoderOf(before, {frames: 2, dropped: 0, decode_ms: 5},
+                           2000), null);
+    assert.equal(decoderOf(before, before, 2000), null);
+    assert.equal(decoderOf(before, {...before, frames: 120}, 70000), null);
+    assert.equal(decoderOf(before, {...before, frames: 120}, 20), null);
 });
 
 
