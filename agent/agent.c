@@ -223,6 +223,9 @@ agent_done(agent_t *agent)
     g_clear_pointer(&agent->sound, agent_sound_free);
     g_clear_pointer(&agent->seat, agent_seat_free);
     g_clear_pointer(&agent->platform, agent_platform_close);
+#ifdef AGENT_PIPEWIRE
+    g_clear_pointer(&agent->portal, agent_portal_free);
+#endif
     g_clear_object(&agent->soup);
     g_clear_object(&agent->tls);
     g_clear_object(&agent->proxy);
@@ -236,6 +239,30 @@ agent_done(agent_t *agent)
 }
 
 
+#ifdef AGENT_PIPEWIRE
+
+/* what X11 cannot show, the portal may */
+
+static void
+agent_display_wayland(agent_t *agent, GError **error)
+{
+    g_autofree char  *token = NULL;
+
+    if (agent->platform != NULL
+        || !g_error_matches(*error, AGENT_DESKTOP_ERROR,
+                            AGENT_DESKTOP_WAYLAND))
+    {
+        return;
+    }
+
+    g_clear_error(error);
+    token = g_build_filename(agent->config->state_dir, "portal.token", NULL);
+    agent->platform = agent_pipewire_open(&agent->portal, token, error);
+}
+
+#endif
+
+
 gboolean
 agent_display(agent_t *agent, GError **error)
 {
@@ -244,6 +271,10 @@ agent_display(agent_t *agent, GError **error)
     }
 
     agent->platform = agent_platform_open(agent->config->display, error);
+
+#ifdef AGENT_PIPEWIRE
+    agent_display_wayland(agent, error);
+#endif
 
     if (agent->platform == NULL) {
         return FALSE;

@@ -32,6 +32,10 @@ typedef struct agent_chat_s     agent_chat_t;
 #include "agent_ui.h"
 #include "platform/platform.h"
 
+#ifdef AGENT_PIPEWIRE
+#include "platform/platform_pipewire.h"
+#endif
+
 
 #define AGENT_EXIT_REMOVED  3       /* the gateway removed this device */
 #define AGENT_EXIT_DISPLAY  4       /* the X server went away */
@@ -57,6 +61,9 @@ struct agent_s {
     agent_relays_t    *relays;      /* how far they are */
 
     agent_platform_t  *platform;    /* NULL until there is a display */
+#ifdef AGENT_PIPEWIRE
+    agent_portal_t    *portal;      /* of a Wayland desktop; or NULL */
+#endif
     agent_video_t     *video;       /* as platform */
     agent_sound_t     *sound;       /* as platform */
     agent_seat_t      *seat;        /* as platform */

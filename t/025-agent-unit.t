@@ -90,6 +90,16 @@ SKIP: {
     is($text, '', 'the manual page has no fault');
 }
 
+# the build option for Wayland desktops; what it does is agent/t/portal.c's
+
+my @make = ("make -s -C '" . top('agent') . "' BUILD='$dir/o'");
+
+($status, $text) = run("@make PIPEWIRE=1 '$dir/o/agent.o' && nm '$dir/o/agent.o'");
+is($status, 0, 'it builds with PIPEWIRE=1') or diag($text);
+like($text, qr/agent_pipewire_open/, 'and asks the portal then');
+unlike(scalar qx{nm '@{[ top('build', 'agent', 'agent.o') ]}'},
+       qr/agent_pipewire_open/, 'but not without');
+
 my $page = read_file("$dir/opt/rs/share/man/man1/rs-agent.1");
 my ($help) = qx{$agent --help} =~ /(.*)/s;
 
