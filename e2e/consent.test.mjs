@@ -206,6 +206,24 @@ test("a verified operator's name, in the question and on the banner",
                  /the operator is Ada Admin \(ada of https:/);
     await screenshot(page, "consent-verified");
 
+    /* the person there takes control, and gives it back */
+    await page.waitForSelector('#stage[data-control="true"]');
+    await person.take();
+    await page.waitForSelector('#stage[data-control="false"]');
+    assert.equal(await page.textContent("#people-said"),
+                 "The person at the device has control");
+    await until("banner that says so", async () =>
+        await person.banner() === "You have control. Ada Admin (verified) "
+                                  + "watches");
+    await person.take();
+    await until("nobody's control", async () =>
+        await page.textContent("#people-said") === "Nobody has control");
+    await page.click("#tool-people");
+    await page.click('#panel-people button[data-op="take"]');
+    await page.waitForSelector('#stage[data-control="true"]');
+    await until("banner as before", async () =>
+        await person.banner() === "Ada Admin (verified) controls");
+
     await person.end();
     await until("console that says so", async () =>
         /declined/.test(await stageText(page)));

@@ -16,7 +16,7 @@ const run = promisify(execFile);
 
 const QUESTION = "^Remote support request$";
 const CHAT = "^Remote support chat$";
-const BANNER = "^Remote support: ";
+const BANNER = "^(You have control[.] )?Remote support: ";
 
 /** The banner's ground. */
 export const BANNER_RED = [0xb3, 0x26, 0x1e];
@@ -75,7 +75,7 @@ export class Person {
 
         return id === undefined ? null
                : (await this.#x("getwindowname", id))
-                 .slice("Remote support: ".length);
+                 .replace("Remote support: ", "");
     }
 
     /** x, y, width and height of a window. */
@@ -96,12 +96,22 @@ export class Person {
         return this.#place(await this.asked());
     }
 
-    /** The banner's button. */
-    async end() {
+    /* by how far it is from the banner's right end */
+    async #press(left) {
         const {x, y, width, height} = await this.bannerPlace();
 
-        await this.#x("mousemove", String(x + width - 40),
+        await this.#x("mousemove", String(x + width - left),
                       String(y + Math.round(height / 2)), "click", "1");
+    }
+
+    /** The banner's button that ends it. */
+    async end() {
+        await this.#press(40);
+    }
+
+    /** The one that takes control, or gives it. */
+    async take() {
+        await this.#press(170);
     }
 
     /** Writes into the chat's window; said() tells when it was heard. */
