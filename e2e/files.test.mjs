@@ -4,7 +4,7 @@
  *
  * Files to the device and from it, each over a line that is replaced in the
  * middle; what policy forbids carries nothing; nothing outside the folder is
- * reached.  E2E=full takes 200 MB, else it is 20.
+ * reached.  200 MB; 20 with E2E=short.
  */
 
 import test, { after, before } from "node:test";
@@ -16,12 +16,14 @@ import { mkdir, mkdtemp, open, readFile, readdir, rm, symlink, writeFile }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { Browser, connected, screenshot } from "./lib/browser.mjs";
+import { Browser, connected } from "./lib/browser.mjs";
+import { look } from "./lib/look.mjs";
+import { FULL } from "./lib/size.mjs";
 import { Stack } from "./lib/stack.mjs";
 import { until } from "./lib/wait.mjs";
 
 
-const SIZE = (process.env.E2E === "full" ? 200 : 20) * 1000 * 1000;
+const SIZE = (FULL ? 200 : 20) * 1000 * 1000;
 const TRANSFER_MS = 240000;
 
 
@@ -192,9 +194,9 @@ test("to the device, over a line that is replaced in the middle",
     const at = await wentOn(/"up\.bin" goes on at (\d+)/);
 
     assert.ok(at > SIZE / 4 && at < SIZE, `went on at ${at}`);
-    await screenshot(page, "files-1440");
+    await look(page, "files");
     await page.setViewportSize({width: 390, height: 844});
-    await screenshot(page, "files-390");
+    await look(page, "files");
     await leave(page);
 });
 

@@ -11,7 +11,8 @@
 import test, { after, before } from "node:test";
 import assert from "node:assert/strict";
 
-import { Browser, connected, place, screenshot, shows } from "./lib/browser.mjs";
+import { Browser, connected, place, shows } from "./lib/browser.mjs";
+import { look } from "./lib/look.mjs";
 import { Stack } from "./lib/stack.mjs";
 import { until } from "./lib/wait.mjs";
 
@@ -99,41 +100,30 @@ async function leave(...pages) {
 }
 
 
-/* nothing reaches over the edge of the window */
-async function fits(page) {
-    const [content, view] = await page.evaluate(() => [
-        document.documentElement.scrollWidth, innerWidth]);
-
-    assert.ok(content <= view, `${content} pixels wide in ${view}`);
-}
-
-
 test("a code, a question, a picture, a pointer, a pause, a stop",
      {timeout: 180000}, async () => {
     const ann = await asks();
 
     assert.equal(ann.url, stack.url + "console/help.html");
     await ann.page.waitForSelector("text=Waiting for whoever you help");
-    await screenshot(ann.page, "help-code-1440");
+    await look(ann.page, "help-code");
 
     const {page, shared} = await visits(stack.url + "help");
 
     assert.equal(new URL(page.url()).pathname, "/console/help.html");
     await page.setViewportSize(DESK);
-    await screenshot(page, "help-1440");
+    await look(page, "help");
     await page.setViewportSize(PHONE);
-    await fits(page);
-    await screenshot(page, "help-390");
+    await look(page, "help");
     await page.setViewportSize(DESK);
 
     await types(page, ann.code, "Eve");
     await page.waitForSelector("#consent-step:not([hidden])");
     assert.match(await page.textContent("#consent-title"),
                  / asks to see your screen$/);
-    await screenshot(page, "help-consent-1440");
+    await look(page, "help-consent");
     await page.setViewportSize(PHONE);
-    await fits(page);
-    await screenshot(page, "help-consent-390");
+    await look(page, "help-consent");
     await page.setViewportSize(DESK);
 
     /* not before she says so */
@@ -177,11 +167,10 @@ test("a code, a question, a picture, a pointer, a pause, a stop",
 
     assert.ok(Math.abs(at[0] - 0.25) < 0.02 && Math.abs(at[1] - 0.25) < 0.02,
               `the pointer is at ${at}`);
-    await screenshot(page, "help-sharing-1440");
-    await screenshot(ann.page, "help-seen-1440");
+    await look(page, "help-sharing");
+    await look(ann.page, "help-seen");
     await page.setViewportSize(PHONE);
-    await fits(page);
-    await screenshot(page, "help-sharing-390");
+    await look(page, "help-sharing");
     await page.setViewportSize(DESK);
     await ann.page.mouse.move(5, 5);
     await page.waitForSelector(".pointer", {state: "detached"});
