@@ -237,7 +237,7 @@ function rowOf(r) {
               el("span", {class: "glyph"}, r.glyph),
               el("span", {class: "what"}, el("b", {class: "title"}, r.title),
                  el("span", {class: "about muted"}, r.about)),
-              el("span", {class: "mark"}, r.chip),
+              el("span", {class: "outcome"}, r.chip),
               el("span", {class: "when"}, el("span", {}, r.when),
                  el("span", {class: "more-words muted"}, r.more))),
            r.body));

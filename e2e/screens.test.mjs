@@ -270,6 +270,13 @@ async function round(page, ids) {
     await page.click("#path summary");
     await look(page, "page-session-path");
     await page.keyboard.press("Escape");
+    await page.click("#tool-people");
+    await page.waitForSelector("#side:not([hidden])");
+    await look(page, "page-session-panel");
+    await page.keyboard.press("Escape");
+    await page.waitForSelector("#side", {state: "hidden"});
+    assert.equal(await page.evaluate(() => document.activeElement.id),
+                 "tool-people", "the focus is back at the button");
     await page.click("#stage-leave");
     await page.waitForSelector("#devices:not([hidden])");
 }
