@@ -13,6 +13,7 @@ import { readFile } from "node:fs/promises";
 import { Browser } from "./lib/browser.mjs";
 import { NAMES, Net, PUB } from "./lib/net.mjs";
 import { assertRelayed, close, noPath, open, way } from "./lib/route.mjs";
+import { LONG } from "./lib/size.mjs";
 
 
 let net, stack, browser;
@@ -73,7 +74,7 @@ test("only 443, and TURN without a name: the agent's is told apart by ALPN",
 
 
 test("only 443, and TURN over TLS on another port: no path, and that is said",
-     {timeout: 120000}, async () => {
+     {timeout: 120000, ...LONG}, async () => {
     const {ip, tls_port: port} = stack.state.turn;
 
     await net.tech.become({allow: "443"});

@@ -12,6 +12,7 @@ import { Browser } from "./lib/browser.mjs";
 import { Net, PUB } from "./lib/net.mjs";
 import { assertDirect, assertRelayed, close, noPath, open }
     from "./lib/route.mjs";
+import { LONG } from "./lib/size.mjs";
 
 
 let net, stack, browser;
@@ -53,7 +54,8 @@ test("IPv6 only, relay only: relay to relay, by relays of IPv6",
 });
 
 
-test("IPv6 only, UDP blocked: TURN over TCP", {timeout: 120000}, async () => {
+test("IPv6 only, UDP blocked: TURN over TCP", {timeout: 120000, ...LONG},
+     async () => {
     const [udp, tcp] = stack.state.turn.turn_urls;
 
     await net.tech.become({allow: "tcp"});
@@ -68,7 +70,7 @@ test("IPv6 only, UDP blocked: TURN over TCP", {timeout: 120000}, async () => {
 
 
 test("IPv6 only, and TURN has only IPv4: no path, and that is said",
-     {timeout: 120000}, async () => {
+     {timeout: 120000, ...LONG}, async () => {
     const {port} = stack.state.turn;
 
     await stack.setTurn([`turn:${PUB.turn}:${port}?transport=tcp`]);

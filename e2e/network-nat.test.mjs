@@ -10,7 +10,8 @@ import assert from "node:assert/strict";
 
 import { Browser } from "./lib/browser.mjs";
 import { Net, PUB } from "./lib/net.mjs";
-import { assertDirect, assertRelayed, close, noPath, open } from "./lib/route.mjs";
+import { assertDirect, assertRelayed, close, noPath, open }
+    from "./lib/route.mjs";
 import { LONG } from "./lib/size.mjs";
 
 

@@ -16,6 +16,7 @@ import { Browser } from "./lib/browser.mjs";
 import { NAMES, Net, PUB } from "./lib/net.mjs";
 import { Proxy } from "./lib/proxy.mjs";
 import { assertRelayed, close, noPath, open } from "./lib/route.mjs";
+import { LONG } from "./lib/size.mjs";
 import { TOP } from "./lib/stack.mjs";
 import { until } from "./lib/wait.mjs";
 
@@ -108,8 +109,8 @@ test("the same: TURN over TLS, by the server's name", {timeout: 120000},
 });
 
 
-test("rs-agent --check says what the proxy lets through", {timeout: 120000},
-     async () => {
+test("rs-agent --check says what the proxy lets through",
+     {timeout: 120000, ...LONG}, async () => {
     const {code, text} = await new Promise((resolve) => {
         const [command, ...args] = [
             ...net.site.enter, AGENT, "--check", "--ca-file", stack.state.ca,
@@ -146,7 +147,7 @@ test("a proxy in agent.conf goes before the environment's", {timeout: 120000},
 
 
 test("a proxy that lets nobody to TURN: no path, and that is said",
-     {timeout: 120000}, async () => {
+     {timeout: 120000, ...LONG}, async () => {
     second.allowed = (to) => to === new URL(stack.url).host;
     await noPath(stack, browser);
 });
