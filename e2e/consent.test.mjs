@@ -216,10 +216,6 @@ test("a verified operator's name, in the question and on the banner",
         await person.banner() === "You have control. Ada Admin (verified) "
                                   + "watches");
     await person.take();
-    await until("nobody's control", async () =>
-        await page.textContent("#people-said") === "Nobody has control");
-    await page.click("#tool-people");
-    await page.click('#panel-people button[data-op="take"]');
     await page.waitForSelector('#stage[data-control="true"]');
     await until("banner as before", async () =>
         await person.banner() === "Ada Admin (verified) controls");

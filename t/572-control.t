@@ -153,7 +153,9 @@ for my $ipc ('on', 'off') {
         control($s, 'Bo', 'request');
         hear($s, 'Bo', 'Bo has it at once');
         control($s, 'host', 'take');
-        hear($s, 'host', 'the person at the device takes it');
+        hear($s, 'host Bo', 'the person at the device takes it');
+        control($s, 'Bo', 'release');
+        hear($s, 'host', 'Bo does not want it back');
         control($s, 'Ana', 'lock');
         hear($s, 'host locked', 'Ana locks it');
 

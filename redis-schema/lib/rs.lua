@@ -2927,6 +2927,12 @@ function control.ops.take(c, p, leads)
         return 'forbidden'
     end
 
+    -- who had it is the first to have it back from the person at the device
+
+    if p.role == 'host' and c.holder ~= '' and c.holder ~= p.id then
+        table.insert(c.requests, 1, c.holder)
+    end
+
     control.give(c, p.id)
 end
 

@@ -140,7 +140,13 @@ is(control($x, $b, 'unlock'), 'forbidden', 'nor unlocks');
 is(control($x, $a, 'take'), 'said', 'a moderator takes it');
 is_control($x, 'and has it', $a, 0);
 is(control($x, $x->{host}, 'take'), 'said', 'the person at the device, too');
-is_control($x, 'the host has it', $x->{host}, 0);
+is_control($x, 'the host has it, and who had it is first in line',
+           $x->{host}, 0, $a);
+is(control($x, $x->{host}, 'release'), 'said', 'given back');
+is_control($x, 'as it was', $a, 0);
+control($x, $x->{host}, 'take');
+is(control($x, $a, 'release'), 'said', 'or no longer wanted');
+is_control($x, 'the host alone', $x->{host}, 0);
 is(control($x, $a, 'lock'), 'said', 'a moderator locks it');
 is_control($x, 'locked', $x->{host}, 1);
 is(control($x, $a, 'lock'), 'same', 'once');
