@@ -44,7 +44,8 @@ class Panel {
         p.text = el("input", {type: "text", id: "chat-text",
                               autocomplete: "off", maxlength: 1000,
                               "aria-label": "Message"});
-        p.send = el("button", {type: "submit", id: "chat-send"}, "Send");
+        p.send = el("button", {type: "submit", class: "primary",
+                               id: "chat-send"}, "Send");
         p.form = el("form", {class: "chat-form",
                              onsubmit: (ev) => this.#send(ev)},
                     p.text, p.send);

@@ -65,7 +65,8 @@ class Panel {
         p.words = el("p", {class: "muted", id: "clip-words"});
         p.text = el("textarea", {id: "clip-text", rows: 6, spellcheck: "false",
                                  autocomplete: "off"});
-        p.send = el("button", {type: "button", id: "clip-send",
+        p.send = el("button", {type: "button", class: "primary",
+                               id: "clip-send",
                                onclick: () => this.#send(p.text.value)},
                     "To its clipboard");
         p.type = el("button", {type: "button", class: "quiet",
