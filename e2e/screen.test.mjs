@@ -129,7 +129,8 @@ function when(t, what, looks, f) {
 }
 
 
-const much = ({bps, frames: n}) => bps > 1.5 * NARROW_BPS && n > 0;
+/* more than a line begins with, too */
+const much = ({bps, frames: n}) => bps > 1300000 && n > 0;
 
 const fits = ({bps, frames: n, dropped, waited}) => bps > NARROW_BPS / 4
     && bps < 1.2 * NARROW_BPS && n > 0 && dropped === 0 && waited < 800;
