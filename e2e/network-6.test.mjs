@@ -10,7 +10,7 @@ import assert from "node:assert/strict";
 
 import { Browser } from "./lib/browser.mjs";
 import { Net, PUB } from "./lib/net.mjs";
-import { assertDirect, assertRelayed, close, noPath, open }
+import { ANY, assertDirect, assertRelayed, close, noPath, open }
     from "./lib/route.mjs";
 import { LONG } from "./lib/size.mjs";
 
@@ -46,7 +46,7 @@ test("IPv6 only, relay only: relay to relay, by relays of IPv6",
      {timeout: 120000}, async () => {
     const opened = await open(stack, browser, {policy: {relay_only: true}});
     const {pair} = await assertRelayed(stack, opened,
-                                       {browser: "udp", agent: "udp"});
+                                       {browser: ANY, agent: ANY});
 
     assert.deepEqual([pair.local.address, pair.remote.address],
                      [PUB.relay6, PUB.relay6]);
