@@ -78,7 +78,7 @@ local SES = {
     'end_reason', 'end_detail', 'path', 'pos', 'group_id', 'user_id',
     'control', 'epoch', 'replid', 'log_bytes', 'invited', 'retain_s',
     'max_par', 'trimmed', 'key_id', 'key_name', 'asked', 'control_epoch',
-    'help', 'help_until'
+    'help', 'help_until', 'help_ticket'
 }
 local SES_OBJ = 18              -- the first of them, after id, are the object
 
@@ -2565,6 +2565,14 @@ end
 local NEVER = '-'
 
 
+-- The place of a host who is a browser is lent by codes: a ticket of an earlier
+-- one than the newest does not take it from whom it was lent to since.
+
+local function borrowed(s, p, ticket)
+    return p.role == 'host' and s.device_id == '' and s.help_ticket ~= ticket
+end
+
+
 function lib.rs_join(keys, args)
     local limit, grace = number(args[4] or ''), number(args[5] or '')
     local key, tkt, now, s, p, m, old, workers
@@ -2589,7 +2597,7 @@ function lib.rs_join(keys, args)
     end
 
     p = participant(keys[3], tkt[2])
-    if not p or gone(p) then
+    if not p or gone(p) or borrowed(s, p, id_of(key)) then
         return { 'unauthenticated' }
     end
 
@@ -4794,7 +4802,7 @@ end
 
 -- rs_help_create, guarded
 -- KEYS: ses, par.  ARGV: hash of the code, ttl_s.
--- ok: expires_at.  A code of before is void.
+-- ok: expires_at.  A code of before is void, and the ticket it was changed for.
 -- Errors: not_found, forbidden (as in rs_participant_add), session_ended,
 --         conflict (the host is a device, or is here already).  O(1)
 
@@ -4825,6 +4833,7 @@ function lib.rs_help_create(keys, args, who)
 
     til = int(math.min(now + number(args[2]), tonumber(s.expires_at)))
     call('HSET', keys[1], 'help', args[1], 'help_until', til)
+    call('HDEL', keys[1], 'help_ticket')
 
     return { 'ok', til }
 end
@@ -4908,6 +4917,7 @@ function lib.rs_help_use(keys, args)
     end
 
     call('HDEL', keys[1], 'help', 'help_until')
+    call('HSET', keys[1], 'help_ticket', id_of(keys[3]))
 
     p.name = args[2]
     p['until'] = int(now + number(args[3]))

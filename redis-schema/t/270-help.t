@@ -111,6 +111,27 @@ is_deeply((use_of($first, $y))[0], ['link_invalid'], 'one of before is void');
 is((use_of($second, $y))[0][0], 'ok', 'the newest is good');
 
 
+# whoever typed one of before and did not come does not take the place of who
+# did
+
+my $v = $s->session('');
+my (undef, $wrong) = code_of($v);
+my (undef, $old) = use_of($wrong, $v, name => 'Mallory');
+my (undef, $right) = code_of($v);
+
+is_deeply($s->join($v, $old, 'n1.0.00000000000000aa.8'), ['unauthenticated'],
+          'another code voids the ticket of the one before');
+
+(undef, $old) = use_of($right, $v, name => 'Eve');
+$redis->call('HSET', $s->key("ses:$v->{id}"), 'help', $wrong, 'help_until',
+             time + 600);
+my (undef, $new) = use_of($wrong, $v, name => 'Eve');
+
+is($s->join($v, $new, 'n1.0.00000000000000aa.9')->[0], 'ok', 'the newest');
+is_deeply($s->join($v, $old, 'n1.0.00000000000000aa.10'), ['unauthenticated'],
+          'and it alone, now that the host is here');
+
+
 # over, or of a device
 
 my $z = $s->session('');
