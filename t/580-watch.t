@@ -201,6 +201,39 @@ subtest 'what is granted, and taken' => sub {
 };
 
 
+subtest 'nothing is told between a change of rights and its answer' => sub {
+    my $group = $rest->post('/groups', { name => 'yard' })->json->{id};
+    my $made = $rest->post('/keys', {
+        name => 'taken', scopes => ['devices:read'],
+        granted => JSON::true() })->json;
+
+    $rest->post('/grants', {
+        subject => "key:$made->{id}", group_id => $group,
+        verbs => ['devices:read'] });
+
+    my @ws = (watch($a, $a->rest(key => $made->{key})), watch($a, $rest));
+
+    $_->expect('welcome') for @ws;
+
+    my $id = 'dev_' . 'b' x 26;
+
+    # at once, so that no answer can come between
+
+    $redis->call('MULTI');
+    $redis->call('HDEL', 'rs:{default}:gsub', "key:$made->{id}");
+    $redis->call('PUBLISH', 'rs:watch', 'default who - - changed');
+    $redis->call('PUBLISH', 'rs:watch', "default dev $id $group online");
+    $redis->call('EXEC');
+
+    is(next_of($_), 'resync', 'the lists are to be read') for @ws;
+
+    $redis->call('PUBLISH', 'rs:watch', "default dev $id $group offline");
+    is(next_of($ws[1]), "device $id offline", 'who may hears again');
+
+    $_->close() for @ws;
+};
+
+
 subtest 'a key that ends' => sub {
     my $made = $rest->post('/keys', { name => 'short', ttl_s => 3,
                                       scopes => ['devices:read'] })->json;

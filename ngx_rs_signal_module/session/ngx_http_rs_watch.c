@@ -8,8 +8,9 @@
  * into rs_send_queue and is closed; coming back he reads the lists anew.
  *
  * What a watcher may see is the store's to say, with the caller that his
- * ticket holds: when he comes, and again when rights have changed.  An answer
- * that does not come closes him.
+ * ticket holds: when he comes, and again when rights have changed.  Until it
+ * has answered he hears of nothing, and then that the lists are to be read
+ * anew; an answer that does not come closes him.
  */
 
 
@@ -54,6 +55,7 @@ typedef struct {
     unsigned                    live:1;    /* it has its welcome */
     unsigned                    asked:1;   /* a check is under way */
     unsigned                    again:1;   /* and another one is wanted */
+    unsigned                    missed:1;  /* something happened meanwhile */
 } ngx_http_rs_watcher_t;
 
 
@@ -366,7 +368,8 @@ ngx_http_rs_watch_checked(void *data, rs_err_e code, ngx_rs_reply_t *reply)
         } else if (!w->live) {
             ngx_http_rs_watch_welcome(w);
 
-        } else if (rc == NGX_DONE) {
+        } else if (rc == NGX_DONE || w->missed) {
+            w->missed = 0;
             ngx_http_rs_watch_resync(w);
         }
 
@@ -539,7 +542,15 @@ ngx_http_rs_watch_told(ngx_http_rs_main_conf_t *rmcf, ngx_str_t *line)
         groups = ngx_http_rs_slice(told.what == RS_WATCH_DEVICE
                                    ? &w->devices : &w->sessions);
 
-        if (w->live && rs_watch_covers(groups, told.group)) {
+        if (!w->live || !rs_watch_covers(groups, told.group)) {
+            continue;
+        }
+
+        if (w->asked) {
+            /* perhaps not his any more */
+            w->missed = 1;
+
+        } else {
             (void) ngx_http_rs_conn_send(w->rc, buf, p - buf);
         }
     }
