@@ -50,6 +50,7 @@ struct agent_file_s {
     EVP_MD_CTX  *hash;          /* of what is before hashed */
     gint64       hashed;
     gint64       offset;
+    gint64       roomy;         /* up to where there was room for the rest */
     gint64       size;
     gint64       mtime;
 };
@@ -73,8 +74,7 @@ static int agent_folder_older(gconstpointer a, gconstpointer b);
 static void agent_part_clear(gpointer data);
 static gboolean agent_folder_remove(agent_folder_t *folder,
     const char *part);
-static gboolean agent_folder_room(agent_folder_t *folder, gint64 bytes,
-    GError **error);
+static gboolean agent_folder_room(int dir, gint64 bytes, GError **error);
 static agent_file_t *agent_file_new(agent_folder_t *folder, int fd,
     GError **error);
 static gboolean agent_file_look(agent_file_t *file, struct stat *st,
@@ -420,12 +420,12 @@ agent_folder_remove(agent_folder_t *folder, const char *part)
 
 
 static gboolean
-agent_folder_room(agent_folder_t *folder, gint64 bytes, GError **error)
+agent_folder_room(int dir, gint64 bytes, GError **error)
 {
     guint64         room;
     struct statvfs  st;
 
-    if (fstatvfs(folder->fd, &st) != 0) {
+    if (fstatvfs(dir, &st) != 0) {
         return agent_folder_fail(error, errno,
                                  "the free space is not known");
     }
@@ -570,7 +570,7 @@ agent_folder_put(agent_folder_t *folder, rs_str_t key, gint64 size,
     file->size = size;
     file->offset = st.st_size;
 
-    if (!agent_folder_room(folder, size - st.st_size, error)) {
+    if (!agent_folder_room(folder->fd, size - st.st_size, error)) {
         agent_file_free(file, st.st_size > 0);
         return NULL;
     }
@@ -738,6 +738,17 @@ agent_file_write(agent_file_t *file, gint64 offset, const void *data,
                     " do not go on at %" G_GINT64_FORMAT " of %"
                     G_GINT64_FORMAT, len, offset, file->offset, file->size);
         return FALSE;
+    }
+
+    /* others write, too: what was free in the beginning may be so no more */
+
+    if (offset >= file->roomy) {
+
+        if (!agent_folder_room(file->dir, file->size - offset, error)) {
+            return FALSE;
+        }
+
+        file->roomy = offset + AGENT_FOLDER_STEP;
     }
 
     for (done = 0; done < len; done += n) {

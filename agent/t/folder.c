@@ -15,6 +15,8 @@
 #include <glib/gstdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 #include <utime.h>
 
@@ -27,6 +29,26 @@
 static char            *top;
 static char            *dir;
 static agent_folder_t  *folder;
+static gint64           free_bytes = -1;    /* of the disk; -1: what is so */
+
+
+/* in the place of libc's: a disk that is nearly full */
+
+int
+fstatvfs(int fd, struct statvfs *st)
+{
+    struct statfs  fs;
+
+    if (fstatfs(fd, &fs) != 0) {
+        return -1;
+    }
+
+    memset(st, 0, sizeof(*st));
+    st->f_frsize = (free_bytes < 0) ? (gulong) fs.f_bsize : 1;
+    st->f_bavail = (free_bytes < 0) ? fs.f_bavail : (fsblkcnt_t) free_bytes;
+
+    return 0;
+}
 
 
 static rs_str_t
@@ -457,6 +479,43 @@ test_limits(void)
 }
 
 
+/* each of two files has room, both of them have not */
+
+static void
+test_room(void)
+{
+    GError            *error = NULL;
+    agent_file_t      *one, *two;
+    g_autofree char   *text = g_malloc0(AGENT_FOLDER_STEP);
+
+    free_bytes = AGENT_FOLDER_SPARE + MAX_BYTES;
+
+    one = agent_folder_put(folder, key_of(KEY), MAX_BYTES, FALSE, &error);
+    two = agent_folder_put(folder, key_of(OTHER), MAX_BYTES, FALSE, &error);
+    ok(one != NULL && two != NULL, "two files with room for one");
+
+    ok(agent_file_write(one, 0, text, AGENT_FOLDER_STEP, &error),
+       "a step of the one");
+    free_bytes -= AGENT_FOLDER_STEP;
+
+    ok(!agent_file_write(two, 0, text, AGENT_FOLDER_STEP, &error),
+       "none of the other");
+    is_str(code_of(&error), "no_space", "for want of space");
+    agent_file_free(two, FALSE);
+
+    ok(agent_file_write(one, AGENT_FOLDER_STEP, text, AGENT_FOLDER_STEP,
+                        &error), "the one goes on");
+
+    free_bytes = AGENT_FOLDER_SPARE;
+    ok(!agent_file_write(one, 2 * AGENT_FOLDER_STEP, text, 1, &error),
+       "until somebody else fills the disk");
+    is_str(code_of(&error), "no_space", "which is told");
+    agent_file_free(one, FALSE);
+
+    free_bytes = -1;
+}
+
+
 static void
 test_parts(void)
 {
@@ -599,6 +658,7 @@ main(void)
     test_long();
     test_hostile();
     test_limits();
+    test_room();
     test_parts();
     test_list();
 
