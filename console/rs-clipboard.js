@@ -11,6 +11,7 @@ import { RsError, RsEvent, systemClock } from "./rs-client.js";
 
 
 const PIECE_BYTES = 8192;
+const TEXT_MAX = 1048576;   /* bytes, whatever the device says */
 const ANSWER_MS = 15000;
 const ID_MAX = 2147483647;
 
@@ -191,7 +192,7 @@ export class RsClipboard extends EventTarget {
         switch (message.type) {
 
         case "hello":
-            this.#max = Number(message.max) || 0;
+            this.#max = message.max > 0 ? Math.min(message.max, TEXT_MAX) : 0;
             this.#setDirection(DIRECTIONS.has(message.direction)
                                ? message.direction : "none");
             break;
@@ -227,7 +228,7 @@ export class RsClipboard extends EventTarget {
 
         coming.length += text.length;
 
-        if (coming.length <= this.#max) {
+        if (text !== "" && coming.length <= this.#max) {
             coming.parts.push(text);
         }
 

@@ -163,6 +163,15 @@ test("a text of the device, in pieces, within its bounds", () => {
     channel.say({type: "text", id: 4, text: "678901", last: true});
     channel.say({type: "text", id: 5, text: "1234567890", last: true});
     assert.deepEqual(texts(), ["one two", "1234567890"]);
+
+    /* a device that has no bounds does not have this side's memory */
+    channel.say({type: "hello", direction: "both", max: JSON.parse("1e999")});
+    channel.say({type: "text", id: 6, text: "x".repeat(1048577), last: true});
+    assert.equal(texts().length, 2);
+
+    channel.say({type: "hello", direction: "both", max: -1});
+    channel.say({type: "text", id: 7, text: "x", last: true});
+    assert.equal(texts().length, 2);
     it.close();
 });
 
