@@ -234,6 +234,54 @@ subtest 'nothing is told between a change of rights and its answer' => sub {
 };
 
 
+# A ticket that a user asked for.
+
+sub user_watch {
+    my ($id) = @_;
+
+    # those that were not used
+
+    $redis->call('DEL', $_) for @{ $redis->call('KEYS',
+                                                'rs:{default}:wat:*') };
+
+    my $ticket = $rest->post('/watch')->json->{ticket};
+    my ($wat) = @{ $redis->call('KEYS', 'rs:{default}:wat:*') };
+
+    $redis->call('HSET', $wat, 'auth', "rs:{default}:usr:$id", 'caller',
+                 JSON->new->encode({
+                     kind => 'user', id => $id, name => 'Ana', iat => time(),
+                     verb => 'devices:read', also => [], subjects => [],
+                     tenant => ['devices:read'], granted => [] }));
+
+    return $b->ws('/watch', protocols => ['rs.v1', "rs.ticket.$ticket"]);
+}
+
+
+subtest 'one user does not take all the sockets there are' => sub {
+    my ($ana, $bob) = map { 'usr_' . $_ x 26 } 'a', 'b';
+    my @ws;
+
+    for (1 .. 32) {
+        push @ws, user_watch($ana);
+        $ws[-1]->expect('welcome');
+    }
+
+    is(user_watch($ana)->expect_close, 1013, 'one more');
+
+    my $other = user_watch($bob);
+
+    ok($other->expect('welcome'), 'of another user');
+
+    my $first = shift @ws;
+
+    $first->send_json({ type => 'bye' });
+    is($first->expect_close, 1000, 'one goes');
+    push @ws, user_watch($ana);
+    ok($ws[-1]->expect('welcome'), 'and another one may come');
+    $_->close() for @ws, $other;
+};
+
+
 subtest 'a key that ends' => sub {
     my $made = $rest->post('/keys', { name => 'short', ttl_s => 3,
                                       scopes => ['devices:read'] })->json;

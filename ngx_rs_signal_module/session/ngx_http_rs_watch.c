@@ -22,6 +22,7 @@
 #define NGX_HTTP_RS_WATCH_POOL     1024
 #define NGX_HTTP_RS_WATCH_MESSAGE  192
 #define NGX_HTTP_RS_WATCH_TIMER    86400000    /* ms: no timer is longer */
+#define NGX_HTTP_RS_WATCH_USER     32          /* sockets of one user */
 
 
 struct ngx_http_rs_watches_s {
@@ -68,6 +69,7 @@ static void ngx_http_rs_watch_opened(void *data, rs_err_e code,
     ngx_rs_reply_t *reply);
 static ngx_int_t ngx_http_rs_watch_take(ngx_http_rs_watcher_t *w,
     ngx_rs_reply_t *reply);
+static ngx_uint_t ngx_http_rs_watch_full(ngx_http_rs_watcher_t *w);
 static void ngx_http_rs_watch_check(ngx_http_rs_watcher_t *w);
 static void ngx_http_rs_watch_checked(void *data, rs_err_e code,
     ngx_rs_reply_t *reply);
@@ -272,7 +274,12 @@ ngx_http_rs_watch_opened(void *data, rs_err_e code, ngx_rs_reply_t *reply)
             code = RS_E_INTERNAL;
         }
 
-        if (code == RS_OK) {
+        if (code == RS_OK && ngx_http_rs_watch_full(w)) {
+            ngx_http_rs_conn_close(w->rc, RS_E_OVERLOADED,
+                                   "this user watches on as many sockets as "
+                                   "one may: close some");
+
+        } else if (code == RS_OK) {
             ngx_http_rs_watch_check(w);
 
         } else {
@@ -313,6 +320,47 @@ ngx_http_rs_watch_take(ngx_http_rs_watcher_t *w, ngx_rs_reply_t *reply)
     ngx_http_rs_watch_until(w, ngx_rs_reply_str(reply, 4));
 
     return NGX_OK;
+}
+
+
+/*
+ * Sockets that were let in are never closed to make room for others
+ * (ngx_http_rs_conn_room()), so one user does not get them all.  A key may
+ * stand for many people.
+ */
+
+static ngx_uint_t
+ngx_http_rs_watch_full(ngx_http_rs_watcher_t *w)
+{
+    ngx_uint_t              n;
+    ngx_queue_t            *q, *all;
+    ngx_http_rs_watcher_t  *other;
+
+    if (!rs_str_eq(ngx_http_rs_slice(&w->who.kind), RS_STR("usr"))) {
+        return 0;
+    }
+
+    n = 0;
+    all = &w->watches->all;
+
+    for (q = ngx_queue_head(all); q != ngx_queue_sentinel(all);
+         q = ngx_queue_next(q))
+    {
+        other = ngx_queue_data(q, ngx_http_rs_watcher_t, queue);
+
+        if (other->rc && !other->rc->closing
+            && rs_str_eq(ngx_http_rs_slice(&other->who.id),
+                         ngx_http_rs_slice(&w->who.id))
+            && rs_str_eq(ngx_http_rs_slice(&other->tenant),
+                         ngx_http_rs_slice(&w->tenant)))
+        {
+            n++;
+        }
+    }
+
+    /* it is one of them */
+
+    return n > NGX_HTTP_RS_WATCH_USER;
 }
 
 
