@@ -138,6 +138,28 @@ subtest 'an address' => sub {
 };
 
 
+subtest 'tickets to watch' => sub {
+    my $gw = gateway('failures=3 window=1h');
+
+    for my $address ('192.0.2.7', '192.0.2.8') {
+        my @p = $address =~ /7$/ ? () : ('rs.ticket.'
+            . (from($gw, '192.0.2.6')->post('/watch')->json->{ticket}
+               =~ s/.{20}$/'A' x 20/er));
+
+        for (1 .. 3) {
+            my $ws = handshake($gw, $address, 'watch', @p);
+
+            is($ws->expect_close, 4401, "$address: none, or a wrong one");
+        }
+
+        wait_until { handshake($gw, $address, 'watch', @p)->status == 429 }
+            20, 'are counted';
+    }
+
+    $gw->check_log;
+};
+
+
 subtest 'good callers' => sub {
     my $gw = gateway('failures=2 window=1h');
     my $rest = from($gw, '192.0.2.10');

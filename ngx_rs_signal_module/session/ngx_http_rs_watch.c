@@ -67,6 +67,7 @@ static ngx_http_rs_watcher_t *ngx_http_rs_watch_create(ngx_http_request_t *r,
 static void ngx_http_rs_watch_open(ngx_http_rs_watcher_t *w);
 static void ngx_http_rs_watch_opened(void *data, rs_err_e code,
     ngx_rs_reply_t *reply);
+static void ngx_http_rs_watch_unknown(ngx_http_rs_conn_t *rc);
 static ngx_int_t ngx_http_rs_watch_take(ngx_http_rs_watcher_t *w,
     ngx_rs_reply_t *reply);
 static ngx_uint_t ngx_http_rs_watch_full(ngx_http_rs_watcher_t *w);
@@ -179,6 +180,7 @@ ngx_http_rs_watch_start(ngx_http_request_t *r, rs_cred_t *cred,
     if (cred == NULL) {
         ngx_log_error(NGX_LOG_INFO, rc->log, 0,
                       "rs watch ticket is missing or malformed");
+        ngx_http_rs_watch_unknown(rc);
         ngx_http_rs_conn_close(rc, RS_E_UNAUTHENTICATED, NULL);
         return NGX_DONE;
     }
@@ -286,11 +288,33 @@ ngx_http_rs_watch_opened(void *data, rs_err_e code, ngx_rs_reply_t *reply)
             ngx_log_error(NGX_LOG_INFO, w->rc->log, 0,
                           "rs watch of %V is refused: %s", &w->tenant,
                           rs_err_code(code));
+
+            if (code == RS_E_UNAUTHENTICATED) {
+                ngx_http_rs_watch_unknown(w->rc);
+            }
+
             ngx_http_rs_conn_close(w->rc, code, NULL);
         }
     }
 
     ngx_http_rs_watch_unref(w);
+}
+
+
+/* a ticket that is none counts as any wrong credential of its address */
+
+static void
+ngx_http_rs_watch_unknown(ngx_http_rs_conn_t *rc)
+{
+    ngx_http_rs_ban_who_t  who;
+
+    (void) ngx_http_rs_limit_address(rc->rmcf, rc->connection->sockaddr,
+                                     RS_RATE_CHARGE, NULL);
+
+    ngx_memzero(&who, sizeof(ngx_http_rs_ban_who_t));
+    who.sockaddr = rc->connection->sockaddr;
+
+    ngx_http_rs_ban_failed(rc->rmcf, &who, rc->log);
 }
 
 
