@@ -28,6 +28,7 @@ export class Narrow {
     #credit = 0;
     #at = performance.now();
     #timer;
+    #closed = false;
 
     constructor(ip) {
         this.#ip = ip;
@@ -41,6 +42,7 @@ export class Narrow {
     }
 
     close() {
+        this.#closed = true;
         clearInterval(this.#timer);
 
         for (const pipe of this.#pipes.values()) {
@@ -83,6 +85,11 @@ export class Narrow {
 
     /* the relay's address for one of the host's */
     async #port(ip, port) {
+        /* a page that outlives it, as after a failure, finds no way */
+        if (this.#closed) {
+            return [ip, "9"];
+        }
+
         const key = `${ip} ${port}`;
         let pipe = this.#pipes.get(key);
 
