@@ -29,6 +29,11 @@ void agent_control_told(agent_control_t *control, const char *holder);
 
 gboolean agent_control_holds(const agent_control_t *control, const char *id);
 
+/* The person at the device takes it, or no more: the gateway need not know. */
+void agent_control_take(agent_control_t *control, gboolean own);
+/* The gateway has not said so yet. */
+gboolean agent_control_taking(const agent_control_t *control);
+
 /* The person at the device has it. */
 gboolean agent_control_taken(const agent_control_t *control);
 

@@ -98,6 +98,7 @@ static void agent_session_error(agent_session_t *session, agent_msg_t *msg);
 static void agent_session_peers(agent_session_t *session, GPtrArray *peers);
 static void agent_session_control(agent_session_t *session,
     const agent_msg_t *msg);
+static void agent_session_hand(agent_session_t *session);
 static void agent_session_absent(agent_session_t *session, GPtrArray *peers);
 static void agent_session_input(agent_session_t *session, agent_msg_t *msg);
 static void agent_session_signal(agent_session_t *session, agent_msg_t *msg);
@@ -665,6 +666,11 @@ agent_session_welcome(agent_session_t *session, agent_msg_t *msg)
     g_message("session %s: joined as host", session->id);
 
     agent_session_peers(session, msg->peers);
+
+    if (agent_control_taking(session->control)) {
+        agent_session_say(session, agent_msg_control("take"));
+    }
+
     agent_outbox_restart(session->outbox, g_get_monotonic_time());
     agent_session_flush(session);
     agent_session_report(session);
@@ -766,14 +772,9 @@ agent_session_peers(agent_session_t *session, GPtrArray *peers)
 }
 
 
-/* all of them are told, for who has it no more lets go of its keys first */
-
 static void
 agent_session_control(agent_session_t *session, const agent_msg_t *msg)
 {
-    gpointer        id, viewer;
-    GHashTableIter  iter;
-
     if (!msg->controlled) {
         return;
     }
@@ -782,6 +783,18 @@ agent_session_control(agent_session_t *session, const agent_msg_t *msg)
 
     g_message("session %s: %s has control", session->id,
               msg->holder != NULL ? msg->holder : "nobody");
+
+    agent_session_hand(session);
+}
+
+
+/* all of them are told, for who has it no more lets go of its keys first */
+
+static void
+agent_session_hand(agent_session_t *session)
+{
+    gpointer        id, viewer;
+    GHashTableIter  iter;
 
     g_hash_table_iter_init(&iter, session->viewers);
 
@@ -794,9 +807,13 @@ agent_session_control(agent_session_t *session, const agent_msg_t *msg)
 }
 
 
+/* at once: the gateway may be away, and who had control is not */
+
 void
 agent_session_take(agent_session_t *session, gboolean own)
 {
+    agent_control_take(session->control, own);
+    agent_session_hand(session);
     agent_session_say(session, agent_msg_control(own ? "take" : "release"));
 }
 

@@ -849,24 +849,44 @@ test_token(fixture_t *f)
     is_str(g_ptr_array_index(c->heard, 3),
            "{\"type\":\"control\",\"op\":\"take\"}",
            "the person there takes it");
-    ok(!agent_session_own(session), "and has it when the gateway says so");
-    say(c, "{\"type\":\"control\",\"holder\":\"par_h\",\"requests\":[],"
+    ok(agent_session_own(session), "and has it, whatever the gateway says");
+    key(c, "par_b", "b");
+    types(c, "- ", "who had control lets go at once");
+    say(c, "{\"type\":\"control\",\"holder\":\"par_b\",\"requests\":[],"
         "\"locked\":false,\"position\":\"1-5\"}");
+    key(c, "par_b", "b");
+    types(c, "", "and is not given it by what was said before");
+    say(c, "{\"type\":\"control\",\"holder\":\"par_h\",\"requests\":[],"
+        "\"locked\":false,\"position\":\"1-6\"}");
     key(c, "par_a", "a");
     key(c, "par_b", "b");
-    types(c, "- ", "nobody else does anything then");
+    types(c, "", "nobody else does anything then");
     ok(agent_session_own(session), "it is the person's own");
     agent_session_take(session, FALSE);
-    WAIT(c->heard->len == 6);
-    is_str(g_ptr_array_index(c->heard, 5),
+    WAIT(c->heard->len == 8);
+    is_str(g_ptr_array_index(c->heard, 7),
            "{\"type\":\"control\",\"op\":\"release\"}", "until it is given");
 
     say(c, "{\"type\":\"left\",\"peer\":\"par_b\",\"reason\":\"bye\","
         "\"control\":{\"holder\":\"par_a\",\"requests\":[],\"locked\":false},"
-        "\"position\":\"1-6\"}");
+        "\"position\":\"1-7\"}");
     key(c, "par_a", "a");
     types(c, "+a ", "who has it after a leaving");
     ok(!agent_session_own(session), "the person has not");
+
+    /* while the gateway is away */
+
+    soup_websocket_connection_close(c->ws, 1012, NULL);
+    WAIT(c->closed);
+    agent_session_take(session, TRUE);
+    is_str(typed->str, "- ", "the person takes it without a gateway");
+
+    c = conn(f, 1);
+    welcome(c, "ses_t", "default.two", "1-7");
+    WAIT(c->heard->len == 1);
+    is_str(g_ptr_array_index(c->heard, 0),
+           "{\"type\":\"control\",\"op\":\"take\"}",
+           "which is told when there is one");
 
     g_hash_table_remove_all(f->agent.sessions);
     agent_seat_free(f->agent.seat);
