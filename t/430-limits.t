@@ -86,6 +86,21 @@ subtest 'bytes per second' => sub {
 };
 
 
+# Each is an entry of the log, which would push out what others said.
+
+subtest 'control that goes to and fro' => sub {
+    my $gw = gateway('rs_log_rate 2k;');
+    my (undef, undef, $ws) = both($gw, device($gw));
+
+    $ws->raw($ws->frame(payload => qq({"type":"control","op":"$_"})))
+        for ('release', 'request') x 40;
+
+    is($ws->expect_close(), 1008, 'close 1008');
+    is($ws->error->{code}, 'rate_limited', 'rate_limited');
+    $gw->check_log();
+};
+
+
 subtest 'participants' => sub {
     my $gw = gateway('rs_max_participants 3;');
     my $rest = $gw->rest(key => $redis->api_key);

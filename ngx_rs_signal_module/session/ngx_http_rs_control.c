@@ -14,6 +14,11 @@
 #include "rs_msg.h"
 
 
+/* what one is in the log, with few who ask */
+
+#define NGX_HTTP_RS_CONTROL_LOGGED  256
+
+
 static void ngx_http_rs_control_said(void *data, rs_err_e code,
     ngx_rs_reply_t *reply);
 static const char *ngx_http_rs_control_why(rs_err_e code);
@@ -24,6 +29,10 @@ ngx_http_rs_control_message(ngx_http_rs_part_t *p, rs_msg_t *msg)
 {
     ngx_str_t                what, to;
     ngx_http_rs_store_op_t  *op;
+
+    if (ngx_http_rs_session_logged(p, NGX_HTTP_RS_CONTROL_LOGGED) != NGX_OK) {
+        return;
+    }
 
     what = ngx_http_rs_str(msg->reason);
     to = ngx_http_rs_str(msg->to);

@@ -68,8 +68,6 @@ static ngx_int_t ngx_http_rs_session_take(ngx_http_rs_part_t *p,
 static void ngx_http_rs_session_message(ngx_http_rs_conn_t *rc, u_char *data,
     size_t len);
 static void ngx_http_rs_session_act(ngx_http_rs_part_t *p, rs_msg_t *msg);
-static ngx_int_t ngx_http_rs_session_logged(ngx_http_rs_part_t *p,
-    size_t len);
 static void ngx_http_rs_session_append(ngx_http_rs_part_t *p, rs_msg_t *msg);
 static void ngx_http_rs_session_appended(void *data, rs_err_e code,
     ngx_rs_reply_t *reply);
@@ -692,7 +690,7 @@ ngx_http_rs_session_act(ngx_http_rs_part_t *p, rs_msg_t *msg)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_rs_session_logged(ngx_http_rs_part_t *p, size_t len)
 {
     if (rs_bucket_take(&p->bytes, len, ngx_current_msec)) {

@@ -118,6 +118,8 @@ struct ngx_http_rs_part_s {
 
 /* an answer of the store that ends p's socket */
 void ngx_http_rs_session_failed(ngx_http_rs_part_t *p, rs_err_e code);
+/* p adds so many bytes to the log; NGX_BUSY: above rs_log_rate, it is closed */
+ngx_int_t ngx_http_rs_session_logged(ngx_http_rs_part_t *p, size_t len);
 
 
 /* ngx_http_rs_control.c */
