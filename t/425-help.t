@@ -134,6 +134,17 @@ subtest 'a browser is the host' => sub {
 };
 
 
+subtest 'a session has one code' => sub {
+    my $s = session();
+    my @code = map { code_of($s)->{code} } 1 .. 3;
+
+    is(scalar @{ $redis->call('KEYS', 'rs:{b}:help:*') }, 1,
+       'the others are gone');
+    is($nobody->post('/help', { code => $code[2] })->status, 201,
+       'the newest is good');
+};
+
+
 subtest 'what is wrong is one answer' => sub {
     my $s = session();
     my $old = code_of($s);
@@ -166,8 +177,8 @@ subtest 'what is wrong is one answer' => sub {
     my @keys = $redis->keys('rs:{b}:tries:*');
 
     is(scalar @keys, 1, 'one address tried');
-    is($redis->call('HGET', $keys[0], 'count'), 2,
-       'codes that are nobody\'s, not those that came late');
+    is($redis->call('HGET', $keys[0], 'count'), 3,
+       'codes that are nobody\'s, not that of a session which is over');
     unlike($redis->dump, qr/$c->{code}/, 'no code is kept as it is');
 };
 
@@ -176,7 +187,7 @@ subtest 'five wrong ones are heard' => sub {
     my $c = code_of(session());
 
     $nobody->problem($nobody->post('/help', { code => wrong($c->{code}) }),
-                     403, 'link_invalid') for 3 .. 5;
+                     403, 'link_invalid') for 4 .. 5;
 
     my $r = $node[0]->rest()->post('/help', { code => $c->{code} });
 

@@ -36,6 +36,7 @@ typedef struct {
     u_char                           code[NGX_HTTP_RS_API_HELP_DIGITS];
     u_char                           hash_text[RS_ID_HASH_LEN];
     ngx_str_t                        hash;
+    ngx_str_t                        old;         /* of the code of before */
     ngx_uint_t                       tries;
     int64_t                          expires;
 
@@ -171,6 +172,7 @@ ngx_http_rs_api_help_made(ngx_http_rs_api_t *api, void *data, rs_err_e code,
 {
     ngx_http_rs_api_help_t *help = data;
 
+    ngx_str_t              old;
     ngx_http_rs_api_op_t  *aop;
 
     if (code == RS_E_CONFLICT) {
@@ -185,6 +187,20 @@ ngx_http_rs_api_help_made(ngx_http_rs_api_t *api, void *data, rs_err_e code,
 
     help->expires = ngx_rs_reply_int(reply, 1);
 
+    if (help->tries == 0) {
+
+        /* later it is one that another session has */
+
+        old = ngx_rs_reply_str(reply, 2);
+
+        help->old.len = old.len;
+        help->old.data = ngx_pstrdup(api->request->pool, &old);
+
+        if (help->old.data == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
     aop = ngx_http_rs_api_op(api, ngx_http_rs_api_help_put, help);
     if (aop == NULL) {
         return NGX_ERROR;
@@ -194,6 +210,7 @@ ngx_http_rs_api_help_made(ngx_http_rs_api_t *api, void *data, rs_err_e code,
                                 ngx_http_rs_store_help_put(aop->op,
                                              &api->caller.tenant,
                                              &help->session_id, &help->hash,
+                                             &help->old,
                                              NGX_HTTP_RS_API_HELP_TTL));
 }
 

@@ -376,9 +376,11 @@ ngx_int_t ngx_http_rs_store_link_use(ngx_http_rs_store_op_t *op,
 ngx_int_t ngx_http_rs_store_help_create(ngx_http_rs_store_op_t *op,
     ngx_http_rs_caller_t *caller, ngx_str_t *session_id, ngx_str_t *hash,
     time_t ttl);
-/* conflict: another session has this code */
+/* conflict: another session has this code; old: the session's own of before,
+ * which goes, may be empty */
 ngx_int_t ngx_http_rs_store_help_put(ngx_http_rs_store_op_t *op,
-    ngx_str_t *tenant, ngx_str_t *session_id, ngx_str_t *hash, time_t ttl);
+    ngx_str_t *tenant, ngx_str_t *session_id, ngx_str_t *hash, ngx_str_t *old,
+    time_t ttl);
 /* tenant may be empty; subject: whose wrong codes are counted */
 ngx_int_t ngx_http_rs_store_help_take(ngx_http_rs_store_op_t *op,
     ngx_str_t *tenant, ngx_str_t *subject, ngx_str_t *hash);

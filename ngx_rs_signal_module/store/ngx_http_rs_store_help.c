@@ -37,13 +37,15 @@ ngx_http_rs_store_help_create(ngx_http_rs_store_op_t *op,
 
 ngx_int_t
 ngx_http_rs_store_help_put(ngx_http_rs_store_op_t *op, ngx_str_t *tenant,
-    ngx_str_t *session_id, ngx_str_t *hash, time_t ttl)
+    ngx_str_t *session_id, ngx_str_t *hash, ngx_str_t *old, time_t ttl)
 {
     ngx_http_rs_store_call_t  call;
 
     ngx_http_rs_store_begin(&call, op, "rs_help_put", 0);
 
     ngx_http_rs_store_key(&call, &ngx_http_rs_store_fleet, "help", hash);
+    ngx_http_rs_store_key(&call, &ngx_http_rs_store_fleet, "help",
+                          old->len ? old : hash);
 
     ngx_http_rs_store_arg(&call, tenant);
     ngx_http_rs_store_arg(&call, session_id);

@@ -4802,7 +4802,8 @@ end
 
 -- rs_help_create, guarded
 -- KEYS: ses, par.  ARGV: hash of the code, ttl_s.
--- ok: expires_at.  A code of before is void, and the ticket it was changed for.
+-- ok: expires_at, hash of the code of before that was not used, or empty.  It
+-- is void, and so is the ticket that one was changed for.
 -- Errors: not_found, forbidden (as in rs_participant_add), session_ended,
 --         conflict (the host is a device, or is here already).  O(1)
 
@@ -4835,19 +4836,29 @@ function lib.rs_help_create(keys, args, who)
     call('HSET', keys[1], 'help', args[1], 'help_until', til)
     call('HDEL', keys[1], 'help_ticket')
 
-    return { 'ok', til }
+    return { 'ok', til, s.help }
 end
 
 
 -- rs_help_put
--- KEYS: help.  ARGV: tenant, ses id, ttl_s.
--- ok; or conflict: another session has this code.  O(1)
+-- KEYS: help, help of the session's code of before (or the first again).
+-- ARGV: tenant, ses id, ttl_s.
+-- ok; or conflict: another session has this code.  The one of before goes: a
+-- session has one.  O(1)
 
 function lib.rs_help_put(keys, args)
-    check(keys, 1, args, 3)
+    local old
+
+    check(keys, 2, args, 3)
 
     if call('EXISTS', keys[1]) == 1 then
         return { 'conflict' }
+    end
+
+    old = call('HMGET', keys[2], 'tenant', 'ses')
+
+    if old[1] == args[1] and old[2] == args[2] then
+        call('DEL', keys[2])
     end
 
     call('HSET', keys[1], 'tenant', args[1], 'ses', args[2])

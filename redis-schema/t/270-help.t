@@ -32,9 +32,10 @@ sub code_of {
 
 
 sub put_of {
-    my ($code, $x) = @_;
+    my ($code, $x, $old) = @_;
 
-    return $s->fcall('rs_help_put', ["help:$code"], $s->{tenant}, $x->{id},
+    return $s->fcall('rs_help_put',
+                     ["help:$code", 'help:' . ($old || $code)], $s->{tenant}, $x->{id},
                      600);
 }
 
@@ -130,6 +131,30 @@ my (undef, $new) = use_of($wrong, $v, name => 'Eve');
 is($s->join($v, $new, 'n1.0.00000000000000aa.9')->[0], 'ok', 'the newest');
 is_deeply($s->join($v, $old, 'n1.0.00000000000000aa.10'), ['unauthenticated'],
           'and it alone, now that the host is here');
+
+
+# a session has one code, whatever asks for more
+
+my $one = $s->session('');
+my $u = $s->session('');
+my $theirs = (code_of($u))[1];
+my $before;
+
+put_of($theirs, $u);
+
+for (1 .. 3) {
+    my ($r, $code) = code_of($one);
+
+    is($r->[2], $before // '', 'the one of before is told');
+    is_deeply(put_of($code, $one, $before), ['ok'], 'and goes');
+    is($redis->call('EXISTS', "rs:{b}:help:$before"), 0, 'it is gone')
+        if $before;
+    $before = $code;
+}
+
+put_of(RS::Schema::hash(), $one, $theirs);
+is($redis->call('EXISTS', "rs:{b}:help:$theirs"), 1,
+   'what is of another session stays');
 
 
 # over, or of a device

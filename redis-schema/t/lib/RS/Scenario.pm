@@ -219,8 +219,8 @@ sub help {
     step('a code', $s->fcall('rs_help_create',
                              [$s->{key}, "ses:$x->{id}", "par:$x->{id}"],
                              'sessions:write', $code, 600), 'ok');
-    step('kept', $s->fcall('rs_help_put', ["help:$code"], $s->{tenant},
-                           $x->{id}, 600), 'ok');
+    step('kept', $s->fcall('rs_help_put', ["help:$code", "help:$code"],
+                           $s->{tenant}, $x->{id}, 600), 'ok');
     step('taken', $s->fcall(@take), 'ok', $s->{tenant}, $x->{id});
     step('once', $s->fcall(@take), 'link_invalid');
     step('used', $s->fcall('rs_help_use',
