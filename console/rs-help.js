@@ -106,19 +106,31 @@ function askConsent(error) {
 
 
 async function share() {
+    const mine = asked;
+    let chosen;
+
     get("share").disabled = true;
 
     try {
-        stream = await chooseScreen();
+        chosen = await chooseScreen();
 
     } catch (e) {
-        fillError(get("consent-error"), e);
+        if (asked === mine) {
+            fillError(get("consent-error"), e);
+        }
+
         return;
 
     } finally {
         get("share").disabled = false;
     }
 
+    if (asked !== mine) {
+        stopTracks(chosen);     /* she said no meanwhile */
+        return;
+    }
+
+    stream = chosen;
     begin();
 }
 
@@ -277,6 +289,7 @@ function stopTracks(which) {
 function end() {
     const ending = session;
 
+    asked = null;
     session = null;
     host?.close();
     host = null;

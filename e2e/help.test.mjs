@@ -213,11 +213,31 @@ test("by a link, and no", {timeout: 120000}, async () => {
     await page.waitForSelector("#consent-step:not([hidden])");
     assert.equal(new URL(page.url()).hash, "");
 
+    /* she has a choice of screens open, and says no instead */
+    await page.evaluate(() => {
+        window.rsChosen = document.createElement("canvas").captureStream();
+        navigator.mediaDevices.getDisplayMedia = () =>
+            new Promise((resolve) => {
+                window.rsChoose = () => resolve(window.rsChosen);
+            });
+    });
+    await page.click("#share");
     await page.click("#decline");
     await page.waitForSelector("#over-step:not([hidden])");
     assert.match(await page.textContent("#over-title"), /Nothing was shared/);
     await ann.page.waitForSelector('#stage[data-state="over"]');
-    await leave(ann.page, page);
+
+    /* what is chosen then answers no question, that of the next one neither */
+    const bob = await asks();
+
+    await page.click("#again");
+    await types(page, bob.code);
+    await page.waitForSelector("#consent-step:not([hidden])");
+    await page.evaluate(() => window.rsChoose());
+    await until("what was chosen late is let go", () => page.evaluate(
+        () => window.rsChosen.getTracks()[0].readyState === "ended"));
+    assert.ok(await page.isVisible("#consent-step"));
+    await leave(ann.page, bob.page, page);
 });
 
 
