@@ -124,7 +124,7 @@ subtest 'only messages are lost' => sub {
     closed($ws, $start);
 
     $redis->call('ACL', 'SETUSER', 'rs-gateway', '&rs:w:*',
-                 '&rs:turn', '&rs:ban');
+                 '&rs:turn', '&rs:ban', '&rs:watch');
     ready();
 };
 

@@ -504,7 +504,7 @@ POST /rs/v1/sessions
 === TEST 54: another kind of host
 --- request
 POST /rs/v1/sessions
-{"host":{"type":"browser","device_id":"dev_aaaaaaaaaaaaaaaaaaaaaaaaaa"}}
+{"host":{"type":"printer","device_id":"dev_aaaaaaaaaaaaaaaaaaaaaaaaaa"}}
 --- problem: 422 invalid_value /host/type
 
 
