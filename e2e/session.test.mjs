@@ -368,7 +368,8 @@ test("two viewers: one leaves, the other's frames go on; a viewer has no hands",
      * what a controller does afterwards is the first thing that arrives */
     window.clear();
     await second.evaluate(() => {
-        const channel = window.rsKept.channels.at(-1);
+        const channel = window.rsKept.channels.findLast(
+            (c) => c.label === "rs-input");
         const at = {x: 100, y: 100};
 
         for (const down of [true, false]) {
