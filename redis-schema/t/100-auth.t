@@ -61,7 +61,7 @@ my @calls = (
     ['rs_turn_revoke', ["ses:$ses", "par:$ses", 'turn', 'trev'],
      'sessions:write', '', '', $x->{pars}[0]],
     ['rs_enrollment_create', ["enr:$enr", 'enrs', @idem, 'enrx', 'grps'],
-     'enrollments:write', $enr, 'x', 1, 60, '', '', 'auto', '', 0],
+     'enrollments:write', $enr, 'x', 1, 60, '', '', 'auto', '', 0, ''],
     ['rs_enrollment_renew', ["enr:$enr"], 'enrollments:write', 'x'],
     ['rs_enrollment_get', ["enr:$enr"], 'enrollments:read'],
     ['rs_enrollment_delete', ["enr:$enr", 'enrs', 'enrx'], 'enrollments:write', $enr],

@@ -151,7 +151,7 @@ my $plain = $s->device(online => 'n1.0.00000000000000aa.3');
 is_deeply($s->fcall('rs_enrollment_create',
                     [$key, 'enr:' . random_id('enr_'), 'enrs', idem(), 'enrx',
                      'grps'], 'enrollments:write', random_id('enr_'), 'h', 1,
-                    60, random_id('grp_'), '[]', 'auto', '', 0),
+                    60, random_id('grp_'), '[]', 'auto', '', 0, ''),
           ['not_found', 'group_id'], 'an enrolment for a group there is not');
 
 
