@@ -14,6 +14,7 @@ import { randomBytes } from "node:crypto";
 
 import { fromStack, renew, signIn } from "./issuer/sign-in.mjs";
 import { Browser, connected, frames, screenshot } from "./lib/browser.mjs";
+import { LONG } from "./lib/size.mjs";
 import { Stack } from "./lib/stack.mjs";
 import { until } from "./lib/wait.mjs";
 
@@ -159,7 +160,7 @@ test("an API key opens no device that demands a verified operator",
 
 
 test("a token that ends is renewed in a window, and nothing stops",
-     {timeout: 180000}, async () => {
+     {timeout: 180000, ...LONG}, async () => {
     const page = await browser.page();
 
     await come(page, "anna");
@@ -202,7 +203,7 @@ test("a token that ends is renewed in a window, and nothing stops",
 
 
 test("another account in the window does not take the place",
-     {timeout: 180000}, async () => {
+     {timeout: 180000, ...LONG}, async () => {
     const page = await browser.page();
 
     await come(page, "anna");
