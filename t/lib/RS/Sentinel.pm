@@ -71,6 +71,11 @@ use RS::Redis ();
 use RS::Util qw(tempdir free_port wait_until spawn read_file write_file);
 
 
+# Sentinel does nothing for 30 s when it was not let run for two
+
+my $tilt = 75;
+
+
 sub new {
     my ($class, %opt) = @_;
     my $n = $opt{n} // 3;
@@ -245,7 +250,7 @@ sub failover {
             $self->moved > $self->{epoch}
                 || eval { $self->_ask_any('SENTINEL', 'FAILOVER',
                                           $self->{name}) }
-        } 30, 'a planned failover beginning';
+        } $tilt, 'a planned failover beginning';
 
         return if eval { $self->wait_moved(15); 1 };
     }
@@ -261,7 +266,7 @@ sub wait_replica {
     wait_until {
         my $info = eval { $replica->call('INFO', 'replication') } // '';
         $info =~ /^role:slave/m && $info =~ /^master_link_status:up/m
-    } 30, 'the other one as a replica';
+    } $tilt, 'the other one as a replica';
 
     # a write of its own, for WAIT asks for those of this connection
 
