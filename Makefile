@@ -90,6 +90,7 @@ test-turn: deps all
 lint:
 	@util/style-check
 	@util/doc-check
+	@util/version --check
 
 fuzz-smoke:
 	@$(MAKE) -s -j $(JOBS) -C librs BUILD=$(B)/librs fuzz

@@ -10,7 +10,6 @@
  */
 
 #include "agent_msg.h"
-#include "agent_version.h"
 #include "rs_msg.h"
 #include "tap.h"
 
@@ -446,12 +445,9 @@ test_said(void)
     g_strlcpy(path.region, "eu", sizeof(path.region));
     is_example(agent_msg_state(&path), "signal.client.state");
 
-    if (strcmp(AGENT_VERSION, "0.1.0") == 0) {
-        is_example(agent_msg_hello("default", dev, sig,
-                                   "0f1e2d3c4b5a69788796a5b4c3d2e1f0", 1280,
-                                   720),
-                   "agent.client.hello");
-    }
+    is_example(agent_msg_hello("default", dev, sig,
+                               "0f1e2d3c4b5a69788796a5b4c3d2e1f0", 1280, 720),
+               "agent.client.hello");
 
     is_taken(agent_msg_hello("default", dev, sig, "i", 0, 0), RS_CHANNEL_AGENT,
              "hello without a display");
