@@ -351,7 +351,7 @@ subtest 'README' => sub {
 subtest 'conf.d' => sub {
     my $port = free_port();
 
-    for my $file (qw(main site http locations)) {
+    for my $file (qw(main site http locations behind-site)) {
         my $text = read_file(top('conf.d', "rs-$file.conf"));
 
         write_file("$dir/rs/rs-$file.conf", $text);
@@ -378,6 +378,33 @@ http {
 END
 
     ok($ok, 'nginx loads all of them') or diag($said);
+
+    # behind a balancer, with the log for programs
+
+    my $behind = read_file("$dir/rs/rs-behind-site.conf");
+
+    $behind =~ s/^listen .*:443.*\n//mg;
+    $behind =~ s/^listen 443/listen 127.0.0.1:$port/m;
+    write_file("$dir/rs/rs-behind-site.conf", $behind);
+
+    ($ok, $said) = check(<<"END");
+include rs/rs-main.conf;
+events {
+}
+http {
+    include rs/rs-site.conf;
+    include rs/rs-http.conf;
+    access_log logs/rs.log rs_json;
+    server {
+        include rs/rs-behind-site.conf;
+        ssl_certificate rs/cert.pem;
+        ssl_certificate_key rs/key.pem;
+        include rs/rs-locations.conf;
+    }
+}
+END
+
+    ok($ok, 'nginx loads them behind a balancer') or diag($said);
 
     # each site's value is needed by what follows
 

@@ -14,18 +14,17 @@ use Test::More;
 use RS::Device;
 use RS::Gateway;
 use RS::Redis;
-use RS::Util qw(read_file wait_until);
+use RS::Util qw(top read_file wait_until);
 
 my @NAMES = qw(request_id error tenant session_id device_id close_code
                messages_in messages_out bytes_in bytes_out resumed redis_time
                node worker);
 my $redis = RS::Redis->new();
-my $format = CORE::join ',', '"uri":"$uri"', '"status":"$status"',
-                             map { qq("$_":"\$rs_$_") } @NAMES;
-my $gw = RS::Gateway->new(redis => $redis, http => <<"END",
-    log_format rs escape=json '{$format}';
-END
-    server => 'access_log logs/rs.log rs; location = /other { return 204; }');
+my ($format) = read_file(top('conf.d', 'rs-http.conf'))
+               =~ /^(log_format rs_json .*?;)$/ms;
+my $gw = RS::Gateway->new(redis => $redis, http => $format,
+    server => 'access_log logs/rs.log rs_json; '
+              . 'location = /other { return 204; }');
 my $rest = $gw->rest(key => $redis->api_key);
 my $device = RS::Device->enroll($rest, name => 'desk');
 my $read = 0;
