@@ -90,6 +90,7 @@ test-turn: deps all
 lint:
 	@util/style-check
 	@util/doc-check
+	@util/lint-ansible
 	@util/version --check
 
 fuzz-smoke:
