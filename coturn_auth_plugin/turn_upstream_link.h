@@ -36,7 +36,6 @@
 #define TURN_LINK_ARGS         8       /* of a step */
 #define TURN_LINK_INFLIGHT     256     /* commands under way */
 #define TURN_LINK_OUT_MAX      (1024 * 1024)    /* bytes not sent yet */
-#define TURN_LIBRARY_VERSION   "5"
 #define TURN_CHANNEL           "rs:turn"
 
 

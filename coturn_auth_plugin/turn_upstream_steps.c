@@ -9,6 +9,7 @@
 
 
 #include "turn_upstream_link.h"
+#include "rs_schema.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -168,22 +169,27 @@ turn_build_version(turn_link_t *link, rs_str_t *argv, char *text, size_t size)
 static int
 turn_check_version(turn_link_t *link, turn_reply_t *reply)
 {
-    rs_str_t  version;
+    char         text[RS_SCHEMA_TEXT];
+    rs_buf_t     b;
+    rs_schema_e  rc;
+    rs_schema_t  schema;
 
-    version = turn_reply_str(reply, 1);
+    rc = RS_SCHEMA_UNKNOWN;
 
-    if (!rs_str_eq(turn_reply_str(reply, 0), RS_STR("ok"))
-        || !rs_str_eq(version, RS_STR(TURN_LIBRARY_VERSION)))
-    {
-        turn_link_reason(link, "its function library has version \"%.*s\", "
-                         "\"" TURN_LIBRARY_VERSION "\" is wanted: load the "
-                         "one that came with this rs-turn-authd",
-                         (int) (version.len < 32 ? version.len : 32),
-                         version.len ? (const char *) version.data : "");
-        return -1;
+    if (rs_str_eq(turn_reply_str(reply, 0), RS_STR("ok"))) {
+        rc = rs_schema_check(&schema, turn_reply_str(reply, 1),
+                             turn_reply_str(reply, 2), RS_SCHEMA);
     }
 
-    return 0;
+    if (rc == RS_SCHEMA_OK) {
+        return 0;
+    }
+
+    rs_buf_init(&b, text, sizeof(text));
+    rs_schema_text(&b, rc, &schema, RS_SCHEMA);
+    turn_link_reason(link, "%.*s", (int) b.len, text);
+
+    return -1;
 }
 
 

@@ -21,6 +21,7 @@
 #include "rs_str.h"
 #include "rs_id.h"
 #include "rs_role.h"
+#include "rs_schema.h"
 #include "rs_addr.h"
 #include "rs_env.h"
 #include "rs_bucket.h"

@@ -16,7 +16,8 @@ use Test::More;
 use RS::Gateway;
 use RS::Proxy;
 use RS::Redis;
-use RS::Util qw(top tempdir read_file write_file wait_until start);
+use RS::Util qw(top tempdir read_file write_file wait_until start
+                library_text wanted_version);
 
 my $down = qr/rs redis: link to \S+ for (?:commands|messages) is down/;
 
@@ -148,29 +149,54 @@ my $key = $redis->api_key;
 }
 
 {
-    my $library = read_file(top('redis-schema', 'lib', 'rs.lua'));
+    my $mine = wanted_version();
+    my ($before, $next) = ($mine - 1, $mine + 1);
     my $old = RS::Redis->new();
     my $load = sub { $old->call('FUNCTION', 'LOAD', 'REPLACE', $_[0]) };
+    my $tried = qr/rs store: Redis holds version/;
 
-    (my $later = $library) =~ s/^local VERSION = \K\d+/999/m or die;
+    # taken while it serves who asks: serves <= mine <= version
 
-    $load->($later);
+    $load->(library_text(version => $next, serves => $next));
 
-    refused('another version of the library',
+    refused('a library that no longer serves this gateway',
         redis => $old,
-        says => qr{holds version "999" .* version 5 is needed: load it with},
-        tried => qr/rs store: Redis holds version/,
+        says => qr{holds version $next .* serves versions $next to $next; version $mine is needed: upgrade this},
+        tried => $tried,
         links => 1,
-        cure => sub { $load->($library) });
+        cure => sub { $load->(library_text(version => $next + 1,
+                                           serves => $mine)) });
+
+    $load->(library_text(version => $before, serves => 1));
+
+    refused('an older library',
+        redis => $old,
+        says => qr{holds version $before .* serves versions 1 to $before; version $mine is needed: load that},
+        tried => $tried,
+        links => 1,
+        cure => sub { $load->(library_text(serves => 1)) });
+
+    (my $silent = library_text()) =~ s/, int\(VERSION\), int\(SERVES\)//
+        or die;
+    (my $single = library_text()) =~ s/, int\(SERVES\)// or die;
+
+    $load->($silent);
+
+    refused('a library that does not say its version',
+        redis => $old,
+        says => qr{does not say its version, version $mine is needed: load it},
+        tried => qr/rs store: the library "rs" in Redis does not say/,
+        links => 1,
+        cure => sub { $load->($single) });
 
     $old->call('FUNCTION', 'FLUSH');
 
     refused('no library',
         redis => $old,
-        says => qr{no library "rs", version 5 is needed: load it with},
+        says => qr{no library "rs", version $mine is needed: load it with},
         tried => qr/rs store: Redis has no library/,
         links => 1,
-        cure => sub { $load->($library) });
+        cure => sub { $load->(library_text()) });
 
     $old->stop;
 }
@@ -313,8 +339,7 @@ is($rest->get('/health/ready')->status, 200, 'ready');
     unavailable('the library is lost');
     $rest->problem($rest->get('/health/ready'), 503, 'unavailable');
 
-    $redis->call('FUNCTION', 'LOAD', 'REPLACE',
-                 read_file(top('redis-schema', 'lib', 'rs.lua')));
+    $redis->call('FUNCTION', 'LOAD', 'REPLACE', library_text());
     ready($gw, 'loaded again: ready');
     works('a call with the new library');
 }

@@ -15,7 +15,7 @@ use lib "$FindBin::Bin/../../t/lib";
 
 use RS::Redis;
 use RS::Upstream;
-use RS::Util qw(now wait_until random_id);
+use RS::Util qw(now wait_until random_id library_text wanted_version);
 
 my $redis = RS::Redis->new(acl => 1);
 my @conf = RS::Upstream::conf_of($redis->conf('rs-plugin'));
@@ -304,12 +304,21 @@ subtest 'a library that is missing, old, or reloaded' => sub {
     $redis->call('FUNCTION', 'LOAD', "#!lua name=rs\nredis.register_function{"
                  . "function_name='rs_version', flags={'no-writes'}, "
                  . "callback=function() return {'ok','2'} end}");
-    $up->wait_log(qr/library has version "2", "5" is wanted/);
+    $up->wait_log(qr/holds version 2 of the library/);
     is($up->stat('in_sync'), 0, 'not used');
 
-    $redis->stop;
-    $redis->start;
+    my $next = wanted_version() + 1;
+    my $load = sub {
+        $redis->call('FUNCTION', 'LOAD', 'REPLACE', library_text(@_));
+    };
+
+    $load->(version => $next, serves => $next);
+    $up->wait_log(qr/holds version $next of .* serves versions $next to/);
+    is($up->stat('in_sync'), 0, 'a newer one that does not serve it neither');
+
+    $load->(version => $next);
     $up->wait_in_sync;
+    pass('a newer one that does is used');
     ok(eval { wait_until { $up->ask('find', 1) =~ /^live/ } 5 },
        'who waited is answered');
     $up->check_log;

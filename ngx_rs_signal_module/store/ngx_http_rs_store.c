@@ -10,7 +10,7 @@
  *
  * Usable means more than connected: each time the link comes up, and whenever
  * Redis says that it does not know a function, the version of the library is
- * asked for; until the right one answers, every verb returns NGX_BUSY.
+ * asked for; until one that serves ours answers, every verb returns NGX_BUSY.
  *
  * An operation is allocated by itself and belongs to the link while its
  * command is under way.  The caller may go first (detach), the link may go
@@ -41,6 +41,8 @@ typedef struct {
 
 static void ngx_http_rs_store_link_state(void *data, ngx_uint_t up);
 static void ngx_http_rs_store_check_handler(ngx_event_t *ev);
+static rs_schema_e ngx_http_rs_store_schema(ngx_rs_reply_t *reply,
+    rs_schema_t *schema);
 static void ngx_http_rs_store_check_reply(void *data, ngx_rs_reply_t *reply);
 static void ngx_http_rs_store_probe(void *data);
 static void ngx_http_rs_store_slow(void *data, ngx_uint_t slow);
@@ -217,25 +219,40 @@ ngx_http_rs_store_check_handler(ngx_event_t *ev)
 }
 
 
+static rs_schema_e
+ngx_http_rs_store_schema(ngx_rs_reply_t *reply, rs_schema_t *schema)
+{
+    ngx_str_t  version, serves;
+
+    version = ngx_rs_reply_str(reply, 1);
+    serves = ngx_rs_reply_str(reply, 2);
+
+    return rs_schema_check(schema,
+                           (rs_str_t) { version.data, version.len },
+                           (rs_str_t) { serves.data, serves.len }, RS_SCHEMA);
+}
+
+
 static void
 ngx_http_rs_store_check_reply(void *data, ngx_rs_reply_t *reply)
 {
     ngx_http_rs_store_t *store = data;
 
-    ngx_str_t                         version, text;
+    u_char                            buf[RS_SCHEMA_TEXT];
+    rs_buf_t                          b;
+    ngx_str_t                         text;
     ngx_uint_t                        level;
+    rs_schema_t                       schema;
+    rs_schema_e                       rc;
     const ngx_http_rs_store_error_t  *e;
 
     if (reply == NULL || store->closing) {
         return;                      /* the link's next "up" asks again */
     }
 
-    version = ngx_rs_reply_str(reply, 1);
+    rc = ngx_http_rs_store_schema(reply, &schema);
 
-    if (version.len == sizeof(NGX_HTTP_RS_STORE_LIBRARY) - 1
-        && ngx_memcmp(version.data, NGX_HTTP_RS_STORE_LIBRARY, version.len)
-           == 0)
-    {
+    if (rc == RS_SCHEMA_OK) {
         store->told = 0;
         ngx_http_rs_store_probe(store);
         return;
@@ -245,19 +262,18 @@ ngx_http_rs_store_check_reply(void *data, ngx_rs_reply_t *reply)
     store->told = 1;
 
     if (!ngx_rs_reply_error(reply, &text)) {
-        ngx_log_error(level, store->log, 0,
-                      "rs store: Redis holds version \"%V\" of the library "
-                      "\"rs\", version " NGX_HTTP_RS_STORE_LIBRARY
-                      " is needed: load it with \"redis-schema/load\"",
-                      &version);
+        rs_buf_init(&b, buf, sizeof(buf));
+        rs_schema_text(&b, rc, &schema, RS_SCHEMA);
+
+        ngx_log_error(level, store->log, 0, "rs store: %*s", b.len, buf);
 
     } else if ((e = ngx_http_rs_store_error(&text)) != NULL
                && (e->flags & NGX_HTTP_RS_STORE_NO_LIBRARY))
     {
         ngx_log_error(level, store->log, 0,
-                      "rs store: Redis has no library \"rs\", version "
-                      NGX_HTTP_RS_STORE_LIBRARY " is needed: load it with "
-                      "\"redis-schema/load\"");
+                      "rs store: Redis has no library \"rs\", version %ui is "
+                      "needed: load it with \"redis-schema/load\"",
+                      (ngx_uint_t) RS_SCHEMA);
 
     } else {
         text.len = ngx_min(text.len, NGX_HTTP_RS_STORE_ERROR_LEN);

@@ -16,10 +16,6 @@
 #define _NGX_HTTP_RS_STORE_H_INCLUDED_
 
 
-/* the version of redis-schema/lib/rs.lua this code was written against */
-#define NGX_HTTP_RS_STORE_LIBRARY  "5"
-
-
 typedef struct ngx_http_rs_store_s     ngx_http_rs_store_t;
 typedef struct ngx_http_rs_store_op_s  ngx_http_rs_store_op_t;
 

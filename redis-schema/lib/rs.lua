@@ -26,6 +26,7 @@
 -- "participants" those it ever had (at most 4 x max_par).
 
 local VERSION = 5
+local SERVES = 5                -- the oldest version of callers served
 
 -- The functions by their names; local ones would be too many for Lua.
 
@@ -1361,12 +1362,12 @@ end
 
 -- rs_version
 -- KEYS: none.  ARGV: none.
--- ok: version.  O(1)
+-- ok: version, the oldest version of callers that is served.  O(1)
 
 function lib.rs_version(keys, args)
     check(keys, 0, args, 0)
 
-    return { 'ok', int(VERSION) }
+    return { 'ok', int(VERSION), int(SERVES) }
 end
 
 

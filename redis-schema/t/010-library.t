@@ -14,7 +14,7 @@ use Test::More;
 use lib "$FindBin::Bin/lib", "$FindBin::Bin/../../t/lib";
 
 use RS::Schema;
-use RS::Util qw(top read_file random_id);
+use RS::Util qw(top read_file random_id library_versions wanted_version);
 
 my $lib = read_file(top('redis-schema', 'lib', 'rs.lua'));
 my $page = read_file(top('docs', 'design', 'redis.md'));
@@ -57,8 +57,15 @@ unlike($lib, qr/'(?:KEYS|SCAN|HSCAN|EVAL|SELECT)'/, 'no walk over the keyspace')
 
 my $s = RS::Schema->new();
 
-is_deeply($s->fcall('rs_version', []), ['ok', '5'], 'version');
-is_deeply($s->fcall_ro('rs_version', []), ['ok', '5'], 'version, read only');
+my ($version, $serves) = library_versions();
+
+is_deeply($s->fcall('rs_version', []), ['ok', $version, $serves], 'version');
+is_deeply($s->fcall_ro('rs_version', []), ['ok', $version, $serves],
+          'version, read only');
+cmp_ok($serves, '<=', wanted_version(), 'it serves what is built with it');
+is($version, wanted_version(), 'which needs all of it');
+is((read_file(top('util', 'rslib', 'admin.py')) =~ /^VERSION = (\d+) /m)[0],
+   $version, 'as the tools do');
 
 for my $f (sort keys %flags) {
     $s->dies_like(qr/keys and|whole number/, "$f: a wrong count of keys and arguments",

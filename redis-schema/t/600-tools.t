@@ -17,7 +17,8 @@ use Test::More;
 use lib "$FindBin::Bin/lib", "$FindBin::Bin/../../t/lib";
 
 use RS::Redis;
-use RS::Util qw(top tempdir read_file write_file spawn wait_until);
+use RS::Util qw(top tempdir read_file write_file spawn wait_until library_text
+                library_versions);
 
 my $load = top('redis-schema', 'load');
 my $make_acl = top('redis-schema', 'acl', 'make-acl');
@@ -116,25 +117,65 @@ my @at = ('--socket', $sock, '--password-file', "$dir/pw/rs-deploy");
 
 no_run('rs-key: library not loaded', 1, qr/run redis-schema\/load first/,
        $rs_key, 'list', @at);
-is((ok_run('load', $load, @at))[0], "rs: version 5 is loaded\n", 'loaded');
+
+my ($version, $serves) = library_versions();
+
+is((ok_run('load', $load, @at))[0], "rs: version $version is loaded, it serves "
+   . "$serves to $version\n", 'loaded');
 ok_run('load again', $load, @at);
 no_run('load: not allowed', 1, qr/rs-deploy .* may/, $load, '--socket', $sock,
        '--user', 'rs-gateway', '--password-file', "$dir/pw/rs-gateway");
 no_run('load: no such file', 1, qr/No such file/, $load, @at, '--library',
        "$dir/none");
 write_file("$dir/bad.lua", "#!lua name=rs\nthis is not lua");
+no_run('load: no library', 1, qr/no line "local VERSION/, $load, @at,
+       '--library', "$dir/bad.lua");
+write_file("$dir/bad.lua",
+           "#!lua name=rs\nlocal VERSION = $version\nthis is not lua");
 no_run('load: bad library', 1, qr/Redis: .*compiling/, $load, @at,
        '--library', "$dir/bad.lua");
 ok_run('the good one is there still', $rs_key, 'list', @at);
 ok_run('load: help', $load, '--help');
 
-my $next = read_file(top('redis-schema', 'lib', 'rs.lua'));
 
-$next =~ s/^local VERSION = 5$/local VERSION = 6/m or die;
-write_file("$dir/next.lua", $next);
-no_run('load: another version', 1, qr/is version 6, this tool goes with 5/,
-       $load, @at, '--library', "$dir/next.lua");
-no_run('rs-key: another version', 1, qr/is version 6/, $rs_key, 'list', @at);
+# a library of another version: taken while it serves who is there
+
+my @next = map { $version + $_ } 0 .. 2;
+my @file = ($load, @at, '--library', "$dir/next.lua");
+
+write_file("$dir/next.lua", library_text(version => $next[1]));
+like((ok_run('load: a newer one', @file))[0],
+     qr/version $next[1] is loaded, it serves $serves to $next[1]$/, 'says so');
+ok_run('rs-key is served by it', $rs_key, 'list', @at);
+no_run('load: an older one', 1, qr/holds version $next[1] .* this one is $version: .*--force/,
+       $load, @at);
+write_file("$dir/next.lua", library_text(version => $next[2],
+                                         serves => $next[2]));
+no_run('load: one too far', 1, qr/this one serves $next[2] to $next[2]: .*between/,
+       @file);
+ok_run('nothing has changed', $rs_key, 'list', @at);
+ok_run('load: one too far, all the same', @file, '--force');
+no_run('rs-key: not served', 1,
+       qr/is version $next[2] and serves $next[2] to $next[2], this tool needs $version: use the tools/,
+       $rs_key, 'list', @at);
+ok_run('load: back', $load, @at, '--force');
+write_file("$dir/next.lua", library_text(version => $version - 1,
+                                         serves => 1));
+ok_run('load: an old one', @file, '--force');
+no_run('rs-key: an old one', 1, qr/is version @{[$version - 1]} .* run redis-schema\/load/,
+       $rs_key, 'list', @at);
+(my $silent = library_text()) =~ s/, int\(VERSION\), int\(SERVES\)//
+    or die;
+write_file("$dir/next.lua", $silent);
+no_run('load: one that does not say', 1, qr/does not say its version/, @file,
+       '--force');
+no_run('rs-key: one that does not say', 1, qr/does not say its version/,
+       $rs_key, 'list', @at);
+(my $single = library_text()) =~ s/, int\(SERVES\)// or die;
+$single =~ s/^local SERVES.*\n//m or die;
+write_file("$dir/next.lua", $single);
+ok_run('load: one of before the second number', @file);
+ok_run('rs-key: it is its own', $rs_key, 'list', @at);
 ok_run('load', $load, @at);
 
 

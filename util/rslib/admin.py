@@ -5,6 +5,7 @@
 # Passwords come from a file or the environment, never from the command line.
 
 import os
+import re
 import sys
 from urllib.parse import urlsplit
 
@@ -14,7 +15,7 @@ except ImportError:
     sys.exit("python3-redis is missing: apt install python3-redis "
              "(and run this by /usr/bin/python3)")
 
-VERSION = 5         # of the function library these tools go with
+VERSION = 5         # of the calls these tools make of the function library
 TIMEOUT_S = 5
 WAIT_MS = 2000      # for replicas; below TIMEOUT_S
 
@@ -166,15 +167,91 @@ def confirmed(client, replicas=None):
             or call(client, "WAIT", replicas, WAIT_MS) >= replicas)
 
 
+def library_version(client):
+    """(version, oldest version served) of the library in Redis."""
+
+    have = fcall(client, "rs_version", [])
+
+    # one of before the second number serves its own version alone
+
+    try:
+        version, serves = int(have[0]), int(have[1] if have[1:] else have[0])
+
+    except (IndexError, ValueError):
+        raise AdminError("the function library in Redis does not say its "
+                         "version: run redis-schema/load") from None
+
+    return version, serves
+
+
 def check_version(client):
-    """Is the library in Redis the one these tools go with?"""
+    """Does the library in Redis serve the calls of these tools?"""
 
-    have = fcall(client, "rs_version", [])[0]
+    version, serves = library_version(client)
 
-    if have != str(VERSION):
-        raise AdminError(f"the function library in Redis is version {have}, "
-                         f"this tool goes with {VERSION}: run "
-                         "redis-schema/load of the same release")
+    if not serves <= VERSION <= version:
+        cure = ("run redis-schema/load of this release" if version < VERSION
+                else "use the tools of its release")
+
+        raise AdminError("the function library in Redis is version "
+                         f"{version} and serves {serves} to {version}, this "
+                         f"tool needs {VERSION}: {cure}")
+
+
+def _versions_of(text):
+    """(version, oldest version served) of the text of a library."""
+
+    said = dict(re.findall(r"^local (VERSION|SERVES) = (\d{1,6})\b", text,
+                           re.M))
+
+    if "VERSION" not in said:
+        raise AdminError('the library has no line "local VERSION = <number>"')
+
+    return int(said["VERSION"]), int(said.get("SERVES", said["VERSION"]))
+
+
+def _may_replace(client, version, serves):
+    """AdminError when programs that go with the library in Redis, whose
+    version and serves are not so, would be refused by the new one."""
+
+    try:
+        have = library_version(client)[0]
+
+    except AdminError:
+        return              # there is none, or one that serves nobody
+
+    if have > version:
+        raise AdminError(f"Redis holds version {have} of the library, this "
+                         f"one is {version}: gateways, TURN servers and tools "
+                         f"that need {have} would stop. Bring them back to "
+                         "the release before first, then say --force")
+
+    if have < serves:
+        raise AdminError(f"Redis holds version {have} of the library, this "
+                         f"one serves {serves} to {version}: what runs now "
+                         "would stop. Upgrade to a release between the two "
+                         "first, or stop everything and say --force")
+
+
+def load_library(client, text, force=False):
+    """Puts the library into Redis; (version, oldest version served).
+
+    Without force one that does not serve what runs with the library of
+    before is refused.
+    """
+
+    wanted = _versions_of(text)
+
+    if not force:
+        _may_replace(client, *wanted)
+
+    call(client, "FUNCTION", "LOAD", "REPLACE", text)
+
+    if library_version(client) != wanted:
+        raise AdminError(f"version {wanted[0]} was loaded, and Redis answers "
+                         "with another: does something else load libraries?")
+
+    return wanted
 
 
 def main(run):

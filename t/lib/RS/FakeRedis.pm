@@ -28,7 +28,8 @@ use warnings;
 use IO::Select ();
 use IO::Socket::UNIX ();
 use JSON::PP qw(encode_json decode_json);
-use RS::Util qw(top wait_until spawn tempdir read_file write_file);
+use RS::Util qw(top wait_until spawn tempdir read_file write_file
+                library_versions);
 use Socket qw(SOCK_STREAM);
 
 
@@ -106,7 +107,9 @@ sub _answer {
         SUBSCRIBE => "*3\r\n" . _bulk('subscribe') . _bulk($words[1] // '')
                      . ":1\r\n",
         PING => "*2\r\n" . _bulk('pong') . _bulk($words[1] // ''),
-        'FCALL_RO rs_version' => "*2\r\n" . _bulk('ok') . _bulk('5'),
+        'FCALL_RO rs_version' => "*3\r\n"
+                                 . CORE::join('', map { _bulk($_) }
+                                              'ok', library_versions()),
         'FCALL_RO rs_turn_tenants' => "*3\r\n" . _bulk('ok') . _bulk('')
                                       . "*1\r\n" . _bulk('default'),
         'FCALL_RO rs_turn_list' => "*3\r\n" . _bulk('ok') . _bulk('')

@@ -63,6 +63,12 @@ C<stop>, C<kill>, C<wait($seconds)>.
 
 As they say; ids are the prefix and 26 characters.
 
+=item library_text(version => $n, serves => $n), library_versions(), wanted_version()
+
+The text of the function library, with other numbers where some are given; its
+version and the oldest version of callers it serves; the version that what is
+built here needs.
+
 =back
 
 =cut
@@ -83,7 +89,8 @@ use Time::HiRes qw(clock_gettime CLOCK_MONOTONIC sleep);
 
 our @EXPORT_OK = qw(top tempdir free_port wait_until spawn now random_id
                     base64url base64url_decode read_file write_file
-                    start patience within);
+                    start patience within library_text library_versions
+                    wanted_version);
 
 my $owner = $$;
 my $top = abs_path(dirname(__FILE__) . "/../../..");
@@ -223,6 +230,33 @@ sub read_file {
     my $text = <$f>;
 
     return $text // '';
+}
+
+
+sub library_text {
+    my (%opt) = @_;
+    my $text = read_file(top('redis-schema', 'lib', 'rs.lua'));
+
+    for my $name (keys %opt) {
+        $text =~ s/^local \U$name\E = \K\d+/$opt{$name}/m or die $name;
+    }
+
+    return $text;
+}
+
+
+sub library_versions {
+    my %have = library_text() =~ /^local (VERSION|SERVES) = (\d+)/mg;
+
+    return @have{qw(VERSION SERVES)};
+}
+
+
+sub wanted_version {
+    my ($n) = read_file(top('librs', 'rs_schema.h'))
+              =~ /^#define RS_SCHEMA +(\d+)$/m or die "rs_schema.h";
+
+    return $n;
 }
 
 
