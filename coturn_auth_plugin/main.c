@@ -32,6 +32,7 @@ enum {
     MAIN_PRINT_NFT,
     MAIN_PRINT_SYSCTL,
     MAIN_GUARD,
+    MAIN_USER,
     MAIN_HELP,
     MAIN_VERSION
 };
@@ -46,6 +47,7 @@ typedef struct {
     const char   *path;
     const char   *output;             /* NULL: standard output */
     const char   *who;                /* of --issue */
+    const char   *user;               /* of coturn; NULL: any may send */
 } main_args_t;
 
 
@@ -54,8 +56,7 @@ static void main_help(void);
 static int main_issue(const main_args_t *args);
 static int main_check(const char *path);
 static int main_check_files(const turn_conf_t *conf, char *error);
-static int main_print(const char *path, int action, int guard,
-    const char *output);
+static int main_print(const main_args_t *args);
 
 
 static const struct option  main_options[] = {
@@ -67,6 +68,7 @@ static const struct option  main_options[] = {
     { "print-nft", no_argument, NULL, MAIN_PRINT_NFT },
     { "print-sysctl", no_argument, NULL, MAIN_PRINT_SYSCTL },
     { "guard", no_argument, NULL, MAIN_GUARD },
+    { "user", required_argument, NULL, MAIN_USER },
     { "output", required_argument, NULL, 'o' },
     { "help", no_argument, NULL, MAIN_HELP },
     { "version", no_argument, NULL, MAIN_VERSION },
@@ -105,7 +107,7 @@ main(int argc, char **argv)
     case MAIN_PRINT_CONF:
     case MAIN_PRINT_NFT:
     case MAIN_PRINT_SYSCTL:
-        return main_print(args.path, args.action, args.guard, args.output);
+        return main_print(&args);
 
     default:
         break;
@@ -147,6 +149,10 @@ main_parse(main_args_t *args, int argc, char **argv)
 
         case MAIN_GUARD:
             args->guard = 1;
+            break;
+
+        case MAIN_USER:
+            args->user = optarg;
             break;
 
         case MAIN_TTL:
@@ -191,6 +197,11 @@ main_parse(main_args_t *args, int argc, char **argv)
         return 0;
     }
 
+    if (args->user != NULL && action != MAIN_PRINT_NFT) {
+        fprintf(stderr, "rs-turn-authd: --user goes with --print-nft\n");
+        return 0;
+    }
+
     if (args->ttl != 0 && action != MAIN_ISSUE) {
         fprintf(stderr, "rs-turn-authd: --ttl goes with --issue\n");
         return 0;
@@ -219,6 +230,7 @@ main_help(void)
            "      --print-nft    the kernel rules its relay address needs\n"
            "      --print-sysctl the ports the kernel has to leave alone\n"
            "      --guard        turnserver preloads rs-turn-guard.so\n"
+           "      --user NAME    ... runs as NAME: rules for what it sends\n"
            "      --output FILE  where to print; a new file is 0600\n"
            "      --help         this text\n"
            "      --version      which one this is\n"
@@ -334,23 +346,24 @@ main_issue(const main_args_t *args)
 
 
 static int
-main_print(const char *path, int action, int guard, const char *output)
+main_print(const main_args_t *args)
 {
     int           rc;
     char          error[TURN_CONF_ERROR_MAX], *text;
     turn_conf_t  *conf;
 
-    conf = turn_conf_read(path, error);
+    conf = turn_conf_read(args->path, error);
     text = NULL;
 
     if (conf != NULL) {
-        text = action == MAIN_PRINT_CONF
-               ? turn_print_turnserver_conf(conf, guard, error)
-               : action == MAIN_PRINT_NFT ? turn_print_nft(conf, error)
-                                          : turn_print_sysctl(conf, error);
+        text = args->action == MAIN_PRINT_CONF
+               ? turn_print_turnserver_conf(conf, args->guard, error)
+               : args->action == MAIN_PRINT_NFT
+                 ? turn_print_nft(conf, args->user, error)
+                 : turn_print_sysctl(conf, error);
     }
 
-    rc = text == NULL || !turn_print_output(output, text, error);
+    rc = text == NULL || !turn_print_output(args->output, text, error);
 
     if (rc) {
         fprintf(stderr, "rs-turn-authd: %s\n", error);

@@ -22,6 +22,8 @@
 /* of the CLI in coturn; one byte is its NUL */
 #define TURN_PRINT_CLI_MAX     128
 #define TURN_PRINT_SESSIONS    1000000
+/* of a user's name */
+#define TURN_PRINT_USER_MAX    32
 
 
 #define turn_print_fail(error, ...)                                          \
@@ -48,6 +50,16 @@ static void turn_print_limits(FILE *f, const turn_conf_t *conf,
     unsigned version);
 static int turn_print_floor(FILE *f, const turn_conf_t *conf, char *error);
 static void turn_print_line(void *data, rs_str_t text);
+static int turn_print_apart(const turn_conf_t *conf, char *error);
+static int turn_print_user(const char *user, char *error);
+static const char *turn_print_family_of(const char *addr);
+static int turn_print_egress(FILE *f, const turn_conf_t *conf,
+    const char *user, char *error);
+static rs_ip_set_t *turn_print_peers(const turn_conf_t *conf, char *error);
+static void turn_print_set(FILE *f, const char *name, const char *type,
+    uint8_t family, const rs_ip_set_t *set);
+static void turn_print_loopback(FILE *f, const turn_conf_addr_t *at,
+    const char *addr, const char *port);
 static int turn_print_write(int fd, const char *text);
 
 
@@ -508,34 +520,18 @@ turn_print_line(void *data, rs_str_t text)
 
 
 char *
-turn_print_nft(const turn_conf_t *conf, char *error)
+turn_print_nft(const turn_conf_t *conf, const char *user, char *error)
 {
+    int          ok;
     FILE        *f;
     char        *text;
     size_t       i, size;
-    rs_ip_t      ip;
     const char  *relay, *family;
 
-    if (!turn_print_need(conf, error)) {
+    if (!turn_print_need(conf, error) || !turn_print_apart(conf, error)
+        || (user != NULL && !turn_print_user(user, error)))
+    {
         return NULL;
-    }
-
-    for (i = 0; i < conf->relay_ip.n; i++) {
-        relay = conf->relay_ip.item[i];
-
-        if (rs_ip_parse(rs_str(relay), &ip) != RS_OK) {
-            turn_print_fail(error, "%s: relay_ip = \"%s\" is no address: "
-                            "write one", conf->path, relay);
-            return NULL;
-        }
-
-        if (turn_print_has(&conf->listening_ip, rs_str(relay))) {
-            turn_print_fail(error, "%s: relay_ip and listening_ip are both "
-                            "%s: give the relay an address of its own, for "
-                            "no rule can tell its packets from those of "
-                            "clients", conf->path, relay);
-            return NULL;
-        }
     }
 
     f = open_memstream(&text, &size);
@@ -556,7 +552,7 @@ turn_print_nft(const turn_conf_t *conf, char *error)
 
     for (i = 0; i < conf->relay_ip.n; i++) {
         relay = conf->relay_ip.item[i];
-        family = strchr(relay, ':') != NULL ? "ip6" : "ip";
+        family = turn_print_family_of(relay);
 
         fprintf(f, "\n        %s daddr %s udp dport %u-%u accept\n"
                 "        %s daddr %s meta l4proto %s accept\n"
@@ -565,15 +561,230 @@ turn_print_nft(const turn_conf_t *conf, char *error)
                 family[2] ? "ipv6-icmp" : "icmp", family, relay);
     }
 
-    fprintf(f, "    }\n}\n");
+    fprintf(f, "    }\n");
+    ok = user == NULL || turn_print_egress(f, conf, user, error);
+    fprintf(f, "}\n");
 
-    if (fclose(f) != 0) {
+    if (fclose(f) != 0 && ok) {
         turn_print_fail(error, "out of memory");
+        ok = 0;
+    }
+
+    if (!ok) {
         free(text);
-        return NULL;
+        text = NULL;
     }
 
     return text;
+}
+
+
+static int
+turn_print_apart(const turn_conf_t *conf, char *error)
+{
+    size_t       i;
+    rs_ip_t      ip;
+    const char  *relay;
+
+    for (i = 0; i < conf->relay_ip.n; i++) {
+        relay = conf->relay_ip.item[i];
+
+        if (rs_ip_parse(rs_str(relay), &ip) != RS_OK) {
+            turn_print_fail(error, "%s: relay_ip = \"%s\" is no address: "
+                            "write one", conf->path, relay);
+            return 0;
+        }
+
+        if (turn_print_has(&conf->listening_ip, rs_str(relay))) {
+            turn_print_fail(error, "%s: relay_ip and listening_ip are both "
+                            "%s: give the relay an address of its own, for "
+                            "no rule can tell its packets from those of "
+                            "clients", conf->path, relay);
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+/* a name as Debian's adduser takes it: it stands between quotes */
+
+static int
+turn_print_user(const char *user, char *error)
+{
+    if (user[0] == '\0' || strlen(user) > TURN_PRINT_USER_MAX
+        || user[strspn(user, "abcdefghijklmnopqrstuvwxyz0123456789_-")])
+    {
+        turn_print_fail(error, "--user \"%s\": the name of the user "
+                        "turnserver runs as, 1 to %d of a-z, 0-9, _ and -",
+                        user, TURN_PRINT_USER_MAX);
+        return 0;
+    }
+
+    return 1;
+}
+
+
+static const char *
+turn_print_family_of(const char *addr)
+{
+    return strchr(addr, ':') != NULL ? "ip6" : "ip";
+}
+
+
+/*
+ * What coturn itself may send, by its user: answers to clients, what a relay
+ * sends to peers of the policy, and what it says to this daemon.  Its own
+ * checks come first; this holds when one of them does not.
+ */
+
+static int
+turn_print_egress(FILE *f, const turn_conf_t *conf, const char *user,
+    char *error)
+{
+    size_t        i;
+    const char   *addr, *family;
+    rs_ip_set_t  *peers;
+
+    peers = turn_print_peers(conf, error);
+
+    if (peers == NULL) {
+        return 0;
+    }
+
+    turn_print_set(f, "peers4", "ipv4_addr", RS_IP_V4, peers);
+    turn_print_set(f, "peers6", "ipv6_addr", RS_IP_V6, peers);
+    free(peers);
+
+    fprintf(f, "\n    chain output {\n"
+            "        type filter hook output priority filter - 10; "
+            "policy accept;\n\n        meta skuid \"%s\" jump coturn\n"
+            "    }\n\n    chain coturn {\n", user);
+
+    for (i = 0; i < conf->listening_ip.n; i++) {
+        addr = conf->listening_ip.item[i];
+        fprintf(f, "        %s saddr %s meta l4proto { tcp, udp } th sport "
+                "{ %u, %u } accept\n", turn_print_family_of(addr), addr,
+                conf->listening_port, conf->tls_listening_port);
+    }
+
+    for (i = 0; i < conf->relay_ip.n; i++) {
+        addr = conf->relay_ip.item[i];
+        family = turn_print_family_of(addr);
+        fprintf(f, "        %s saddr %s %s daddr @peers%s udp sport %u-%u "
+                "accept\n", family, addr, family, family[2] ? "6" : "4",
+                conf->min_port, conf->max_port);
+    }
+
+    turn_print_loopback(f, &conf->userdb_listen, "daddr", "dport");
+    turn_print_loopback(f, &conf->statsdb_listen, "daddr", "dport");
+    turn_print_loopback(f, &conf->cli, "saddr", "sport");
+    fprintf(f, "        counter drop\n    }\n");
+
+    return 1;
+}
+
+
+/* who may be a peer: what is allowed, and what nothing denies */
+
+static rs_ip_set_t *
+turn_print_peers(const turn_conf_t *conf, char *error)
+{
+    int                   ok;
+    const char           *cure;
+    rs_ip_set_t          *set;
+    rs_turn_peer_t       *peer;
+    rs_turn_peer_conf_t  *rules;
+
+    ok = 0;
+    set = malloc(sizeof(rs_ip_set_t));
+    peer = malloc(sizeof(rs_turn_peer_t));
+    rules = malloc(sizeof(rs_turn_peer_conf_t));
+
+    if (set == NULL || peer == NULL || rules == NULL) {
+        turn_print_fail(error, "out of memory");
+        goto done;
+    }
+
+    if (!turn_policy_rules(conf, rules, error)) {
+        goto done;
+    }
+
+    if (rs_turn_peer_build(rules, peer, &cure) != RS_OK) {
+        turn_print_fail(error, "%s: %s", conf->path, cure);
+        goto done;
+    }
+
+    rs_ip_set_not(set, &peer->denied);
+    rs_ip_set_add_set(set, &peer->allowed);
+
+    if (set->overflow) {
+        turn_print_fail(error, "%s: too many rules for peers: join ranges",
+                        conf->path);
+        goto done;
+    }
+
+    ok = 1;
+
+done:
+
+    free(peer);
+    free(rules);
+
+    if (!ok) {
+        free(set);
+        set = NULL;
+    }
+
+    return set;
+}
+
+
+static void
+turn_print_set(FILE *f, const char *name, const char *type, uint8_t family,
+    const rs_ip_set_t *set)
+{
+    char      text[RS_IP_RANGE_TEXT_MAX];
+    size_t    len;
+    unsigned  i, n;
+
+    fprintf(f, "\n    set %s {\n        type %s; flags interval;\n", name,
+            type);
+
+    for (i = 0, n = 0; i < set->n; i++) {
+        if (set->range[i].first.len != family) {
+            continue;
+        }
+
+        len = rs_ip_range_format(&set->range[i], text);
+        fprintf(f, "%s            %.*s", n++ ? ",\n" : "        elements = {\n",
+                (int) len, text);
+    }
+
+    fprintf(f, "%s    }\n", n ? "\n        }\n" : "");
+}
+
+
+static void
+turn_print_loopback(FILE *f, const turn_conf_addr_t *at, const char *addr,
+    const char *port)
+{
+    char    text[sizeof(at->text)], *colon, *host;
+    size_t  len;
+
+    (void) snprintf(text, sizeof(text), "%s", at->text);
+    colon = strrchr(text, ':');
+
+    if (at->len == 0 || colon == NULL) {
+        return;
+    }
+
+    host = text + (text[0] == '[');
+    len = strcspn(host, text[0] == '[' ? "]" : ":");
+    fprintf(f, "        %s %s %.*s tcp %s %s accept\n",
+            text[0] == '[' ? "ip6" : "ip", addr, (int) len, host, port,
+            colon + 1);
 }
 
 

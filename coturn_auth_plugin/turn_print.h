@@ -26,8 +26,11 @@
 char *turn_print_turnserver_conf(const turn_conf_t *conf, int guard,
     char *error);
 
-/* for nft -f: a table of its own, which it replaces */
-char *turn_print_nft(const turn_conf_t *conf, char *error);
+/*
+ * For nft -f: a table of its own, which it replaces.  user: what turnserver
+ * runs as, then the table also says what it may send; NULL: it does not.
+ */
+char *turn_print_nft(const turn_conf_t *conf, const char *user, char *error);
 
 /* for /etc/sysctl.d */
 char *turn_print_sysctl(const turn_conf_t *conf, char *error);

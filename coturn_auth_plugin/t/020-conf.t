@@ -65,7 +65,7 @@ my $conf = read_file(folder('rs-turn-authd.conf'));
 
 same('turnserver-authd.conf',
      printed($conf, '--print-turnserver-conf', '--guard'));
-same('rs-turn.nft', printed($conf, '--print-nft'));
+same('rs-turn.nft', printed($conf, '--print-nft', '--user', 'turnserver'));
 same('rs-turn-sysctl.conf', printed($conf, '--print-sysctl'));
 
 # for a coturn without the plugin: its own text, and the same floor
