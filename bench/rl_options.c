@@ -257,7 +257,7 @@ rl_options_check(rl_options_t *o)
     }
 
     if (o->key_file == NULL) {
-        fprintf(stderr, "rs-load: --key-file is missing: util/rs-key makes "
+        fprintf(stderr, "rs-load: --key-file is missing: tools/rs-key makes "
                 "a key\n");
         return -1;
     }

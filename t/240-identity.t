@@ -27,7 +27,7 @@ my $nonce = base64url(pack 'C*', 0 .. 31);
 
 sub tool {
     my ($command, @args) = @_;
-    my $out = `'@{[ top('util', 'rs-identity') ]}' $command @args 2>&1`;
+    my $out = `'@{[ top('tools', 'rs-identity') ]}' $command @args 2>&1`;
 
     return wantarray ? ($out, $? >> 8) : $out;
 }

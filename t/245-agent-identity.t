@@ -27,7 +27,7 @@ my $redis = RS::Redis->new();
 
 sub tool {
     my ($command, $name) = @_;
-    my $out = `'@{[ top('util', 'rs-identity') ]}' $command $dir/$name 2>/dev/null`;
+    my $out = `'@{[ top('tools', 'rs-identity') ]}' $command $dir/$name 2>/dev/null`;
 
     die "rs-identity $command $name" if $?;
 

@@ -22,7 +22,7 @@ my $dir = tempdir();
 my $pki = RS::Pki->new();
 my $redis = RS::Redis->new();
 
-system(top('util', 'rs-identity') . " new $dir/id >/dev/null") == 0
+system(top('tools', 'rs-identity') . " new $dir/id >/dev/null") == 0
     or die 'rs-identity';
 
 

@@ -234,7 +234,7 @@ subtest 'a device' => sub {
 
     # lifted by its id and the address
 
-    my @lift = (top('util', 'rs-ban'), 'lift', $device->id, '--redis',
+    my @lift = (top('tools', 'rs-ban'), 'lift', $device->id, '--redis',
                 'unix:' . $redis->socket, '--user', 'default');
 
     is(system(@lift, '--address', '192.0.2.21'), 0, 'rs-ban lift');
@@ -281,11 +281,11 @@ subtest 'the fleet' => sub {
     # lifted by the administrator
 
     my @at = ('--redis', 'unix:' . $redis->socket, '--user', 'default');
-    my $list = qx(@{[top('util', 'rs-ban')]} list @at);
+    my $list = qx(@{[top('tools', 'rs-ban')]} list @at);
 
     is($?, 0, 'rs-ban list');
     like($list, qr/^\d+\t\Q$address\E$/m, 'it is in the list');
-    is(system(top('util', 'rs-ban'), 'lift', $address, @at), 0, 'rs-ban lift');
+    is(system(top('tools', 'rs-ban'), 'lift', $address, @at), 0, 'rs-ban lift');
 
     for my $gw (@gw, $late) {
         wait_until {

@@ -26,7 +26,7 @@ my $redis = RS::Redis->new();
 my $gw = RS::Gateway->new(redis => $redis);
 my $rest = $gw->rest(key => $redis->api_key);
 my $dir = tempdir();
-my $tool = top('util', 'rs-audit');
+my $tool = top('tools', 'rs-audit');
 my $file = "$dir/audit.jsonl";
 my $state = "$file.state";
 
@@ -237,7 +237,7 @@ subtest 'a new chain' => sub {
 import json, sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, sys.argv[1])
-from rslib import chain
+from rsgw import chain
 head = chain.Head()
 for r in json.load(open(sys.argv[2])):
     sys.stdout.buffer.write(chain.link(head, r))
@@ -245,7 +245,7 @@ PYTHON
 
     $new[6]{outcome} = 'deny';
     write_file("$dir/new.json", JSON::encode_json(\@new));
-    open(my $out, '-|', '/usr/bin/python3', '-c', $forge, top('util'),
+    open(my $out, '-|', '/usr/bin/python3', '-c', $forge, top('tools'),
          "$dir/new.json") or die $!;
     my $forged = file_of(<$out>);
     close($out) or die 'the forger failed';

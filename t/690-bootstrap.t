@@ -25,7 +25,7 @@ my @at = ('--redis', 'unix:' . $redis->socket, '--user', 'default');
 
 sub token {
     my ($tenant) = @_;
-    my @command = (top('util', 'rs-key'), 'bootstrap', '--tenant', $tenant,
+    my @command = (top('tools', 'rs-key'), 'bootstrap', '--tenant', $tenant,
                    @at);
     my $text = qx(@command 2>/dev/null);
 

@@ -64,7 +64,7 @@ is_deeply($s->fcall_ro('rs_version', []), ['ok', $version, $serves],
           'version, read only');
 cmp_ok($serves, '<=', wanted_version(), 'it serves what is built with it');
 is($version, wanted_version(), 'which needs all of it');
-is((read_file(top('util', 'rslib', 'admin.py')) =~ /^VERSION = (\d+) /m)[0],
+is((read_file(top('tools', 'rsgw', 'admin.py')) =~ /^VERSION = (\d+) /m)[0],
    $version, 'as the tools do');
 
 for my $f (sort keys %flags) {

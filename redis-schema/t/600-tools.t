@@ -22,7 +22,7 @@ use RS::Util qw(top tempdir read_file write_file spawn wait_until library_text
 
 my $load = top('redis-schema', 'load');
 my $make_acl = top('redis-schema', 'acl', 'make-acl');
-my $rs_key = top('util', 'rs-key');
+my $rs_key = top('tools', 'rs-key');
 my $dir = tempdir();
 my $password = 'p' x 40;
 

@@ -5,7 +5,9 @@
 import os
 import subprocess
 
-from . import files, rest
+from rsgw import rest
+
+from . import files
 from .proc import StackError, wait_for
 
 

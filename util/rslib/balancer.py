@@ -6,7 +6,9 @@
 import os
 import socket
 
-from . import files, ports, rest
+from rsgw import rest
+
+from . import files, ports
 from .proc import wait_for
 
 CONF = """\

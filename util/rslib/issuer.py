@@ -8,7 +8,9 @@ import os
 import secrets
 import shutil
 
-from . import files, ports, rest
+from rsgw import rest
+
+from . import files, ports
 from .proc import StackError, wait_for
 
 CLIENT = "rs-console"

@@ -7,7 +7,9 @@ import os
 import socket
 import subprocess
 
-from . import files, netns, ports, redis, rest
+from rsgw import rest
+
+from . import files, netns, ports, redis
 from .proc import StackError, wait_for
 
 MAIN = """\
@@ -163,7 +165,7 @@ def _identity(stack):
     path = stack.secret_path("identity.pem")
 
     if not os.path.exists(path):
-        r = subprocess.run([files.top("util", "rs-identity"), "new", path],
+        r = subprocess.run([files.top("tools", "rs-identity"), "new", path],
                            capture_output=True, text=True, check=False)
 
         if r.returncode:

@@ -232,12 +232,12 @@ class Stack:
         self.save()
 
     def _api_key(self):
-        """Made as an operator makes one: by util/rs-key."""
+        """Made as an operator makes one: by tools/rs-key."""
 
         redis_state = self.state["redis"]
 
         r = subprocess.run(
-            [files.top("util", "rs-key"), "create",
+            [files.top("tools", "rs-key"), "create",
              "--socket", redis_state["socket"], "--user", "rs-deploy",
              "--password-file", redis_state["users"]["rs-deploy"],
              "--name", "rs-stack", "--scopes", "*"],

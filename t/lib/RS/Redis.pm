@@ -57,7 +57,7 @@ Every key's name and content as one string, to look for secrets in.
 
 =item api_key(tenant => 'default', scopes => '*', name => 'test')
 
-Makes an API key as util/rs-key does and returns it.
+Makes an API key as tools/rs-key does and returns it.
 
 =item key_id($key)
 

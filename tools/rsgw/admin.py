@@ -1,7 +1,7 @@
 # Copyright (C) rs-gateway contributors
 #
-# What the administrator's tools (util/rs-key, redis-schema/load) share: where
-# Redis is, who asks, and how its answers become errors a person can act on.
+# What the tools that talk to Redis (rsctl, rs-key, redis-schema/load) share:
+# where it is, who asks, and how its answers become errors a person can act on.
 # Passwords come from a file or the environment, never from the command line.
 
 import os
@@ -15,12 +15,15 @@ except ImportError:
     sys.exit("python3-redis is missing: apt install python3-redis "
              "(and run this by /usr/bin/python3)")
 
+from .errors import ToolError
+
 VERSION = 5         # of the calls these tools make of the function library
 TIMEOUT_S = 5
 WAIT_MS = 2000      # for replicas; below TIMEOUT_S
+DEFAULT = "redis://127.0.0.1:6379/0"
 
 
-class AdminError(Exception):
+class AdminError(ToolError):
     """Told to the user as it is."""
 
 
@@ -29,8 +32,7 @@ def add_options(parser):
 
     g = parser.add_argument_group("Redis")
     g.add_argument("--redis", metavar="URL",
-                   default=os.environ.get("RS_REDIS",
-                                          "redis://127.0.0.1:6379/0"),
+                   default=os.environ.get("RS_REDIS", DEFAULT),
                    help="redis://host:port/db, rediss://host:port/db or "
                         "unix:/path; default: RS_REDIS of the environment, "
                         "else redis://127.0.0.1:6379/0")
