@@ -39,6 +39,7 @@ typedef struct {
     turn_metrics_t      metrics;
     turn_host_t        *host;         /* being looked at; or NULL */
     turn_log_limit_t    limit_guard;
+    unsigned            reloads;      /* asked for */
 } turn_daemon_t;
 
 
@@ -54,6 +55,7 @@ static void turn_daemon_on_stop(evutil_socket_t signo, short what,
     void *data);
 static void turn_daemon_on_reload(evutil_socket_t signo, short what,
     void *data);
+static void turn_daemon_tell(turn_daemon_t *d, const char *error);
 static int turn_daemon_same(const turn_conf_t *old, const turn_conf_t *conf,
     char *error);
 static const char *turn_daemon_text(const char *s);
@@ -360,6 +362,7 @@ turn_daemon_on_reload(evutil_socket_t signo, short what, void *data)
     {
         turn_log(TURN_LOG_ERR, "not reloaded, everything stays: %s", error);
         turn_secret_free(secret);
+        turn_daemon_tell(d, error);
 
     } else {
         turn_secret_free(d->secret);
@@ -368,9 +371,28 @@ turn_daemon_on_reload(evutil_socket_t signo, short what, void *data)
         turn_daemon_take(d, conf);
 
         turn_log(TURN_LOG_NOTICE, "reloaded");
+        turn_daemon_tell(d, NULL);
     }
 
     turn_conf_free(conf);
+}
+
+
+/*
+ * What systemctl status shows.  Each text differs from the one before, so that
+ * whoever asked for a reload knows whether it was done, and when not, why.
+ */
+
+static void
+turn_daemon_tell(turn_daemon_t *d, const char *error)
+{
+    char  state[TURN_CONF_ERROR_MAX + 64];
+
+    d->reloads++;
+    (void) snprintf(state, sizeof(state), "STATUS=reload %u: %s%s",
+                    d->reloads, error != NULL ? "failed: " : "done",
+                    error != NULL ? error : "");
+    turn_notify(state);
 }
 
 

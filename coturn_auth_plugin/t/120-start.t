@@ -220,6 +220,32 @@ for my $kind ('file', 'abstract') {
 }
 
 {
+    my $name = $turn->dir . '/status';
+    my $file = $turn->dir . '/status.conf';
+    my $text = read_file($conf);
+    my $hear = listener($name);
+
+    write_file($file, $text);
+
+    my $p = spawn('rs-turn-authd', [$daemon, '-c', $file],
+                  log => $turn->dir . '/status.log',
+                  env => { NOTIFY_SOCKET => $name });
+
+    is($hear->(), 'READY=1', 'ready');
+    $p->signal('HUP');
+    is($hear->(), 'STATUS=reload 1: done', 'what became of a reload');
+    write_file($file, $text . "realm = other.example\n");
+    $p->signal('HUP');
+    like($hear->(), qr/^STATUS=reload 2: failed: \S+: "realm" stands .* already/,
+         '... and why not');
+    write_file($file, $text =~ s/^realm = .*/realm = other.example/mr);
+    $p->signal('HUP');
+    like($hear->(), qr/^STATUS=reload 3: failed: .*that needs a restart$/,
+         '... for what needs a restart');
+    $p->stop();
+}
+
+{
     my $name = $turn->dir . '/watchdog';
     my $hear = listener($name);
     my $p = spawn('rs-turn-authd', [$daemon, '-c', $conf],
