@@ -16,7 +16,7 @@ SUITES  := librs agent redis console bench gateway e2e faults
 
 
 .PHONY: help deps all librs module agent turn console test unit gateway e2e \
-        test-asan test-faults test-turn lint fuzz-smoke bench demo clean
+        test-asan test-faults test-turn lint fuzz-smoke bench demo clean deb repo
 
 help:
 	@echo "make deps        install what is needed (twice: does nothing)"
@@ -36,6 +36,8 @@ help:
 	@echo "                 (default) or short"
 	@echo "make fuzz-smoke  each fuzz target for a few seconds"
 	@echo "make bench       build/bench/rs-load and its tests: bench/README.md"
+	@echo "make deb         Debian packages in build/deb; SUITE=bookworm, trixie, sid"
+	@echo "make repo        and a signed repository of them, build/repo, for apt"
 	@echo "make lint        style, structure, documentation"
 	@echo "make clean       remove build/"
 
@@ -86,6 +88,15 @@ test-faults: deps all
 test-turn: deps all
 	@util/coturn-root
 	@TURN=$(or $(TURN),full) util/test turn
+
+# ---- packages: SUITE is bookworm, trixie or sid; this machine's unless said
+
+deb:
+	@util/deps fleet
+	@util/build-deb $(SUITE)
+
+repo: deb
+	@util/build-repo $(if $(REPO_KEY),--key $(REPO_KEY))
 
 lint:
 	@util/style-check
