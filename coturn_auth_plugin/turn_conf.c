@@ -78,7 +78,7 @@ static int turn_conf_set_num(void *field, const turn_conf_key_t *key,
     const char *value, char *why);
 static int turn_conf_set_enum(void *field, const turn_conf_key_t *key,
     const char *value, char *why);
-static int turn_conf_set_loopback(void *field, const turn_conf_key_t *key,
+static int turn_conf_set_listen(void *field, const turn_conf_key_t *key,
     const char *value, char *why);
 static int turn_conf_set_version(void *field, const turn_conf_key_t *key,
     const char *value, char *why);
@@ -125,23 +125,23 @@ static const turn_conf_key_t  turn_conf_keys[] = {
     { "key_file", NULL, turn_conf_set_path, FIELD(key_file), NULL, 0, 0 },
     { "tenants", NULL, turn_conf_set_tenants, FIELD(tenants), NULL, 0, 0 },
 
-    { "userdb_listen", "127.0.0.1:16379", turn_conf_set_loopback,
+    { "userdb_listen", "127.0.0.1:16379", turn_conf_set_listen,
       FIELD(userdb_listen), NULL, 0, 0 },
-    { "statsdb_listen", "127.0.0.1:16380", turn_conf_set_loopback,
+    { "statsdb_listen", "127.0.0.1:16380", turn_conf_set_listen,
       FIELD(statsdb_listen), NULL, 1, 0 },
     { "password_file", NULL, turn_conf_set_path, FIELD(password_file), NULL,
       0, 0 },
     { "max_connections", "256", turn_conf_set_num, FIELD(max_connections),
       NULL, 4, 4096 },
-    { "cli", "127.0.0.1:5766", turn_conf_set_loopback, FIELD(cli), NULL,
+    { "cli", "127.0.0.1:5766", turn_conf_set_listen, FIELD(cli), NULL,
       1, 0 },
     { "cli_password_file", NULL, turn_conf_set_path,
       FIELD(cli_password_file), NULL, 0, 0 },
     { "coturn_version", "auto", turn_conf_set_version,
       FIELD(coturn_version), NULL, 0, 0 },
 
-    { "metrics_listen", "127.0.0.1:16381", turn_conf_set_loopback,
-      FIELD(metrics_listen), NULL, 1, 0 },
+    { "metrics_listen", "127.0.0.1:16381", turn_conf_set_listen,
+      FIELD(metrics_listen), NULL, 1, 1 },
 
     { "redis", NULL, turn_conf_set_redis, FIELD(redis), "off", 0, 0 },
     { "redis_user", NULL, turn_conf_set_str, FIELD(redis_user), NULL, 0, 0 },
@@ -852,26 +852,17 @@ turn_conf_set_enum(void *field, const turn_conf_key_t *key,
 }
 
 
-/* min of the key: "off" is a value too */
+/* ADDRESS:PORT or [ADDRESS]:PORT; 0: neither */
 
 static int
-turn_conf_set_loopback(void *field, const turn_conf_key_t *key,
-    const char *value, char *why)
+turn_conf_addr_parse(turn_conf_addr_t *a, const char *value)
 {
     char                 host[64];
     size_t               n;
     uint64_t             port;
     const char          *colon;
-    turn_conf_addr_t    *a = field;
     struct sockaddr_in   *sin;
     struct sockaddr_in6  *sin6;
-
-    memset(a, 0, sizeof(*a));
-
-    if (key->min && strcmp(value, "off") == 0) {
-        (void) snprintf(a->text, sizeof(a->text), "off");
-        return 1;
-    }
 
     sin = (struct sockaddr_in *) &a->addr;
     sin6 = (struct sockaddr_in6 *) &a->addr;
@@ -880,11 +871,7 @@ turn_conf_set_loopback(void *field, const turn_conf_key_t *key,
     if (colon == NULL || strlen(value) >= sizeof(a->text)
         || !rs_u64_parse(rs_str(colon + 1), 65535, &port) || port == 0)
     {
-        return turn_conf_why(why, key->min
-                             ? "ADDRESS:PORT, such as 127.0.0.1:16380 or "
-                               "[::1]:16380, or off"
-                             : "ADDRESS:PORT, such as 127.0.0.1:16379 or "
-                               "[::1]:16379");
+        return 0;
     }
 
     n = (size_t) (colon - value);
@@ -894,29 +881,76 @@ turn_conf_set_loopback(void *field, const turn_conf_key_t *key,
     if (n > 2 && host[0] == '[' && host[n - 1] == ']') {
         host[n - 1] = '\0';
 
-        if (inet_pton(AF_INET6, host + 1, &sin6->sin6_addr) == 1
-            && IN6_IS_ADDR_LOOPBACK(&sin6->sin6_addr))
-        {
-            sin6->sin6_family = AF_INET6;
-            sin6->sin6_port = htons((uint16_t) port);
-            a->len = sizeof(*sin6);
+        if (inet_pton(AF_INET6, host + 1, &sin6->sin6_addr) != 1) {
+            return 0;
         }
 
-    } else if (inet_pton(AF_INET, host, &sin->sin_addr) == 1
-               && (ntohl(sin->sin_addr.s_addr) >> 24) == 127)
-    {
+        sin6->sin6_family = AF_INET6;
+        sin6->sin6_port = htons((uint16_t) port);
+        a->len = sizeof(*sin6);
+
+    } else {
+
+        if (inet_pton(AF_INET, host, &sin->sin_addr) != 1) {
+            return 0;
+        }
+
         sin->sin_family = AF_INET;
         sin->sin_port = htons((uint16_t) port);
         a->len = sizeof(*sin);
     }
 
-    if (a->len == 0) {
+    (void) snprintf(a->text, sizeof(a->text), "%s", value);
+
+    return 1;
+}
+
+
+/* min of the key: "off" is a value too; max: it need not be loopback's */
+
+static int
+turn_conf_set_listen(void *field, const turn_conf_key_t *key,
+    const char *value, char *why)
+{
+    int                   loopback, any;
+    turn_conf_addr_t     *a = field;
+    struct sockaddr_in   *sin = (struct sockaddr_in *) &a->addr;
+    struct sockaddr_in6  *sin6 = (struct sockaddr_in6 *) &a->addr;
+
+    memset(a, 0, sizeof(*a));
+
+    if (key->min && strcmp(value, "off") == 0) {
+        (void) snprintf(a->text, sizeof(a->text), "off");
+        return 1;
+    }
+
+    if (!turn_conf_addr_parse(a, value)) {
+        return turn_conf_why(why, key->min
+                             ? "ADDRESS:PORT, such as 127.0.0.1:16380 or "
+                               "[::1]:16380, or off"
+                             : "ADDRESS:PORT, such as 127.0.0.1:16379 or "
+                               "[::1]:16379");
+    }
+
+    if (a->addr.ss_family == AF_INET6) {
+        loopback = IN6_IS_ADDR_LOOPBACK(&sin6->sin6_addr);
+        any = IN6_IS_ADDR_UNSPECIFIED(&sin6->sin6_addr);
+
+    } else {
+        loopback = (ntohl(sin->sin_addr.s_addr) >> 24) == 127;
+        any = sin->sin_addr.s_addr == htonl(INADDR_ANY);
+    }
+
+    if (!key->max && !loopback) {
         return turn_conf_why(why, "an address of this host's loopback: "
                              "127.0.0.1 or [::1]; coturn runs beside the "
                              "daemon");
     }
 
-    (void) snprintf(a->text, sizeof(a->text), "%s", value);
+    if (any) {
+        return turn_conf_why(why, "one address of this host, the one that "
+                             "monitoring reaches it by");
+    }
 
     return 1;
 }
