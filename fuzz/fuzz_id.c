@@ -159,6 +159,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     (void) rs_ticket_bind(s, s, bound);
     (void) rs_pin_check(s);
     (void) rs_bootstrap_parse(s, &c);
+    (void) rs_login_parse(s, &c);
 
     return 0;
 }

@@ -363,20 +363,34 @@ rs_api_key_parse(rs_str_t s, rs_cred_t *c)
 }
 
 
-rs_err_e
-rs_bootstrap_parse(rs_str_t s, rs_cred_t *c)
+static rs_err_e
+rs_once_parse(rs_str_t prefix, rs_str_t s, rs_cred_t *c)
 {
     rs_str_t  tenant, secret;
 
     memset(c, 0, sizeof(rs_cred_t));
 
-    if (s.len > RS_ID_API_KEY_MAX || !rs_str_starts(s, RS_STR("rsb_"))
+    if (s.len > RS_ID_API_KEY_MAX || !rs_str_starts(s, prefix)
         || !rs_str_split(rs_id_sub(s, 4, s.len - 4), '_', &tenant, &secret))
     {
         return RS_E_UNAUTHENTICATED;
     }
 
     return rs_cred_set(c, tenant, secret, secret);
+}
+
+
+rs_err_e
+rs_bootstrap_parse(rs_str_t s, rs_cred_t *c)
+{
+    return rs_once_parse(RS_STR("rsb_"), s, c);
+}
+
+
+rs_err_e
+rs_login_parse(rs_str_t s, rs_cred_t *c)
+{
+    return rs_once_parse(RS_STR("rso_"), s, c);
 }
 
 

@@ -156,6 +156,8 @@ rs_err_e rs_enroll_parse(rs_str_t s, rs_cred_t *c);
 rs_err_e rs_ticket_parse(rs_str_t s, rs_cred_t *c);
 /* "rsb_<tenant>_<secret>", which makes the first API key */
 rs_err_e rs_bootstrap_parse(rs_str_t s, rs_cred_t *c);
+/* "rso_<tenant>_<secret>", which signs a console in, once */
+rs_err_e rs_login_parse(rs_str_t s, rs_cred_t *c);
 /* "rsl_<tenant>_<session>_<link>_<secret>", a guest link's */
 rs_err_e rs_guest_parse(rs_str_t s, rs_cred_t *c);
 /* "<token>.<position>", as it stands after "rs.resume." */

@@ -168,6 +168,7 @@ sub sample {
     return { host => { type => 'device', device_id => 'dev_' . 'a' x 26 } }
         if $path eq '/sessions';
     return { token => 'x', name => 'x' } if $path eq '/bootstrap';
+    return { token => 'x' } if $path eq '/login';
     return { role => 'viewer' } if $path =~ /participants$/;
     return {} if $path =~ m{^/(?:ice|enrollments|devices/|.*/generate
                                  |groups/|policies/)}x;
@@ -220,6 +221,10 @@ $api->call($checks->rest, 200, 'POST', '/check');
 $api->call($checks->rest, 429, 'POST', '/check');
 $api->call($nobody, 201, 'POST', '/bootstrap', undef,
            body => { token => 'rsb_new_' . 'a' x 52, name => 'root' });
+$redis->call('FCALL', 'rs_login_put', 1,
+             'rs:{new}:login:' . sha256_hex('b' x 52), 'link', '*', 600);
+$api->call($nobody, 201, 'POST', '/login', undef,
+           body => { token => 'rso_new_' . 'b' x 52 });
 
 my $new = RS::Device->new();
 

@@ -311,6 +311,14 @@ test_bootstrap(void)
            "its hash");
 
     refuses("bootstrap", rs_bootstrap_parse, bad);
+
+    is_rc(rs_login_parse(RS_STR("rso_d_" S52), &c), RS_OK, "a login token");
+    is_str(c.tenant, "d", "its tenant");
+    is_str((rs_str_t) { (uint8_t *) c.hash, RS_ID_HASH_LEN }, S52_HASH,
+           "its hash");
+    is_rc(rs_login_parse(RS_STR("rsb_d_" S52), &c), RS_E_UNAUTHENTICATED,
+          "a bootstrap token signs nobody in");
+    refuses("login", rs_login_parse, bad);
 }
 
 

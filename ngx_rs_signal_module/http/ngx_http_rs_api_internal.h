@@ -402,6 +402,7 @@ ngx_int_t ngx_http_rs_api_grant_get(ngx_http_rs_api_t *api);
 ngx_int_t ngx_http_rs_api_grant_delete(ngx_http_rs_api_t *api);
 
 ngx_int_t ngx_http_rs_api_bootstrap(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_login(ngx_http_rs_api_t *api);
 ngx_int_t ngx_http_rs_api_key_create(ngx_http_rs_api_t *api);
 ngx_int_t ngx_http_rs_api_key_list(ngx_http_rs_api_t *api);
 ngx_int_t ngx_http_rs_api_key_get(ngx_http_rs_api_t *api);

@@ -24,10 +24,10 @@ typedef struct {
 typedef struct {
     rs_str_t    token;
     rs_str_t    name;
-} ngx_http_rs_api_bootstrap_body_t;
+} ngx_http_rs_api_once_body_t;
 
 
-/* one POST /keys */
+/* one POST /keys, /bootstrap or /login */
 
 typedef struct {
     ngx_http_rs_store_api_key_t     k;
@@ -38,6 +38,9 @@ typedef struct {
 
 static ngx_int_t ngx_http_rs_api_key_read(ngx_http_rs_api_t *api,
     ngx_http_rs_store_api_key_t *k);
+static ngx_http_rs_api_new_key_t *ngx_http_rs_api_key_once(
+    ngx_http_rs_api_t *api, const rs_json_field_t *fields, size_t n,
+    rs_err_e (*parse)(rs_str_t s, rs_cred_t *c), ngx_int_t *rc);
 static ngx_int_t ngx_http_rs_api_key_secret(ngx_http_rs_api_t *api,
     ngx_http_rs_api_new_key_t *key);
 static ngx_int_t ngx_http_rs_api_key_created(ngx_http_rs_api_t *api,
@@ -59,9 +62,14 @@ static const rs_json_field_t  ngx_http_rs_api_key_fields[] = {
 
 static const rs_json_field_t  ngx_http_rs_api_bootstrap_fields[] = {
     { "token", RS_JSON_STRING, RS_JSON_REQUIRED, 1, 512,
-      offsetof(ngx_http_rs_api_bootstrap_body_t, token), NULL, NULL, NULL },
+      offsetof(ngx_http_rs_api_once_body_t, token), NULL, NULL, NULL },
     { "name", RS_JSON_STRING, RS_JSON_REQUIRED, 1, NGX_HTTP_RS_API_NAME_MAX,
-      offsetof(ngx_http_rs_api_bootstrap_body_t, name), NULL, NULL, NULL }
+      offsetof(ngx_http_rs_api_once_body_t, name), NULL, NULL, NULL }
+};
+
+static const rs_json_field_t  ngx_http_rs_api_login_fields[] = {
+    { "token", RS_JSON_STRING, RS_JSON_REQUIRED, 1, 512,
+      offsetof(ngx_http_rs_api_once_body_t, token), NULL, NULL, NULL }
 };
 
 static const ngx_http_rs_api_field_t  ngx_http_rs_api_key_obj[] = {
@@ -228,38 +236,108 @@ ngx_http_rs_api_key_created(ngx_http_rs_api_t *api, void *data,
 ngx_int_t
 ngx_http_rs_api_bootstrap(ngx_http_rs_api_t *api)
 {
-    ngx_int_t                         rc;
-    ngx_str_t                         tenant, hash;
-    ngx_http_rs_api_op_t             *aop;
-    ngx_http_rs_api_new_key_t        *key;
-    ngx_http_rs_api_bootstrap_body_t  body;
+    ngx_int_t                   rc;
+    ngx_str_t                   hash;
+    ngx_http_rs_api_op_t       *aop;
+    ngx_http_rs_api_new_key_t  *key;
+
+    key = ngx_http_rs_api_key_once(api, ngx_http_rs_api_bootstrap_fields,
+                        NGX_HTTP_RS_API_N(ngx_http_rs_api_bootstrap_fields),
+                        rs_bootstrap_parse, &rc);
+
+    if (key == NULL) {
+        return rc;
+    }
+
+    aop = ngx_http_rs_api_op(api, ngx_http_rs_api_key_created, key);
+    if (aop == NULL) {
+        return NGX_ERROR;
+    }
+
+    hash.data = (u_char *) api->key.hash;
+    hash.len = RS_ID_HASH_LEN;
+
+    return ngx_http_rs_api_wait(aop,
+                                ngx_http_rs_store_bootstrap(aop->op,
+                                                    &api->caller, &hash,
+                                                    &key->k));
+}
+
+
+/* POST /login: a key for a while, by a link that "rsctl login-link" has made */
+
+ngx_int_t
+ngx_http_rs_api_login(ngx_http_rs_api_t *api)
+{
+    ngx_int_t                   rc;
+    ngx_str_t                   hash;
+    ngx_http_rs_api_op_t       *aop;
+    ngx_http_rs_api_new_key_t  *key;
+
+    key = ngx_http_rs_api_key_once(api, ngx_http_rs_api_login_fields,
+                            NGX_HTTP_RS_API_N(ngx_http_rs_api_login_fields),
+                            rs_login_parse, &rc);
+
+    if (key == NULL) {
+        return rc;
+    }
+
+    aop = ngx_http_rs_api_op(api, ngx_http_rs_api_key_created, key);
+    if (aop == NULL) {
+        return NGX_ERROR;
+    }
+
+    hash.data = (u_char *) api->key.hash;
+    hash.len = RS_ID_HASH_LEN;
+
+    return ngx_http_rs_api_wait(aop,
+                                ngx_http_rs_store_login(aop->op, &api->caller,
+                                                        &hash, &key->k));
+}
+
+
+/*
+ * A key to be made for who shows a token in the body and is nobody else: the
+ * caller is its tenant's, api->key has its hash.  NULL: *rc is what to return.
+ */
+
+static ngx_http_rs_api_new_key_t *
+ngx_http_rs_api_key_once(ngx_http_rs_api_t *api,
+    const rs_json_field_t *fields, size_t n,
+    rs_err_e (*parse)(rs_str_t s, rs_cred_t *c), ngx_int_t *rc)
+{
+    ngx_str_t                    tenant;
+    ngx_http_rs_api_new_key_t   *key;
+    ngx_http_rs_api_once_body_t  body;
 
     ngx_memzero(&body, sizeof(body));
 
-    key = ngx_pcalloc(api->request->pool, sizeof(ngx_http_rs_api_new_key_t));
-    if (key == NULL) {
-        return NGX_ERROR;
+    *rc = ngx_http_rs_api_read_body(api, fields, n, &body, NULL, NULL);
+
+    if (*rc != NGX_OK) {
+        *rc = (*rc == NGX_DECLINED) ? NGX_OK : *rc;
+        return NULL;
     }
 
-    rc = ngx_http_rs_api_read_body(api, ngx_http_rs_api_bootstrap_fields,
-                        NGX_HTTP_RS_API_N(ngx_http_rs_api_bootstrap_fields),
-                        &body, NULL, NULL);
+    *rc = ngx_http_rs_api_tenant(api, &tenant);
 
-    if (rc != NGX_OK) {
-        return (rc == NGX_DECLINED) ? NGX_OK : rc;
+    if (*rc == NGX_ERROR) {
+        return NULL;
     }
 
-    rc = ngx_http_rs_api_tenant(api, &tenant);
-
-    if (rc == NGX_ERROR) {
-        return NGX_ERROR;
-    }
-
-    if (rc != NGX_OK || rs_bootstrap_parse(body.token, &api->key) != RS_OK
+    if (*rc != NGX_OK || parse(body.token, &api->key) != RS_OK
         || (tenant.len
             && !rs_str_eq(ngx_http_rs_slice(&tenant), api->key.tenant)))
     {
-        return ngx_http_rs_api_fail(api, RS_E_UNAUTHENTICATED, NULL, NULL);
+        *rc = ngx_http_rs_api_fail(api, RS_E_UNAUTHENTICATED, NULL, NULL);
+        return NULL;
+    }
+
+    *rc = NGX_ERROR;
+
+    key = ngx_pcalloc(api->request->pool, sizeof(ngx_http_rs_api_new_key_t));
+    if (key == NULL) {
+        return NULL;
     }
 
     tenant = ngx_http_rs_str(api->key.tenant);
@@ -271,25 +349,14 @@ ngx_http_rs_api_bootstrap(ngx_http_rs_api_t *api)
 
     key->k.name = ngx_http_rs_str(body.name);
 
-    hash.data = (u_char *) api->key.hash;
-    hash.len = RS_ID_HASH_LEN;
-
     if (ngx_http_rs_api_new_id(api->request->pool, RS_ID_KEY, &key->k.id)
         != NGX_OK
         || ngx_http_rs_api_key_secret(api, key) != NGX_OK)
     {
-        return NGX_ERROR;
+        return NULL;
     }
 
-    aop = ngx_http_rs_api_op(api, ngx_http_rs_api_key_created, key);
-    if (aop == NULL) {
-        return NGX_ERROR;
-    }
-
-    return ngx_http_rs_api_wait(aop,
-                                ngx_http_rs_store_bootstrap(aop->op,
-                                                    &api->caller, &hash,
-                                                    &key->k));
+    return key;
 }
 
 

@@ -165,6 +165,9 @@ static const ngx_http_rs_api_route_t  ngx_http_rs_api_routes[] = {
     { NGX_HTTP_POST, "/bootstrap", NULL, NGX_HTTP_RS_API_OPEN,
       NGX_HTTP_RS_API_BODY, ngx_http_rs_api_bootstrap },
 
+    { NGX_HTTP_POST, "/login", NULL, NGX_HTTP_RS_API_OPEN,
+      NGX_HTTP_RS_API_BODY, ngx_http_rs_api_login },
+
     { NGX_HTTP_POST, "/keys", NULL, RS_VERB_KEYS_WRITE,
       NGX_HTTP_RS_API_BODY, ngx_http_rs_api_key_create },
 

@@ -459,6 +459,10 @@ ngx_int_t ngx_http_rs_store_key_create(ngx_http_rs_store_op_t *op,
 ngx_int_t ngx_http_rs_store_bootstrap(ngx_http_rs_store_op_t *op,
     ngx_http_rs_caller_t *caller, ngx_str_t *secret_hash,
     ngx_http_rs_store_api_key_t *k);
+/* the same; the link says what the key is called and may, and how long */
+ngx_int_t ngx_http_rs_store_login(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_str_t *secret_hash,
+    ngx_http_rs_store_api_key_t *k);
 ngx_int_t ngx_http_rs_store_key_revoke(ngx_http_rs_store_op_t *op,
     ngx_http_rs_caller_t *caller, ngx_str_t *id, ngx_str_t *hash);
 

@@ -263,6 +263,29 @@ ngx_http_rs_store_bootstrap(ngx_http_rs_store_op_t *op,
 
 
 ngx_int_t
+ngx_http_rs_store_login(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_str_t *secret_hash,
+    ngx_http_rs_store_api_key_t *k)
+{
+    ngx_http_rs_store_call_t  call;
+
+    ngx_http_rs_store_begin(&call, op, "rs_login_use", 0);
+    ngx_http_rs_store_durable(&call, 0);
+
+    ngx_http_rs_store_key(&call, &caller->tenant, "login", secret_hash);
+    ngx_http_rs_store_key(&call, &caller->tenant, "key", &k->hash);
+    ngx_http_rs_store_index(&call, &caller->tenant, "keys");
+    ngx_http_rs_store_index(&call, &caller->tenant, "audit");
+
+    ngx_http_rs_store_arg(&call, &k->id);
+    ngx_http_rs_store_arg(&call, &caller->addr);
+    ngx_http_rs_store_arg(&call, &caller->rid);
+
+    return ngx_http_rs_store_send(&call);
+}
+
+
+ngx_int_t
 ngx_http_rs_store_key_revoke(ngx_http_rs_store_op_t *op,
     ngx_http_rs_caller_t *caller, ngx_str_t *id, ngx_str_t *hash)
 {

@@ -5600,6 +5600,54 @@ function lib.rs_bootstrap_use(keys, args)
 end
 
 
+-- rs_login_put
+-- KEYS: login.  ARGV: name, scopes by spaces, ttl_s of the key to come.
+-- ok.  O(1)
+
+function lib.rs_login_put(keys, args)
+    check(keys, 1, args, 3)
+
+    call('HSET', keys[1], 'name', args[1], 'scopes', args[2],
+         'ttl_s', int(number(args[3])))
+    call('EXPIRE', keys[1], '600')
+
+    return { 'ok' }
+end
+
+
+-- rs_login_use
+-- KEYS: login, key, keys, audit.  ARGV: id, client's address, request id.
+-- ok: created, key obj.  Errors: unauthenticated (no such link, or not any
+-- more), limit_reached (keys of the tenant).  O(1)
+
+function lib.rs_login_use(keys, args)
+    local l, k
+
+    check(keys, 4, args, 3)
+
+    l = call('HMGET', keys[1], 'name', 'scopes', 'ttl_s')
+
+    if not l[1] then
+        return { 'unauthenticated' }
+    end
+
+    if call('HLEN', keys[3]) >= KEYS_MAX then
+        return { 'limit_reached' }
+    end
+
+    call('DEL', keys[1])
+    k = key_put(keys[2], keys[3], args[1], l[1], l[2], '',
+                int(now_s() + number(l[3])))
+
+    audit(keys[4], { kind = 'login', id = '', name = '', addr = args[2],
+                     rid = args[3] },
+          { verb = 'keys:write', object = args[1], outcome = 'allow',
+            detail = l[2] })
+
+    return { 'ok', 'created', entry_obj(args[1], k, KEY_OBJ) }
+end
+
+
 -- rs_key_page, guarded
 -- KEYS: keys.  ARGV: cursor, limit.
 -- ok: next cursor, {key obj...}, by id.  O(keys)
@@ -5943,6 +5991,8 @@ register('rs_device_mismatch', lib.rs_device_mismatch, ALWAYS)
 register('rs_invite', lib.rs_invite, WRITE)
 register('rs_bootstrap_put', lib.rs_bootstrap_put, WRITE)
 register('rs_bootstrap_use', lib.rs_bootstrap_use, WRITE)
+register('rs_login_put', lib.rs_login_put, WRITE)
+register('rs_login_use', lib.rs_login_use, WRITE)
 register('rs_link_create', guarded(lib.rs_link_create), WRITE)
 register('rs_link_renew', guarded(lib.rs_link_renew), WRITE)
 register('rs_link_list', guarded(lib.rs_link_list), ALWAYS)

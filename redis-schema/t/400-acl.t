@@ -50,7 +50,7 @@ my $p = RS::Scenario::plugin($s);
 $s->check_catalogue();
 
 my %called = $s->{catalogue}->called();
-my @mine = grep { !/^rs_key_|^rs_ban_lift$|^rs_bootstrap_put$/ } $lib =~ /^register\('(\w+)'/gm;
+my @mine = grep { !/^rs_key_|^rs_ban_lift$|^rs_(?:bootstrap|login)_put$/ } $lib =~ /^register\('(\w+)'/gm;
 
 is_deeply([grep { !$called{$_} } @mine], [],
           'it and the plugin have called each function');
@@ -177,6 +177,9 @@ is(allowed('rs-deploy', 'FCALL', 'rs_key_delete', 2, @new)->[0], 'ok',
 is(allowed('rs-deploy', 'FCALL', 'rs_bootstrap_put', 2,
            'rs:{newer}:boot', 'rs:{newer}:keys', RS::Schema::hash())->[0], 'ok',
    'makes a bootstrap token');
+is(allowed('rs-deploy', 'FCALL', 'rs_login_put', 1,
+           'rs:{newer}:login:' . RS::Schema::hash(), 'x', '*', 60)->[0], 'ok',
+   'makes a link to sign in by');
 is(allowed('rs-deploy', 'FCALL_RO', 'rs_ban_list', 1, $s->key('bans'), 9)
    ->[0], 'ok', 'lists bans');
 is(allowed('rs-deploy', 'FCALL', 'rs_ban_lift', 2,

@@ -27,7 +27,7 @@ def arguments(parser):
     c = add("create", create, "makes a key and prints it, once")
     c.add_argument("--name", type=options.name, required=True,
                    help="what people call it; devices see it at an invitation")
-    c.add_argument("--scopes", default="*",
+    c.add_argument("--scopes", type=options.scopes, default="*",
                    help="what it may do, separated by commas (default: *)")
     c.add_argument("--granted", action="store_true",
                    help="only where a grant of this key says so")
@@ -53,7 +53,7 @@ def show_all(args, ctx):
 
 def create(args, ctx):
     body = {"name": args.name,
-            "scopes": [s for s in args.scopes.replace(",", " ").split()]}
+            "scopes": args.scopes.split(" ")}
 
     if args.granted:
         body["granted"] = True

@@ -10,6 +10,14 @@ from .errors import UsageError
 
 RAW = argparse.RawDescriptionHelpFormatter
 
+SCOPES = ("devices:read", "devices:write", "sessions:read",
+          "sessions:write", "sessions:view", "sessions:control",
+          "sessions:invite", "enrollments:read", "enrollments:write",
+          "groups:read", "groups:write", "policies:read",
+          "policies:write", "grants:read", "grants:write", "keys:read",
+          "keys:write", "users:write", "audit:read", "audit:trim", "ice",
+          "node:drain")
+
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -72,6 +80,21 @@ def duration(text):
 
     return int(m.group(1)) * UNITS[m.group(2)] if m \
         else fail(f"{text!r}: a number and s, m, h or d, as 90d")
+
+
+def scopes(text):
+    """Scopes by spaces, as Redis keeps them; * is all but node:..."""
+
+    found = re.split(r"[,\s]+", text.strip(", \t\n"))
+
+    for s in found:
+        if s != "*" and s not in SCOPES:
+            fail(f"{s!r} is no scope; there are: * {' '.join(SCOPES)}")
+
+    if "*" in found:
+        found = ["*"] + [s for s in found if s.startswith("node:")]
+
+    return " ".join(dict.fromkeys(found))
 
 
 def number(low, high):

@@ -75,6 +75,15 @@ sub leases {
     step('the first key', $s->{link}->call('FCALL', 'rs_bootstrap_use', 4,
                                            @boot, $token, random_id('key_'),
                                            'root', '', ''), 'ok', 'created');
+
+    my $login = 'rs:{new}:login:' . RS::Schema::hash();
+
+    $boot[1] = 'rs:{new}:key:' . RS::Schema::hash();
+    step('a link', $s->redis()->call('FCALL', 'rs_login_put', 1, $login,
+                                     'link', '*', 60), 'ok');
+    step('its key', $s->{link}->call('FCALL', 'rs_login_use', 4, $login,
+                                     @boot[1 .. 3], random_id('key_'), '', ''),
+         'ok', 'created');
     step('bans', $s->fcall_ro('rs_ban_list', ['bans'], 10), 'ok');
 
     return;
