@@ -351,7 +351,7 @@ subtest 'README' => sub {
 subtest 'conf.d' => sub {
     my $port = free_port();
 
-    for my $file (qw(main site http locations behind-site)) {
+    for my $file (qw(main site http locations behind-site node-site)) {
         my $text = read_file(top('conf.d', "rs-$file.conf"));
 
         write_file("$dir/rs/rs-$file.conf", $text);
@@ -387,6 +387,11 @@ END
     $behind =~ s/^listen 443/listen 127.0.0.1:$port/m;
     write_file("$dir/rs/rs-behind-site.conf", $behind);
 
+    my $node = read_file("$dir/rs/rs-node-site.conf");
+
+    $node =~ s/listen 192\.0\.2\.11:8444/listen 127.0.0.1:@{[free_port()]}/;
+    write_file("$dir/rs/rs-node-site.conf", $node);
+
     ($ok, $said) = check(<<"END");
 include rs/rs-main.conf;
 events {
@@ -394,6 +399,7 @@ events {
 http {
     include rs/rs-site.conf;
     include rs/rs-http.conf;
+    include rs/rs-node-site.conf;
     access_log logs/rs.log rs_json;
     server {
         include rs/rs-behind-site.conf;
