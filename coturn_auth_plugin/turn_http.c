@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <time.h>
 
 #include <event2/bufferevent.h>
 #include <event2/listener.h>
@@ -330,16 +331,26 @@ static void
 turn_http_send(turn_http_conn_t *c, const char *status, const char *type,
     struct evbuffer *body, int head)
 {
+    char              date[64];
+    time_t            now;
+    struct tm         tm;
     struct evbuffer  *out;
 
     out = bufferevent_get_output(c->bev);
     c->answered = 1;
 
+    /* RFC 9110, 5.6.7; the locale is C.  By it others compare clocks. */
+
+    now = time(NULL);
+    (void) strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT",
+                    gmtime_r(&now, &tm));
+
     (void) evbuffer_add_printf(out, "HTTP/1.1 %s\r\n"
+                               "Date: %s\r\n"
                                "Content-Type: %s\r\n"
                                "Content-Length: %zu\r\n"
                                "Cache-Control: no-store\r\n"
-                               "Connection: close\r\n\r\n", status,
+                               "Connection: close\r\n\r\n", status, date,
                                type ? type : "text/plain",
                                body ? evbuffer_get_length(body) : 0);
 

@@ -14,6 +14,7 @@ use IO::Select;
 use IO::Socket::INET;
 use JSON;
 use Test::More;
+use Time::Piece ();
 
 use lib "$FindBin::Bin/../../t/lib";
 
@@ -232,6 +233,13 @@ is(ask($turn, 'get', "turn/realm/" . $turn->realm . "/user/$c->{username}"),
 # ---- what is said of it
 
 is(decode_json($turn->health())->{redis}, 'in_sync', 'health');
+
+my ($head) = $turn->_get('/health');
+my ($date) = $head =~ /^Date: (.*?)\r?$/m;
+
+my $at = eval { Time::Piece->strptime($date, '%a, %d %b %Y %T GMT')->epoch };
+
+cmp_ok(abs(($at // 0) - CORE::time()), '<=', 2, 'its clock');
 is($turn->metric('rs_turn_in_sync'), 1, 'in sync');
 is($turn->metric('rs_turn_stale'), 0, 'not stale');
 is($turn->metric('rs_turn_redis_up'), 2, 'two links');
