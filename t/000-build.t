@@ -378,6 +378,7 @@ http {
 END
 
     ok($ok, 'nginx loads all of them') or diag($said);
+    unlike($said, qr/\[warn\]/, 'without a warning');
 
     # behind a balancer, with the log for programs
 
@@ -411,6 +412,7 @@ http {
 END
 
     ok($ok, 'nginx loads them behind a balancer') or diag($said);
+    unlike($said, qr/\[warn\]/, 'without a warning, too');
 
     # each site's value is needed by what follows
 
