@@ -12,7 +12,7 @@ FUZZ_SECONDS ?= 5
 export JOBS
 export RS_TOP := $(CURDIR)
 
-SUITES  := librs agent redis console bench monitoring gateway e2e faults
+SUITES  := librs agent redis tools console bench monitoring gateway e2e faults
 
 
 .PHONY: help deps all librs module agent turn console test unit gateway e2e \

@@ -16,8 +16,17 @@
 #   password_file = /etc/rs-gateway/redis.password
 #   ca_file = /etc/rs-gateway/redis-ca.pem   rediss:// only
 #
-#   [turn]                                   what rsctl doctor looks at
+# and, for rsctl doctor, what is not where it looks first:
+#
+#   [nginx]
+#   command = /usr/sbin/nginx -c /etc/nginx/nginx.conf
+#
+#   [turn]
 #   conf = /etc/rs-turn-authd/rs-turn-authd.conf
+#   turnserver_conf = /etc/turnserver.conf
+#   authd = /usr/sbin/rs-turn-authd
+#   check = /usr/bin/rs-turn-check
+#   allowed = 198.51.100.0/24                peers that relays may reach
 
 import configparser
 import os
@@ -29,7 +38,8 @@ PATH = "/etc/rs-gateway/rsctl.conf"
 KEYS = {
     "gateway": ("url", "key_file", "ca_file", "address"),
     "redis": ("url", "user", "password_file", "ca_file"),
-    "turn": ("conf",),
+    "nginx": ("command",),
+    "turn": ("conf", "turnserver_conf", "authd", "check", "allowed"),
 }
 
 
