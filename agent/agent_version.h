@@ -11,7 +11,7 @@
 #define _AGENT_VERSION_H_INCLUDED_
 
 
-#define AGENT_VERSION  "0.1.0"
+#define AGENT_VERSION  "0.2.0"
 
 
 #endif /* _AGENT_VERSION_H_INCLUDED_ */

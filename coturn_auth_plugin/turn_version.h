@@ -10,7 +10,7 @@
 #define _TURN_VERSION_H_INCLUDED_
 
 
-#define TURN_AUTHD_VERSION  "0.1.0"
+#define TURN_AUTHD_VERSION  "0.2.0"
 
 
 #endif /* _TURN_VERSION_H_INCLUDED_ */

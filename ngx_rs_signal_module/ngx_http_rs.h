@@ -28,7 +28,7 @@
 #include "rs_ice.h"
 
 
-#define NGX_HTTP_RS_VERSION      "0.1.0"
+#define NGX_HTTP_RS_VERSION      "0.2.0"
 #define NGX_HTTP_RS_API_VERSION  1
 
 /* a librs slice of an ngx_str_t and back */

@@ -11,7 +11,7 @@
 
 ngx_str_t  ngx_http_rs_openapi = ngx_string(
     "{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"Remote-support gateway\","
-    "\"version\":\"0.1.0\",\"summary\":\"Sessions, devices, enrolments, ICE"
+    "\"version\":\"0.2.0\",\"summary\":\"Sessions, devices, enrolments, ICE"
     " servers, and who may do what.\",\"license\":{\"name\":\"BSD-2-Clause"
     "\",\"identifier\":\"BSD-2-Clause\"},\"description\":\"Durations end in"
     " _s or _ms, instants in _at (seconds since the epoch), references in _"
