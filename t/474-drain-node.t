@@ -14,7 +14,7 @@ use Test::More;
 use RS::Device;
 use RS::Gateway;
 use RS::Redis;
-use RS::Util qw(wait_until);
+use RS::Util qw(now wait_until);
 use RS::WS;
 
 my $redis = RS::Redis->new();
@@ -58,6 +58,22 @@ sub refused {
     like($ws->header('Retry-After') // '', qr/^\d+$/, 'and Retry-After');
 
     return;
+}
+
+
+# whether the gateway keeps a connection for the next call
+
+sub kept {
+    my $s = $gw->socket(worker => 0);
+    my ($head, $more) = ('');
+
+    $s->blocking(1);
+    syswrite $s, "GET /rs/v1/health/live HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    $head .= $more
+        while $head !~ /\r\n\r\n/ && sysread $s, $more, 4096;
+    like($head, qr/^HTTP\/1\.1 200 /, 'an answer');
+
+    return $head !~ /^Connection: close\r$/mi;
 }
 
 
@@ -145,6 +161,53 @@ subtest 'called off' => sub {
     ok($gw->all_answer('/health/ready', 200), 'all are ready');
     connect_all();
     is(state()->{connections}{agents}, 4, 'and take sockets');
+};
+
+
+subtest 'balancers first' => sub {
+    for my $bad ('301', '-1', '1.5', 'soon') {
+        is($rest->post("/drain?after_s=$bad")->status, 422, "after_s=$bad");
+    }
+
+    is($rest->get('/drain?after_s=1')->json->{code}, 'unknown_field',
+       'only where it begins');
+    ok(!state()->{draining}, 'nothing has happened');
+    ok(kept(), 'connections are kept');
+
+    my $start = now();
+
+    is($rest->post('/drain?after_s=3&node=' . $gw->node)->status, 200,
+       'it is begun');
+    ok($gw->all_answer('/health/ready', 503), 'no worker is ready');
+    ok(!kept(), 'who calls again comes by the balancer');
+
+    my @late = map { RS::Device->enroll($all, name => "late $_") } 0, 1;
+
+    for my $i (0, 1) {
+        $late[$i]->connect($gw, worker => $i);
+        pass("worker $i: a new socket is still taken");
+    }
+
+    is(state()->{connections}{agents}, 6, 'nobody is told to leave');
+
+    for my $device (@devices, @late) {
+        $device->expect('goaway', 6);
+        $device->ws->expect_close;
+    }
+
+    cmp_ok(now() - $start, '>=', 2, 'and then all are');
+    refused($_) for 0, 1;
+    $rest->delete('/drain');
+
+    # a second call that says nothing begins at once
+
+    $rest->post('/drain?after_s=300');
+    ok($gw->all_answer('/health/ready', 503), 'later');
+    $rest->post('/drain');
+    refused($_) for 0, 1;
+    $rest->delete('/drain');
+    ok($gw->all_answer('/health/ready', 200), 'all are ready');
+    connect_all();
 };
 
 

@@ -11,7 +11,8 @@
  * done whoever is left in the tree follows.
  *
  * A node that is drained by REST says so in its zone; its workers look there
- * once a second.  They take no new sockets from the moment it is said.
+ * once a second.  They take no new sockets from the moment it is said, or from
+ * a later one that was said with it.
  *
  * A worker that ends is kept alive by this timer alone, the only one of the
  * module that is not cancelable besides the last seconds of a socket; it goes
@@ -35,6 +36,7 @@
 
 
 static void ngx_http_rs_drain_look(ngx_event_t *ev);
+static ngx_uint_t ngx_http_rs_drain_begun(ngx_http_rs_main_conf_t *rmcf);
 static void ngx_http_rs_drain_follow(ngx_http_rs_main_conf_t *rmcf);
 static void ngx_http_rs_drain_start(ngx_http_rs_conns_t *conns,
     ngx_msec_t window);
@@ -80,11 +82,18 @@ ngx_http_rs_drain_look(ngx_event_t *ev)
 
 
 void
-ngx_http_rs_drain_node(ngx_http_rs_main_conf_t *rmcf, ngx_uint_t on)
+ngx_http_rs_drain_node(ngx_http_rs_main_conf_t *rmcf, ngx_uint_t on,
+    time_t after)
 {
+    ngx_atomic_uint_t         from;
     ngx_http_rs_zone_node_t  *node;
 
     node = ngx_http_rs_zone_node(rmcf->zone);
+    from = ngx_time() + after;
+
+    if (on && (!node->draining || from < node->drain_from)) {
+        node->drain_from = from;
+    }
 
     if (on && !node->draining) {
         node->draining_at = ngx_time();
@@ -96,6 +105,15 @@ ngx_http_rs_drain_node(ngx_http_rs_main_conf_t *rmcf, ngx_uint_t on)
 }
 
 
+ngx_uint_t
+ngx_http_rs_drain_asked(ngx_http_rs_main_conf_t *rmcf)
+{
+    ngx_http_rs_drain_follow(rmcf);
+
+    return ngx_http_rs_zone_node(rmcf->zone)->draining;
+}
+
+
 /* who asks may take a socket: this worker has to have heard by then */
 
 ngx_uint_t
@@ -103,7 +121,19 @@ ngx_http_rs_draining(ngx_http_rs_main_conf_t *rmcf)
 {
     ngx_http_rs_drain_follow(rmcf);
 
-    return ngx_http_rs_zone_node(rmcf->zone)->draining;
+    return ngx_http_rs_drain_begun(rmcf);
+}
+
+
+static ngx_uint_t
+ngx_http_rs_drain_begun(ngx_http_rs_main_conf_t *rmcf)
+{
+    ngx_http_rs_zone_node_t  *node;
+
+    node = ngx_http_rs_zone_node(rmcf->zone);
+
+    return node->draining
+           && (ngx_atomic_uint_t) ngx_time() >= node->drain_from;
 }
 
 
@@ -114,7 +144,7 @@ ngx_http_rs_drain_follow(ngx_http_rs_main_conf_t *rmcf)
     ngx_http_rs_drain_t  *drain;
 
     drain = &rmcf->conns->drain;
-    draining = ngx_http_rs_zone_node(rmcf->zone)->draining;
+    draining = ngx_http_rs_drain_begun(rmcf);
 
     if (drain->exiting || draining == drain->on) {
         return;

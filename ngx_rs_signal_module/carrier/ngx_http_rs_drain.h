@@ -18,10 +18,18 @@
  */
 void ngx_http_rs_drain_watch(ngx_http_rs_main_conf_t *rmcf);
 
-/* tells the whole node; this worker at once, the others within a second */
-void ngx_http_rs_drain_node(ngx_http_rs_main_conf_t *rmcf, ngx_uint_t on);
+/*
+ * Tells the whole node; this worker at once, the others within a second.
+ * after: so many seconds new sockets are still taken and none is sent away,
+ * for balancers to look elsewhere first; of two calls the earlier end counts.
+ */
+void ngx_http_rs_drain_node(ngx_http_rs_main_conf_t *rmcf, ngx_uint_t on,
+    time_t after);
 
-/* 1: no new sockets, probes are told to look elsewhere */
+/* 1: probes are told to look elsewhere */
+ngx_uint_t ngx_http_rs_drain_asked(ngx_http_rs_main_conf_t *rmcf);
+
+/* 1: no new sockets */
 ngx_uint_t ngx_http_rs_draining(ngx_http_rs_main_conf_t *rmcf);
 
 /* the worker ends when its last socket has gone; may be called again */

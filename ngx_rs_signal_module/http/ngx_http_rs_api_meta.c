@@ -53,7 +53,7 @@ ngx_http_rs_api_live(ngx_http_rs_api_t *api)
 ngx_int_t
 ngx_http_rs_api_ready(ngx_http_rs_api_t *api)
 {
-    if (ngx_http_rs_draining(api->rmcf)) {
+    if (ngx_http_rs_drain_asked(api->rmcf)) {
         return ngx_http_rs_api_fail(api, RS_E_DRAINING, NULL, NULL);
     }
 

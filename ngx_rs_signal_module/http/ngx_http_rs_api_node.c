@@ -11,6 +11,10 @@
 #include "ngx_http_rs_api_internal.h"
 
 
+/* longer is no time of a balancer any more */
+#define NGX_HTTP_RS_API_DRAIN_AFTER_MAX  300   /* s */
+
+
 typedef enum {
     NGX_HTTP_RS_API_DRAIN_SHOW = 0,
     NGX_HTTP_RS_API_DRAIN_ON,
@@ -18,9 +22,19 @@ typedef enum {
 } ngx_http_rs_api_drain_e;
 
 
+/* of the query; after_s of POST alone */
+
+enum {
+    NGX_HTTP_RS_API_DRAIN_NODE = 0,
+    NGX_HTTP_RS_API_DRAIN_AFTER,
+    NGX_HTTP_RS_API_DRAIN_ARGS
+};
+
+
 typedef struct {
     ngx_http_rs_api_drain_e     what;
-    ngx_http_rs_api_arg_t       node;          /* ?node= */
+    uint64_t                    after;         /* s */
+    ngx_http_rs_api_arg_t       args[NGX_HTTP_RS_API_DRAIN_ARGS];
 } ngx_http_rs_api_drain_t;
 
 
@@ -62,6 +76,7 @@ static ngx_int_t
 ngx_http_rs_api_drain(ngx_http_rs_api_t *api, ngx_http_rs_api_drain_e what)
 {
     ngx_int_t                 rc;
+    ngx_str_t                *after;
     ngx_http_rs_api_op_t     *aop;
     ngx_http_rs_api_drain_t  *drain;
 
@@ -71,11 +86,25 @@ ngx_http_rs_api_drain(ngx_http_rs_api_t *api, ngx_http_rs_api_drain_e what)
     }
 
     drain->what = what;
-    ngx_str_set(&drain->node.name, "node");
+    ngx_str_set(&drain->args[NGX_HTTP_RS_API_DRAIN_NODE].name, "node");
+    ngx_str_set(&drain->args[NGX_HTTP_RS_API_DRAIN_AFTER].name, "after_s");
 
-    rc = ngx_http_rs_api_read_args(api, &drain->node, 1);
+    rc = ngx_http_rs_api_read_args(api, drain->args,
+                                   (what == NGX_HTTP_RS_API_DRAIN_ON)
+                                   ? NGX_HTTP_RS_API_DRAIN_ARGS
+                                   : NGX_HTTP_RS_API_DRAIN_AFTER);
     if (rc != NGX_OK) {
         return (rc == NGX_DECLINED) ? NGX_OK : rc;
+    }
+
+    after = &drain->args[NGX_HTTP_RS_API_DRAIN_AFTER].value;
+
+    if (after->len
+        && !rs_u64_parse(ngx_http_rs_slice(after),
+                         NGX_HTTP_RS_API_DRAIN_AFTER_MAX, &drain->after))
+    {
+        return ngx_http_rs_api_fail(api, RS_E_INVALID_VALUE,
+                                    "\"after_s\" must be 0 to 300", NULL);
     }
 
     aop = ngx_http_rs_api_op(api, ngx_http_rs_api_drain_allowed, drain);
@@ -100,7 +129,7 @@ ngx_http_rs_api_drain_allowed(ngx_http_rs_api_t *api, void *data,
         return ngx_http_rs_api_fail(api, code, NULL, NULL);
     }
 
-    name = &drain->node.value;
+    name = &drain->args[NGX_HTTP_RS_API_DRAIN_NODE].value;
 
     if (name->len
         && !rs_str_eq(ngx_http_rs_slice(name),
@@ -113,7 +142,8 @@ ngx_http_rs_api_drain_allowed(ngx_http_rs_api_t *api, void *data,
 
     if (drain->what != NGX_HTTP_RS_API_DRAIN_SHOW) {
         ngx_http_rs_drain_node(api->rmcf,
-                               drain->what == NGX_HTTP_RS_API_DRAIN_ON);
+                               drain->what == NGX_HTTP_RS_API_DRAIN_ON,
+                               (time_t) drain->after);
     }
 
     return ngx_http_rs_api_answer(api, NGX_HTTP_OK,

@@ -348,9 +348,19 @@ ngx_int_t
 ngx_http_rs_api_send_text(ngx_http_request_t *r, ngx_uint_t status,
     ngx_str_t *type, ngx_str_t *text)
 {
-    ngx_int_t     rc;
-    ngx_buf_t    *b;
-    ngx_chain_t   out;
+    ngx_int_t                 rc;
+    ngx_buf_t                *b;
+    ngx_chain_t               out;
+    ngx_http_rs_main_conf_t  *rmcf;
+
+    rmcf = ngx_http_get_module_main_conf(r, ngx_http_rs_signal_module);
+
+    if (ngx_http_rs_drain_asked(rmcf)) {
+
+        /* the next call comes by the balancer, which looks elsewhere */
+
+        r->keepalive = 0;
+    }
 
     if (r->request_body == NULL) {
 

@@ -183,8 +183,9 @@ typedef struct {
 /* of the node, until it is told otherwise: survives a reload */
 
 typedef struct {
-    ngx_atomic_t                draining;  /* 1: no new work */
+    ngx_atomic_t                draining;  /* 1: probes look elsewhere */
     ngx_atomic_t                draining_at;   /* ngx_time() then */
+    ngx_atomic_t                drain_from;    /* ... of no new work */
 } ngx_http_rs_zone_node_t;
 
 
