@@ -9,6 +9,7 @@
 
 import { RsAccount } from "./rs-account.js";
 import { FEATURES } from "./features.js";
+import { AddDialog } from "./pages/add.js";
 import { AuditPage } from "./pages/audit.js";
 import { DeviceDialog } from "./pages/device.js";
 import { DevicesPage } from "./pages/devices.js";
@@ -32,6 +33,7 @@ import { RsWatch } from "./rs-watch.js";
 
 const TICKET = /^#join=([a-z0-9-]{1,32}\.[a-z2-7]{20,200})$/;
 const GUEST = /^#guest=([A-Za-z0-9._~-]{20,300})$/;
+const LOGIN = /^#login=(rso_[a-z0-9-]{1,32}_[a-z2-7]{52})$/;
 const PAGE = /^#\/([a-z]{1,20})$/;
 
 /* what a page is of no use without; devices may be given at any time */
@@ -57,6 +59,7 @@ const devices = new DevicesPage(document, {
     fleet, can: (verb) => app.account.can(verb)});
 const device = new DeviceDialog(document, {
     app, prefs, groupName: (id) => devices.groupName(id)});
+const add = new AddDialog(document, {app, fleet});
 const pages = {
     history: new HistoryPage(document, {app, fleet}),
     audit: new AuditPage(document, {app, fleet}),
@@ -191,6 +194,7 @@ async function signOut() {
 function onOut(error) {
     forget();
     device.hide();
+    add.hide();
     shell.setToken(null);
     front.showSignIn(signIn !== null);
 
@@ -320,7 +324,7 @@ shell.addEventListener("signout", signOut);
 shell.addEventListener("tenant", (ev) => chooseTenant(ev.detail));
 
 /* without options: as the user prefers it */
-for (const page of [devices, device]) {
+for (const page of [add, devices, device]) {
     page.addEventListener("connect", ({detail}) => {
         const viewer = prefs.get("role") === "viewer";
 
@@ -332,6 +336,7 @@ for (const page of [devices, device]) {
 /* somebody whose device is not one of these */
 devices.addEventListener("help", () => begin({help: true,
                                               name: "Somebody you help"}));
+devices.addEventListener("add", () => add.open());
 devices.addEventListener("open", (ev) => device.open(fleet.get(ev.detail)));
 devices.addEventListener("options",
                          (ev) => device.openOptions(fleet.get(ev.detail)));
@@ -373,6 +378,7 @@ function onFleet() {
                       live: feed.live});
     devices.changed();
     device.update(fleet.get(device.shown));
+    add.update();
 }
 
 
@@ -426,13 +432,13 @@ async function start() {
     }
 
     if (app.account.api === null) {
-        await open(state === null ? null : href);
+        await open(state === null ? null : href, LOGIN.exec(hash)?.[1]);
     }
 }
 
 
-/* answer: the address an issuer sent back to */
-async function open(answer) {
+/* answer: the address an issuer sent back to; login: of a link, for once */
+async function open(answer, login) {
     let failure = null;
 
     opened = true;
@@ -452,6 +458,9 @@ async function open(answer) {
 
     if (failure !== null) {
         front.signInError(failure);
+
+    } else if (login) {
+        await come(() => app.account.withLink(login));
 
     } else if (answer !== null && signIn !== null) {
         await come(async () => app.account.withToken(

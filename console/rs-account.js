@@ -85,6 +85,14 @@ export class RsAccount extends EventTarget {
                                      fetch: this.#fetch}));
     }
 
+    /** By a link to sign in by, which is used up then. */
+    async withLink(token) {
+        const {key} = await new RsApi({base: this.#base, fetch: this.#fetch})
+                            .login({token});
+
+        await this.withKey(key);
+    }
+
     /** @param {import("./rs-signin.js").Token} token */
     async withToken(token) {
         const api = new RsApi({base: this.#base, fetch: this.#fetch,

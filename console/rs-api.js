@@ -318,6 +318,11 @@ export class RsApi {
         return this.#data("POST", "/me/sign-out", o);
     }
 
+    /** The token of a link of "rsctl login-link" for an API key. */
+    login(body, o) {
+        return this.#data("POST", "/login", {...o, body});
+    }
+
     /** A guest's link for a ticket: {link, pin?, name?}. */
     join(body, o) {
         return this.#data("POST", "/join", {...o, body});

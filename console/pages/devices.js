@@ -5,7 +5,7 @@
  * The list of devices: what is searched and shown of a Fleet, as rows of
  * which only those near the window exist.  DOM only.
  *
- * Events: open id; options id; connect {name, device_id}; help.
+ * Events: open id; options id; connect {name, device_id}; help; add.
  */
 
 import { RsEvent } from "../rs-client.js";
@@ -66,6 +66,10 @@ export class DevicesPage extends EventTarget {
 
         this.#get("help-open").addEventListener("click",
                                                 () => this.#say("help"));
+
+        for (const id of ["add-open", "devices-first"]) {
+            this.#get(id).addEventListener("click", () => this.#say("add"));
+        }
 
         this.#get("devices-clear").addEventListener("click", () => {
             this.#reset();
@@ -170,6 +174,8 @@ export class DevicesPage extends EventTarget {
         clearTimeout(this.#timer);
         this.#timer = null;
         this.#get("help-open").hidden = !this.#can("sessions:write");
+        this.#get("add-open").hidden = !this.#can("enrollments:write")
+                                       || this.#fleet.size === 0;
         this.#renderTags();
 
         const want = this.#want();
@@ -218,8 +224,8 @@ export class DevicesPage extends EventTarget {
         const filtered = want.query.trim() !== "" || want.tag !== ""
                          || want.group !== "";
         let words = ["No devices yet", this.#can("enrollments:write")
-                     ? "Make an enrolment token and run rs-agent with it on "
-                       + "a computer: it appears here as soon as it connects."
+                     ? "One line on a computer, and it appears here as soon "
+                       + "as it connects."
                      : "An administrator can give you some: they appear "
                        + "here then."];
 
@@ -241,6 +247,8 @@ export class DevicesPage extends EventTarget {
         setText(box.querySelector("h2"), words[0]);
         setText(box.querySelector("p"), words[1]);
         this.#get("devices-clear").hidden = this.#fleet.size === 0;
+        this.#get("devices-first").hidden = this.#fleet.size > 0
+            || !this.#can("enrollments:write");
     }
 
     #newRow(id) {

@@ -133,6 +133,25 @@ test("an API key for everything of the tenant", async () => {
 });
 
 
+test("a link to sign in by is changed for a key, once", async () => {
+    const it = start({"POST /login": {id: "key_a", key: "rsk_l"},
+                      "GET /me": {...ME, kind: "key", grants: [],
+                                  verbs: ["*"], granted: []}});
+
+    await it.account.withLink("rso_acme_x");
+    assert.equal(it.account.can("sessions:control"), true);
+    assert.deepEqual(it.asked, [["POST /login", undefined, undefined],
+                                ["GET /me", "Bearer rsk_l", undefined]]);
+
+    const used = start({"POST /login": {code: "unauthenticated",
+                                        status: 401}});
+
+    await assert.rejects(used.account.withLink("rso_acme_x"),
+                         {code: "unauthenticated"});
+    assert.equal(used.account.api, null);
+});
+
+
 test("a key that is not valid leaves nothing behind", async () => {
     const it = start({"GET /me": {code: "unauthenticated", status: 401}});
 
