@@ -8,6 +8,7 @@ use strict;
 use warnings;
 
 use FindBin;
+use JSON::PP ();
 use Test::More;
 
 use lib "$FindBin::Bin/lib", "$FindBin::Bin/../../t/lib";
@@ -20,7 +21,8 @@ my $s = RS::Schema->new(user => 'rs-gateway');
 my $redis = $s->redis();
 my $lib = read_file(top('redis-schema', 'lib', 'rs.lua'));
 my $w = 'rs:w:n1.0.00000000000000aa';
-my %link = map { $_ => $s->connect($_) } qw(rs-gateway rs-plugin rs-deploy);
+my @users = qw(rs-gateway rs-plugin rs-deploy);
+my %link = map { $_ => $s->connect($_) } @users, qw(rs-backup rs-restore);
 
 
 sub denied {
@@ -63,7 +65,7 @@ my $key = $s->key($s->{key});
 
 # what no user may
 
-for my $user (sort keys %link) {
+for my $user (sort @users) {
     allowed($user, 'PING');
     allowed($user, 'INFO', 'replication');
     allowed($user, 'INFO', 'memory');
@@ -195,6 +197,56 @@ denied('rs-deploy', @$_) for
     ['PUBLISH', 'rs:turn', 'x'],
     ['FCALL', 'rs_ban_fail', 2, $s->key('ban:a:192.0.2.1'), $s->key('bans'), 1,
      60, 10, 60];
+
+
+# backup reads what the catalogue says is in one, and nothing else; restore
+# writes it, and reads none of it
+
+my %kept;
+
+for my $path (glob(top('redis-schema', 'keys', '*.json'))) {
+    my $k = JSON::PP->new->decode(read_file($path));
+    my $name = $s->key($k->{key} . ($k->{pattern} =~ /\}:.*:</ ? ':x' : ''));
+
+    next if $k->{slot} ne '<tenant>';
+
+    $kept{$name} = $k->{type} if $k->{backup};
+
+    my @read = $k->{type} eq 'zset' ? ('ZRANGE', $name, 0, -1)
+        : $k->{type} eq 'stream' ? ('XRANGE', $name, '-', '+', 'COUNT', 1)
+        : ('HGETALL', $name);
+
+    $k->{backup} ? allowed('rs-backup', @read) : denied('rs-backup', @read);
+    denied('rs-restore', @read);
+}
+
+is_deeply([sort keys %kept], [sort map { $s->key($_) }
+          qw(audit dev:x devs enr:x enrs enrx gdev grants grps gsub key:x keys
+             pols usr:x)], 'what is kept');
+
+for my $name (sort keys %kept) {
+    my @write = $kept{$name} eq 'zset' ? ('ZADD', $name, 1, 'x')
+        : $kept{$name} eq 'stream' ? ('XADD', $name, '*', 'a', 'b')
+        : ('HSET', $name, 'a', 'b');
+
+    allowed('rs-restore', @write);
+    denied('rs-backup', @write);
+    denied('rs-backup', 'DEL', $name);
+    allowed('rs-restore', 'DEL', $name) if $name =~ /:x$/;
+}
+
+allowed('rs-backup', 'SCAN', 0);
+allowed('rs-restore', 'ZCOUNT', 'rs:{w}:lease', 0, '+inf');
+
+for my $user (qw(rs-backup rs-restore)) {
+    denied($user, @$_) for
+        ['HSET', $ses, 'state', 'ended'], ['DEL', $ses],
+        ['ZADD', 'rs:{w}:lease', 1, 'x'], ['PUBLISH', $w, 'x'],
+        ['FCALL', 'rs_key_put', 1, $key, 'key_x', 'x', '*', '', ''],
+        ['FUNCTION', 'LOAD', 'REPLACE', $lib], ['DUMP', $key],
+        ['CONFIG', 'GET', '*'], ['KEYS', '*'], ['FLUSHALL'],
+        ['ACL', 'LIST'], ['EVAL', 'return 1', '0'];
+}
 
 
 # the templates: hashes only, nothing open

@@ -18,8 +18,8 @@ use RS::Scenario;
 use RS::Schema;
 use RS::Util qw(top read_file);
 
-my @fields = sort qw(key pattern type slot holds fields ttl bound writers
-                     readers);
+my @fields = sort qw(key pattern type slot holds fields ttl bound backup
+                     writers readers);
 my $lib = read_file(top('redis-schema', 'lib', 'rs.lua'));
 my @functions = $lib =~ /^register\('(\w+)'/gm;
 my $page = read_file(top('docs', 'design', 'redis.md'));
@@ -33,6 +33,9 @@ for my $path (sort glob(top('redis-schema', 'keys', '*.json'))) {
     is($k->{key}, $name, "$name: is named so");
     like($k->{pattern}, qr/^rs:\{\Q$k->{slot}\E\}:\Q$name\E(:|$)/,
          "$name: its pattern is of its name and slot");
+    ok(JSON::PP::is_bool($k->{backup})
+       && ($k->{slot} eq '<tenant>' || !$k->{backup}),
+       "$name: is in a backup or not");
     is_deeply([grep { !$known{$_} } @{ $k->{writers} }, @{ $k->{readers} }],
               [], "$name: its functions are in the library");
     like($page, qr/`rs:\{[tbw]\}:$name\b/, "$name: docs/design tells of it");

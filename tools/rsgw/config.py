@@ -27,6 +27,12 @@
 #   authd = /usr/sbin/rs-turn-authd
 #   check = /usr/bin/rs-turn-check
 #   allowed = 198.51.100.0/24                peers that relays may reach
+#
+# and for rsctl backup:
+#
+#   [backup]
+#   user = rs-backup
+#   password_file = /etc/rs-gateway/redis-backup.password
 
 import configparser
 import os
@@ -40,6 +46,7 @@ KEYS = {
     "redis": ("url", "user", "password_file", "ca_file"),
     "nginx": ("command",),
     "turn": ("conf", "turnserver_conf", "authd", "check", "allowed"),
+    "backup": ("user", "password_file"),
 }
 
 

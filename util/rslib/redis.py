@@ -145,7 +145,8 @@ def _acl(stack, folder):
     os.makedirs(passwords, mode=0o700, exist_ok=True)
 
     users = {name: os.path.join(passwords, name)
-             for name in ("rs-gateway", "rs-deploy", "rs-plugin")}
+             for name in ("rs-gateway", "rs-deploy", "rs-plugin",
+                          "rs-backup", "rs-restore")}
 
     for path in users.values():
         files.secret(path)

@@ -100,6 +100,8 @@ def gather(config):
             "turn_urls": sum((v[1:] for v in
                               conf.values(directives, "rs_turn_server")), []),
             "identity": bool(one["rs_identity_file"]),
+            "shared": {k: _absolute(folder, v[0]) for k, v in one.items()
+                       if v and k.endswith(("_file", "_statements"))},
             "master": _running(directives, folder),
             "secrets": {_absolute(folder, f): host.secret(
                 _absolute(folder, f)) for f in files}}

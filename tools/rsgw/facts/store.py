@@ -148,8 +148,9 @@ def _library(client):
             "serves": numbers[1] if len(numbers) > 1 else numbers[0]}
 
 
-def login(label, url, options):
-    """Connects as one of the users does."""
+def connect(label, url, options):
+    """(client that has answered, {result, ...}); no client: result says why,
+    in one word, text in the server's own."""
 
     got = {"who": label, "url": url, "user": options.get("user") or "default",
            "file": options.get("password_file"), "sentinels": []}
@@ -158,12 +159,12 @@ def login(label, url, options):
         place = conf.place(url)
 
     except ValueError:
-        return dict(got, result="bad_url", text=url)
+        return None, dict(got, result="bad_url", text=url)
 
     password, problem = _password(options.get("password_file"))
 
     if problem:
-        return dict(got, result="no_file", text=problem)
+        return None, dict(got, result="no_file", text=problem)
 
     who = {"username": options.get("user"), "password": password} \
         if password else {}
@@ -182,7 +183,8 @@ def login(label, url, options):
             named = [s["primary"] for s in got["sentinels"] if s["primary"]]
 
             if not named:
-                return dict(got, result="no_primary", text="", where=url)
+                return None, dict(got, result="no_primary", text="",
+                                  where=url)
 
             host, port = max(named, key=named.count)
 
@@ -190,17 +192,20 @@ def login(label, url, options):
         result = net.tcp(host, port)
 
         if result != "ok":
-            return dict(got, result=result, text="")
+            return None, dict(got, result=result, text="")
 
         client = _client(host, port, who, db=place["db"],
                          **_tls(place, options))
 
+    return _greeted(client, got)
+
+
+def _greeted(client, got):
     try:
         client.ping()
-        return dict(got, result="ok", text="", server=_server(client),
-                    library=_library(client))
 
     except redis.RedisError as e:
+        client.close()
         word, text = _refusal(e)
 
         # a socket nobody listens at
@@ -209,7 +214,21 @@ def login(label, url, options):
                                       or "No such file" in text):
             word = "refused"
 
-        return dict(got, result=word, text=text)
+        return None, dict(got, result=word, text=text)
+
+    return client, dict(got, result="ok", text="")
+
+
+def login(label, url, options):
+    """What one of the users meets, and what the server says of itself."""
+
+    client, got = connect(label, url, options)
+
+    if client is None:
+        return got
+
+    try:
+        return dict(got, server=_server(client), library=_library(client))
 
     finally:
         client.close()
