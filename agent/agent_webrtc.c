@@ -604,12 +604,17 @@ static gboolean
 agent_webrtc_add_video(agent_webrtc_t *w)
 {
     guint              least, most;
+    agent_branch_t     branch;
     g_autoptr(GstPad)  src = NULL;
     g_autoptr(GstPad)  out = NULL;
 
-    w->appsrc = agent_branch_add(GST_BIN(w->pipeline), w->webrtc,
-                                 w->offer->codec, w->offer->payload,
-                                 w->offer->twcc, &out);
+    branch.codec = w->offer->codec;
+    branch.payload = w->offer->payload;
+    branch.mline = w->offer->video;
+    branch.twcc = w->offer->twcc;
+
+    w->appsrc = agent_branch_add(GST_BIN(w->pipeline), w->webrtc, &branch,
+                                 &out);
     if (w->appsrc == NULL) {
         return FALSE;
     }
@@ -627,7 +632,7 @@ agent_webrtc_add_video(agent_webrtc_t *w)
     }
 
     w->speech = agent_branch_add_sound(GST_BIN(w->pipeline), w->webrtc,
-                                       w->offer->sound);
+                                       w->offer->sound, w->offer->audio);
 
     return w->speech != NULL;
 }

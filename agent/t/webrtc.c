@@ -450,8 +450,8 @@ on_failed(void *data, agent_webrtc_t *w, const char *code,
     viewer_t  *v = data;
 
     (void) w;
-    (void) message;
 
+    printf("# %s: %s\n", code, message);
     g_free(v->failed);
     v->failed = g_strdup(code);
     g_clear_pointer(&v->agent, agent_webrtc_free);
