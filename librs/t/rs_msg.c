@@ -631,12 +631,12 @@ test_sizes(void)
     is_rc(rs_msg_parse(&m, RS_CHANNEL_SIGNAL, text, RS_MSG_SIZE_MAX + 1),
           RS_E_WS_TOO_BIG, "one byte more");
 
-    /* 0.1 is written as 0.10000000000000001 */
+    /* 1e9 is written as 1000000000.0 */
 
     n = (size_t) sprintf(text, "{\"type\":\"signal\",\"id\":4,\"data\":[");
 
     for (i = 0; i < 20000; i++) {
-        n += (size_t) sprintf(text + n, "0.1,");
+        n += (size_t) sprintf(text + n, "1e9,");
     }
 
     n += (size_t) sprintf(text + n, "1]}");

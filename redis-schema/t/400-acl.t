@@ -31,7 +31,7 @@ sub denied {
 
     eval { $link{$user}->call(@command); 1 } and return fail($name);
 
-    return like($@, qr/NOPERM|user executing the script can't access/, $name);
+    return like($@, qr/NOPERM|ACL failure in script|user executing the script can't access/, $name);
 }
 
 
