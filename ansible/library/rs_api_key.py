@@ -24,6 +24,7 @@ options:
   scopes: {description: What it may do., type: list, elements: str}
   state: {description: Whether there is one., type: str, choices: [present,
     absent]}
+  only: {description: Whether others of the same name are deleted., type: bool}
   host: {description: Where the server listens., type: str}
   port: {description: Its port., type: int}
   login_user: {description: Who may make keys., type: str}
@@ -53,6 +54,29 @@ def new_id():
         .rstrip("=")
 
 
+def others(module, client, both):
+    """Deletes keys of this one's name; whether there were any."""
+
+    own, listed = both
+    base = own[:-len(own.rsplit(":", 1)[1])]
+    found = False
+
+    for _, digest in fcall(client, "rs_key_list", [listed])[1][0]:
+        key = base + digest
+        code, rest = fcall(client, "rs_key_get", [key])
+
+        if key == own or code != "ok" \
+                or pairs(rest[0])["name"] != module.params["name"]:
+            continue
+
+        found = True
+
+        if not module.check_mode:
+            fcall(client, "rs_key_delete", [key, listed])
+
+    return found
+
+
 def run(module, client, tenant):
     p = module.params
     scopes = " ".join(p["scopes"])
@@ -69,7 +93,7 @@ def run(module, client, tenant):
         return bool(there)
 
     if (there.get("name"), there.get("scopes")) == (p["name"], scopes):
-        return False
+        return p["only"] and others(module, client, both)
 
     if not module.check_mode:
         code, _ = fcall(client, "rs_key_put", both,
@@ -77,6 +101,9 @@ def run(module, client, tenant):
 
         if code != "ok":
             module.fail_json(msg=f"API key {p['name']}: {code}")
+
+    if p["only"]:
+        others(module, client, both)
 
     return True
 
@@ -89,6 +116,7 @@ def main():
             "scopes": {"type": "list", "elements": "str", "default": []},
             "state": {"type": "str", "default": "present",
                       "choices": ["present", "absent"]},
+            "only": {"type": "bool", "default": False},
             **ARGUMENTS}, supports_check_mode=True)
     m = re.fullmatch(r"rsk_([a-z0-9-]{1,32})_[a-z2-7]{52}",
                      module.params["key"])
