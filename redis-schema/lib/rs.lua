@@ -8,7 +8,9 @@
 --
 -- Invariants
 --   * A function touches the keys it was given and no others, and all of
---     them carry the hash tag of one tenant; it works in Cluster.
+--     them carry the hash tag of one tenant; it works in Cluster.  The one
+--     exception is the tenant's stream of events, which has that tag, too:
+--     who calls as version 5 did names no key for it, and has events.
 --   * The tenant and the session id are read from the key names, so that an
 --     envelope cannot name another session than the one written.
 --   * Work is bounded by what one session holds (participants, log size) or
@@ -25,7 +27,7 @@
 -- "members" is the number of members of the session (at most max_par),
 -- "participants" those it ever had (at most 4 x max_par).
 
-local VERSION = 5
+local VERSION = 6
 local SERVES = 5                -- the oldest version of callers served
 
 -- The functions by their names; local ones would be too many for Lua.
@@ -583,6 +585,88 @@ end
 
 function watch.device(key, group, change)
     watch.tell(key, 'dev', id_of(key), group or '', change)
+end
+
+
+-- Events: what a tenant's readers (GET /events) and webhooks are told.
+--
+-- A stream of the tenant; an entry has the type (t), whether devices:read (d)
+-- or sessions:read (s) shows it (w), the group of the device or session (g)
+-- and its JSON (b), an object without "{" and id, which is the position.
+-- docs/protocol/README.md, "Events", has them one by one.
+
+local event = {
+    max = 10000,                -- kept, about
+    ttl = 604800,               -- s after the last one
+    skip = 1000,                -- looked at by one call
+    consent = { waiting = 'asked', given = 'given', denied = 'denied',
+                timeout = 'timeout' }
+}
+
+
+-- fields: name, value, name, value, ...; nil and "" are null
+
+function event.json(fields, n)
+    local out = {}
+
+    for i = 1, n, 2 do
+        local value = fields[i + 1]
+
+        out[#out + 1] = '"' .. fields[i] .. '":'
+                        .. (type(value) == 'number' and int(value)
+                            or value and value ~= '' and cjson.encode(value)
+                            or 'null')
+    end
+
+    return '{' .. table.concat(out, ',') .. '}'
+end
+
+
+function event.put(key, what, group, kind, ...)
+    local tenant = string.match(key, '^rs:{([^}]*)}')
+    local stream = 'rs:{' .. tenant .. '}:ev'
+
+    call('XADD', stream, 'MAXLEN', '~', int(event.max), '*', 't', kind,
+         'w', what, 'g', group or '', 'b',
+         '"type":"' .. kind .. '","at":' .. int(now_s()) .. ',"tenant":"'
+         .. tenant .. '","data":' .. event.json({ ... }, select('#', ...))
+         .. '}')
+    call('EXPIRE', stream, int(event.ttl))
+end
+
+
+function event.device(key, d, kind, reason)
+    event.put(key, 'd', d.group_id, kind, 'device_id', id_of(key),
+              'name', d.name, 'group_id', d.group_id, 'reason', reason)
+end
+
+
+function event.session(s, kind, ...)
+    if s.kind == 'device' then
+        event.put(s.key, 's', s.group_id, kind, 'session_id', s.id,
+                  'device_id', s.device_id, 'group_id', s.group_id,
+                  'external_id', s.external_id, ...)
+    end
+end
+
+
+function event.state(s)
+    event.session(s, 'session.state', 'state', s.state)
+end
+
+
+-- Of a recorder also that it records.
+
+function event.participant(s, p, kind, reason)
+    event.session(s, 'participant.' .. kind, 'participant_id', p.id,
+                  'role', p.role, 'name', p.name,
+                  'participant_external_id', p.external_id, 'reason', reason)
+
+    if p.role == 'recorder' then
+        event.session(s, kind == 'joined' and 'recording.started'
+                         or 'recording.stopped', 'participant_id', p.id,
+                      'name', p.name, 'reason', reason)
+    end
 end
 
 
@@ -1288,6 +1372,8 @@ end
 local function finish(s, workers, keys, host_came, now, reason, detail, limit)
     local dies = int(now + tonumber(s.retain_s))
 
+    event.session(s, 'session.ended', 'end_reason', reason, 'end_detail',
+                  detail)
     append(s, keys.log, workers, 'end', '', '', '',
            '{"type":"ended","reason":' .. cjson.encode(reason) .. '}', limit)
 
@@ -2087,6 +2173,9 @@ local function session_new(keys, args, now, who, dev, policy)
     call('EXPIREAT', par, dies)
 
     s = session(ses, now)
+    event.session(s, 'session.created', 'state', s.state, 'user_id',
+                  s.user_id, 'key_id', who.kind == 'key' and who.id or '',
+                  'expires_at', tonumber(s.expires_at))
     watch.tell(ses, 'ses', s.id, s.group_id, 'new')
 
     return { 'ok', 'created', int(now), dev.owner, session_obj(s),
@@ -2399,8 +2488,13 @@ function lib.rs_session_consent(keys, args)
         })
     end
 
+    event.session(s, 'consent.' .. event.consent[args[2]], 'participant_id',
+                  args[1])
+    watch.tell(s.key, 'ses', s.id, s.group_id, 'changed')
+
     if s.state == what.from then
         s.state = what.to
+        event.state(s)
         epoch(s, args[4])
         append(s, keys[3], workers_written(call('HGET', keys[2], 'w') or ''),
                'evt', s.host_par, '', '', state_body(s))
@@ -2626,6 +2720,7 @@ function lib.rs_join(keys, args)
     epoch(s, args[2])
     workers = workers_of(keys[4], m)
 
+    event.participant(s, p, 'joined')
     append(s, keys[5], workers, 'evt', p.id, '', '',
            joined_body(p, control.joined(s, p)), limit)
 
@@ -2633,6 +2728,7 @@ function lib.rs_join(keys, args)
        and (s.state == 'waiting_host' or s.state == 'waiting_consent')
     then
         s.state = 'connecting'
+        event.state(s)
         append(s, keys[5], workers, 'evt', p.id, '', '', state_body(s), limit)
         save(s, 'state', s.state)
 
@@ -2855,6 +2951,7 @@ function lib.rs_state(keys, args)
 
     if s.state == 'connecting' then
         s.state = 'active'
+        event.state(s)
     end
 
     p.path = path
@@ -3053,6 +3150,7 @@ local function leave_gone(s, keys, m, p, mode, now, limit, stay)
     participant_put(keys.par, p)
 
     workers = workers_of(keys.mem, m)
+    event.participant(s, p, 'left', mode)
     append(s, keys.log, workers, 'evt', p.id, '', '',
            left_body(p.id, mode, control.left(s, p)), limit)
 
@@ -4007,6 +4105,8 @@ function lib.rs_device_create(keys, args)
                      addr = args[7], rid = args[8] },
           { verb = 'device:enroll', object = id_of(keys[1]),
             outcome = 'allow' })
+    event.device(keys[2], { name = args[4], group_id = e.group_id },
+                 'device.enrolled')
     watch.device(keys[2], e.group_id, 'new')
 
     return { 'ok', device_obj(keys[2], device(keys[2])) }
@@ -4105,9 +4205,12 @@ function lib.rs_device_patch(keys, args, who)
          'tags', d.tags, 'group_id', d.group_id)
 
     if d.group_id ~= was then
+        event.device(keys[1], { name = d.name, group_id = was },
+                     'device.moved')
         watch.device(keys[1], was, 'gone')
     end
 
+    event.device(keys[1], d, 'device.updated')
     watch.device(keys[1], d.group_id, 'changed')
 
     return { 'ok', device_obj(keys[1], d) }
@@ -4157,6 +4260,7 @@ function lib.rs_device_delete(keys, args, who)
     call('DEL', keys[1])
     group_moved(keys[4], d.group_id, '')
     call('ZREM', keys[2], args[1])
+    event.device(keys[1], d, 'device.removed')
     watch.device(keys[1], d.group_id, 'gone')
 
     if d.owner ~= '' then
@@ -4227,6 +4331,8 @@ local function flaps(keys, d, address, agent, now)
         reason = 'device_quarantined', detail = d.owner .. ' ' .. address
     })
     tell(d.owner, 'fen', keys[1], '-', 'device_quarantined')
+    event.device(keys[1], d, 'device.offline', 'device_quarantined')
+    watch.device(keys[1], d.group_id, 'offline')
 
     return { 'device_quarantined', int(QUARANTINE), 'new' }
 end
@@ -4276,6 +4382,11 @@ function lib.rs_device_online(keys, args)
     call('HSET', keys[1], 'owner', address, 'connected_at', int(now),
          'last_seen_at', int(now), 'agent', args[2])
     call('HDEL', keys[1], 'leaving')
+
+    if d.owner == '' then
+        event.device(keys[1], d, 'device.online')
+    end
+
     watch.device(keys[1], d.group_id, 'online')
 
     return { 'ok', int(e), live_sessions(keys[2], now) }
@@ -4395,7 +4506,7 @@ end
 
 function lib.rs_device_offline(keys, args)
     local address = args[1]
-    local owner, duty
+    local owner, duty, d
 
     check(keys, 2, args, 2)
 
@@ -4427,7 +4538,9 @@ function lib.rs_device_offline(keys, args)
         tell(owner, 'fen', keys[1], '-', 'away')
     end
 
-    watch.device(keys[1], call('HGET', keys[1], 'group_id'), 'offline')
+    d = device(keys[1])
+    event.device(keys[1], d, 'device.offline')
+    watch.device(keys[1], d.group_id, 'offline')
 
     return { 'ok', 'gone' }
 end
@@ -5832,6 +5945,476 @@ function lib.rs_denied(keys, args)
     return { 'ok' }
 end
 
+
+-- Events, read
+
+-- The position of the newest one; 0-0: there is none.
+
+function event.newest(stream)
+    local last = call('XREVRANGE', stream, '+', '-', 'COUNT', '1')[1]
+
+    return last and last[1] or '0-0'
+end
+
+
+-- Where to read on from a position that a reader shows, and whether something
+-- may have been missed: what it points at was cut off meanwhile, or is none of
+-- this server's, which took over from one that had given it out.
+
+function event.from(stream, pos)
+    local newest
+
+    if pos == '0-0' or #call('XRANGE', stream, pos, pos, 'COUNT', '1') > 0
+    then
+        return pos, false
+    end
+
+    newest = event.newest(stream)
+
+    return older(newest, pos) and newest or pos, true
+end
+
+
+-- At most count events after pos of those that shown() lets him see, the
+-- position until which was read, and whether there is more.
+
+function event.page(stream, pos, count, shown)
+    local found = call('XRANGE', stream, '(' .. pos, '+', 'COUNT',
+                       int(event.skip))
+    local list = {}
+
+    for i, e in ipairs(found) do
+        local f = e[2]
+
+        -- written in one order: t, w, g, b
+
+        if shown(f[4], f[6]) then
+            list[#list + 1] = { e[1], f[2], f[8] }
+        end
+
+        if #list == count then
+            return list, e[1], i < #found or #found == event.skip
+        end
+    end
+
+    return list, #found > 0 and found[#found][1] or pos,
+           #found == event.skip
+end
+
+
+function event.read(stream, pos, count, shown)
+    local list, last, lost, more
+
+    count = math.max(1, math.min(number(count), PAGE_MAX))
+
+    if pos == '' then
+        return { event.newest(stream), '0', '0', {} }
+    end
+
+    if not position(pos) then
+        return nil
+    end
+
+    pos, lost = event.from(stream, pos)
+    list, last, more = event.page(stream, pos, count, shown)
+
+    return { last, lost and '1' or '0', more and '1' or '0', list }
+end
+
+
+-- rs_event_list, guarded
+-- KEYS: ev.
+-- ARGV: position (empty: none, 0-0: before all), count.
+-- ok: position to go on from, 1 when something may have been missed before
+--     these (else 0), 1 when there is more (else 0), {{position, type, JSON
+--     without its beginning}...}, the caller's id, when his key ends or empty.
+-- Only of what the caller may see now.
+-- Errors: invalid_value (the position).  O(events looked at, at most 1000)
+
+function lib.rs_event_list(keys, args, who)
+    local may = { d = {}, s = {} }
+    local all = {}
+    local r
+
+    check(keys, 1, args, 2)
+
+    for what, verb in pairs({ d = 'devices:read', s = 'sessions:read' }) do
+        local text = watch.groups(who, verb)
+
+        all[what] = text == '*'
+        may[what] = set_of(words(text))
+    end
+
+    r = event.read(keys[1], args[1], args[2], function(what, group)
+        return all[what] or may[what][group]
+    end)
+
+    if not r then
+        return { 'invalid_value' }
+    end
+
+    return { 'ok', r[1], r[2], r[3], r[4], who.id,
+             who.expires_at and int(who.expires_at) or '' }
+end
+
+
+-- rs_event_tail
+-- KEYS: ev.  ARGV: as rs_event_list.
+-- ok: as rs_event_list up to the events: of the whole tenant, for its
+--     webhooks.  Errors: invalid_value.  O(count)
+
+function lib.rs_event_tail(keys, args)
+    local r
+
+    check(keys, 1, args, 2)
+
+    r = event.read(keys[1], args[1], args[2], function()
+        return true
+    end)
+
+    return r and { 'ok', unpack(r) } or { 'invalid_value' }
+end
+
+
+-- Webhooks: id -> JSON of strings in "hooks", and what the daemon that
+-- delivers says of each in "hookst".  The secret is made of the id, its number
+-- and a key that Redis never sees.
+
+local HOOK = { 'name', 'url', 'types', 'enabled', 'created_at', 'created_by',
+               'secret_no', 'secret_at', 'version' }
+local HOOK_STATE = { 'pos', 'epoch', 'failures', 'delivered', 'given_up',
+                     'tried_at', 'delivered_at', 'status', 'error',
+                     'since' }
+
+local HOOKS_MAX = 32            -- of one tenant
+local HOOK_TENANTS = 10000      -- that have any
+
+local hook = {}
+
+
+function hook.obj(keys, id, h)
+    local state = entry(keys[2], id) or {}
+    local flat = entry_obj(id, h, HOOK)
+
+    for _, name in ipairs(HOOK_STATE) do
+        flat[#flat + 1] = name
+        flat[#flat + 1] = state[name] or ''
+    end
+
+    return flat
+end
+
+
+-- rs_webhook_tenant
+-- KEYS: hookt.  ARGV: tenant.
+-- ok: daemons look for the tenant's webhooks.  Errors: limit_reached.
+-- O(log tenants)
+
+function lib.rs_webhook_tenant(keys, args)
+    check(keys, 1, args, 1)
+
+    if not call('ZSCORE', keys[1], args[1])
+       and call('ZCARD', keys[1]) >= HOOK_TENANTS
+    then
+        return { 'limit_reached' }
+    end
+
+    call('ZADD', keys[1], '0', args[1])
+
+    return { 'ok' }
+end
+
+
+-- rs_webhook_tenants
+-- KEYS: hookt.  ARGV: tenant after which to go on, or empty.
+-- ok: {tenant...}, at most 500.  O(log tenants)
+
+function lib.rs_webhook_tenants(keys, args)
+    check(keys, 1, args, 1)
+
+    return { 'ok', call('ZRANGE', keys[1],
+                        args[1] ~= '' and '(' .. args[1] or '-', '+', 'BYLEX',
+                        'LIMIT', '0', int(TURN_PAGE)) }
+end
+
+
+-- rs_webhook_create, guarded
+-- KEYS: hooks, hookst, ev, idem.
+-- ARGV: id, name, url, types by spaces (empty: all), enabled (1 or 0), body
+--       hash.
+-- ok: created|repeated, webhook obj; or repeated, id of the first one.  It is
+--     told what happens from now on.
+-- Errors: idempotency_mismatch, not_found (the one made first is gone),
+--         limit_reached.  O(1)
+
+function lib.rs_webhook_create(keys, args, who)
+    local id = args[1]
+    local no, ours, h, now
+
+    check(keys, 4, args, 6)
+
+    no, ours = repeated(keys[4], args[6], id)
+
+    if no then
+        return no
+    end
+
+    who.object, who.detail = id, args[3]
+
+    if ours then
+        h = entry(keys[1], id)
+        return h and { 'ok', 'repeated', hook.obj(keys, id, h) }
+               or { 'not_found' }
+    end
+
+    if call('HLEN', keys[1]) >= HOOKS_MAX then
+        return { 'limit_reached' }
+    end
+
+    now = int(now_s())
+    h = { name = args[2], url = args[3], types = args[4],
+          enabled = args[5] == '0' and '0' or '1', created_at = now,
+          created_by = who.id, secret_no = '1', secret_at = now,
+          version = '1' }
+    entry_put(keys[1], id, h, HOOK)
+    entry_put(keys[2], id, { pos = event.newest(keys[3]), epoch = '0',
+                             failures = '0', delivered = '0',
+                             given_up = '0' }, HOOK_STATE)
+    remember(keys[4], args[6], id)
+    watch.rights(keys[1])
+
+    return { 'ok', 'created', hook.obj(keys, id, h) }
+end
+
+
+-- rs_webhook_list, guarded
+-- KEYS: hooks, hookst.  ARGV: cursor, limit.
+-- ok: next cursor, {webhook obj...}, by id.  O(webhooks)
+
+function lib.rs_webhook_list(keys, args)
+    local page
+
+    check(keys, 2, args, 2)
+
+    page = entry_page(keys[1], args[1], args[2], HOOK)
+
+    for i, flat in ipairs(page[3]) do
+        page[3][i] = hook.obj(keys, flat[2], entry(keys[1], flat[2]))
+    end
+
+    return page
+end
+
+
+-- rs_webhook_get, guarded
+-- KEYS: hooks, hookst.  ARGV: id.
+-- ok: webhook obj.  Errors: not_found.  O(1)
+
+function lib.rs_webhook_get(keys, args, who)
+    local h
+
+    check(keys, 2, args, 1)
+
+    who.object = args[1]
+    h = entry(keys[1], args[1])
+
+    return h and { 'ok', hook.obj(keys, args[1], h) } or { 'not_found' }
+end
+
+
+-- rs_webhook_patch, guarded
+-- KEYS: hooks, hookst, ev.
+-- ARGV: id, version wanted (empty: any), then field, value, ... (name, url,
+--       types, enabled, secret)
+-- ok: webhook obj.  One that is enabled again is told what happens from now
+--     on; "secret" (its value is ignored) makes the next one, and the one of
+--     before signs besides for a day.
+-- Errors: not_found, precondition_failed, unknown_field.  O(1)
+
+local HOOK_PATCH = { name = true, url = true, types = true, enabled = true,
+                     secret = true }
+
+
+function lib.rs_webhook_patch(keys, args, who)
+    local id = args[1]
+    local h, was, state
+
+    check(keys, 3, args, math.max(2, #args - #args % 2))
+
+    who.object = id
+    h = entry(keys[1], id)
+
+    if not h then
+        return { 'not_found' }
+    end
+
+    if args[2] ~= '' and h.version ~= args[2] then
+        return { 'precondition_failed' }
+    end
+
+    was = h.enabled
+
+    for i = 3, #args, 2 do
+        if not HOOK_PATCH[args[i]] then
+            return { 'unknown_field' }
+        end
+
+        if args[i] == 'secret' then
+            h.secret_no = int(tonumber(h.secret_no) + 1)
+            h.secret_at = int(now_s())
+            who.detail = 'secret ' .. h.secret_no
+
+        else
+            h[args[i]] = args[i + 1]
+        end
+    end
+
+    h.version = int(tonumber(h.version) + 1)
+    entry_put(keys[1], id, h, HOOK)
+
+    if was == '0' and h.enabled == '1' then
+        state = entry(keys[2], id) or {}
+        state.pos, state.failures = event.newest(keys[3]), '0'
+        state.error, state.status, state.since = '', '', ''
+        entry_put(keys[2], id, state, HOOK_STATE)
+    end
+
+    watch.rights(keys[1])
+
+    return { 'ok', hook.obj(keys, id, h) }
+end
+
+
+-- rs_webhook_delete, guarded
+-- KEYS: hooks, hookst.  ARGV: id.
+-- ok.  Errors: not_found.  O(1)
+
+function lib.rs_webhook_delete(keys, args, who)
+    check(keys, 2, args, 1)
+
+    who.object = args[1]
+
+    if call('HDEL', keys[1], args[1]) == 0 then
+        delete_entry_again(keys[1], args[1])
+        return { 'not_found' }
+    end
+
+    call('HDEL', keys[2], args[1])
+    watch.rights(keys[1])
+
+    return { 'ok' }
+end
+
+
+-- rs_webhook_work
+-- KEYS: hooks, hookst.  ARGV: none.
+-- ok: now_s, {webhook obj...}: all of the tenant.  O(webhooks, at most 32)
+
+function lib.rs_webhook_work(keys, args)
+    local flat, list
+
+    check(keys, 2, args, 0)
+
+    flat = call('HGETALL', keys[1])
+    list = {}
+
+    for i = 1, #flat, 2 do
+        list[#list + 1] = hook.obj(keys, flat[i], entry_read(flat[i + 1]))
+    end
+
+    return { 'ok', int(now_s()), list }
+end
+
+
+-- rs_webhook_told
+-- KEYS: hooks, hookst.
+-- ARGV: id, the daemon's epoch, version of the webhook it read, position it
+--       has come to, then field, value, ... (failures, delivered, given_up,
+--       tried_at, delivered_at, status, error, since; or "gone": the receiver
+--       wants no more, the webhook is disabled).
+-- ok.  Errors: not_found (it was removed), conflict (it was changed: read it
+--      again), replaced (a daemon of a later epoch delivers).  O(1)
+
+local HOOK_TOLD = { failures = true, delivered = true, given_up = true,
+                    tried_at = true, delivered_at = true, status = true,
+                    error = true, since = true }
+
+
+function lib.rs_webhook_told(keys, args)
+    local id = args[1]
+    local h, state
+
+    check(keys, 2, args, math.max(4, #args - #args % 2))
+
+    h, state = entry(keys[1], id), entry(keys[2], id) or {}
+
+    if not h then
+        return { 'not_found' }
+    end
+
+    if tonumber(state.epoch or '0') > number(args[2] or '') then
+        return { 'replaced' }
+    end
+
+    if h.version ~= args[3] then
+        return { 'conflict' }
+    end
+
+    if not position(args[4]) then
+        error('rs: "' .. args[4] .. '" is no position')
+    end
+
+    state.epoch, state.pos = args[2], args[4]
+
+    for i = 5, #args, 2 do
+        if args[i] == 'gone' then
+            h.enabled, h.version = '0', int(tonumber(h.version) + 1)
+            entry_put(keys[1], id, h, HOOK)
+
+        elseif HOOK_TOLD[args[i]] then
+            state[args[i]] = cut(args[i + 1], AUDIT_TEXT)
+
+        else
+            error('rs: "' .. args[i] .. '" is nothing to tell of a webhook')
+        end
+    end
+
+    entry_put(keys[2], id, state, HOOK_STATE)
+
+    return { 'ok' }
+end
+
+
+-- rs_webhook_lease
+-- KEYS: eventd.  ARGV: daemon, ttl_ms (0: given back).
+-- ok: held, epoch; or taken, name of who delivers, ms it has still.
+-- One daemon of many delivers; each that takes over has a higher epoch.  O(1)
+
+function lib.rs_webhook_lease(keys, args)
+    local ttl = number(args[2] or '')
+    local now = now_ms()
+    local l
+
+    check(keys, 1, args, 2)
+
+    l = call('HMGET', keys[1], 'owner', 'until', 'epoch')
+
+    if l[1] and l[1] ~= args[1] and tonumber(l[2]) > now then
+        return { 'ok', 'taken', l[1], int(tonumber(l[2]) - now) }
+    end
+
+    l[3] = tonumber(l[3] or '0')
+
+    if l[1] ~= args[1] or tonumber(l[2]) <= now then
+        l[3] = l[3] + 1
+    end
+
+    call('HSET', keys[1], 'owner', args[1], 'until', int(now + ttl),
+         'epoch', int(l[3]))
+
+    return { 'ok', 'held', int(l[3]) }
+end
+
 end
 
 
@@ -6029,3 +6612,15 @@ register('rs_denied', lib.rs_denied, WRITE)
 register('rs_watch_create', guarded(lib.rs_watch_create), WRITE)
 register('rs_watch_open', lib.rs_watch_open, WRITE)
 register('rs_watch_check', guarded(lib.rs_watch_check), ALWAYS)
+register('rs_event_list', guarded(lib.rs_event_list), ALWAYS)
+register('rs_event_tail', lib.rs_event_tail, READ)
+register('rs_webhook_tenant', lib.rs_webhook_tenant, WRITE)
+register('rs_webhook_tenants', lib.rs_webhook_tenants, READ)
+register('rs_webhook_create', guarded(lib.rs_webhook_create, WIDE), WRITE)
+register('rs_webhook_list', guarded(lib.rs_webhook_list, WIDE), ALWAYS)
+register('rs_webhook_get', guarded(lib.rs_webhook_get, WIDE), ALWAYS)
+register('rs_webhook_patch', guarded(lib.rs_webhook_patch, WIDE), WRITE)
+register('rs_webhook_delete', guarded(lib.rs_webhook_delete, WIDE), ALWAYS)
+register('rs_webhook_work', lib.rs_webhook_work, READ)
+register('rs_webhook_told', lib.rs_webhook_told, ALWAYS)
+register('rs_webhook_lease', lib.rs_webhook_lease, ALWAYS)

@@ -21,7 +21,7 @@ my $s = RS::Schema->new(user => 'rs-gateway');
 my $redis = $s->redis();
 my $lib = read_file(top('redis-schema', 'lib', 'rs.lua'));
 my $w = 'rs:w:n1.0.00000000000000aa';
-my @users = qw(rs-gateway rs-plugin rs-deploy);
+my @users = qw(rs-gateway rs-plugin rs-eventd rs-deploy);
 my %link = map { $_ => $s->connect($_) } @users, qw(rs-backup rs-restore);
 
 
@@ -159,6 +159,33 @@ denied('rs-plugin', @$_) for
 
 is(allowed('rs-plugin', 'FCALL', 'rs_turn_usage', 2, $s->key("ses:$p->{id}"),
            $use, "$p->{host}/r/1-1", 1, 1, 1, 1, 0)->[0], 'ok', 'its own');
+
+
+# the daemon that delivers webhooks: events, and what came of them
+
+denied('rs-eventd', @$_) for
+    ['SUBSCRIBE', $w], ['SUBSCRIBE', 'rs:turn'], ['PSUBSCRIBE', 'rs:*'],
+    ['PUBLISH', 'rs:watch', 'x'], ['HGETALL', $key], ['HGETALL', $ses],
+    ['HSET', $ses, 'state', 'ended'],
+    ['XADD', $s->key('ev'), '*', 't', 'x'], ['DEL', $s->key('ev')],
+    ['HDEL', $s->key('hooks'), 'x'], ['DEL', $s->key('hooks')],
+    ['XRANGE', $s->key('audit'), '-', '+'],
+    ['XRANGE', $s->key("log:$x->{id}"), '-', '+'],
+    ['FCALL', 'rs_webhook_told', 2, $ses, $ses, 'x', 1, 1, '1-0'],
+    ['FCALL', 'rs_webhook_delete', 5, $key, $key, $key, $s->key('hooks'),
+     $s->key('hookst'), '', 'x'],
+    ['FCALL', 'rs_webhook_tenant', 1, 'rs:{b}:hookt', 'x'],
+    ['FCALL_RO', 'rs_event_tail', 1, $s->key('audit'), '0-0', 10],
+    ['FCALL_RO', 'rs_event_tail', 1, $s->key("log:$x->{id}"), '0-0', 10],
+    ['FUNCTION', 'LOAD', 'REPLACE', $lib];
+denied('rs-gateway', @$_) for
+    ['FCALL', 'rs_webhook_lease', 1, 'rs:{b}:eventd', 'x', 1],
+    ['FCALL_RO', 'rs_event_tail', 1, $s->key('ev'), '0-0', 10],
+    ['FCALL', 'rs_webhook_told', 2, $s->key('hooks'), $s->key('hookst'), 'x',
+     1, 1, '1-0'];
+
+allowed('rs-eventd', 'SUBSCRIBE', 'rs:watch');
+$link{'rs-eventd'} = $s->connect('rs-eventd');
 
 
 # deploy: the library and API keys

@@ -78,7 +78,7 @@ is(-e "$dir/users.acl", undef, 'nothing is written');
 write_file("$dir/pw/rs-gateway", "short\n");
 no_run('make-acl: a short password', 1, qr/5 characters; 20 are wanted/, @acl);
 write_file("$dir/pw/$_", "$password-$_\n", 0600)
-    for qw(rs-gateway rs-plugin rs-deploy);
+    for qw(rs-gateway rs-plugin rs-eventd rs-deploy);
 ok_run('make-acl', @acl);
 
 my $acl = read_file("$dir/users.acl");
@@ -87,7 +87,7 @@ is(sprintf('%o', (stat "$dir/users.acl")[2] & 07777), '600', 'for Redis alone');
 unlike($acl, qr/\Q$password\E|\@rs-/, 'no password in it, nothing left to fill');
 like($acl, qr/^user default off /, 'the user default is off');
 is_deeply([$acl =~ /^user (\S+)/gm],
-          [qw(default rs-deploy rs-gateway rs-plugin)], 'the users');
+          [qw(default rs-deploy rs-eventd rs-gateway rs-plugin)], 'the users');
 no_run('make-acl: cannot write', 1, qr/No such file/, @acl[0 .. 2], '--output',
        "$dir/no/users.acl");
 no_run('make-acl: wrong usage', 2, qr/usage/, $make_acl);

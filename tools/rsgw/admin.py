@@ -17,7 +17,7 @@ except ImportError:
 
 from .errors import ToolError
 
-VERSION = 5         # of the calls these tools make of the function library
+VERSION = 6         # of the calls these tools make of the function library
 TIMEOUT_S = 5
 WAIT_MS = 2000      # for replicas; below TIMEOUT_S
 DEFAULT = "redis://127.0.0.1:6379/0"

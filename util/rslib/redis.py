@@ -146,7 +146,7 @@ def _acl(stack, folder):
 
     users = {name: os.path.join(passwords, name)
              for name in ("rs-gateway", "rs-deploy", "rs-plugin",
-                          "rs-backup", "rs-restore")}
+                          "rs-eventd", "rs-backup", "rs-restore")}
 
     for path in users.values():
         files.secret(path)

@@ -174,7 +174,9 @@ sub _acl {
 
     mkdir $dir or die "$dir: $!";
 
-    for my $name (qw(rs-gateway rs-deploy rs-plugin rs-backup rs-restore)) {
+    for my $name (qw(rs-gateway rs-deploy rs-plugin rs-eventd rs-backup
+                     rs-restore))
+    {
         $self->{users}{$name} = "$dir/$name";
         write_file("$dir/$name", random_id('') . random_id(''), 0600);
     }

@@ -11,8 +11,8 @@ RS::Catalogue - the key catalogue against a real Redis
 Reads keys/*.json and watches a server by MONITOR from C<new> on.
 
 C<violations> tells what the functions did since that the catalogue does not
-say: a key of no pattern, a key that was not among the KEYS of the call or
-has another hash tag, a function that is not among the readers or writers, a
+say: a key of no pattern, a key that was not among the KEYS of the call (but
+the tenant's stream of events) or has another hash tag, a function that is not among the readers or writers, a
 field that is not known, a channel that is neither a worker's nor C<rs:turn>,
 C<rs:ban> or C<rs:watch>.
 
@@ -35,6 +35,7 @@ my %form = (
     tenant => '[a-z0-9-]{1,32}', session => 'ses_[a-z2-7]{26}',
     participant => 'par_[a-z2-7]{26}', link => 'lnk_[a-z2-7]{26}', device => 'dev_[a-z2-7]{26}',
     enrollment => 'enr_[a-z2-7]{26}', key => 'key_[a-z2-7]{26}',
+    webhook => 'whk_[a-z2-7]{26}',
     group => 'grp_[a-z2-7]{26}', grant => 'gra_[a-z2-7]{26}',
     policy => '[a-z0-9-]{1,32}',
     relay => '[a-z0-9-]{1,32}', allocation => '\d+-\d+',
@@ -161,7 +162,9 @@ sub check_command {
         }
 
         push @bad, "$f: $name is not among its KEYS"
-            if !$call->{keys}{$name};
+            if !$call->{keys}{$name} && $k->{key} ne 'ev';
+        push @bad, "$f: $name is of another slot"
+            if $k->{key} eq 'ev' && !$call->{tags}{ ($name =~ /\{(.*)\}/)[0] };
 
         my $role = $kind eq 'w' ? 'writers' : 'readers';
 
@@ -203,7 +206,8 @@ sub violations {
             my @keys = @argv[2 .. 1 + $argv[1]];
             my %tags = map { /\{([^}]*)\}/ ? ($1 => 1) : ('' => 1) } @keys;
 
-            $call = { name => $argv[0], keys => { map { $_ => 1 } @keys } };
+            $call = { name => $argv[0], keys => { map { $_ => 1 } @keys },
+                      tags => \%tags };
             $self->{called}{$argv[0]} = 1;
 
             push @bad, "$argv[0]: keys of several slots" if keys %tags > 1;

@@ -48,6 +48,7 @@ sub run {
     dead($s, $dev);
     tenant($s);
     users($s, $dev);
+    events($s);
     rest($s, $dev);
 
     return $dev;
@@ -540,6 +541,73 @@ sub users {
          'ok', []);
     step('for good', $s->fcall('rs_auth', ["usr:$id"], $user->('')),
          'unauthenticated');
+
+    return;
+}
+
+
+# Events, and webhooks that are told of them.
+
+sub events {
+    my ($s) = @_;
+    my $auth = $s->{key};
+    my $id = random_id('whk_');
+    my @keys = ([$auth, 'hooks', 'hookst'], 'webhooks:read');
+    my @make = ('rs_webhook_create', [$auth, 'hooks', 'hookst', 'ev',
+                                      'idem:' . RS::Schema::hash()],
+                'webhooks:write', $id, 'ops', 'https://ops.example.net/x',
+                'device.online', 1, RS::Schema::hash());
+
+    step('events', $s->fcall('rs_event_list', [$auth, 'ev'], 'devices:read',
+                             '0-0', 10), 'ok');
+    step('tenant', $s->fcall('rs_webhook_tenant', ['hookt'], $s->{tenant}),
+         'ok');
+    step('webhook', $s->fcall(@make), 'ok', 'created');
+    step('again', $s->fcall(@make), 'ok', 'repeated');
+    step('read', $s->fcall('rs_webhook_get', @keys, $id), 'ok');
+    step('listed', $s->fcall('rs_webhook_list', @keys, '', 10), 'ok', '');
+
+    for my $enabled (0, 1) {
+        step('changed', $s->fcall('rs_webhook_patch',
+                                  [$auth, 'hooks', 'hookst', 'ev'],
+                                  'webhooks:write', $id, '', 'enabled',
+                                  $enabled, 'secret', ''), 'ok');
+    }
+
+    delivers($s, $id);
+    step('deleted', $s->fcall('rs_webhook_delete',
+                              [$auth, 'hooks', 'hookst'], 'webhooks:write',
+                              $id), 'ok');
+
+    return;
+}
+
+
+# As the daemon's own user.
+
+sub delivers {
+    my ($s, $id) = @_;
+    my $link = $s->connect('rs-eventd');
+    my $call = sub {
+        my ($how, $name, $n, @rest) = @_;
+
+        return $link->call($how, $name, $n,
+                           map { $rest[$_] =~ /^(?:ev|hooks|hookst|hookt|eventd)\z/
+                                 && $_ < $n ? $s->key($rest[$_]) : $rest[$_] }
+                           0 .. $#rest);
+    };
+
+    step('version', $call->('FCALL_RO', 'rs_version', 0), 'ok');
+    step('delivers', $call->('FCALL', 'rs_webhook_lease', 1, 'eventd', 'd1',
+                             10000), 'ok', 'held', 1);
+    step('tenants', $call->('FCALL_RO', 'rs_webhook_tenants', 1, 'hookt', ''),
+         'ok', [$s->{tenant}]);
+    step('webhooks', $call->('FCALL_RO', 'rs_webhook_work', 2, 'hooks',
+                             'hookst'), 'ok');
+    step('events', $call->('FCALL_RO', 'rs_event_tail', 1, 'ev', '0-0', 10),
+         'ok');
+    step('told', $call->('FCALL', 'rs_webhook_told', 2, 'hooks', 'hookst',
+                         $id, 1, 3, '1-0', 'failures', 1, 'gone', ''), 'ok');
 
     return;
 }

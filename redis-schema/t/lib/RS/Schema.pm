@@ -125,7 +125,7 @@ sub api_key {
 sub key {
     my ($self, $name) = @_;
 
-    return "rs:{b}:$name" if $name =~ /^(?:bans|(?:ban|help|tries):.*)$/;
+    return "rs:{b}:$name" if $name =~ /^(?:bans|hookt|eventd|(?:ban|help|tries):.*)$/;
     return $name =~ /^(?:lease|dead|denied|fleet|tens|node:.*|ten:.*)$/
            ? "rs:{w}:$name" : "rs:{$self->{tenant}}:$name";
 }
