@@ -38,6 +38,7 @@
 #define RS_ID_LINK             "lnk_"
 #define RS_ID_GROUP            "grp_"
 #define RS_ID_GRANT            "gra_"
+#define RS_ID_WEBHOOK          "whk_"
 #define RS_ID_USER             "usr_"     /* of issuer and subject, not drawn */
 
 /* longest texts, no NUL */

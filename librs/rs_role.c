@@ -16,7 +16,8 @@
 #define RS_ROLE_READS     (BIT(DEVICES_READ) | BIT(SESSIONS_READ)             \
                            | BIT(ENROLLMENTS_READ) | BIT(GROUPS_READ)         \
                            | BIT(POLICIES_READ) | BIT(GRANTS_READ)            \
-                           | BIT(KEYS_READ) | BIT(AUDIT_READ))
+                           | BIT(KEYS_READ) | BIT(AUDIT_READ)               \
+                           | BIT(WEBHOOKS_READ))
 
 #define RS_ROLE_WATCHES   (BIT(DEVICES_READ) | BIT(SESSIONS_READ)             \
                            | BIT(SESSIONS_WRITE) | BIT(SESSIONS_VIEW))
@@ -50,6 +51,8 @@ static const char  *rs_verb_names[RS_VERB_N] = {
     [RS_VERB_USERS_WRITE] = "users:write",
     [RS_VERB_AUDIT_READ] = "audit:read",
     [RS_VERB_AUDIT_TRIM] = "audit:trim",
+    [RS_VERB_WEBHOOKS_READ] = "webhooks:read",
+    [RS_VERB_WEBHOOKS_WRITE] = "webhooks:write",
     [RS_VERB_ICE] = "ice",
     [RS_VERB_NODE_DRAIN] = "node:drain"
 };

@@ -69,6 +69,7 @@ typedef struct {
 #include "session/ngx_http_rs_watch.h"
 #include "http/ngx_http_rs_upgrade.h"
 #include "http/ngx_http_rs_api.h"
+#include "http/ngx_http_rs_events.h"
 #include "http/ngx_http_rs_jwks.h"
 #include "http/ngx_http_rs_oidc.h"
 
@@ -87,6 +88,7 @@ struct ngx_http_rs_main_conf_s {
     rs_ban_t                    ban;           /* failures 0: off */
     ngx_array_t                *ban_exempt;    /* of ngx_cidr_t; or NULL */
     ngx_uint_t                  max_connections;   /* of a worker */
+    ngx_uint_t                  events_readers;    /* the same */
     ngx_flag_t                  enabled;       /* some rs_gateway exists */
     ngx_flag_t                  metrics;       /* some rs_metrics does */
     ngx_shm_zone_t             *zone;
@@ -117,6 +119,7 @@ struct ngx_http_rs_main_conf_s {
     ngx_http_rs_sessions_t     *sessions;
     ngx_http_rs_devices_t      *devices;
     ngx_http_rs_watches_t      *watches;
+    ngx_http_rs_events_t       *events;
 };
 
 
@@ -143,6 +146,8 @@ struct ngx_http_rs_loc_conf_s {
     ngx_str_t                   turn_realm;
     time_t                      turn_ttl;
 
+    ngx_str_t                   webhook_key;   /* contents of the file */
+
     ngx_http_rs_oidc_conf_t     oidc;
 
     size_t                      message_size;
@@ -160,6 +165,7 @@ struct ngx_http_rs_loc_conf_s {
     ngx_msec_t                  ping_interval;
     ngx_msec_t                  peer_timeout;
     ngx_msec_t                  resume_grace;
+    ngx_msec_t                  events_heartbeat;
 
     ngx_uint_t                  max_participants;
     time_t                      ticket_ttl;

@@ -9,6 +9,7 @@
 
 #include "ngx_http_rs.h"
 #include "ngx_http_rs_conf.h"
+#include "rs_webhook.h"
 #include "rs_ws_handshake.h"
 
 
@@ -291,6 +292,37 @@ ngx_http_rs_message_rate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     rate[1] = n;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_rs_webhook_key_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_rs_loc_conf_t *rlcf = conf;
+
+    char       *rv;
+    ngx_str_t  *value;
+
+    if (rlcf->webhook_key.data) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    rv = ngx_rs_redis_conf_secret(cf, &value[1], &rlcf->webhook_key);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    if (rlcf->webhook_key.len < RS_WEBHOOK_KEY_MIN) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "the key in \"%V\" has less than %d characters; "
+                           "make one with \"openssl rand -hex 32\"",
+                           &value[1], RS_WEBHOOK_KEY_MIN);
+        return NGX_CONF_ERROR;
+    }
 
     return NGX_CONF_OK;
 }

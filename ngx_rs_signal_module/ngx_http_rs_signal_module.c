@@ -30,6 +30,7 @@
 static ngx_int_t ngx_http_rs_handler(ngx_http_request_t *r);
 
 static void ngx_http_rs_store_up(void *data, ngx_uint_t up);
+static void ngx_http_rs_told(ngx_http_rs_main_conf_t *rmcf, ngx_str_t *line);
 static void ngx_http_rs_bus_up(ngx_http_rs_main_conf_t *rmcf, ngx_uint_t up);
 static void ngx_http_rs_bus_env(ngx_http_rs_main_conf_t *rmcf,
     rs_env_t *env);
@@ -231,6 +232,13 @@ static ngx_command_t  ngx_http_rs_commands[] = {
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_http_rs_main_conf_t, stale_limit),
       &ngx_http_rs_positive },
+
+    { ngx_string("rs_events_readers"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_rs_main_conf_t, events_readers),
+      NULL },
 
     { ngx_string("rs_drain_time"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
@@ -512,6 +520,20 @@ static ngx_command_t  ngx_http_rs_commands[] = {
       offsetof(ngx_http_rs_loc_conf_t, resume_grace),
       &ngx_http_rs_positive },
 
+    { ngx_string("rs_events_heartbeat"),
+      NGX_HTTP_RS_LOC|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_rs_loc_conf_t, events_heartbeat),
+      &ngx_http_rs_positive },
+
+    { ngx_string("rs_webhook_key_file"),
+      NGX_HTTP_RS_LOC|NGX_CONF_TAKE1,
+      ngx_http_rs_webhook_key_file,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("rs_ticket_ttl"),
       NGX_HTTP_RS_LOC|NGX_CONF_TAKE1,
       ngx_conf_set_sec_slot,
@@ -638,7 +660,18 @@ ngx_http_rs_store_up(void *data, ngx_uint_t up)
         ngx_http_rs_session_catch_up(rmcf);
         ngx_http_rs_ban_catch_up(rmcf);
         ngx_http_rs_watch_catch_up(rmcf);
+        ngx_http_rs_events_catch_up(rmcf);
     }
+}
+
+
+/* what consoles and readers of events are told */
+
+static void
+ngx_http_rs_told(ngx_http_rs_main_conf_t *rmcf, ngx_str_t *line)
+{
+    ngx_http_rs_watch_told(rmcf, line);
+    ngx_http_rs_events_told(rmcf, line);
 }
 
 
@@ -651,6 +684,7 @@ ngx_http_rs_bus_up(ngx_http_rs_main_conf_t *rmcf, ngx_uint_t up)
         ngx_http_rs_session_catch_up(rmcf);
         ngx_http_rs_ban_catch_up(rmcf);
         ngx_http_rs_watch_catch_up(rmcf);
+        ngx_http_rs_events_catch_up(rmcf);
     }
 }
 
@@ -746,8 +780,10 @@ ngx_http_rs_init_process(ngx_cycle_t *cycle)
     rmcf->stale = ngx_http_rs_stale_create(rmcf, log);
     rmcf->bans = ngx_http_rs_ban_create(rmcf, log);
     rmcf->watches = ngx_http_rs_watches_create(rmcf, log);
+    rmcf->events = ngx_http_rs_events_create(rmcf, log);
 
     if (rmcf->stale == NULL || rmcf->bans == NULL || rmcf->watches == NULL
+        || rmcf->events == NULL
         || rmcf->conns == NULL || rmcf->presence == NULL || rmcf->reap == NULL
         || rmcf->sessions == NULL || rmcf->devices == NULL)
     {
@@ -763,7 +799,7 @@ ngx_http_rs_init_process(ngx_cycle_t *cycle)
     rmcf->store = ngx_http_rs_store_create(rmcf, log,
                                            ngx_http_rs_store_up, rmcf);
     rmcf->bus = ngx_http_rs_bus_create(rmcf, log, ngx_http_rs_bus_env,
-                                       ngx_http_rs_watch_told,
+                                       ngx_http_rs_told,
                                        ngx_http_rs_bus_up);
 
     if (rmcf->store == NULL || rmcf->bus == NULL) {
@@ -882,6 +918,7 @@ ngx_http_rs_create_main_conf(ngx_conf_t *cf)
     rmcf->lease_ttl = NGX_CONF_UNSET_MSEC;
     rmcf->max_connections = NGX_CONF_UNSET_UINT;
     rmcf->ipc_on = NGX_CONF_UNSET;
+    rmcf->events_readers = NGX_CONF_UNSET_UINT;
     rmcf->drain_time = NGX_CONF_UNSET_MSEC;
     rmcf->stale_limit = NGX_CONF_UNSET_MSEC;
 
@@ -910,6 +947,7 @@ ngx_http_rs_init_main_conf(ngx_conf_t *cf, void *conf)
                              ngx_min(200, rmcf->redis.timeout / 2));
     ngx_conf_init_msec_value(rmcf->lease_ttl, 15000);
     ngx_conf_init_value(rmcf->ipc_on, 1);
+    ngx_conf_init_uint_value(rmcf->events_readers, 256);
     ngx_conf_init_msec_value(rmcf->drain_time, 30000);
     ngx_conf_init_msec_value(rmcf->stale_limit, 3600000);
 
@@ -1036,6 +1074,7 @@ ngx_http_rs_create_loc_conf(ngx_conf_t *cf)
     rlcf->ping_interval = NGX_CONF_UNSET_MSEC;
     rlcf->peer_timeout = NGX_CONF_UNSET_MSEC;
     rlcf->resume_grace = NGX_CONF_UNSET_MSEC;
+    rlcf->events_heartbeat = NGX_CONF_UNSET_MSEC;
 
     rlcf->max_participants = NGX_CONF_UNSET_UINT;
     rlcf->ticket_ttl = NGX_CONF_UNSET;
@@ -1106,6 +1145,9 @@ ngx_http_rs_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_msec_value(conf->ping_interval, prev->ping_interval, 25000);
     ngx_conf_merge_msec_value(conf->peer_timeout, prev->peer_timeout, 60000);
     ngx_conf_merge_msec_value(conf->resume_grace, prev->resume_grace, 120000);
+    ngx_conf_merge_msec_value(conf->events_heartbeat, prev->events_heartbeat,
+                              15000);
+    ngx_conf_merge_str_value(conf->webhook_key, prev->webhook_key, "");
 
     ngx_conf_merge_uint_value(conf->max_participants,
                               prev->max_participants, 16);

@@ -31,6 +31,8 @@ my $gw = RS::Gateway->new(redis => $redis, location => $issuer->conf . "
     rs_stun_server stun:turn.example.net:3478;
     rs_turn_server eu turn:turn.example.net:3478;
     rs_turn_secret_file $file;
+    rs_webhook_key_file $file;
+    rs_events_heartbeat 1s;
 ");
 my $bare = RS::Gateway->new(redis => $redis);
 my $checks = RS::Gateway->new(redis => $redis,
@@ -114,6 +116,7 @@ sub none_of {
                 DeviceId => "dev_$a", KeyId => "key_$a",
                 LinkId => "lnk_$a",
                 ApiKeyId => "key_$a", GroupId => "grp_$a",
+                WebhookId => "whk_$a",
                 GrantId => "gra_$a", UserId => "usr_$a",
                 PolicyName => 'none',
                 Username => "1790000300:default.ses_$a.par_$a");
@@ -171,8 +174,9 @@ sub sample {
     return { token => 'x' } if $path eq '/login';
     return { role => 'viewer' } if $path =~ /participants$/;
     return {} if $path =~ m{^/(?:ice|enrollments|devices/|.*/generate
-                                 |groups/|policies/)}x;
+                                 |groups/|policies/|webhooks/)}x;
     return { name => 'n' } if $path eq '/groups';
+    return { url => 'https://a.example.net/' } if $path eq '/webhooks';
     return { name => 'n', scopes => ['ice'] } if $path eq '/keys';
     return { subject => 'group:x', group_id => '*', verbs => ['devices:read'] }
         if $path eq '/grants';
@@ -415,6 +419,31 @@ $api->call($rest, 409, 'POST', '/keys', undef, %key,
 $api->call($rest, 200, 'GET', '/keys/{id}', $api_key->{id});
 $api->call($rest, 200, 'GET', '/keys');
 $api->call($rest, 204, 'DELETE', '/keys/{id}', $api_key->{id});
+
+my $hook = $api->call($rest, 201, 'POST', '/webhooks', undef, %key, body => {
+    url => 'https://a.example.net/x', name => 'n',
+    types => ['session.ended'] })->json;
+
+$api->call($rest, 201, 'POST', '/webhooks', undef, %key, body => {
+    url => 'https://a.example.net/x', name => 'n',
+    types => ['session.ended'] });
+$api->call($bare->rest(key => $rest->{key}), 404, 'POST', '/webhooks', undef,
+           body => { url => 'https://a.example.net/' });
+$api->call($rest, 200, 'GET', '/webhooks/{id}', $hook->{id});
+$api->call($rest, 200, 'GET', '/webhooks');
+$api->call($rest, 428, 'PATCH', '/webhooks/{id}', $hook->{id}, body => {});
+$api->call($rest, 412, 'PATCH', '/webhooks/{id}', $hook->{id}, body => {},
+           headers => { 'If-Match' => '"9"' });
+$api->call($rest, 200, 'PATCH', '/webhooks/{id}', $hook->{id},
+           body => { name => undef, enabled => JSON::false() },
+           headers => { 'If-Match' => '"1"' });
+$api->call($rest, 200, 'POST', '/webhooks/{id}/secret', $hook->{id});
+$api->call($rest, 204, 'DELETE', '/webhooks/{id}', $hook->{id});
+
+my $short = $rest->post('/keys', { name => 's', scopes => ['devices:read'],
+                                   ttl_s => 2 })->json->{key};
+
+$api->call($rest->with(key => $short), 200, 'GET', '/events');
 
 my $audit = $api->call($rest, 200, 'GET', '/audit', undef,
                        query => '?limit=3&order=newest')->json;

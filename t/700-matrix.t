@@ -37,6 +37,7 @@ my $gw = RS::Gateway->new(redis => $redis, workers => 2, location =>
     rs_stun_server stun:turn.example.net:3478;
     rs_turn_server eu turn:turn.example.net:3478;
     rs_turn_secret_file $secret;
+    rs_webhook_key_file $secret;
 ");
 
 # two tenants; in the first a group that is granted, and one that is not
@@ -91,7 +92,7 @@ sub session {
 
 my %session = map { $_ => session($_) } @places;
 my %never = map { $_ => random_id("${_}_") }
-            qw(ses dev enr grp gra key lnk usr);
+            qw(ses dev enr grp gra key lnk usr whk);
 
 
 # Specimens: for a call of the table what to send, for an object of a place or
@@ -99,7 +100,8 @@ my %never = map { $_ => random_id("${_}_") }
 # one of the table; list: what to look for in it, and where it is; wide: there
 # is no object, or it is of no group, so that where it is granted is all of
 # the tenant; own: there is no other tenant's; user: what a user gets instead
-# of what an API key does; end: after each.
+# of what an API key does; head: what comes does not end, so its head is asked
+# for; end: after each.
 
 sub object {
     my ($kind, $path, $fresh) = @_;
@@ -118,6 +120,29 @@ sub fresh_link {
 
     return made($place, "/sessions/$session{$place}{id}/participants",
                 { link => JSON::true() })->{id};
+}
+
+
+sub delete_hook {
+    my ($place, $r) = @_;
+
+    $root{$tenant{$place}}->delete('/webhooks/' . $r->json->{id});
+}
+
+
+# A tenant has 32 at most: one that was not deleted is used again.
+
+my %doomed;
+
+sub doomed_hook {
+    my ($place) = @_;
+    my $root = $root{$tenant{$place}};
+    my $old = $doomed{$place};
+
+    return $old if $old && $root->get("/webhooks/$old")->status == 200;
+
+    return $doomed{$place} = made($place, '/webhooks',
+                                  { url => 'https://ops.example.net/' })->{id};
 }
 
 
@@ -159,6 +184,8 @@ my $grant = sub { { subject => 'user:' . random_id('usr_'),
                     verbs => ['devices:read'] } };
 my $new_key = sub { { name => 'x', scopes => ['devices:read'] } };
 my $named = sub { { name => 'n' . ++$n } };
+my $hook = sub { { url => 'https://ops.example.net/' . ++$n } };
+my %hook = map { $_ => made($_, '/webhooks', $hook->())->{id} } @places;
 my $drain = { wide => 1, own => 1, path => '/drain?node=nowhere' };
 
 my %specimen = (
@@ -211,6 +238,23 @@ my %specimen = (
     'DELETE /devices/{id}' => [
         { path => object('dev', '/devices', sub { enrol($_[0])->id }) }],
     'POST /watch' => [{ path => '/watch', wide => 1, own => 1 }],
+    'GET /events' => [{ path => '/events', wide => 1, own => 1, head => 1 }],
+    'POST /webhooks' => [{ path => '/webhooks', body => $hook, wide => 1,
+                           own => 1, end => \&delete_hook }],
+    'GET /webhooks' => [{ path => '/webhooks?limit=200', wide => 1,
+                          own => 1 }],
+    (map { my $call = $_;
+           ("$call" => [{ path => sub { object('whk', '/webhooks',
+                              sub { $hook{$_[0]} })->(@_)
+                              . ($call =~ /secret$/ ? '/secret' : '') },
+                          wide => 1,
+                          $call =~ /^PATCH/ ? (headers => $version,
+                                               body => $named) : () }]) }
+     'GET /webhooks/{id}', 'PATCH /webhooks/{id}',
+     'POST /webhooks/{id}/secret'),
+    'DELETE /webhooks/{id}' => [{ path => object('whk', '/webhooks',
+                                                 \&doomed_hook),
+                                  wide => 1 }],
     'POST /ice' => [{ path => '/ice', wide => 1, own => 1 }],
     'GET /turn' => [{ path => '/turn?service=turn', wide => 1, own => 1 }],
     (map { ("POST /turn/keys/{id}/credentials/$_" => []) }
@@ -263,6 +307,13 @@ my %specimen = (
 sub call {
     my ($rest, $method, $s, $place, %headers) = @_;
     my $path = ref $s->{path} ? $s->{path}->($place) : $s->{path};
+
+    if ($s->{head}) {
+        my $r = $rest->request('HEAD', $path, headers => \%headers);
+
+        return $r if $r->status < 300;
+    }
+
     my $r = $rest->request($method, $path,
         $s->{body} ? (body => $s->{body}->($place)) : (),
         headers => { $s->{headers} ? %{ $s->{headers}->($path, $place) } : (),

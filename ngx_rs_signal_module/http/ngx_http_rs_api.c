@@ -562,6 +562,11 @@ ngx_http_rs_api_finish(ngx_http_rs_api_t *api)
 {
     ngx_http_rs_api_detach(api);
 
+    if (api->status && api->stream) {
+        api->stream(api);
+        return;
+    }
+
     ngx_http_finalize_request(api->request, ngx_http_rs_api_send(api));
 }
 

@@ -105,6 +105,10 @@ struct ngx_http_rs_api_s {
 
     ngx_queue_t                     ops;       /* ngx_http_rs_api_op_t */
     void                           *data;      /* the handler's */
+    void                          (*stream)(ngx_http_rs_api_t *api);
+                                               /* sends the answer itself, and
+                                                  has the request then; or
+                                                  NULL */
 
     /* the answer */
 
@@ -190,6 +194,8 @@ ngx_int_t ngx_http_rs_api_send_text(ngx_http_request_t *r, ngx_uint_t status,
 ngx_int_t ngx_http_rs_api_header(ngx_http_request_t *r, const char *name,
     const char *value, size_t len);
 ngx_int_t ngx_http_rs_api_preflight(ngx_http_request_t *r, ngx_str_t *allow);
+/* those of every answer */
+ngx_int_t ngx_http_rs_api_headers(ngx_http_request_t *r);
 
 /* values of answers: "" is null; stored JSON that cannot be read is null */
 json_t *ngx_http_rs_api_text(ngx_str_t s);
@@ -412,6 +418,14 @@ ngx_int_t ngx_http_rs_api_audit_list(ngx_http_rs_api_t *api);
 ngx_int_t ngx_http_rs_api_audit_trim(ngx_http_rs_api_t *api);
 
 ngx_int_t ngx_http_rs_api_watch_create(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_events(ngx_http_rs_api_t *api);
+
+ngx_int_t ngx_http_rs_api_webhook_create(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_webhook_list(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_webhook_get(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_webhook_patch(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_webhook_secret(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_webhook_delete(ngx_http_rs_api_t *api);
 
 ngx_int_t ngx_http_rs_api_me(ngx_http_rs_api_t *api);
 ngx_int_t ngx_http_rs_api_me_sign_out(ngx_http_rs_api_t *api);

@@ -14,7 +14,6 @@
 #define NGX_HTTP_RS_API_CORS_AGE     "600"       /* s */
 
 
-static ngx_int_t ngx_http_rs_api_headers(ngx_http_request_t *r);
 static ngx_int_t ngx_http_rs_api_header_str(ngx_http_request_t *r,
     const char *name, ngx_str_t *value);
 static void ngx_http_rs_api_failed(ngx_http_request_t *r,
@@ -415,9 +414,9 @@ ngx_http_rs_api_send_text(ngx_http_request_t *r, ngx_uint_t status,
 }
 
 
-/* those of every answer; CORS when a page of an allowed origin asks */
+/* CORS when a page of an allowed origin asks */
 
-static ngx_int_t
+ngx_int_t
 ngx_http_rs_api_headers(ngx_http_request_t *r)
 {
     ngx_str_t          *origin;
@@ -464,8 +463,8 @@ ngx_int_t
 ngx_http_rs_api_preflight(ngx_http_request_t *r, ngx_str_t *allow)
 {
 #define NGX_HTTP_RS_API_ASKED                                                \
-    "Authorization, Content-Type, Idempotency-Key, If-Match, X-Request-Id, " \
-    "X-RS-Tenant"
+    "Authorization, Content-Type, Idempotency-Key, If-Match, "               \
+    "Last-Event-ID, X-Request-Id, X-RS-Tenant"
 
     if (ngx_http_rs_api_header_str(r, "Allow", allow) != NGX_OK
         || ngx_http_rs_api_header_str(r, "Access-Control-Allow-Methods",

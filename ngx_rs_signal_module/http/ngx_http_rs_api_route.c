@@ -114,6 +114,28 @@ static const ngx_http_rs_api_route_t  ngx_http_rs_api_routes[] = {
     { NGX_HTTP_POST, "/watch", NULL, RS_VERB_DEVICES_READ,
       NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_watch_create },
 
+    { NGX_HTTP_GET, "/events", NULL, RS_VERB_DEVICES_READ,
+      NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_events },
+
+    { NGX_HTTP_POST, "/webhooks", NULL, RS_VERB_WEBHOOKS_WRITE,
+      NGX_HTTP_RS_API_BODY, ngx_http_rs_api_webhook_create },
+
+    { NGX_HTTP_GET, "/webhooks", NULL, RS_VERB_WEBHOOKS_READ,
+      NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_webhook_list },
+
+    { NGX_HTTP_GET, "/webhooks/{id}", RS_ID_WEBHOOK, RS_VERB_WEBHOOKS_READ,
+      NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_webhook_get },
+
+    { NGX_HTTP_PATCH, "/webhooks/{id}", RS_ID_WEBHOOK, RS_VERB_WEBHOOKS_WRITE,
+      NGX_HTTP_RS_API_PATCH, ngx_http_rs_api_webhook_patch },
+
+    { NGX_HTTP_POST, "/webhooks/{id}/secret", RS_ID_WEBHOOK,
+      RS_VERB_WEBHOOKS_WRITE,
+      NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_webhook_secret },
+
+    { NGX_HTTP_DELETE, "/webhooks/{id}", RS_ID_WEBHOOK, RS_VERB_WEBHOOKS_WRITE,
+      NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_webhook_delete },
+
     { NGX_HTTP_GET, "/me", NULL, NGX_HTTP_RS_API_SELF,
       NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_me },
 

@@ -102,6 +102,15 @@ static const ngx_http_rs_metric_t  ngx_http_rs_metrics_table[] = {
     NGX_HTTP_RS_GAUGE("rs_connections", NULL,
                       WATCHERS, ",kind=\"watcher\""),
 
+    NGX_HTTP_RS_GAUGE("rs_event_readers", "Open streams of GET /events.",
+                      READERS, ""),
+    NGX_HTTP_RS_COUNTER("rs_events_sent_total",
+                        "Events sent to readers of GET /events.",
+                        EVENT_SENT, ""),
+    NGX_HTTP_RS_COUNTER("rs_event_readers_slow_total",
+                        "Readers cut off because they did not read.",
+                        EVENT_SLOW, ""),
+
     NGX_HTTP_RS_GAUGE("rs_connections_pending",
                       "Open WebSockets that are not let in yet.",
                       PENDING, ""),

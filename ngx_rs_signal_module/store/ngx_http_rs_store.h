@@ -430,7 +430,8 @@ typedef enum {
     NGX_HTTP_RS_STORE_GROUPS = 0,
     NGX_HTTP_RS_STORE_POLICIES,
     NGX_HTTP_RS_STORE_GRANTS,
-    NGX_HTTP_RS_STORE_KEYS
+    NGX_HTTP_RS_STORE_KEYS,
+    NGX_HTTP_RS_STORE_WEBHOOKS
 } ngx_http_rs_store_set_e;
 
 ngx_int_t ngx_http_rs_store_set_list(ngx_http_rs_store_op_t *op,
@@ -441,6 +442,34 @@ ngx_int_t ngx_http_rs_store_set_get(ngx_http_rs_store_op_t *op,
 /* not of keys */
 ngx_int_t ngx_http_rs_store_set_delete(ngx_http_rs_store_op_t *op,
     ngx_http_rs_caller_t *caller, ngx_http_rs_store_set_e set, ngx_str_t *id);
+
+/* ngx_http_rs_store_event.c */
+
+typedef struct {
+    ngx_str_t                   id;
+    ngx_str_t                   name;
+    ngx_str_t                   url;
+    ngx_str_t                   types;         /* by blanks; empty: all */
+    ngx_uint_t                  enabled;
+    ngx_str_t                   idem;
+    ngx_str_t                   body_hash;
+} ngx_http_rs_store_webhook_t;
+
+/*
+ * ok: position to go on from, 1 when something may have been missed, 1 when
+ * there is more, {{position, type, JSON}...}, the caller's id, s when his key
+ * ends or ""
+ */
+ngx_int_t ngx_http_rs_store_event_list(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_str_t *position, ngx_uint_t count);
+ngx_int_t ngx_http_rs_store_webhook_tenant(ngx_http_rs_store_op_t *op,
+    ngx_str_t *tenant);
+ngx_int_t ngx_http_rs_store_webhook_create(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_http_rs_store_webhook_t *w);
+/* fields: n pairs (name, url, types, enabled, secret); ok: obj */
+ngx_int_t ngx_http_rs_store_webhook_patch(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_str_t *id, ngx_str_t *version,
+    ngx_uint_t n, ngx_str_t *fields);
 
 ngx_int_t ngx_http_rs_store_group_create(ngx_http_rs_store_op_t *op,
     ngx_http_rs_caller_t *caller, ngx_http_rs_store_group_t *g);

@@ -18,8 +18,8 @@ typedef struct {
     const char  *list;
     const char  *get;
     const char  *remove;                   /* NULL: by a verb of its own */
-    const char  *keys[4];                  /* of remove; the first is the set,
-                                              and the key of list and get */
+    const char  *keys[4];                  /* of remove; the first is the set */
+    ngx_uint_t   nread;                    /* of these, of list and get */
 } ngx_http_rs_store_set_t;
 
 
@@ -29,13 +29,15 @@ static void ngx_http_rs_store_indexes(ngx_http_rs_store_call_t *call,
 
 static const ngx_http_rs_store_set_t  ngx_http_rs_store_sets[] = {
     { "rs_group_list", "rs_group_get", "rs_group_delete",
-      { "grps", "grants", "gdev", NULL } },
+      { "grps", "grants", "gdev", NULL }, 1 },
     { "rs_policy_list", "rs_policy_get", "rs_policy_delete",
-      { "pols", "grps", NULL } },
+      { "pols", "grps", NULL }, 1 },
     { "rs_grant_list", "rs_grant_get", "rs_grant_delete",
-      { "grants", NULL } },
+      { "grants", NULL }, 1 },
     { "rs_key_page", "rs_key_find", NULL,
-      { "keys", NULL } }
+      { "keys", NULL }, 1 },
+    { "rs_webhook_list", "rs_webhook_get", "rs_webhook_delete",
+      { "hooks", "hookst", NULL }, 2 }
 };
 
 
@@ -54,6 +56,7 @@ ngx_http_rs_store_set_list(ngx_http_rs_store_op_t *op,
     ngx_http_rs_caller_t *caller, ngx_http_rs_store_set_e set,
     ngx_str_t *cursor, ngx_uint_t limit)
 {
+    ngx_uint_t                      i;
     ngx_http_rs_store_call_t        call;
     const ngx_http_rs_store_set_t  *s;
 
@@ -61,7 +64,9 @@ ngx_http_rs_store_set_list(ngx_http_rs_store_op_t *op,
 
     ngx_http_rs_store_guarded(&call, op, s->list, caller);
 
-    ngx_http_rs_store_index(&call, &caller->tenant, s->keys[0]);
+    for (i = 0; i < s->nread; i++) {
+        ngx_http_rs_store_index(&call, &caller->tenant, s->keys[i]);
+    }
 
     ngx_http_rs_store_arg(&call, cursor);
     ngx_http_rs_store_arg_number(&call, limit);
@@ -74,6 +79,7 @@ ngx_int_t
 ngx_http_rs_store_set_get(ngx_http_rs_store_op_t *op,
     ngx_http_rs_caller_t *caller, ngx_http_rs_store_set_e set, ngx_str_t *id)
 {
+    ngx_uint_t                      i;
     ngx_http_rs_store_call_t        call;
     const ngx_http_rs_store_set_t  *s;
 
@@ -81,7 +87,9 @@ ngx_http_rs_store_set_get(ngx_http_rs_store_op_t *op,
 
     ngx_http_rs_store_guarded(&call, op, s->get, caller);
 
-    ngx_http_rs_store_index(&call, &caller->tenant, s->keys[0]);
+    for (i = 0; i < s->nread; i++) {
+        ngx_http_rs_store_index(&call, &caller->tenant, s->keys[i]);
+    }
 
     ngx_http_rs_store_arg(&call, id);
 

@@ -116,6 +116,9 @@ typedef enum {
                               + NGX_HTTP_RS_REDIS_NBOUNDS + 1,
     NGX_HTTP_RS_STAT_LEASE_LOST,           /* not renewed in time */
 
+    NGX_HTTP_RS_STAT_EVENT_SENT,           /* to readers of GET /events */
+    NGX_HTTP_RS_STAT_EVENT_SLOW,           /* of these, cut off: not reading */
+
     NGX_HTTP_RS_STAT_MESSAGE,              /* + rs_msg_type_e: received */
 
     /* + rs_err_e: sockets closed because of it, RS_OK: by agreement */
@@ -132,6 +135,7 @@ typedef enum {
     NGX_HTTP_RS_GAUGE_AGENTS = 0,          /* open sockets */
     NGX_HTTP_RS_GAUGE_PARTICIPANTS,
     NGX_HTTP_RS_GAUGE_WATCHERS,
+    NGX_HTTP_RS_GAUGE_READERS,             /* of GET /events */
     NGX_HTTP_RS_GAUGE_PENDING,             /* of these, not let in yet */
     NGX_HTTP_RS_GAUGE_QUEUED,              /* bytes that wait for sockets */
     NGX_HTTP_RS_GAUGE_LEAVING,             /* participants waited for */

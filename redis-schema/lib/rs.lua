@@ -6084,7 +6084,7 @@ local HOOK = { 'name', 'url', 'types', 'enabled', 'created_at', 'created_by',
                'secret_no', 'secret_at', 'version' }
 local HOOK_STATE = { 'pos', 'epoch', 'failures', 'delivered', 'given_up',
                      'tried_at', 'delivered_at', 'status', 'error',
-                     'since' }
+                     'failing_since' }
 
 local HOOKS_MAX = 32            -- of one tenant
 local HOOK_TENANTS = 10000      -- that have any
@@ -6275,7 +6275,7 @@ function lib.rs_webhook_patch(keys, args, who)
     if was == '0' and h.enabled == '1' then
         state = entry(keys[2], id) or {}
         state.pos, state.failures = event.newest(keys[3]), '0'
-        state.error, state.status, state.since = '', '', ''
+        state.error, state.status, state.failing_since = '', '', ''
         entry_put(keys[2], id, state, HOOK_STATE)
     end
 
@@ -6330,14 +6330,14 @@ end
 -- KEYS: hooks, hookst.
 -- ARGV: id, the daemon's epoch, version of the webhook it read, position it
 --       has come to, then field, value, ... (failures, delivered, given_up,
---       tried_at, delivered_at, status, error, since; or "gone": the receiver
+--       tried_at, delivered_at, status, error, failing_since; or "gone": the receiver
 --       wants no more, the webhook is disabled).
 -- ok.  Errors: not_found (it was removed), conflict (it was changed: read it
 --      again), replaced (a daemon of a later epoch delivers).  O(1)
 
 local HOOK_TOLD = { failures = true, delivered = true, given_up = true,
                     tried_at = true, delivered_at = true, status = true,
-                    error = true, since = true }
+                    error = true, failing_since = true }
 
 
 function lib.rs_webhook_told(keys, args)

@@ -148,7 +148,7 @@ sub request {
     my ($self, $method, $path, %opt) = @_;
 
     return $self->raw($self->_build($method, $path, %opt), $opt{timeout},
-                      $opt{socket});
+                      $opt{socket}, $method eq 'HEAD');
 }
 
 
@@ -165,7 +165,7 @@ sub start {
 
 
 sub raw {
-    my ($self, $bytes, $seconds, $socket) = @_;
+    my ($self, $bytes, $seconds, $socket, $head) = @_;
     my $start = RS::Util::start();
 
     $seconds //= $self->{timeout};
@@ -174,12 +174,12 @@ sub raw {
                                 tls => $self->{tls}, socket => $socket);
     $s->write($bytes);
 
-    return $self->finish($s, $seconds, $start);
+    return $self->finish($s, $seconds, $start, $head);
 }
 
 
 sub finish {
-    my ($self, $s, $seconds, $start) = @_;
+    my ($self, $s, $seconds, $start, $head) = @_;
     my ($first, @lines) = split /\r\n/, $s->read_until("\r\n\r\n",
                                                        $seconds // 20);
     my %headers;
@@ -196,9 +196,14 @@ sub finish {
 
     my $content = '';
 
-    if (($headers{'transfer-encoding'} // '') eq 'chunked') {
+    if ($head) {
+        # has none
+
+    } elsif (($headers{'transfer-encoding'} // '') eq 'chunked') {
         while (1) {
-            my $n = hex $s->read_until("\r\n", $seconds);
+            my ($n) = $s->read_until("\r\n", $seconds) =~ /^([0-9a-f]+)/i;
+
+            $n = hex $n;
             $content .= $s->read_exactly($n, $seconds);
             $s->read_exactly(2, $seconds);
             last if $n == 0;

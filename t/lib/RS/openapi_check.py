@@ -85,7 +85,10 @@ def check(answer):
         yield f"Content-Type {media} is not documented"
         return
 
-    body = json.loads(answer["body"])
+    body = answer["body"]
+
+    if media.endswith("json"):
+        body = json.loads(body)
 
     for e in validator(content[media]["schema"]).iter_errors(body):
         yield f"{e.json_path}: {e.message}"
