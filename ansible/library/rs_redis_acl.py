@@ -190,17 +190,16 @@ def file_differs(path, text):
         return True
 
 
-def write(module, text):
+def write(path, text):
     """All or nothing, and never readable by others on the way."""
 
-    path = module.params["path"]
     tmp = f"{path}.{os.getpid()}"
     fd = os.open(tmp, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
 
     with os.fdopen(fd, "w", encoding="utf-8") as f:
         f.write(text)
 
-    module.atomic_move(tmp, path)
+    os.replace(tmp, path)
 
 
 def run(module):
@@ -216,7 +215,7 @@ def run(module):
     differ = file_differs(params["path"], text)
 
     if differ and not module.check_mode:
-        write(module, text)
+        write(params["path"], text)
 
     changed_attributes = False
 
