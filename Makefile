@@ -16,7 +16,7 @@ SUITES  := librs agent redis tools console bench monitoring gateway e2e faults
 
 
 .PHONY: help deps all librs module agent turn console test unit gateway e2e \
-        test-asan test-faults test-turn lint fuzz-smoke bench demo clean deb repo
+        test-asan test-faults test-turn test-ansible lint fuzz-smoke bench demo clean deb repo
 
 help:
 	@echo "make deps        install what is needed (twice: does nothing)"
@@ -32,6 +32,7 @@ help:
 	@echo "make test-asan   librs, the agent, t/, the plugin with the sanitizers"
 	@echo "make test-faults workers, nodes, Redis break under load;"
 	@echo "                 FAULTS=full (default), short or quick: faults/README.md"
+	@echo "make test-ansible  ansible-lint, and the modules of ansible/ with Redis"
 	@echo "make test-turn   the TURN plugin with the real coturn; TURN=full"
 	@echo "                 (default) or short"
 	@echo "make fuzz-smoke  each fuzz target for a few seconds"
@@ -97,6 +98,11 @@ deb:
 
 repo: deb
 	@util/build-repo $(if $(REPO_KEY),--key $(REPO_KEY))
+
+test-ansible:
+	@util/deps fleet
+	@util/lint-ansible
+	@util/with-netns ansible/t/modules
 
 lint:
 	@util/style-check
