@@ -12,7 +12,7 @@ FUZZ_SECONDS ?= 5
 export JOBS
 export RS_TOP := $(CURDIR)
 
-SUITES  := librs agent redis tools console bench monitoring gateway e2e faults
+SUITES  := librs agent redis tools console bench monitoring docs gateway e2e faults
 
 
 .PHONY: help deps all librs module agent turn console test unit gateway e2e \
@@ -25,7 +25,8 @@ help:
 	@echo "make demo        a whole fleet here; https://localhost:8443/"
 	@echo "                 OIDC=1: with an OpenID provider to sign in at"
 	@echo "make test        every suite: $(SUITES)"
-	@echo "make unit        librs, agent, redis, console, bench, monitoring"
+	@echo "make unit        librs, agent, redis, console, bench, monitoring,"
+	@echo "                 the commands of docs/"
 	@echo "make gateway     t/: nginx with the module"
 	@echo "make e2e         Chromium, a desktop, coturn; E2E=full (default) or"
 	@echo "                 short"
@@ -71,7 +72,7 @@ test: deps all
 	@util/test $(SUITES)
 
 unit: all
-	@util/test librs agent redis console bench monitoring
+	@util/test librs agent redis console bench monitoring docs
 
 gateway: module console
 	@util/test gateway
@@ -108,6 +109,7 @@ lint:
 	@util/style-check
 	@util/doc-check
 	@util/lint-ansible
+	@docs/t/check
 	@monitoring/check
 	@util/version --check
 
