@@ -111,6 +111,21 @@ COMMANDS = {
         {"by": ("agent/t/portal.c", "portal")},
     "systemctl edit rs-agent": {"by": ("t/025-agent-unit.t", "rs-agent.service")},
 
+    # ansible.md
+
+    "cp -r ansible/inventories/fleet mine":
+        {"instead": {"ansible/": f"{TOP}/ansible/"}},
+    "ansible/new-vault --vault-password-file ~/.rs-vault "
+    "mine/group_vars/all/vault.yml":
+        {"by": ("util/lint-ansible", "ansible-playbook")},
+    "ansible-vault edit --vault-password-file ~/.rs-vault "
+    "mine/group_vars/all/vault.yml":
+        {"by": ("util/lint-ansible", "ansible-playbook")},
+    "ansible-playbook -i ../mine --vault-password-file ~/.rs-vault "
+    "site.yml --check": {"by": ("util/lint-ansible", "site.yml")},
+    "ansible-playbook -i ../mine --vault-password-file ~/.rs-vault "
+    "site.yml": {"by": ("util/lint-ansible", "site.yml")},
+
     # audit.md
 
     "rs-key create --name audit --scopes audit:read,audit:trim "
