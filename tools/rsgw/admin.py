@@ -19,6 +19,7 @@ from .errors import ToolError
 
 VERSION = 6         # of the calls these tools make of the function library
 TIMEOUT_S = 5
+SENTINELS_MAX = 16
 WAIT_MS = 2000      # for replicas; below TIMEOUT_S
 DEFAULT = "redis://127.0.0.1:6379/0"
 
@@ -33,8 +34,9 @@ def add_options(parser):
     g = parser.add_argument_group("Redis")
     g.add_argument("--redis", metavar="URL",
                    default=os.environ.get("RS_REDIS", DEFAULT),
-                   help="redis://host:port/db, rediss://host:port/db or "
-                        "unix:/path; default: RS_REDIS of the environment, "
+                   help="redis://host:port/db, rediss://host:port/db, "
+                        "unix:/path, or sentinel://host:port,host:port/name "
+                        "for the primary; default: RS_REDIS of the environment, "
                         "else redis://127.0.0.1:6379/0")
     g.add_argument("--socket", metavar="PATH",
                    help="the same as --redis unix:PATH")
@@ -43,6 +45,9 @@ def add_options(parser):
     g.add_argument("--password-file", metavar="FILE",
                    help="first line: the user's password; default: "
                         "RS_REDIS_PASSWORD of the environment, else none")
+    g.add_argument("--ca-file", metavar="FILE",
+                   help="certificates to trust, with TLS (default: the "
+                        "system's)")
 
 
 def _password(args):
@@ -63,7 +68,59 @@ def _password(args):
     return line
 
 
-def _place(args):
+def _tls(args):
+    return {"ssl": True, "ssl_ca_certs": getattr(args, "ca_file", None),
+            "ssl_check_hostname": True}
+
+
+def _primary(args, scheme, rest, who):
+    """Which one the Sentinels say is it: the first that answers counts.
+
+    They know the users of Redis, or, where they ask nobody who he is, none.
+    """
+
+    hosts, _, name = rest.partition("/")
+    name, _, db = name.partition("/")
+    tls = _tls(args) if scheme == "sentinel+tls" else {}
+    why = "no host is named"
+
+    if not name or not (db or "0").isdigit():
+        raise AdminError(f"--redis {args.redis}: not "
+                         "sentinel://host:port,host:port/name")
+
+    for text in hosts.split(",")[:SENTINELS_MAX]:
+        host, _, port = text.rpartition(":") if ":" in text \
+            else (text, "", "26379")
+
+        for credentials in (who, {}) if who else ({},):
+            try:
+                with redis.Redis(host=host.strip("[]"), port=int(port),
+                                 decode_responses=True,
+                                 socket_timeout=TIMEOUT_S,
+                                 socket_connect_timeout=TIMEOUT_S,
+                                 **credentials, **tls) as c:
+                    found = c.execute_command(
+                        "SENTINEL", "GET-MASTER-ADDR-BY-NAME", name)
+
+                if found:
+                    return {"host": found[0], "port": int(found[1]),
+                            "db": int(db or 0), **tls}
+
+                why = f"{text} knows no {name}"
+
+            except (redis.exceptions.AuthenticationError,
+                    redis.exceptions.ResponseError) as e:
+                why = f"{text}: {e}"
+
+            except (redis.exceptions.RedisError, ValueError) as e:
+                why = f"{text}: {e}"
+                break
+
+    raise AdminError(f"no Sentinel says where Redis is: {why}",
+                     "rsctl doctor looks at each of them")
+
+
+def _place(args, who):
     """Where to connect to, as arguments of redis.Redis."""
 
     if args.socket:
@@ -74,6 +131,11 @@ def _place(args):
     if url.startswith("unix:"):
         path = url[len("unix:"):]
         return {"unix_socket_path": "/" + path.lstrip("/")}
+
+    scheme, _, rest = url.partition("://")
+
+    if scheme in ("sentinel", "sentinel+tls"):
+        return _primary(args, scheme, rest, who)
 
     try:
         u = urlsplit(url)
@@ -89,10 +151,11 @@ def _place(args):
 
     if u.scheme not in ("redis", "rediss") or not u.hostname:
         raise AdminError(f"--redis {url}: not redis://host:port/db, "
-                         "rediss://host:port/db or unix:/path")
+                         "rediss://host:port/db, unix:/path or "
+                         "sentinel://host:port,host:port/name")
 
     return {"host": u.hostname, "port": port, "db": db,
-            "ssl": u.scheme == "rediss"}
+            **(_tls(args) if u.scheme == "rediss" else {})}
 
 
 def connect(args):
@@ -103,7 +166,7 @@ def connect(args):
 
     client = redis.Redis(socket_timeout=TIMEOUT_S,
                          socket_connect_timeout=TIMEOUT_S,
-                         decode_responses=True, **_place(args), **who)
+                         decode_responses=True, **_place(args, who), **who)
     call(client, "PING")
 
     return client

@@ -248,7 +248,8 @@ def redis_up(plan, changed, out):
 
     out.step("loading the function library")
     argv = [host.share("redis-schema", "load"), "--redis", plan.redis,
-            "--password-file", f"{site.OWN}/redis/rs-deploy"]
+            "--password-file", f"{site.OWN}/redis/rs-deploy",
+            *(["--ca-file", plan.redis_ca] if plan.redis_ca else [])]
     wait(out, "Redis", lambda: host.run(*argv))
 
 
