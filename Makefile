@@ -108,6 +108,7 @@ test-ansible:
 lint:
 	@util/style-check
 	@util/doc-check
+	@util/tools-doc --check
 	@util/lint-ansible
 	@docs/t/check
 	@monitoring/check

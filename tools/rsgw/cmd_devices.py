@@ -36,13 +36,14 @@ def arguments(parser):
 
     c = add("set", change, "changes name, tags or group of a device")
     c.add_argument("id", metavar="dev_ID", type=device)
-    c.add_argument("--name", type=options.name)
+    c.add_argument("--name", type=options.name, help="what people call it")
     c.add_argument("--tag", action="append", metavar="TAG",
                    help="its tags from now on; several")
     c.add_argument("--no-tags", action="store_true", help="no tags any more")
     c.add_argument("--group", metavar="grp_ID|none",
                    type=lambda t: t if t == "none"
-                   else options.identifier("grp")(t))
+                   else options.identifier("grp")(t),
+                   help="its group from now on")
 
     c = add("remove", remove, "removes a device: its key is void, its "
             "sessions end")

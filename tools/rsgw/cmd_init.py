@@ -54,7 +54,8 @@ def arguments(parser):
                         "(default: %(default)s, on the loopback interface)")
     p.add_argument("--certificate", metavar="FILE",
                    help="PEM, with the authority's own certificates behind it")
-    p.add_argument("--certificate-key", metavar="FILE", dest="key")
+    p.add_argument("--certificate-key", metavar="FILE", dest="key",
+                   help="PEM, without a passphrase")
     p.add_argument("--self-signed", action="store_true",
                    help="make an authority and a certificate; whoever "
                         "connects has to be given the authority")

@@ -197,7 +197,7 @@ class Site:
         self.redis_ca = o.redis_ca
         self.passwords = o.redis_passwords
         self.coturn = host.coturn_version() if o.turn else None
-        self.left_out = set()       # of rs-http.conf: nginx.conf has it
+        self.left_out = self._left_out()    # of rs-http.conf
 
     def add_all(self, changes):
         self.add_nginx(changes)
@@ -235,23 +235,43 @@ class Site:
             listen6_80="\n    listen [::]:80;" if six else "",
             listen6_443="\n    listen [::]:443 ssl;" if six else ""))
 
+    @staticmethod
+    def _http_lines():
+        """(line, its directive or None) of the package's rs-http.conf."""
+
+        with open(host.share("conf.d", "rs-http.conf"),
+                  encoding="utf-8") as f:
+            return [(line, (line.split("#")[0].split() or [None])[0])
+                    for line in f]
+
+    def _left_out(self):
+        """What an init of before found nginx.conf to have by itself."""
+
+        path = f"{RS}/rs-http.conf"
+
+        if os.path.islink(path) or not os.path.exists(path):
+            return set()
+
+        with open(path, encoding="utf-8") as f:
+            there = f.read().splitlines(keepends=True)
+
+        return {name for line, name in self._http_lines()
+                if name and f"# {line}" in there}
+
     def http(self):
         """rs-http.conf without what nginx.conf says by itself."""
 
         lines = [HEAD + "# rs-http.conf of the package, without what another "
                  "file of nginx says\n"]
 
-        with open(host.share("conf.d", "rs-http.conf"),
-                  encoding="utf-8") as f:
-            for line in f:
-                words = line.split()
-                out = words and words[0] in self.left_out
+        for line, name in self._http_lines():
+            out = name in self.left_out
 
-                if out and not line.rstrip().endswith(";"):
-                    raise ToolError(f"nginx has {words[0]} twice: take it "
-                                    "out of nginx.conf, or out of rs-http.conf")
+            if out and not line.rstrip().endswith(";"):
+                raise ToolError(f"nginx has {name} twice: take it out of "
+                                "nginx.conf, or out of rs-http.conf")
 
-                lines.append(f"# {line}" if out else line)
+            lines.append(f"# {line}" if out else line)
 
         return "".join(lines)
 
