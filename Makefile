@@ -16,7 +16,8 @@ SUITES  := librs agent redis tools console bench monitoring docs gateway e2e fau
 
 
 .PHONY: help deps all librs module agent turn console test unit gateway e2e \
-        test-asan test-faults test-turn test-ansible lint fuzz-smoke bench demo clean deb repo
+        test-asan test-faults test-turn test-ansible test-fleet lint fuzz-smoke bench demo \
+        clean deb repo
 
 help:
 	@echo "make deps        install what is needed (twice: does nothing)"
@@ -36,6 +37,8 @@ help:
 	@echo "make test-ansible  ansible-lint, and the modules of ansible/ with Redis"
 	@echo "make test-turn   the TURN plugin with the real coturn; TURN=full"
 	@echo "                 (default) or short"
+	@echo "make test-fleet  packages, roles and plays on booted hosts (root);"
+	@echo "                 FLEET=full (default) or short: fleet/README.md"
 	@echo "make fuzz-smoke  each fuzz target for a few seconds"
 	@echo "make bench       build/bench/rs-load and its tests: bench/README.md"
 	@echo "make deb         Debian packages in build/deb; SUITE=bookworm, trixie, sid"
@@ -86,6 +89,10 @@ test-asan: console
 
 test-faults: deps all
 	@FAULTS=$(or $(FAULTS),full) util/test faults
+
+test-fleet: deps
+	@util/deps fleet
+	@FLEET=$(or $(FLEET),full) fleet/run
 
 test-turn: deps all
 	@util/coturn-root

@@ -52,7 +52,7 @@ WITH = ("systemd,systemd-sysv,dbus,openssh-server,python3,python3-apt,"
 DOWNLOAD = ("nginx,libnginx-mod-stream,redis-server,redis-sentinel,"
             "redis-tools,coturn,haproxy,systemd-timesyncd,python3-redis,"
             "openssl,curl,logrotate,xvfb,openbox,xterm,x11-apps,x11-utils,"
-            "x11-xserver-utils,dbus-x11")
+            "x11-xserver-utils,xdotool,dbus-x11")
 
 
 def run(*argv, **kw):
@@ -201,8 +201,17 @@ class Hosts:
 
         self.state = {"dir": self.dir, "root": root, "domain": DOMAIN,
                       "hub": f"{NET}.1", "repo": REPO,
-                      "hosts": self._addresses(names),
+                      "hosts": self._addresses(names), "names": {},
                       "ssh_config": os.path.join(self.dir, "ssh", "config")}
+
+        for pair in args.name:
+            alias, _, name = pair.partition("=")
+
+            if name not in self.state["hosts"]:
+                raise StackError(f"--name {pair}: NAME=HOST, and there is no "
+                                 f"host \"{name}\"")
+
+            self.state["names"][alias] = name
 
         try:
             with proc.Shield():
@@ -330,6 +339,8 @@ class Hosts:
                f"{NET}.1 hub.{DOMAIN} hub\n"
         text += "".join(f"{h['ip']} {h['fqdn']} {name}\n"
                         for name, h in self.state["hosts"].items())
+        text += "".join(f"{self.state['hosts'][name]['ip']} {alias}\n"
+                        for alias, name in self.state["names"].items())
         self.state["hosts_file"] = files.write(
             os.path.join(self.dir, "hosts"), text)
         self.save()

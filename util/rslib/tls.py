@@ -25,22 +25,28 @@ def _san(name):
         return f"DNS:{name}"
 
 
-def make(folder, names):
-    """Makes ca.pem, cert.pem and key.pem in FOLDER, valid for a month."""
+EC = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
 
-    os.makedirs(folder, exist_ok=True)
+
+def authority(folder):
+    """Makes ca.pem and ca.key in FOLDER."""
+
+    os.makedirs(folder, mode=0o755, exist_ok=True)
+    _openssl("req", "-x509", *EC, "-keyout", os.path.join(folder, "ca.key"),
+             "-out", os.path.join(folder, "ca.pem"), "-days", "30", "-subj",
+             "/CN=rs-stack test CA", "-addext",
+             "basicConstraints=critical,CA:TRUE,pathlen:0", "-addext",
+             "keyUsage=critical,keyCertSign,cRLSign")
+
+
+def sign(folder, names):
+    """Makes cert.pem and key.pem by the authority in FOLDER, valid for a
+    month."""
 
     def path(name):
         return os.path.join(folder, name)
 
-    ec = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-
-    _openssl("req", "-x509", *ec, "-keyout", path("ca.key"), "-out",
-             path("ca.pem"), "-days", "30", "-subj", "/CN=rs-stack test CA",
-             "-addext", "basicConstraints=critical,CA:TRUE,pathlen:0",
-             "-addext", "keyUsage=critical,keyCertSign,cRLSign")
-
-    _openssl("req", *ec, "-keyout", path("key.pem"), "-out", path("cert.csr"),
+    _openssl("req", *EC, "-keyout", path("key.pem"), "-out", path("cert.csr"),
              "-subj", "/CN=rs-stack")
 
     with open(path("cert.ext"), "w", encoding="ascii") as f:
@@ -53,8 +59,15 @@ def make(folder, names):
              "-CAkey", path("ca.key"), "-CAcreateserial", "-days", "30",
              "-extfile", path("cert.ext"), "-out", path("cert.pem"))
 
-    # nobody signs anything with this authority again
-
-    for name in ("ca.key", "ca.srl", "cert.csr", "cert.ext"):
+    for name in ("ca.srl", "cert.csr", "cert.ext"):
         if os.path.exists(path(name)):
             os.unlink(path(name))
+
+
+def make(folder, names):
+    """Makes ca.pem, cert.pem and key.pem in FOLDER; nobody signs anything
+    with this authority again."""
+
+    authority(folder)
+    sign(folder, names)
+    os.unlink(os.path.join(folder, "ca.key"))
