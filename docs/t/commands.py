@@ -162,6 +162,9 @@ COMMANDS = {
                             "https://support.example.net/rs/v1"}},
     "rs-identity new /etc/rs-gateway/identity.pem": {},
     "rs-identity rotate /etc/rs-gateway/identity.pem": {},
+    'curl -sS --max-time 5 -H "Authorization: Bearer $KEY" '
+    '"https://support.example.net/rs/v1/events?after=0-0"':
+        {"by": ("t/590-events.t", "after => '0-0'")},
     'curl -X POST -H "Authorization: Bearer $KEY" '
     '"https://node1.example.net/rs/v1/drain?node=node1&after_s=3"':
         {"run": DEPLOY
