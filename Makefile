@@ -17,7 +17,7 @@ SUITES  := librs agent redis tools console bench monitoring docs gateway e2e fau
 
 .PHONY: help deps all librs module agent turn console test unit gateway e2e \
         test-asan test-faults test-turn test-ansible test-fleet lint fuzz-smoke bench demo \
-        clean deb repo
+        clean deb repo test-deb
 
 help:
 	@echo "make deps        install what is needed (twice: does nothing)"
@@ -43,6 +43,7 @@ help:
 	@echo "make bench       build/bench/rs-load and its tests: bench/README.md"
 	@echo "make deb         Debian packages in build/deb; SUITE=bookworm, trixie, sid"
 	@echo "make repo        and a signed repository of them, build/repo, for apt"
+	@echo "make test-deb    installs, upgrades and purges them in clean roots"
 	@echo "make lint        style, structure, documentation"
 	@echo "make clean       remove build/"
 
@@ -106,6 +107,9 @@ deb:
 
 repo: deb
 	@util/build-repo $(if $(REPO_KEY),--key $(REPO_KEY))
+
+test-deb: repo
+	@RS_SUITE=$(or $(SUITE),bookworm) prove -e '' debian/t/*.t
 
 test-ansible:
 	@util/deps fleet
