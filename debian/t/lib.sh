@@ -113,7 +113,7 @@ in_clean_root()
 
     for d in "$top/build/deb/$suite"/*.deb; do
         case $d in
-        *-dbgsym_*) ;;
+        *-dbgsym_* | */rs-gateway_*) ;;     # they name versions
         *) debs+=("$d") ;;
         esac
     done

@@ -173,6 +173,25 @@ COMMANDS = {
                   "https://node1.example.net/rs/v1/drain",
          "says": "draining"},
 
+    # packages.md
+
+    "make repo REPO_KEY=/root/packages.asc":
+        {"by": ("debian/t/050-repo.t", "--key")},
+    "install -d /etc/apt/keyrings":
+        {"by": ("debian/t/400-booted.t", "install -d /etc/apt/keyrings")},
+    "curl -fo /etc/apt/keyrings/rs-gateway.asc "
+    "https://packages.example.net/rs-gateway/rs-gateway.asc":
+        {"by": ("debian/t/400-booted.t", "rs-gateway.asc")},
+    "curl -fo /etc/apt/sources.list.d/rs-gateway.sources "
+    "https://packages.example.net/rs-gateway/rs-gateway.sources":
+        {"by": ("debian/t/400-booted.t", "rs-gateway.sources")},
+    "apt update && apt install rs-gateway":
+        {"by": ("debian/t/400-booted.t", "install rs-gateway")},
+    "apt install --allow-downgrades rs-gateway=0.1.0~deb12 "
+    "libnginx-mod-http-rs-signal=0.1.0~deb12 rs-console=0.1.0~deb12 "
+    "rs-tools=0.1.0~deb12":
+        {"by": ("debian/t/200-upgrade.t", "--allow-downgrades")},
+
     # turn.md
 
     "rs-turn-authd --config /etc/rs-turn-authd/rs-turn-authd.conf":

@@ -102,11 +102,13 @@ def default_root(more):
     """A root of Debian 12 where what a fleet is made of can be installed:
     packages built here, what they depend on, and MORE."""
 
-    # the metapackage names versions: each would have a root of its own
+    # the metapackage names versions, and so do symbols for debuggers: each
+    # build would have a root of its own
 
     debs = [deb for deb in sorted(glob.glob(os.path.join(
                 glob.escape(files.top("build", "deb", "bookworm")), "*.deb")))
-            if not os.path.basename(deb).startswith("rs-gateway_")]
+            if not os.path.basename(deb).startswith("rs-gateway_")
+            and "-dbgsym_" not in deb]
 
     argv = [files.top("util", "rs-root"), "bookworm", "--with", WITH,
             "--download", ",".join([DOWNLOAD, *debs, *([more] if more else [])])]
