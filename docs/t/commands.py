@@ -125,6 +125,18 @@ COMMANDS = {
     "site.yml --check": {"by": ("util/lint-ansible", "site.yml")},
     "ansible-playbook -i ../mine --vault-password-file ~/.rs-vault "
     "site.yml": {"by": ("util/lint-ansible", "site.yml")},
+    "./change-vault --vault-password-file ~/.rs-vault redis-passwords "
+    "../mine/group_vars/all/vault.yml":
+        {"by": ("fleet/site.test.mjs", "redis-passwords")},
+    "ansible-playbook -i ../mine --vault-password-file ~/.rs-vault "
+    "plays/rotate_redis_passwords.yml":
+        {"by": ("fleet/site.test.mjs", "plays/rotate_redis_passwords.yml")},
+    "ansible-playbook -i ../mine --vault-password-file ~/.rs-vault "
+    "plays/upgrade.yml -e rs_version=0.2.0":
+        {"by": ("fleet/site.test.mjs", "plays/upgrade.yml")},
+    "ansible-playbook -i ../mine --vault-password-file ~/.rs-vault "
+    "plays/rollback.yml -e rs_version=0.1.0":
+        {"by": ("fleet/site.test.mjs", "plays/rollback.yml")},
 
     # audit.md
 
