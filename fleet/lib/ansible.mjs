@@ -104,6 +104,11 @@ export class Plays {
                       ANSIBLE_CONFIG: join(TOP, "ansible", "ansible.cfg"),
                       ANSIBLE_SSH_ARGS: `-F ${this.sshConfig
                           } -o ControlMaster=auto -o ControlPersist=60s`,
+
+                      /* nothing of what is gathered changes meanwhile */
+                      ANSIBLE_GATHERING: "smart",
+                      ANSIBLE_CACHE_PLUGIN: "jsonfile",
+                      ANSIBLE_CACHE_PLUGIN_CONNECTION: join(this.dir, "facts"),
                       ANSIBLE_LOCAL_TEMP: join(this.dir, "tmp"),
                       ANSIBLE_SSH_CONTROL_PATH_DIR: join(this.dir, "cp"),
                       PYTHONDONTWRITEBYTECODE: "1"}});

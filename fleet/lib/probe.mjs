@@ -52,12 +52,33 @@ export function call({url, ca, key}, method, path, body) {
 }
 
 
+/** What POST /ice answered, for each TURN server by itself; another one is
+ *  the first each time. */
+function servers(ice) {
+    const hosts = new Map();
+
+    for (const server of ice.iceServers) {
+        for (const url of [server.urls].flat()) {
+            const host = /^turns?:([^:?]+)/.exec(url)?.[1];
+
+            if (host) {
+                hosts.set(host, [...hosts.get(host) ?? [],
+                                 {...server, urls: [url]}]);
+            }
+        }
+    }
+
+    return [...hosts.values()].map((iceServers) => ({...ice, iceServers}))
+                              .sort(() => Math.random() - 0.5);
+}
+
+
 export class Probe {
     /** where: {url, ca, key}, may change; device: whom sessions are with;
      *  check: the path of rs-turn-check, or null for none. */
     constructor(where, device, check) {
         Object.assign(this, {where, device, check});
-        this.asked = {sessions: 0, ice: 0, relays: 0};
+        this.asked = {sessions: 0, ice: 0, relays: 0, away: 0};
         this.refused = [];
         this.started = Date.now();
         this.stopped = false;
@@ -124,22 +145,36 @@ export class Probe {
         }
     }
 
-    /* an allocation, and packets through it and back */
+    /* A browser has all TURN servers and takes what it gets: it is refused
+     * when none gives it a relay.  One that does not is told. */
     async #relay(ice) {
         const at = ((Date.now() - this.started) / 1000).toFixed(1);
+        const why = [];
+
+        this.asked.relays++;
+
+        for (const server of servers(ice)) {
+            try {
+                await this.#through(server);
+                this.asked.away += why.length;
+
+                return;
+
+            } catch (e) {
+                why.push((e.stdout + e.stderr).trim().slice(-300));
+            }
+        }
+
+        this.refused.push(`relay at ${at} s: ${why.join("; ")}`);
+    }
+
+    /* an allocation, and packets through it and back */
+    async #through(server) {
         const child = run(this.check, ["--ice", "-", "--transport", "udp",
                                        "--count", "5"], {timeout: TIMEOUT_MS});
 
-        child.child.stdin.end(JSON.stringify(ice));
-        this.asked.relays++;
-
-        try {
-            await child;
-
-        } catch (e) {
-            this.refused.push(`relay at ${at} s: ${
-                (e.stdout + e.stderr).trim().slice(-300)}`);
-        }
+        child.child.stdin.end(JSON.stringify(server));
+        await child;
     }
 
     /** Resolves when nothing that was begun before is under way. */
