@@ -17,7 +17,7 @@ SUITES  := librs agent redis tools console bench monitoring docs gateway e2e fau
 
 .PHONY: help deps all librs module agent turn console test unit gateway e2e \
         test-asan test-faults test-turn test-ansible test-fleet lint fuzz-smoke bench demo \
-        clean deb repo test-deb
+        clean deb repo test-deb matrix
 
 help:
 	@echo "make deps        install what is needed (twice: does nothing)"
@@ -44,6 +44,8 @@ help:
 	@echo "make deb         Debian packages in build/deb; SUITE=bookworm, trixie, sid"
 	@echo "make repo        and a signed repository of them, build/repo, for apt"
 	@echo "make test-deb    installs, upgrades and purges them in clean roots"
+	@echo "make matrix      packages and suites in Debian 12, 13 and unstable roots;"
+	@echo "                 MATRIX=short (default) or full, SUITE=trixie for one"
 	@echo "make lint        style, structure, documentation"
 	@echo "make clean       remove build/"
 
@@ -115,6 +117,10 @@ test-ansible:
 	@util/deps fleet
 	@util/lint-ansible
 	@util/with-netns ansible/t/modules
+
+matrix:
+	@util/deps fleet
+	@util/matrix $(SUITE)
 
 lint:
 	@util/style-check
