@@ -27,10 +27,10 @@ use warnings;
 
 use IO::Select ();
 use IO::Socket::UNIX ();
-use JSON::PP qw(encode_json decode_json);
-use RS::Util qw(top wait_until spawn tempdir read_file write_file
+use RS::Util qw(top wait_until spawn tempdir read_file
                 library_versions);
 use Socket qw(SOCK_STREAM);
+use Storable qw(nstore retrieve);
 
 
 sub new {
@@ -61,7 +61,7 @@ sub socket { return "$_[0]{dir}/redis.sock" }
 sub _write {
     my ($self) = @_;
 
-    write_file("$self->{dir}/says.new", encode_json($self->{says}));
+    nstore($self->{says}, "$self->{dir}/says.new");
     rename "$self->{dir}/says.new", "$self->{dir}/says" or die $!;
 
     return;
@@ -152,8 +152,7 @@ sub run {
                 last if $$in !~ s/^\*$n\r\n((?:\$\d+\r\n[^\r]*\r\n){$n})//;
 
                 my @words = $1 =~ /\$\d+\r\n([^\r]*)\r\n/g;
-                my $answer = _answer(decode_json(read_file("$dir/says")),
-                                     @words);
+                my $answer = _answer(retrieve("$dir/says"), @words);
 
                 print "asked @words\n";
                 next if $answer eq 'silence';
