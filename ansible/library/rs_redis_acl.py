@@ -60,7 +60,10 @@ EXAMPLES = r"""
 """
 
 PROBE = "rs-ansible-probe"
-DEFAULT_OFF = "off resetpass resetchannels resetkeys -@all"
+
+# as make-acl: off, but Redis loads its append-only file as this user
+
+DEFAULT_OFF = "off resetpass resetchannels resetkeys ~rs:* -@all +@write"
 
 
 def templates(folder):
