@@ -16,8 +16,8 @@ HELP = "writes all that cannot be made again into one encrypted file"
 EPILOG = """\
 In it: devices with their keys, groups, grants, policies, API keys (their
 hashes), users and who of them was revoked, enrolments, the audit; and the
-files of this host's nginx that the fleet shares: its identity and the keys of
-TURN.  Not in it: sessions and what belongs to them, certificates, passwords
+files of this host's nginx that the fleet shares: its identity, the keys of
+TURN and of webhooks.  Not in it: sessions and what belongs to them, certificates, passwords
 of Redis.
 
 It reads Redis as the user rs-backup ([backup] in rsctl.conf), who may only
@@ -32,7 +32,7 @@ example:
 
 SUFFIX = ".rsbackup"
 FILES = ("rs_identity_file", "rs_identity_statements", "rs_turn_key_file",
-         "rs_turn_secret_file")
+         "rs_turn_secret_file", "rs_webhook_key_file")
 FILE_MAX = 1 << 20
 
 

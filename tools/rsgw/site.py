@@ -31,6 +31,7 @@ COTURN_TLS = "/etc/coturn/tls"
 REDIS_PORT = 6479
 REDIS_UNIT = "redis-server@rs-gateway"
 REDIS_USERS = ("rs-gateway", "rs-plugin", "rs-deploy")
+OWN_USERS = (*REDIS_USERS, "rs-backup")     # of the instance made here
 TURN_HOST_UNIT = "rs-turn-host"
 
 HEAD = "# made by rsctl init; a later rsctl init shows what it would change\n"
@@ -181,7 +182,13 @@ address = 127.0.0.1:443
 url = {redis}
 user = rs-deploy
 password_file = {own}/redis/rs-deploy
-{redis_ca}{turn}"""
+{redis_ca}{turn}{backup}"""
+
+BACKUP = """
+[backup]
+user = rs-backup
+password_file = {own}/redis/rs-backup
+"""
 
 
 class Site:
@@ -298,7 +305,7 @@ class Site:
         changes.folder(OWN)
         changes.folder(f"{OWN}/redis", 0o700)
 
-        for user in REDIS_USERS:
+        for user in OWN_USERS if self.own_redis else REDIS_USERS:
             path = f"{OWN}/redis/{user}"
 
             if self.passwords:
@@ -320,7 +327,8 @@ class Site:
             ca=f"ca_file = {self.ca}\n" if self.ca else "",
             redis_ca=f"ca_file = {self.redis_ca}\n" if self.redis_ca else "",
             turn=f"\n[turn]\nconf = {AUTHD}/rs-turn-authd.conf\n"
-            if self.coturn else ""), 0o640)
+            if self.coturn else "",
+            backup=BACKUP.format(own=OWN) if self.own_redis else ""), 0o640)
 
     # ---- Redis
 
@@ -331,7 +339,7 @@ class Site:
                      "redis")
 
         with tempfile.TemporaryDirectory() as d:
-            for user in REDIS_USERS:
+            for user in OWN_USERS:
                 with open(os.path.join(d, user), "w", encoding="ascii") as f:
                     f.write(changes.text(f"{OWN}/redis/{user}"))
 

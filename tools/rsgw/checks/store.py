@@ -5,6 +5,7 @@
 
 from . import check, fault, ok, warn
 from ..admin import VERSION
+from ..site import REDIS_PORT, REDIS_UNIT
 
 NETWORK = {"refused": "nothing listens there: is Redis down?",
            "timeout": "no answer: a firewall in between, or the host is down",
@@ -13,15 +14,23 @@ NETWORK = {"refused": "nothing listens there: is Redis down?",
            "loading": "it is still reading its data",
            "no_primary": "no Sentinel names a primary",
            "error": "it answers with an error"}
-CURE = {"refused": "systemctl start redis-server; why it ended: "
-                   "journalctl -u redis-server",
+CURE = {"refused": "systemctl start UNIT; why it ended: journalctl -u UNIT",
         "timeout": "let this host through to it (docs/operating/ports.md)",
         "unreachable": "ip route get its address; docs/operating/ports.md",
         "no_name": "getent hosts NAME: correct the name or the name server",
-        "loading": "wait; journalctl -u redis-server tells how far it is",
+        "loading": "wait; journalctl -u UNIT tells how far it is",
         "no_primary": "redis-cli -p 26379 sentinel masters on each: at least "
                       "two have to run and know the name in the URL",
-        "error": "journalctl -u redis-server"}
+        "error": "journalctl -u UNIT"}
+
+
+def _cure(u):
+    """The instance that rsctl init sets up has a port of its own."""
+
+    own = u.get("where", "").endswith(f":{REDIS_PORT}")
+
+    return CURE[u["result"]].replace("UNIT", REDIS_UNIT if own
+                                     else "redis-server")
 
 
 def first(f):
@@ -40,7 +49,7 @@ def reached(f):
             return fault(f"{u.get('where', u['url'])}, where {u['who']} "
                          f"looks: {NETWORK[u['result']]}"
                          + (f" ({u['text']})" if u["text"] else ""),
-                         CURE[u["result"]])
+                         _cure(u))
 
         if u["result"] == "bad_url":
             return fault(f"{u['url']!r} of {u['who']} is no place of Redis",

@@ -81,7 +81,7 @@ def gather(config):
     one = {name: (conf.values(directives, name) or [None])[-1]
            for name in ("rs_redis", "rs_turn_realm", "rs_turn_key_file",
                         "rs_turn_secret_file", "rs_identity_file",
-                        "rs_identity_statements")}
+                        "rs_identity_statements", "rs_webhook_key_file")}
 
     files = [v[0] for k, v in one.items() if v and k.endswith("_file")]
     redis = conf.pairs(one["rs_redis"] or [])
