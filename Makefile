@@ -16,7 +16,7 @@ SUITES  := librs agent redis tools console bench monitoring docs gateway e2e fau
 
 
 .PHONY: help deps all librs module agent turn console test unit gateway e2e \
-        test-asan test-faults test-turn test-ansible test-fleet lint fuzz-smoke bench demo \
+        test-asan test-faults test-turn test-ansible test-fleet test-first lint fuzz-smoke bench demo \
         clean deb repo test-deb matrix
 
 help:
@@ -37,6 +37,7 @@ help:
 	@echo "make test-ansible  ansible-lint, and the modules of ansible/ with Redis"
 	@echo "make test-turn   the TURN plugin with the real coturn; TURN=full"
 	@echo "                 (default) or short"
+	@echo "make test-first  from packages to a picture, on clean hosts (root)"
 	@echo "make test-fleet  packages, roles and plays on booted hosts (root);"
 	@echo "                 FLEET=full (default) or short: fleet/README.md"
 	@echo "make fuzz-smoke  each fuzz target for a few seconds"
@@ -96,6 +97,10 @@ test-faults: deps all
 test-fleet: deps
 	@util/deps fleet
 	@FLEET=$(or $(FLEET),full) fleet/run
+
+test-first: deps
+	@util/deps fleet
+	@fleet/first-ten-minutes
 
 test-turn: deps all
 	@util/coturn-root

@@ -204,6 +204,25 @@ COMMANDS = {
     "rs-tools=0.1.0~deb12":
         {"by": ("debian/t/200-upgrade.t", "--allow-downgrades")},
 
+    # first-ten-minutes.md
+
+    "apt install rs-gateway":
+        {"by": ("fleet/first/minutes.test.mjs", "rs-gateway redis-server")},
+    "rsctl init --fqdn support.example.net --self-signed":
+        {"by": ("fleet/first/minutes.test.mjs", "rsctl init --fqdn")},
+    "rsctl login-link": {"by": ("fleet/first/minutes.test.mjs",
+                                "rsctl login-link")},
+    "rsctl doctor": {"by": ("fleet/first/minutes.test.mjs", "rsctl doctor")},
+    "rsctl devices list --online":
+        {"by": ("fleet/first/minutes.test.mjs", "rsctl devices list --online")},
+    "rsctl sessions list":
+        {"by": ("fleet/first/minutes.test.mjs", "rsctl sessions list")},
+    "rsctl end --device dev_…": {"by": ("t/665-rsctl.t", "'end', '--device'")},
+    "rsctl keys create --name billing --scopes sessions:read --expires 90d":
+        {"by": ("t/665-rsctl.t", "'keys', 'create'")},
+    "rsctl drain begin --wait 5m":
+        {"by": ("t/665-rsctl.t", "'drain', 'begin'")},
+
     # turn.md
 
     "rs-turn-authd --config /etc/rs-turn-authd/rs-turn-authd.conf":
