@@ -13,8 +13,8 @@ set -uo pipefail
 
 test -n "${RS_IN_ROOT:-}" || in_clean_root
 
-OURS=(libnginx-mod-http-rs-signal rs-agent rs-console rs-gateway rs-tools
-      rs-turn-auth)
+OURS=(libnginx-mod-http-rs-signal rs-agent rs-console rs-eventd rs-gateway
+      rs-tools rs-turn-auth)
 
 
 # ---- the repository
@@ -79,11 +79,13 @@ is "in /etc there is" \
 /etc/nginx/modules-enabled/50-mod-http-rs-signal.conf lrwxrwxrwx root:root
 /etc/rs-agent drwxr-xr-x root:root
 /etc/rs-agent/agent.conf -rw-r--r-- root:root
+/etc/rs-eventd drwxr-x--- root:rs-eventd
 /etc/rs-turn-authd drwxr-x--- root:rs-turn-authd
 /etc/systemd/system/coturn.service.wants drwxr-xr-x root:root
 /etc/systemd/system/coturn.service.wants/rs-turn-authd.service lrwxrwxrwx root:root
 /etc/systemd/system/multi-user.target.wants/rs-agent.path lrwxrwxrwx root:root
 /etc/systemd/system/multi-user.target.wants/rs-agent.service lrwxrwxrwx root:root
+/etc/systemd/system/multi-user.target.wants/rs-eventd.service lrwxrwxrwx root:root
 /etc/systemd/system/multi-user.target.wants/rs-turn-authd.service lrwxrwxrwx root:root"
 
 is "the device's key is the agent's alone" \
@@ -119,12 +121,13 @@ done
 is "the agent says its version" "$(rs-agent --version)" \
     "rs-agent $(dpkg-query -W -f '${Version}' rs-agent | sed 's/~.*//')"
 
-for unit in rs-agent.service rs-agent.path rs-turn-authd.service; do
+for unit in rs-agent.service rs-agent.path rs-eventd.service \
+            rs-turn-authd.service; do
     is "$unit is right" "$(systemd-analyze --man=no verify "$unit" 2>&1 |
         grep -E "^/?[^ ]*rs-")" ""
 done
 
-for unit in rs-agent rs-turn-authd; do
+for unit in rs-agent rs-eventd rs-turn-authd; do
     ok "$unit.service waits for what it needs" sh -c \
         "grep -q '^ConditionPathExists=/' /lib/systemd/system/$unit.service"
 done

@@ -44,7 +44,7 @@ ok "the host knows the repository" on sh -c \
          > /etc/apt/sources.list.d/rs-gateway.sources &&
      apt-get -q update -o APT::Update::Error-Mode=any"
 ok "everything is installed" on apt-get -q -y --install-recommends \
-    install rs-gateway rs-agent
+    install rs-gateway rs-agent rs-eventd
 is "with what it recommends" "$(on dpkg-query -W -f \
     '${Package} ${db:Status-Status}\n' coturn redis-server rs-turn-auth)" \
     "coturn installed
@@ -57,7 +57,7 @@ for unit in nginx redis-server rs-agent.path; do
     is "$unit runs" "$(state $unit)" active
 done
 
-for unit in coturn rs-turn-authd rs-agent; do
+for unit in coturn rs-turn-authd rs-agent rs-eventd; do
     is "$unit does not" "$(state $unit)" inactive
 done
 
@@ -96,7 +96,7 @@ is "nothing has failed" "$(on systemctl list-units --failed --plain --no-legend 
 
 # ---- and takes it away
 
-ok "all is purged" on apt-get -q -y purge rs-gateway rs-agent rs-turn-auth \
+ok "all is purged" on apt-get -q -y purge rs-gateway rs-agent rs-turn-auth rs-eventd \
     rs-tools rs-console libnginx-mod-http-rs-signal
 is "nginx goes on" "$(on systemctl show -p MainPID --value nginx)" "$pid"
 is "no unit is left" "$(on sh -c 'systemctl list-unit-files --plain --no-legend "rs-*"')" ""
