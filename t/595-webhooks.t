@@ -125,7 +125,8 @@ sub got {
     my (@names) = @_;
 
     return ok(eval {
-        wait_until { (grep { $_->{data}{name} eq $names[-1] } taken()) > 0 }
+        wait_until { (grep { ($_->{data}{name} // '') eq $names[-1] }
+                           taken()) > 0 }
                    40, 'it is taken';
     }, "taken: @names") || diag($@, read_file("$dir/d1.log"));
 }
@@ -288,6 +289,32 @@ subtest 'another secret' => sub {
 };
 
 
+# Of a stream that has expired nothing is left that a position could be in; nor
+# is of one that was cut, when what is left is of other types.
+
+subtest 'what was missed is told once' => sub {
+    my $n = 0;
+
+    for my $cut (sub { $redis->call('DEL', 'rs:{default}:ev') },
+                 sub {
+                     $redis->call('DEL', 'rs:{default}:ev');
+                     $dev->connect($gw)->close();
+                 })
+    {
+        my $lost = sub { scalar grep { $_->{type} eq 'events.lost' } taken() };
+
+        $cut->();
+        $n++;
+        ok(wait_until { $lost->() >= $n } 30, 'told');
+        rename_device("missed $n $_") for 1 .. 3;
+        got("missed $n 3");
+        is($lost->(), $n, 'once');
+    }
+
+    write_file($log, '');
+};
+
+
 subtest 'off and on' => sub {
     my $change = sub {
         my $r = $rest->get($path);
@@ -327,7 +354,7 @@ subtest 'where no webhook may be' => sub {
     rename_device('twelve');
 
     for my $case ([$plain, qr/http:\/\/ is not called/],
-                  [$inside, qr/is 127\.0\.0\.1, which is no public address/])
+                  [$inside, qr/127\.0\.0\.1 has no public address/])
     {
         my ($h, $error) = @$case;
         my $at = "/webhooks/$h->{id}";
@@ -347,7 +374,9 @@ subtest 'which addresses' => sub {
                             169.254.169.254 100.64.0.1 224.0.0.1
                             255.255.255.255 ::1 :: fe80::1 fe80::1%eth0
                             fc00::1 ff02::1 ::ffff:127.0.0.1
-                            64:ff9b::a9fe:a9fe 2002:7f00:1::1)));
+                            64:ff9b::a9fe:a9fe 2002:7f00:1::1 ::7f00:1
+                            fec0::1 64:ff9b:1::a00:1 5f00::1 192.0.0.192
+                            168.63.129.16)));
     my $code = 'import sys; sys.path.insert(0, sys.argv[1]); '
                . 'from rseventd import target; '
                . 'print(*[int(target.allowed(a)) for a in sys.argv[2:]])';
@@ -358,6 +387,57 @@ subtest 'which addresses' => sub {
     my @got = split ' ', <$p>;
 
     is($got[$_], $may{$names[$_]}, $names[$_]) for 0 .. $#names;
+};
+
+
+subtest 'silent name servers of one tenant' => sub {
+    my $code = <<'END';
+import asyncio, socket, sys, threading
+sys.path.insert(0, sys.argv[1])
+from rseventd import target
+
+answers = threading.Event()
+
+def getaddrinfo(host, port, **_):
+    if host == "silent":
+        answers.wait()
+
+    return [(0, 0, 0, "", ("8.8.8.8", port))]
+
+socket.getaddrinfo = getaddrinfo
+resolver = target.Resolver(4, 2)
+
+async def look(tenant, host):
+    async def asked(*place):
+        return await resolver.look(tenant, *place)
+
+    try:
+        return (await asyncio.wait_for(target.addresses(host, 443, (), asked),
+                                       0.05 if host == "silent" else 30))[0]
+
+    except asyncio.TimeoutError:
+        return "silence"
+
+    except target.Refused:
+        return "refused"
+
+async def main():
+    said = [await look("a", "silent") for _ in range(4)]
+    said += [await look("a", "x"), await look("b", "x")]
+    answers.set()
+
+    while resolver.busy:
+        await asyncio.sleep(0)
+
+    print(*said, await look("a", "silent"))
+
+asyncio.run(main())
+END
+
+    open(my $p, '-|', 'python3', '-Bc', $code, top('events')) or die;
+
+    is(join('', <$p>), "silence silence refused refused refused 8.8.8.8 "
+                       . "8.8.8.8\n", 'hold its share, and no more');
 };
 
 

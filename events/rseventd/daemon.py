@@ -11,9 +11,11 @@ import asyncio
 import signal
 import sys
 import time
+import weakref
 
 from .hook import Hook
 from .store import Lost, Store, StoreError
+from .target import Resolver
 
 SPARE_S = 1             # before the end of the lease
 RETRY_S = 1
@@ -24,6 +26,9 @@ class Daemon:
         self.conf = conf
         self.store = Store(conf)
         self.connections = asyncio.Semaphore(conf.connections)
+        self.share = max(1, conf.connections // 4)      # of one tenant
+        self.rooms = weakref.WeakValueDictionary()
+        self.resolver = Resolver(conf.connections, self.share)
         self.hooks = {}             # (tenant, id) -> (Hook, task)
         self.epoch = None           # not None: this one delivers
         self.reachable = False
@@ -51,6 +56,11 @@ class Daemon:
     def counted(self, wrong, seconds):
         self.attempts["failed" if wrong else "delivered"] += 1
         self.seconds += seconds
+
+    def room(self, tenant):
+        """What bounds a tenant's attempts; its webhooks hold it."""
+
+        return self.rooms.setdefault(tenant, asyncio.Semaphore(self.share))
 
     # ---- what there is
 

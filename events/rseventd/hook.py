@@ -6,6 +6,7 @@
 # was taken, and not written down any more, comes again with the same id.
 
 import asyncio
+import functools
 import json
 import random
 import time
@@ -28,6 +29,8 @@ class Hook:
         self.store = daemon.store
         self.tenant = tenant
         self.hook = hook
+        self.room = daemon.room(tenant)
+        self.look = functools.partial(daemon.resolver.look, tenant)
         self.epoch = epoch
         self.pos = hook["pos"]
         self.queue = []             # (id, body); at most a page
@@ -98,9 +101,6 @@ class Hook:
         self.wake.clear()
         last, lost, more, events = await self.store.tail(self.tenant, self.pos)
 
-        if lost:
-            self._missed()
-
         for event_id, kind, rest in events:
             if not wanted or kind in wanted:
                 self.queue.append((event_id,
@@ -108,6 +108,9 @@ class Hook:
 
             else:
                 self.skipped += 1
+
+        if lost:
+            self._missed(self.pos if self.queue else last)
 
         if self.queue:
             return True
@@ -121,14 +124,16 @@ class Hook:
 
         return more and await self._read()
 
-    def _missed(self):
-        """Instead of what is not there any more."""
+    def _missed(self, position):
+        """Before what is there still.  POSITION: where it goes on after it,
+        which has to be there if nothing follows, or it would be missed again
+        and again."""
 
         body = json.dumps({"id": self.pos, "type": "events.lost",
                            "at": int(time.time()), "tenant": self.tenant,
                            "data": {}}, separators=(",", ":"))
 
-        self.queue.append((self.pos, body.encode()))
+        self.queue.insert(0, (position, body.encode()))
 
     async def _attempt(self, event_id, body):
         """(status or None, what is wrong or "", Retry-After)"""
@@ -137,9 +142,9 @@ class Hook:
                                   self.hook, event_id, body, time.time())
 
         try:
-            async with self.daemon.connections:
+            async with self.room, self.daemon.connections:
                 answer = await post.post(self.hook["url"], headers, body,
-                                         self.conf)
+                                         self.conf, self.look)
 
         except (post.Failed, target.Refused) as e:
             return None, str(e), 0

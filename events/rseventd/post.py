@@ -117,13 +117,13 @@ async def _exchange(host, port, path, tls, names, headers, body):
         writer.transport.abort()
 
 
-async def post(url, headers, body, conf):
-    """Answer; Failed or target.Refused."""
+async def post(url, headers, body, conf, look):
+    """Answer; Failed or target.Refused.  look: see target.addresses()."""
 
     tls, host, port, path = target.parts(url, conf.allow_http)
 
     async def all_of_it():
-        names = await target.addresses(host, port, conf.allow_networks)
+        names = await target.addresses(host, port, conf.allow_networks, look)
 
         return await _exchange(host, port, path, conf.tls if tls else None,
                                names, headers, body)

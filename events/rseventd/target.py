@@ -6,11 +6,24 @@
 # the address that was looked at is the one that is connected to.
 
 import asyncio
+import collections
+import concurrent.futures
 import ipaddress
 import socket
 from urllib.parse import urlsplit
 
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+# the only IPv6 addresses of the Internet; outside are a site's own ones, and
+# IPv4 ones in forms that ipaddress does not look into
+
+GLOBAL6 = ipaddress.ip_network("2000::/3")
+
+# public by their looks, but of the host's own surroundings: protocols, and
+# what clouds tell their machines
+
+INSIDE = [ipaddress.ip_network(n) for n in
+          ("192.0.0.0/24", "168.63.129.16/32", "3fff::/20")]
 
 
 class Refused(Exception):
@@ -37,6 +50,13 @@ def allowed(text, networks=()):
 
     if any(address in n for n in networks):
         return True
+
+    if any(address in n for n in INSIDE):
+        return False
+
+    if address.version == 6 and address not in GLOBAL6 \
+            and address not in NAT64:
+        return False
 
     inner = _inner(address)
 
@@ -69,13 +89,59 @@ def parts(url, allow_http):
             port or (443 if u.scheme == "https" else 80), path)
 
 
-async def addresses(host, port, networks):
-    """Those of a host that may be called; Refused when none may."""
+class Resolver:
+    """Looks names up, each in a thread.
 
-    loop = asyncio.get_running_loop()
+    None can be ended: one whose servers are silent holds its thread for long
+    after nobody waits for it.  So threads are counted until they are free, and
+    a tenant has its share of them.
+    """
+
+    def __init__(self, threads, share):
+        self.pool = concurrent.futures.ThreadPoolExecutor(threads, "lookup")
+        self.share = share
+        self.busy = collections.Counter()
+
+    async def look(self, tenant, host, port):
+        """What getaddrinfo() says; Refused, OSError, UnicodeError."""
+
+        if self.busy[tenant] >= self.share:
+            raise Refused("names of this tenant's webhooks are looked up "
+                          "still: their servers do not answer")
+
+        loop = asyncio.get_running_loop()
+        lookup = self.pool.submit(socket.getaddrinfo, host, port,
+                                  type=socket.SOCK_STREAM)
+        self.busy[tenant] += 1
+
+        # what is not begun yet ends with who waits for it, and is free, too
+
+        def free(_):
+            try:
+                loop.call_soon_threadsafe(self._free, tenant)
+
+            except RuntimeError:        # the loop has ended
+                pass
+
+        lookup.add_done_callback(free)
+
+        return await asyncio.wrap_future(lookup)
+
+    def _free(self, tenant):
+        self.busy[tenant] -= 1
+
+        if not self.busy[tenant]:
+            del self.busy[tenant]
+
+
+async def addresses(host, port, networks, look):
+    """Those of a host that may be called; Refused when none may.
+
+    look(host, port): a Resolver's, for the tenant.
+    """
 
     try:
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = await look(host, port)
 
     except (OSError, UnicodeError) as e:
         raise Refused(f"{host} is not known: {e}") from None
@@ -84,7 +150,9 @@ async def addresses(host, port, networks):
     good = [n for n in names if allowed(n, networks)]
 
     if not good:
-        raise Refused(f"{host} is {', '.join(names)}, which is no public "
-                      "address; see \"allow_networks\" of rs-eventd")
+        # which ones it has is nothing a tenant is told of the network inside
+
+        raise Refused(f"{host} has no public address; see "
+                      "\"allow_networks\" of rs-eventd")
 
     return good
