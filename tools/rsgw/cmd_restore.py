@@ -200,8 +200,13 @@ def _place(places):
         try:
             os.makedirs(os.path.dirname(to), exist_ok=True)
 
+            # what is left of a run before, or was laid there to be followed
+
+            if os.path.lexists(new):
+                os.unlink(new)
+
             with open(new, "wb", opener=lambda p, flags: os.open(
-                    p, flags, 0o600)) as f:
+                    p, flags | os.O_EXCL, 0o600)) as f:
                 f.write(data)
                 os.fsync(f.fileno())
 
