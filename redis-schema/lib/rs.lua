@@ -622,16 +622,35 @@ function event.json(fields, n)
 end
 
 
+-- Is it a user of before version 6, whose rights know of no events?  What Redis
+-- says of that has changed from version to version.
+
+function event.forbidden(text)
+    return string.find(text, 'NOPERM', 1, true)
+           or string.find(text, 'ACL failure', 1, true)
+           or string.find(text, "script can't", 1, true)
+end
+
+
+-- Without the right to write it there is no event, and all else is done.
+
 function event.put(key, what, group, kind, ...)
     local tenant = string.match(key, '^rs:{([^}]*)}')
     local stream = 'rs:{' .. tenant .. '}:ev'
+    local r
 
-    call('XADD', stream, 'MAXLEN', '~', int(event.max), '*', 't', kind,
-         'w', what, 'g', group or '', 'b',
-         '"type":"' .. kind .. '","at":' .. int(now_s()) .. ',"tenant":"'
-         .. tenant .. '","data":' .. event.json({ ... }, select('#', ...))
-         .. '}')
-    call('EXPIRE', stream, int(event.ttl))
+    r = redis.pcall('XADD', stream, 'MAXLEN', '~', int(event.max), '*',
+                    't', kind, 'w', what, 'g', group or '', 'b',
+                    '"type":"' .. kind .. '","at":' .. int(now_s())
+                    .. ',"tenant":"' .. tenant .. '","data":'
+                    .. event.json({ ... }, select('#', ...)) .. '}')
+
+    if type(r) ~= 'table' or not r.err then
+        call('EXPIRE', stream, int(event.ttl))
+
+    elseif not event.forbidden(r.err) then
+        error(r.err)
+    end
 end
 
 

@@ -276,6 +276,29 @@ for my $user (qw(rs-backup rs-restore)) {
 }
 
 
+# Users of before events were: while a fleet is upgraded or rolled back there is
+# this library, and rights that know of no events.  Gateways go on without.
+
+{
+    my ($rules) = read_file(top('redis-schema', 'acl', 'gateway.acl'))
+                  =~ /^user rs-gateway on #\@rs-gateway\@ (.*)$/m;
+
+    $rules =~ s/ ~rs:\{\*\}:ev(?= )// or die;
+    $redis->call('ACL', 'SETUSER', 'before', 'on', '>x', split / /, $rules);
+
+    local $s->{link} = $s->connect();
+
+    $s->{link}->call('AUTH', 'before', 'x');
+
+    my $had = $redis->call('XLEN', $s->key('ev'));
+    my $old = $s->device(online => "n1.0.00000000000000aa.1");
+    my $y = $s->session($old);
+
+    is($s->end($y)->[0], 'ok', 'a session, begun and ended without the right');
+    is($redis->call('XLEN', $s->key('ev')), $had, 'which wrote no events');
+}
+
+
 # the templates: hashes only, nothing open
 
 for my $path (glob(top('redis-schema', 'acl', '*.acl'))) {
