@@ -264,6 +264,8 @@ for my $name (sort keys %kept) {
 
 allowed('rs-backup', 'SCAN', 0);
 allowed('rs-restore', 'ZCOUNT', 'rs:{w}:lease', 0, '+inf');
+allowed('rs-restore', 'ZADD', 'rs:{b}:hookt', 0, 'x');
+denied('rs-backup', 'ZADD', 'rs:{b}:hookt', 0, 'x');
 
 for my $user (qw(rs-backup rs-restore)) {
     denied($user, @$_) for

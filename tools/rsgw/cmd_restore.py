@@ -246,11 +246,14 @@ def _ready(client, contents, args):
 
 
 def _write(client, contents, out):
-    part, n = [], 0
+    part, n, told = [], 0, set()
 
-    for _, name, value, life in contents.items():
+    for one, name, value, life in contents.items():
         part.append((name, value, life))
         n += 1
+
+        if name == tenants.called(one, "hooks"):
+            told.add(one)
 
         if len(part) >= tenants.AT_ONCE:
             tenants.write(client, contents.kinds, part)
@@ -259,6 +262,8 @@ def _write(client, contents, out):
 
     if part:
         tenants.write(client, contents.kinds, part)
+
+    tenants.list_webhooks(client, told)
 
 
 def _tell(contents, args, out):

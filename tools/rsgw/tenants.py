@@ -263,6 +263,14 @@ def write(client, kinds, items):
         pipe.execute()
 
 
+def list_webhooks(client, found):
+    """Where rs-eventd finds tenants with webhooks; of no tenant, so it is in
+    no backup."""
+
+    if found:
+        client.zadd("rs:{b}:hookt", dict.fromkeys(sorted(found), 0))
+
+
 def remove(client, names):
     names = sorted(names)
 

@@ -165,6 +165,8 @@ with redispy.Redis(unix_socket_path=redis["socket"], decode_responses=True,
         pipe.hset("rs:{big}:usr:ann", mapping={"name": "Ann",
                                                "not_before": "5"})
         pipe.expire("rs:{big}:usr:ann", 7000)
+        pipe.hset("rs:{big}:hooks", "whk_a", json.dumps({
+            "url": "https://hooks.example.net/", "enabled": "1"}))
         pipe.execute()
 
 
@@ -273,6 +275,8 @@ equal([fleet.redis("ZCARD", "rs:{big}:devs"),
        0 < fleet.redis("TTL", "rs:{big}:usr:ann") <= 7000],
       [3000, ["d7", ""], ["", None], "5", True],
       "a large tenant, whole and in order")
+equal(fleet.redis("ZRANGE", "rs:{b}:hookt", "0", "-1"), ["big"],
+      "rs-eventd finds its webhook")
 
 fleet.start("node1")
 ok(wait_for("the agent", online, 120), "the agent comes back by itself")
