@@ -441,6 +441,53 @@ END
 };
 
 
+subtest 'a Redis with the certificate of another host' => sub {
+    system("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 "
+           . "-nodes -keyout $dir/other.key -out $dir/other.pem -days 2 "
+           . "-subj /CN=other -addext subjectAltName=DNS:localhost "
+           . "2>/dev/null") == 0 or die;
+
+    my $code = <<'END';
+import asyncio, ssl, sys
+sys.path.insert(0, sys.argv[1])
+from rseventd import config, store
+
+dir = sys.argv[2]
+heard = []
+
+async def client(reader, writer):
+    heard.append("AUTH" in (await reader.read(100)).decode())
+    writer.close()
+
+async def main():
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(f"{dir}/other.pem", f"{dir}/other.key")
+    server = await asyncio.start_server(client, "127.0.0.1", 0, ssl=tls)
+    port = server.sockets[0].getsockname()[1]
+
+    for host in ("127.0.0.1", "localhost"):
+        conf = config.Config(f"redis = rediss://{host}:{port}/0\n"
+                             f"webhook_key_file = {dir}/key\n"
+                             f"redis_password_file = {dir}/key\n"
+                             f"redis_ca_file = {dir}/other.pem\n")
+
+        try:
+            await store.Store(conf).lease("x", 1000)
+
+        except store.StoreError:
+            print(host, heard)
+
+asyncio.run(main())
+END
+
+    open(my $p, '-|', '/usr/bin/python3', '-Bc', $code, top('events'), $dir)
+        or die;
+
+    is(join('', <$p>), "127.0.0.1 []\nlocalhost [True]\n",
+       'hears no password; the one of this host does');
+};
+
+
 subtest 'a configuration that is none' => sub {
     for my $case (["x = 1\n", qr/line 1: "x" is none of/],
                   ["redis = http:\/\/x\n", qr/line 1: "http:\/\/x" is not unix/],

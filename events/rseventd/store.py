@@ -34,7 +34,8 @@ class Store:
         kind = conf.redis[0]
 
         if kind == "rediss" or (kind == "sentinel" and conf.redis_tls):
-            options.update(ssl=True, ssl_ca_certs=conf.redis_ca_file or None)
+            options.update(ssl=True, ssl_ca_certs=conf.redis_ca_file or None,
+                           ssl_check_hostname=True)     # it does not by itself
 
         if kind == "unix":
             self.client = redis.asyncio.Redis(unix_socket_path=conf.redis[1],
