@@ -216,7 +216,9 @@ test("the first device, by one line, and its picture",
     assert.match(await page.textContent("#add-state"), /^desk is online/);
     await page.click("#add-connect");
     await connected(page);
-    await shows(page, {x: 640, y: 360}, GROUND);
+
+    /* beside the banner that tells whoever sits there */
+    await shows(page, {x: 100, y: 600}, GROUND);
 
     const s = (Date.now() - started) / 1000;
 
