@@ -157,7 +157,8 @@ COMMANDS = {
     "openssl rand -hex 32 > /etc/redis/passwords/rs-backup":
         {"run": "mkdir -p /etc/redis/passwords"},
     "openssl rand -hex 32 > /etc/rs-gateway/backup.pass": {},
-    "chmod 600 /etc/rs-gateway/backup.pass": {},
+    "cp /etc/redis/passwords/rs-backup "
+    "/etc/rs-gateway/redis-backup.password": {},
     "rsctl backup --passphrase-file /etc/rs-gateway/backup.pass "
     "/var/backups/": {"run": "mkdir -p /var/backups"},
     "tail -n +2 FILE | head -c -32 | openssl enc -d -aes-256-cbc "
