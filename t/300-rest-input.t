@@ -784,7 +784,8 @@ Access-Control-Request-Headers: authorization, if-match"
 --- response_headers eval
 "Access-Control-Allow-Origin: $::origin
 Access-Control-Allow-Methods: GET, HEAD, PATCH, DELETE, OPTIONS
-Access-Control-Allow-Headers: Authorization, Content-Type, Idempotency-Key, If-Match, X-Request-Id, X-RS-Tenant
+Access-Control-Allow-Headers: Authorization, Content-Type, Idempotency-Key, If-Match, "
+. "Last-Event-ID, X-Request-Id, X-RS-Tenant
 Access-Control-Max-Age: 600"
 --- response_body:
 
