@@ -73,7 +73,8 @@ async function desktop(host) {
     await fleet.on(host, "DEBIAN_FRONTEND=noninteractive apt-get -qq -y install "
         + "xvfb x11-xserver-utils xdotool > /dev/null");
     await fleet.on(host, "systemctl is-active -q desktop || systemd-run -q "
-        + "--unit=desktop Xvfb :0 -screen 0 1280x720x24 -nolisten tcp -ac");
+        + "--unit=desktop Xvfb :0 -screen 0 1280x720x24 -nolisten tcp -ac "
+        + "-noreset");
     await until(`desktop of ${host}`, async () => {
         await fleet.on(host, "DISPLAY=:0 xsetroot -solid '#24415e'");
 
