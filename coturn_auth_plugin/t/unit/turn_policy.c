@@ -345,7 +345,7 @@ refuses(const char *more, const char *want)
 
     if (text != NULL) {
         free(text);
-        text = turn_print_nft(conf, error);
+        text = turn_print_nft(conf, NULL, error);
     }
 
     ok(text == NULL && strstr(error, want) != NULL, "%s", want);
@@ -391,7 +391,7 @@ kernel(void)
 
     conf = conf_of(NET "relay_ip = 2001:db8::11\n");
 
-    text = turn_print_nft(conf, error);
+    text = turn_print_nft(conf, NULL, error);
     ok(text != NULL
        && strstr(text, "ip daddr 10.0.0.11 udp dport 50000-59999 accept\n")
        && strstr(text, "ip daddr 10.0.0.11 drop\n")
