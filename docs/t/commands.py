@@ -156,7 +156,8 @@ COMMANDS = {
 
     "openssl rand -hex 32 > /etc/redis/passwords/rs-backup":
         {"run": "mkdir -p /etc/redis/passwords"},
-    "openssl rand -hex 32 > /etc/rs-gateway/backup.pass": {},
+    "openssl rand -hex 32 > /etc/rs-gateway/backup.pass":
+        {"run": "umask 077"},
     "cp /etc/redis/passwords/rs-backup "
     "/etc/rs-gateway/redis-backup.password": {},
     "rsctl backup --passphrase-file /etc/rs-gateway/backup.pass "
