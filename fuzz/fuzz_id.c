@@ -35,6 +35,11 @@ credentials(rs_str_t s)
         CHECK(rs_str_eq((rs_str_t) { (uint8_t *) text, n }, s));
     }
 
+    if (rs_pipe_ticket_parse(s, &c) == RS_OK) {
+        n = rs_pipe_ticket_format(text, c.tenant, c.pipe_id, c.secret);
+        CHECK(rs_str_eq((rs_str_t) { (uint8_t *) text, n }, s));
+    }
+
     if (rs_guest_parse(s, &c) == RS_OK) {
         n = rs_guest_format(text, c.tenant, c.session_id, c.link_id, c.secret);
         CHECK(rs_str_eq((rs_str_t) { (uint8_t *) text, n }, s));

@@ -157,6 +157,18 @@ one(rs_channel_e channel, const uint8_t *data, size_t size)
         CHECK(rs_utf8_printable(m.comment));
         break;
 
+    case RS_MSG_TUNNEL:
+        CHECK(rs_id_check_tunnel(m.tunnel_id) == RS_OK);
+        CHECK(rs_id_check_pipe(m.pipe_id) == RS_OK);
+        CHECK(rs_utf8_printable(m.comment));
+        break;
+
+    case RS_MSG_PIPE:
+        CHECK(m.id >= 1 && m.id <= (uint64_t) RS_MSG_ID_MAX);
+        CHECK(rs_id_check_participant(m.to) == RS_OK);
+        CHECK(rs_id_check_pipe(m.pipe_id) == RS_OK);
+        break;
+
     default:
         CHECK(rs_utf8_printable(m.reason));
         break;

@@ -25,6 +25,7 @@
 #define RS_ENV_ID        0x40
 #define RS_ENV_BODY      0x80
 #define RS_ENV_SOCKET    0x100        /* id: a socket */
+#define RS_ENV_PIPE      0x200        /* session: a pipe */
 
 #define RS_ENV_PLACE     (RS_ENV_TENANT|RS_ENV_SESSION|RS_ENV_POSITION)
 #define RS_ENV_PATH      (RS_ENV_TENANT|RS_ENV_SESSION|RS_ENV_ADDRESS        \
@@ -57,7 +58,9 @@ static const rs_env_spec_t  rs_env_specs[] = {
     [RS_ENV_FEN] = { "fen", RS_ENV_ADDRESS|RS_ENV_BODY, RS_ENV_TENANT },
     [RS_ENV_BCN] = { "bcn", RS_ENV_ID, 0 },
     [RS_ENV_VOL] = { "vol", RS_ENV_PATH|RS_ENV_FROM|RS_ENV_BODY, 0 },
-    [RS_ENV_GON] = { "gon", RS_ENV_PATH, 0 }
+    [RS_ENV_GON] = { "gon", RS_ENV_PATH, 0 },
+    [RS_ENV_PIP] = { "pip",
+                     RS_ENV_TENANT|RS_ENV_PIPE|RS_ENV_ADDRESS|RS_ENV_BODY, 0 }
 };
 
 
@@ -66,7 +69,7 @@ rs_env_kind(rs_str_t name)
 {
     unsigned  i;
 
-    for (i = RS_ENV_SIG; i <= RS_ENV_GON; i++) {
+    for (i = RS_ENV_SIG; i <= RS_ENV_PIP; i++) {
         if (rs_str_eq(name, rs_str(rs_env_specs[i].name))) {
             return (rs_env_kind_e) i;
         }
@@ -79,7 +82,7 @@ rs_env_kind(rs_str_t name)
 const char *
 rs_env_kind_name(rs_env_kind_e kind)
 {
-    if (kind < RS_ENV_SIG || kind > RS_ENV_GON) {
+    if (kind < RS_ENV_SIG || kind > RS_ENV_PIP) {
         return NULL;
     }
 
@@ -90,7 +93,7 @@ rs_env_kind_name(rs_env_kind_e kind)
 static rs_err_e
 rs_env_check(const rs_env_t *env, int has_position)
 {
-    unsigned              has, to, id;
+    unsigned              has, to, id, object;
     uint64_t              number;
     const rs_env_spec_t  *spec;
 
@@ -101,9 +104,10 @@ rs_env_check(const rs_env_t *env, int has_position)
     spec = &rs_env_specs[env->kind];
     to = (spec->needs | spec->may) & (RS_ENV_PEER|RS_ENV_ADDRESS);
     id = (spec->needs & RS_ENV_SOCKET) ? RS_ENV_SOCKET : RS_ENV_ID;
+    object = (spec->needs & RS_ENV_PIPE) ? RS_ENV_PIPE : RS_ENV_SESSION;
 
     has = (env->tenant.len ? RS_ENV_TENANT : 0)
-          | (env->session.len ? RS_ENV_SESSION : 0)
+          | (env->session.len ? object : 0)
           | (has_position ? RS_ENV_POSITION : 0)
           | (env->from.len ? RS_ENV_FROM : 0)
           | (env->to.len ? (to ? to : RS_ENV_PEER) : 0)
@@ -119,6 +123,8 @@ rs_env_check(const rs_env_t *env, int has_position)
     if (((has & RS_ENV_TENANT) && rs_tenant_check(env->tenant) != RS_OK)
         || ((has & RS_ENV_SESSION)
             && rs_id_check(env->session, RS_ID_SESSION) != RS_OK)
+        || ((has & RS_ENV_PIPE)
+            && rs_id_check(env->session, RS_ID_PIPE) != RS_OK)
         || ((has & RS_ENV_FROM)
             && rs_id_check(env->from, RS_ID_PARTICIPANT) != RS_OK)
         || ((has & RS_ENV_PEER)

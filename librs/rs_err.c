@@ -141,7 +141,7 @@ static const rs_err_entry_t  rs_err_table[RS_E_MAX] = {
     },
     [RS_E_WS_UNSUPPORTED] = {
         "ws_unsupported", 400, 1003, 0,
-        "Only text frames are taken here"
+        "Frames of this kind are not taken here"
     },
     [RS_E_WS_UTF8] = {
         "ws_utf8", 400, 1007, 0,
@@ -206,6 +206,34 @@ static const rs_err_entry_t  rs_err_table[RS_E_MAX] = {
     [RS_E_WRONG_NODE] = {
         "wrong_node", 421, 0, 0,
         "Another node answers than the one that is named"
+    },
+    [RS_E_PIPE_BROKEN] = {
+        "pipe_broken", 502, 4502, 0,
+        "The other end of the pipe is gone"
+    },
+    [RS_E_PIPE_TIMEOUT] = {
+        "pipe_timeout", 504, 4504, 0,
+        "The other end of the pipe did not come"
+    },
+    [RS_E_PIPE_IDLE] = {
+        "pipe_idle", 408, 4408, 0,
+        "Nothing went through the pipe for too long"
+    },
+    [RS_E_PIPE_UNREACHABLE] = {
+        "pipe_unreachable", 503, 1013, 1,
+        "The worker with the other end of the pipe cannot be reached"
+    },
+    [RS_E_TARGET_REFUSED] = {
+        "target_refused", 502, 4521, 0,
+        "The target of the tunnel refused the connection"
+    },
+    [RS_E_TARGET_UNREACHABLE] = {
+        "target_unreachable", 504, 4522, 0,
+        "The target of the tunnel cannot be reached"
+    },
+    [RS_E_TUNNEL_ENDED] = {
+        "tunnel_ended", 410, 4410, 0,
+        "The tunnel has ended"
     }
 };
 

@@ -66,6 +66,13 @@ typedef enum {
     RS_E_GOING_AWAY,
     RS_E_DRAINING,
     RS_E_WRONG_NODE,
+    RS_E_PIPE_BROKEN,
+    RS_E_PIPE_TIMEOUT,
+    RS_E_PIPE_IDLE,
+    RS_E_PIPE_UNREACHABLE,
+    RS_E_TARGET_REFUSED,
+    RS_E_TARGET_UNREACHABLE,
+    RS_E_TUNNEL_ENDED,
 
     RS_E_MAX                      /* one past the last */
 } rs_err_e;

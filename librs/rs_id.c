@@ -175,6 +175,20 @@ rs_id_check_enrollment(rs_str_t s)
 
 
 rs_err_e
+rs_id_check_tunnel(rs_str_t s)
+{
+    return rs_id_check(s, RS_ID_TUNNEL);
+}
+
+
+rs_err_e
+rs_id_check_pipe(rs_str_t s)
+{
+    return rs_id_check(s, RS_ID_PIPE);
+}
+
+
+rs_err_e
 rs_id_check_group(rs_str_t s)
 {
     return rs_id_check(s, RS_ID_GROUP);
@@ -420,11 +434,12 @@ rs_enroll_parse(rs_str_t s, rs_cred_t *c)
 }
 
 
-rs_err_e
-rs_ticket_parse(rs_str_t s, rs_cred_t *c)
+/* id: what the ticket is of, without prefix, when RS_OK */
+
+static rs_err_e
+rs_ticket_split(rs_str_t s, rs_cred_t *c, rs_str_t *id)
 {
-    rs_err_e  rc;
-    rs_str_t  tenant, rest, secret, id;
+    rs_str_t  tenant, rest, secret;
 
     memset(c, 0, sizeof(rs_cred_t));
 
@@ -435,17 +450,43 @@ rs_ticket_parse(rs_str_t s, rs_cred_t *c)
         return RS_E_UNAUTHENTICATED;
     }
 
-    id = rs_id_sub(rest, 0, RS_ID_BARE_LEN);
+    *id = rs_id_sub(rest, 0, RS_ID_BARE_LEN);
     secret = rs_id_sub(rest, RS_ID_BARE_LEN, RS_ID_SECRET_LEN);
 
-    if (!rs_id_alphabet(id, RS_ID_BARE_LEN)) {
+    if (!rs_id_alphabet(*id, RS_ID_BARE_LEN)) {
         return RS_E_UNAUTHENTICATED;
     }
 
-    rc = rs_cred_set(c, tenant, secret, secret);
+    return rs_cred_set(c, tenant, secret, secret);
+}
+
+
+rs_err_e
+rs_ticket_parse(rs_str_t s, rs_cred_t *c)
+{
+    rs_err_e  rc;
+    rs_str_t  id;
+
+    rc = rs_ticket_split(s, c, &id);
 
     if (rc == RS_OK) {
         c->session_id = rs_cred_id(c, 0, RS_ID_SESSION, id);
+    }
+
+    return rc;
+}
+
+
+rs_err_e
+rs_pipe_ticket_parse(rs_str_t s, rs_cred_t *c)
+{
+    rs_err_e  rc;
+    rs_str_t  id;
+
+    rc = rs_ticket_split(s, c, &id);
+
+    if (rc == RS_OK) {
+        c->pipe_id = rs_cred_id(c, 0, RS_ID_PIPE, id);
     }
 
     return rc;
@@ -558,15 +599,15 @@ rs_enroll_format(char *dst, rs_str_t tenant, rs_str_t enrollment_id,
 }
 
 
-size_t
-rs_ticket_format(char *dst, rs_str_t tenant, rs_str_t session_id,
+static size_t
+rs_ticket_write(char *dst, rs_str_t tenant, const char *prefix, rs_str_t id,
     rs_str_t secret)
 {
     rs_buf_t  b;
     rs_str_t  bare;
 
     if (rs_tenant_check(tenant) != RS_OK || rs_secret_check(secret) != RS_OK
-        || !rs_id_whole(session_id, RS_ID_SESSION, &bare))
+        || !rs_id_whole(id, prefix, &bare))
     {
         return 0;
     }
@@ -578,6 +619,22 @@ rs_ticket_format(char *dst, rs_str_t tenant, rs_str_t session_id,
     rs_buf_str(&b, secret);
 
     return b.len;
+}
+
+
+size_t
+rs_ticket_format(char *dst, rs_str_t tenant, rs_str_t session_id,
+    rs_str_t secret)
+{
+    return rs_ticket_write(dst, tenant, RS_ID_SESSION, session_id, secret);
+}
+
+
+size_t
+rs_pipe_ticket_format(char *dst, rs_str_t tenant, rs_str_t pipe_id,
+    rs_str_t secret)
+{
+    return rs_ticket_write(dst, tenant, RS_ID_PIPE, pipe_id, secret);
 }
 
 

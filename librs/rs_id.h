@@ -39,6 +39,8 @@
 #define RS_ID_GROUP            "grp_"
 #define RS_ID_GRANT            "gra_"
 #define RS_ID_WEBHOOK          "whk_"
+#define RS_ID_TUNNEL           "tun_"
+#define RS_ID_PIPE             "pip_"
 #define RS_ID_USER             "usr_"     /* of issuer and subject, not drawn */
 
 /* longest texts, no NUL */
@@ -70,6 +72,8 @@ rs_err_e rs_id_check_session(rs_str_t s);
 rs_err_e rs_id_check_device(rs_str_t s);
 rs_err_e rs_id_check_participant(rs_str_t s);
 rs_err_e rs_id_check_enrollment(rs_str_t s);
+rs_err_e rs_id_check_tunnel(rs_str_t s);
+rs_err_e rs_id_check_pipe(rs_str_t s);
 
 /* RS_PIN_MIN to RS_PIN_MAX digits */
 rs_err_e rs_pin_check(rs_str_t s);
@@ -138,6 +142,7 @@ typedef struct {
     rs_str_t        participant_id;
     rs_str_t        enrollment_id;
     rs_str_t        link_id;
+    rs_str_t        pipe_id;
     rs_pos_t        position;         /* resume */
 
     char            hash[RS_ID_HASH_LEN];   /* what the store looks up */
@@ -155,6 +160,8 @@ typedef struct {
 rs_err_e rs_api_key_parse(rs_str_t s, rs_cred_t *c);
 rs_err_e rs_enroll_parse(rs_str_t s, rs_cred_t *c);
 rs_err_e rs_ticket_parse(rs_str_t s, rs_cred_t *c);
+/* the same form, "<tenant>.<pipe><secret>", of one leg of a pipe */
+rs_err_e rs_pipe_ticket_parse(rs_str_t s, rs_cred_t *c);
 /* "rsb_<tenant>_<secret>", which makes the first API key */
 rs_err_e rs_bootstrap_parse(rs_str_t s, rs_cred_t *c);
 /* "rso_<tenant>_<secret>", which signs a console in, once */
@@ -174,6 +181,9 @@ size_t rs_api_key_format(char *dst, rs_str_t tenant, rs_str_t secret);
 size_t rs_enroll_format(char *dst, rs_str_t tenant, rs_str_t enrollment_id,
     rs_str_t secret);
 size_t rs_ticket_format(char *dst, rs_str_t tenant, rs_str_t session_id,
+    rs_str_t secret);
+/* dst: RS_ID_TICKET_MAX */
+size_t rs_pipe_ticket_format(char *dst, rs_str_t tenant, rs_str_t pipe_id,
     rs_str_t secret);
 size_t rs_guest_format(char *dst, rs_str_t tenant, rs_str_t session_id,
     rs_str_t link_id, rs_str_t secret);

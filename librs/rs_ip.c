@@ -239,6 +239,29 @@ rs_ip_format(const rs_ip_t *ip, char *dst)
 }
 
 
+size_t
+rs_ip_key(const rs_ip_t *ip, char *dst)
+{
+    size_t          len;
+    const uint8_t  *b;
+
+    static const uint8_t  mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+                                         0xff, 0xff };
+
+    b = ip->b;
+    len = ip->len;
+
+    if (len == RS_IP_V6 && memcmp(b, mapped, sizeof(mapped)) == 0) {
+        b += sizeof(mapped);
+        len = RS_IP_V4;
+    }
+
+    dst[0] = (len == RS_IP_V4) ? '4' : '6';
+
+    return 1 + rs_hex_encode(dst + 1, b, len);
+}
+
+
 rs_err_e
 rs_ip_range_parse(rs_str_t s, rs_ip_range_t *range)
 {

@@ -19,6 +19,7 @@
 /* the longest text, no NUL */
 #define RS_IP_TEXT_MAX         39
 #define RS_IP_RANGE_TEXT_MAX   (RS_IP_TEXT_MAX + 1 + RS_IP_TEXT_MAX)
+#define RS_IP_KEY_MAX          33
 /* ranges of a set, none touching another */
 #define RS_IP_SET_MAX          2048
 
@@ -51,6 +52,12 @@ typedef struct {
 rs_err_e rs_ip_parse(rs_str_t s, rs_ip_t *ip);
 /* RFC 5952, all groups in hexadecimal; dst: RS_IP_TEXT_MAX; the length */
 size_t rs_ip_format(const rs_ip_t *ip, char *dst);
+
+/*
+ * A text that sorts as addresses do: "4" or "6" and the address in hexadecimal.
+ * IPv4-mapped IPv6 is the IPv4 address.  dst: RS_IP_KEY_MAX; the length.
+ */
+size_t rs_ip_key(const rs_ip_t *ip, char *dst);
 
 /* an address, ADDRESS/BITS (no bit set below), or FIRST-LAST */
 rs_err_e rs_ip_range_parse(rs_str_t s, rs_ip_range_t *range);

@@ -2,7 +2,8 @@
 /*
  * Copyright (C) rs-gateway contributors
  *
- * WebSocket messages.  A type is one line of rs_msg_types: its name, the
+ * WebSocket messages of clients; what the gateway says is in rs_msg_write.c.
+ * A type is one line of rs_msg_types: its name, the
  * channels it may come on, the table of its fields.  What a field becomes in
  * rs_msg_t is the business of one small function per type; jansson's objects
  * do not leave this file.
@@ -40,6 +41,12 @@ typedef struct {
     json_t         *displays;
     rs_str_t        session_id;
     rs_str_t        participant_id;
+    rs_str_t        tunnel_id;
+    rs_str_t        pipe_id;
+    rs_str_t        with;
+    rs_str_t        name;
+    unsigned        op;
+    unsigned        refuse;
     unsigned        reject;
     unsigned        consent;
     unsigned        control;
@@ -87,12 +94,16 @@ static rs_err_e rs_msg_take_session(rs_msg_t *msg, rs_msg_fields_t *f,
     size_t len);
 static rs_err_e rs_msg_take_control(rs_msg_t *msg, rs_msg_fields_t *f,
     size_t len);
+static rs_err_e rs_msg_take_tunnel(rs_msg_t *msg, rs_msg_fields_t *f,
+    size_t len);
+static rs_err_e rs_msg_take_pipe(rs_msg_t *msg, rs_msg_fields_t *f,
+    size_t len);
+static rs_err_e rs_msg_check_name(rs_str_t s);
 static rs_err_e rs_msg_take_bye(rs_msg_t *msg, rs_msg_fields_t *f,
     size_t len);
 static rs_err_e rs_msg_take_nothing(rs_msg_t *msg, rs_msg_fields_t *f,
     size_t len);
 static rs_err_e rs_msg_check_signature(rs_str_t s);
-static void rs_msg_write_position(rs_buf_t *b, const rs_pos_t *position);
 
 
 #define RS_MSG_FIELD(member)  offsetof(rs_msg_fields_t, member)
@@ -133,6 +144,16 @@ static const char *const  rs_msg_consents[] = {
     NULL
 };
 
+static const char *const  rs_msg_refuses[] = {
+    [RS_REFUSE_TARGET_REFUSED] = "target_refused",
+    [RS_REFUSE_TARGET_UNREACHABLE] = "target_unreachable",
+    [RS_REFUSE_POLICY] = "policy",
+    [RS_REFUSE_BUSY] = "busy",
+    NULL
+};
+
+static const char *const  rs_msg_tunnel_ops[] = { "refused", NULL };
+
 static const char *const  rs_msg_controls[] = {
     [RS_CONTROL_REQUEST] = "request",
     [RS_CONTROL_RELEASE] = "release",
@@ -143,7 +164,9 @@ static const char *const  rs_msg_controls[] = {
     NULL
 };
 
-static const char *const  rs_msg_kinds[] = { "direct", "relay", NULL };
+static const char *const  rs_msg_kinds[] = {
+    "direct", "relay", "pipe", NULL
+};
 static const char *const  rs_msg_protocols[] = { "udp", "tcp", "tls", NULL };
 static const char *const  rs_msg_candidates[] = {
     "host", "srflx", "prflx", "relay", NULL
@@ -166,6 +189,19 @@ static const rs_json_field_t  rs_msg_path_fields[] = {
       .max = RS_REGION_MAX, .offset = offsetof(rs_msg_path_t, region),
       .check = rs_region_check,
       .what = "a region: letters, digits, '.', '_' and '-'" }
+};
+
+
+/* through the gateway: there are no candidates, and no relay */
+
+static const rs_json_field_t  rs_msg_piped_fields[] = {
+    { .name = "kind", .type = RS_JSON_ENUM, .flags = RS_JSON_REQUIRED,
+      .offset = offsetof(rs_msg_path_t, word), .names = rs_msg_kinds },
+    { .name = "protocol", .type = RS_JSON_ENUM, .flags = RS_JSON_REQUIRED,
+      .offset = offsetof(rs_msg_path_t, word), .names = rs_msg_protocols },
+    { .name = "rtt_ms", .type = RS_JSON_INT, .flags = RS_JSON_REQUIRED,
+      .min = 0, .max = RS_MSG_RTT_MAX,
+      .offset = offsetof(rs_msg_path_t, rtt_ms) }
 };
 
 
@@ -266,6 +302,39 @@ static const rs_json_field_t  rs_msg_consent_fields[] = {
 };
 
 
+static const rs_json_field_t  rs_msg_tunnel_fields[] = {
+    RS_MSG_TYPE,
+    { .name = "op", .type = RS_JSON_ENUM, .flags = RS_JSON_REQUIRED,
+      .offset = RS_MSG_FIELD(op), .names = rs_msg_tunnel_ops },
+    { .name = "tunnel_id", .type = RS_JSON_STRING,
+      .flags = RS_JSON_REQUIRED, .min = RS_ID_LEN, .max = RS_ID_LEN,
+      .offset = RS_MSG_FIELD(tunnel_id), .check = rs_id_check_tunnel,
+      .what = "a tunnel's id" },
+    { .name = "pipe_id", .type = RS_JSON_STRING,
+      .flags = RS_JSON_REQUIRED, .min = RS_ID_LEN, .max = RS_ID_LEN,
+      .offset = RS_MSG_FIELD(pipe_id), .check = rs_id_check_pipe,
+      .what = "a pipe's id" },
+    { .name = "reason", .type = RS_JSON_ENUM, .flags = RS_JSON_REQUIRED,
+      .offset = RS_MSG_FIELD(refuse), .names = rs_msg_refuses },
+    { .name = "detail", .type = RS_JSON_STRING, .min = 0,
+      .max = RS_MSG_REASON_MAX, .offset = RS_MSG_FIELD(comment) }
+};
+
+
+static const rs_json_field_t  rs_msg_pipe_fields[] = {
+    RS_MSG_TYPE,
+    { .name = "with", .type = RS_JSON_STRING, .flags = RS_JSON_REQUIRED,
+      .min = RS_ID_LEN, .max = RS_ID_LEN, .offset = RS_MSG_FIELD(with),
+      .check = rs_id_check_participant, .what = "a participant's id" },
+    { .name = "name", .type = RS_JSON_STRING, .flags = RS_JSON_REQUIRED,
+      .min = RS_ID_BARE_LEN, .max = RS_ID_BARE_LEN,
+      .offset = RS_MSG_FIELD(name), .check = rs_msg_check_name,
+      .what = "26 characters of base32" },
+    { .name = "id", .type = RS_JSON_INT, .flags = RS_JSON_REQUIRED,
+      .min = 1, .max = RS_MSG_ID_MAX, .offset = RS_MSG_FIELD(id) }
+};
+
+
 static const rs_json_field_t  rs_msg_bye_fields[] = {
     RS_MSG_TYPE,
     { .name = "reason", .type = RS_JSON_STRING, .min = 0,
@@ -289,6 +358,8 @@ static const rs_msg_spec_t  rs_msg_types[] = {
       RS_MSG_N(rs_msg_no_fields), rs_msg_take_nothing },
     { "control", RS_MSG_CONTROL, RS_CHANNEL_SIGNAL, rs_msg_control_fields,
       RS_MSG_N(rs_msg_control_fields), rs_msg_take_control },
+    { "pipe", RS_MSG_PIPE, RS_CHANNEL_SIGNAL, rs_msg_pipe_fields,
+      RS_MSG_N(rs_msg_pipe_fields), rs_msg_take_pipe },
     { "hello", RS_MSG_HELLO, RS_CHANNEL_AGENT, rs_msg_hello_fields,
       RS_MSG_N(rs_msg_hello_fields), rs_msg_take_hello },
     { "accept", RS_MSG_ACCEPT, RS_CHANNEL_AGENT, rs_msg_accept_fields,
@@ -299,6 +370,8 @@ static const rs_msg_spec_t  rs_msg_types[] = {
       RS_MSG_N(rs_msg_rotate_fields), rs_msg_take_rotate },
     { "consent", RS_MSG_CONSENT, RS_CHANNEL_AGENT, rs_msg_consent_fields,
       RS_MSG_N(rs_msg_consent_fields), rs_msg_take_session },
+    { "tunnel", RS_MSG_TUNNEL, RS_CHANNEL_AGENT, rs_msg_tunnel_fields,
+      RS_MSG_N(rs_msg_tunnel_fields), rs_msg_take_tunnel },
     { "bye", RS_MSG_BYE, RS_MSG_BOTH, rs_msg_bye_fields,
       RS_MSG_N(rs_msg_bye_fields), rs_msg_take_bye },
     { "ping", RS_MSG_PING, RS_MSG_BOTH, rs_msg_no_fields,
@@ -313,6 +386,26 @@ rs_reject_name(rs_reject_e reject)
 {
     return ((unsigned) reject < RS_MSG_N(rs_msg_rejects) - 1)
            ? rs_msg_rejects[reject] : "policy";
+}
+
+
+rs_err_e
+rs_refuse_err(rs_refuse_e refuse)
+{
+    switch (refuse) {
+
+    case RS_REFUSE_TARGET_REFUSED:
+        return RS_E_TARGET_REFUSED;
+
+    case RS_REFUSE_TARGET_UNREACHABLE:
+        return RS_E_TARGET_UNREACHABLE;
+
+    case RS_REFUSE_BUSY:
+        return RS_E_OVERLOADED;
+
+    default:
+        return RS_E_FORBIDDEN;
+    }
 }
 
 
@@ -343,7 +436,9 @@ rs_msg_parse(rs_msg_t *msg, rs_channel_e channel, const void *data, size_t len)
             rc = spec->take(msg, &fields, len);
         }
 
-        if (rc != RS_OK && spec->type == RS_MSG_SIGNAL) {
+        if (rc != RS_OK
+            && (spec->type == RS_MSG_SIGNAL || spec->type == RS_MSG_PIPE))
+        {
             rs_msg_answer_id(msg);
         }
     }
@@ -409,7 +504,7 @@ rs_msg_spec(rs_msg_t *msg, rs_channel_e channel, rs_err_e *rc)
 }
 
 
-/* of a signal that is refused, so that its sender knows which one it was */
+/* of one that is refused, so that its sender knows which one it was */
 
 static void
 rs_msg_answer_id(rs_msg_t *msg)
@@ -481,11 +576,21 @@ static rs_err_e
 rs_msg_take_state(rs_msg_t *msg, rs_msg_fields_t *f, size_t len)
 {
     rs_err_e       rc;
+    const char    *kind;
     rs_msg_path_t  path;
 
-    rc = rs_json_read(f->path, rs_msg_path_fields,
-                      RS_MSG_N(rs_msg_path_fields), &path, "/path", NULL,
-                      NULL, &msg->error);
+    kind = json_string_value(json_object_get(f->path, "kind"));
+
+    if (kind != NULL && strcmp(kind, "pipe") == 0) {
+        rc = rs_json_read(f->path, rs_msg_piped_fields,
+                          RS_MSG_N(rs_msg_piped_fields), &path, "/path", NULL,
+                          NULL, &msg->error);
+
+    } else {
+        rc = rs_json_read(f->path, rs_msg_path_fields,
+                          RS_MSG_N(rs_msg_path_fields), &path, "/path", NULL,
+                          NULL, &msg->error);
+    }
 
     if (rc != RS_OK) {
         return rc;
@@ -596,6 +701,56 @@ rs_msg_take_control(rs_msg_t *msg, rs_msg_fields_t *f, size_t len)
 
 
 static rs_err_e
+rs_msg_take_tunnel(rs_msg_t *msg, rs_msg_fields_t *f, size_t len)
+{
+    (void) len;
+
+    msg->tunnel_id = f->tunnel_id;
+    msg->pipe_id = f->pipe_id;
+    msg->refuse = (rs_refuse_e) f->refuse;
+    msg->reason = rs_str(rs_msg_refuses[f->refuse]);
+    msg->comment = f->comment;
+
+    return RS_OK;
+}
+
+
+/* the name is the pipe's id without what all ids of pipes begin with */
+
+static rs_err_e
+rs_msg_take_pipe(rs_msg_t *msg, rs_msg_fields_t *f, size_t len)
+{
+    (void) len;
+
+    msg->id = (uint64_t) f->id;
+    msg->to = f->with;
+
+    memcpy(msg->name, RS_ID_PIPE, RS_ID_PREFIX_LEN);
+    memcpy(msg->name + RS_ID_PREFIX_LEN, f->name.data, RS_ID_BARE_LEN);
+
+    msg->pipe_id = (rs_str_t) { (uint8_t *) msg->name, RS_ID_LEN };
+
+    return RS_OK;
+}
+
+
+static rs_err_e
+rs_msg_check_name(rs_str_t s)
+{
+    char  id[RS_ID_LEN];
+
+    if (s.len != RS_ID_BARE_LEN) {
+        return RS_E_INVALID_VALUE;
+    }
+
+    memcpy(id, RS_ID_PIPE, RS_ID_PREFIX_LEN);
+    memcpy(id + RS_ID_PREFIX_LEN, s.data, RS_ID_BARE_LEN);
+
+    return rs_id_check_pipe((rs_str_t) { (uint8_t *) id, RS_ID_LEN });
+}
+
+
+static rs_err_e
 rs_msg_take_bye(rs_msg_t *msg, rs_msg_fields_t *f, size_t len)
 {
     (void) len;
@@ -612,186 +767,6 @@ rs_msg_take_nothing(rs_msg_t *msg, rs_msg_fields_t *f, size_t len)
     (void) msg;
     (void) f;
     (void) len;
-
-    return RS_OK;
-}
-
-
-void
-rs_msg_write_ping(rs_buf_t *b)
-{
-    rs_buf_cstr(b, "{\"type\":\"ping\"}");
-}
-
-
-void
-rs_msg_write_pong(rs_buf_t *b)
-{
-    rs_buf_cstr(b, "{\"type\":\"pong\"}");
-}
-
-
-void
-rs_msg_write_ack(rs_buf_t *b, uint64_t id)
-{
-    rs_buf_cstr(b, "{\"type\":\"ack\",\"id\":");
-    rs_buf_u64(b, id);
-    rs_buf_char(b, '}');
-}
-
-
-void
-rs_msg_write_error(rs_buf_t *b, rs_err_e rc, rs_str_t text, uint64_t id)
-{
-    rs_buf_cstr(b, "{\"type\":\"error\",\"code\":\"");
-    rs_buf_cstr(b, rs_err_code(rc));
-    rs_buf_cstr(b, "\",\"message\":");
-    rs_buf_json(b, text.len ? text : rs_str(rs_err_title(rc)));
-
-    if (id) {
-        rs_buf_cstr(b, ",\"id\":");
-        rs_buf_u64(b, id);
-    }
-
-    rs_buf_char(b, '}');
-}
-
-
-void
-rs_msg_write_goaway(rs_buf_t *b, uint64_t after_ms, uint64_t jitter_ms)
-{
-    rs_buf_cstr(b, "{\"type\":\"goaway\",\"after_ms\":");
-    rs_buf_u64(b, after_ms);
-    rs_buf_cstr(b, ",\"jitter_ms\":");
-    rs_buf_u64(b, jitter_ms);
-    rs_buf_char(b, '}');
-}
-
-
-/* ,"position":"1-2" */
-
-static void
-rs_msg_write_position(rs_buf_t *b, const rs_pos_t *position)
-{
-    char    text[RS_POS_MAX];
-    size_t  len;
-
-    len = rs_pos_format(position, text, sizeof(text));
-
-    rs_buf_cstr(b, "\"position\":\"");
-    rs_buf_put(b, text, len);
-    rs_buf_char(b, '"');
-}
-
-
-void
-rs_msg_write_resync(rs_buf_t *b, const rs_pos_t *position)
-{
-    rs_buf_cstr(b, "{\"type\":\"resync\",");
-    rs_msg_write_position(b, position);
-    rs_buf_char(b, '}');
-}
-
-
-void
-rs_msg_write_ended(rs_buf_t *b, rs_str_t reason, const rs_pos_t *position)
-{
-    rs_buf_cstr(b, "{\"type\":\"ended\",\"reason\":");
-    rs_buf_json(b, reason);
-    rs_buf_char(b, ',');
-    rs_msg_write_position(b, position);
-    rs_buf_char(b, '}');
-}
-
-
-void
-rs_msg_write_challenge(rs_buf_t *b, unsigned api_version,
-    const uint8_t nonce[32], rs_str_t host, rs_str_t identity)
-{
-    char    text[RS_BASE64URL_LEN(32)];
-    size_t  len;
-
-    len = rs_base64url_encode(text, nonce, 32);
-
-    rs_buf_cstr(b, "{\"type\":\"challenge\",\"api_version\":");
-    rs_buf_u64(b, api_version);
-    rs_buf_cstr(b, ",\"nonce\":\"");
-    rs_buf_put(b, text, len);
-    rs_buf_cstr(b, "\",\"host\":");
-    rs_buf_json(b, host);
-
-    if (identity.len) {
-        rs_buf_cstr(b, ",\"identity\":");
-        rs_buf_str(b, identity);
-    }
-
-    rs_buf_char(b, '}');
-}
-
-
-void
-rs_msg_write_rotated(rs_buf_t *b, rs_str_t public_key)
-{
-    rs_buf_cstr(b, "{\"type\":\"rotated\",\"public_key\":");
-    rs_buf_json(b, public_key);
-    rs_buf_char(b, '}');
-}
-
-
-void
-rs_msg_write_revoke(rs_buf_t *b, rs_str_t session_id, rs_str_t reason)
-{
-    rs_buf_cstr(b, "{\"type\":\"revoke\",\"session_id\":");
-    rs_buf_json(b, session_id);
-    rs_buf_cstr(b, ",\"reason\":");
-    rs_buf_json(b, reason);
-    rs_buf_char(b, '}');
-}
-
-
-void
-rs_msg_write_signal(rs_buf_t *b, rs_str_t from, rs_str_t id,
-    const rs_pos_t *position, rs_str_t data)
-{
-    rs_buf_cstr(b, "{\"type\":\"signal\",\"from\":");
-    rs_buf_json(b, from);
-    rs_buf_cstr(b, ",\"id\":");
-    rs_buf_str(b, id);
-    rs_buf_char(b, ',');
-    rs_msg_write_position(b, position);
-    rs_buf_cstr(b, ",\"data\":");
-    rs_buf_str(b, data);
-    rs_buf_char(b, '}');
-}
-
-
-void
-rs_msg_write_input(rs_buf_t *b, rs_str_t from, rs_str_t data)
-{
-    rs_buf_cstr(b, "{\"type\":\"input\",\"from\":");
-    rs_buf_json(b, from);
-    rs_buf_cstr(b, ",\"data\":");
-    rs_buf_str(b, data);
-    rs_buf_char(b, '}');
-}
-
-
-rs_err_e
-rs_msg_write_event(rs_buf_t *b, rs_str_t body, const rs_pos_t *position)
-{
-    if (body.len < 2 || body.data[0] != '{' || body.data[body.len - 1] != '}')
-    {
-        return RS_E_INVALID_VALUE;
-    }
-
-    rs_buf_put(b, body.data, body.len - 1);
-
-    if (body.len > 2) {
-        rs_buf_char(b, ',');
-    }
-
-    rs_msg_write_position(b, position);
-    rs_buf_char(b, '}');
 
     return RS_OK;
 }

@@ -14,6 +14,7 @@
 
 #include "rs_id.h"
 #include "rs_json.h"
+#include "rs_endpoint.h"
 
 
 #define RS_MSG_SIZE_MAX        (1024 * 1024)   /* bytes of a message */
@@ -37,6 +38,7 @@ typedef enum {
     RS_MSG_STATE,                     /* signal: path */
     RS_MSG_ICE,                       /* signal */
     RS_MSG_CONTROL,                   /* signal: control, to */
+    RS_MSG_PIPE,                      /* signal: id, to, pipe_id */
     RS_MSG_HELLO,                     /* agent: tenant, device_id, signature,
                                          agent, displays */
     RS_MSG_ACCEPT,                    /* agent: session_id */
@@ -45,6 +47,8 @@ typedef enum {
     RS_MSG_ROTATE,                    /* agent: public_key, signature, proof */
     RS_MSG_CONSENT,                   /* agent: session_id, participant_id,
                                          consent, reason */
+    RS_MSG_TUNNEL,                    /* agent: tunnel_id, pipe_id, refuse,
+                                         reason, comment */
     RS_MSG_BYE,                       /* both: reason */
     RS_MSG_PING,                      /* both */
     RS_MSG_PONG                       /* both */
@@ -68,6 +72,16 @@ typedef enum {
     RS_CONSENT_DENIED,
     RS_CONSENT_TIMEOUT
 } rs_consent_e;
+
+
+/* why a device opens no pipe */
+
+typedef enum {
+    RS_REFUSE_TARGET_REFUSED = 0,
+    RS_REFUSE_TARGET_UNREACHABLE,
+    RS_REFUSE_POLICY,
+    RS_REFUSE_BUSY
+} rs_refuse_e;
 
 
 /* what is wanted of the control token */
@@ -103,12 +117,15 @@ typedef struct {
 
     rs_str_t         session_id;
     rs_str_t         participant_id;
+    rs_str_t         tunnel_id;
+    rs_str_t         pipe_id;
     rs_reject_e      reject;
+    rs_refuse_e      refuse;
     rs_consent_e     consent;
     rs_control_e     control;
-    rs_str_t         reason;          /* bye; of reject, consent and control:
-                                         the same as a word */
-    rs_str_t         comment;         /* reject: `detail` */
+    rs_str_t         reason;          /* bye; of reject, consent, control and
+                                         refuse: the same as a word */
+    rs_str_t         comment;         /* reject, tunnel: `detail` */
 
     /* of an error; error.text is a sentence for the client */
     rs_json_error_t  error;
@@ -116,7 +133,24 @@ typedef struct {
     /* private */
     json_t          *json;
     char            *dump[2];
+    char             name[RS_ID_LEN];
 } rs_msg_t;
+
+
+/* what a device is asked to open */
+
+typedef struct {
+    rs_str_t         tunnel_id;
+    rs_str_t         pipe_id;
+    rs_str_t         ticket;
+    rs_endpoint_t     target;
+    rs_str_t         protocol;        /* tcp, udp */
+    rs_str_t         kind;            /* of who asks: key, user */
+    rs_str_t         id;
+    rs_str_t         name;            /* may be empty */
+    rs_str_t         label;           /* the same */
+    uint64_t         expires_at;      /* of the ticket, s */
+} rs_msg_open_t;
 
 
 /*
@@ -135,6 +169,8 @@ rs_err_e rs_msg_parse(rs_msg_t *msg, rs_channel_e channel, const void *data,
 void rs_msg_free(rs_msg_t *msg);
 
 const char *rs_reject_name(rs_reject_e reject);
+/* what the client of the pipe is told */
+rs_err_e rs_refuse_err(rs_refuse_e refuse);
 
 /*
  * Builders append one whole JSON object; check b->overflow.  Slices must be
@@ -156,6 +192,12 @@ void rs_msg_write_challenge(rs_buf_t *b, unsigned api_version,
     const uint8_t nonce[32], rs_str_t host, rs_str_t identity);
 void rs_msg_write_rotated(rs_buf_t *b, rs_str_t public_key);
 void rs_msg_write_revoke(rs_buf_t *b, rs_str_t session_id, rs_str_t reason);
+void rs_msg_write_open(rs_buf_t *b, const rs_msg_open_t *open);
+/* one pipe is no longer wanted */
+void rs_msg_write_cut(rs_buf_t *b, rs_str_t pipe_id, rs_str_t reason);
+/* side: client, host */
+void rs_msg_write_pipe(rs_buf_t *b, uint64_t id, rs_str_t pipe_id,
+    rs_str_t side, rs_str_t ticket);
 
 /* id: decimal text; data: JSON, put in as it is */
 void rs_msg_write_signal(rs_buf_t *b, rs_str_t from, rs_str_t id,

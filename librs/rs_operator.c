@@ -44,6 +44,10 @@ static int rs_operator_word(rs_str_t line);
 static int rs_operator_line(rs_str_t line,
     char dst[RS_OPERATOR_FINGERPRINT_LEN]);
 static int rs_operator_fingerprint_check(rs_str_t s);
+static int rs_operator_form(rs_str_t s, rs_str_t head);
+static int rs_operator_ends(const rs_operator_line_t *line, int both);
+static void rs_operator_text(const char *head, const uint8_t *digest,
+    char *dst);
 static int rs_operator_coord(uint8_t *dst, rs_str_t s);
 static EVP_PKEY *rs_operator_pkey(
     const uint8_t point[RS_OPERATOR_POINT_LEN]);
@@ -154,25 +158,29 @@ rs_operator_line(rs_str_t line, char dst[RS_OPERATOR_FINGERPRINT_LEN])
 }
 
 
-/* the one form: as this file writes it */
-
 static int
 rs_operator_fingerprint_check(rs_str_t s)
 {
-    size_t    i;
-    uint8_t   c;
-    rs_str_t  hash;
+    return rs_operator_form(s, RS_STR("sha-256 "));
+}
 
-    hash = RS_STR("sha-256 ");
 
-    if (s.len != RS_OPERATOR_FINGERPRINT_LEN || !rs_str_starts(s, hash)) {
+/* the one form: as this file writes it */
+
+static int
+rs_operator_form(rs_str_t s, rs_str_t head)
+{
+    size_t   i;
+    uint8_t  c;
+
+    if (s.len != RS_OPERATOR_FINGERPRINT_LEN || !rs_str_starts(s, head)) {
         return 0;
     }
 
-    for (i = hash.len; i < s.len; i++) {
+    for (i = head.len; i < s.len; i++) {
         c = s.data[i];
 
-        if ((i - hash.len) % 3 == 2) {
+        if ((i - head.len) % 3 == 2) {
             if (c != ':') {
                 return 0;
             }
@@ -228,15 +236,48 @@ rs_operator_fingerprint(rs_str_t sdp, char dst[RS_OPERATOR_FINGERPRINT_LEN])
 }
 
 
+/* both ends of a line are certificates, or both are marks of a pipe */
+
+static int
+rs_operator_ends(const rs_operator_line_t *line, int both)
+{
+    rs_str_t  head;
+
+    head = RS_STR("sha-256 ");
+
+    if (!rs_str_starts(line->offer, head)) {
+        head = RS_STR("rs-pipe ");
+    }
+
+    return rs_operator_form(line->offer, head)
+           && (!both || rs_operator_form(line->answer, head));
+}
+
+
 void
 rs_operator_fingerprint_text(const uint8_t digest[RS_OPERATOR_DIGEST_LEN],
     char dst[RS_OPERATOR_FINGERPRINT_LEN])
+{
+    rs_operator_text("sha-256 ", digest, dst);
+}
+
+
+void
+rs_operator_mark_text(const uint8_t digest[RS_OPERATOR_DIGEST_LEN],
+    char dst[RS_OPERATOR_FINGERPRINT_LEN])
+{
+    rs_operator_text("rs-pipe ", digest, dst);
+}
+
+
+static void
+rs_operator_text(const char *head, const uint8_t *digest, char *dst)
 {
     size_t  i;
 
     static const char  hex[] = "0123456789ABCDEF";
 
-    memcpy(dst, "sha-256 ", 8);
+    memcpy(dst, head, 8);
     dst += 8;
 
     for (i = 0; i < RS_OPERATOR_DIGEST_LEN; i++) {
@@ -464,8 +505,7 @@ rs_operator_write(uint8_t *dst, const char *label,
         || rs_id_check_device(line->device_id) != RS_OK
         || rs_id_check_participant(line->participant_id) != RS_OK
         || line->pc == 0 || line->pc > RS_OPERATOR_PC_MAX
-        || !rs_operator_fingerprint_check(line->offer)
-        || (both && !rs_operator_fingerprint_check(line->answer)))
+        || !rs_operator_ends(line, both))
     {
         return 0;
     }

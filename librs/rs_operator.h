@@ -36,7 +36,7 @@ typedef struct {
     rs_str_t  device_id;
     rs_str_t  participant_id;                /* the viewer's */
     uint64_t  pc;                            /* from 1 */
-    rs_str_t  offer;                         /* fingerprints */
+    rs_str_t  offer;                         /* fingerprints, or marks */
     rs_str_t  answer;                        /* signed by the device only */
     int       verified;                      /* so is that it verified whose
                                                 offer this is */
@@ -60,6 +60,13 @@ rs_err_e rs_operator_fingerprint(rs_str_t sdp,
 /* the same text for a certificate, of the SHA-256 of its DER form */
 void rs_operator_fingerprint_text(
     const uint8_t digest[RS_OPERATOR_DIGEST_LEN],
+    char dst[RS_OPERATOR_FINGERPRINT_LEN]);
+
+/*
+ * The same form for an end of a pipe, which is no certificate (rs_seal.h):
+ * "rs-pipe AA:BB:...".  What is signed of one kind is never of the other.
+ */
+void rs_operator_mark_text(const uint8_t digest[RS_OPERATOR_DIGEST_LEN],
     char dst[RS_OPERATOR_FINGERPRINT_LEN]);
 
 /*

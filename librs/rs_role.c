@@ -17,7 +17,7 @@
                            | BIT(ENROLLMENTS_READ) | BIT(GROUPS_READ)         \
                            | BIT(POLICIES_READ) | BIT(GRANTS_READ)            \
                            | BIT(KEYS_READ) | BIT(AUDIT_READ)               \
-                           | BIT(WEBHOOKS_READ))
+                           | BIT(WEBHOOKS_READ) | BIT(TUNNELS_READ))
 
 #define RS_ROLE_WATCHES   (BIT(DEVICES_READ) | BIT(SESSIONS_READ)             \
                            | BIT(SESSIONS_WRITE) | BIT(SESSIONS_VIEW))
@@ -53,6 +53,9 @@ static const char  *rs_verb_names[RS_VERB_N] = {
     [RS_VERB_AUDIT_TRIM] = "audit:trim",
     [RS_VERB_WEBHOOKS_READ] = "webhooks:read",
     [RS_VERB_WEBHOOKS_WRITE] = "webhooks:write",
+    [RS_VERB_TUNNELS_READ] = "tunnels:read",
+    [RS_VERB_TUNNELS_WRITE] = "tunnels:write",
+    [RS_VERB_TUNNELS_USE] = "tunnels:use",
     [RS_VERB_ICE] = "ice",
     [RS_VERB_NODE_DRAIN] = "node:drain"
 };
@@ -65,6 +68,7 @@ static const rs_role_entry_t  rs_role_table[RS_ROLE_N] = {
     [RS_ROLE_TECHNICIAN] = {
         "technician", BIT(ICE),
         RS_ROLE_WATCHES | BIT(SESSIONS_CONTROL) | BIT(SESSIONS_INVITE)
+        | BIT(TUNNELS_READ) | BIT(TUNNELS_WRITE) | BIT(TUNNELS_USE)
     },
     [RS_ROLE_ADMIN] = {
         "admin", RS_VERBS_ALL & ~BIT(AUDIT_TRIM), 0

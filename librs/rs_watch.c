@@ -21,6 +21,7 @@ static const struct {
     { "dev", RS_ID_DEVICE,
       { "new", "changed", "gone", "online", "offline", NULL } },
     { "ses", RS_ID_SESSION, { "new", "changed", "ended", NULL } },
+    { "tun", RS_ID_TUNNEL, { "new", "changed", "ended", NULL } },
     { "who", NULL, { "changed", NULL } }
 };
 

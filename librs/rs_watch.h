@@ -18,6 +18,7 @@
 typedef enum {
     RS_WATCH_DEVICE = 0,
     RS_WATCH_SESSION,
+    RS_WATCH_TUNNEL,
     RS_WATCH_RIGHTS                   /* keys, grants, groups, tokens */
 } rs_watch_what_e;
 

@@ -37,6 +37,12 @@ const char *const  rs_event_types[] = {
     "consent.timeout",
     "recording.started",
     "recording.stopped",
+    "tunnel.created",
+    "tunnel.updated",
+    "tunnel.deleted",
+    "tunnel.opened",
+    "tunnel.refused",
+    "tunnel.closed",
     NULL
 };
 

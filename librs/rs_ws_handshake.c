@@ -134,6 +134,25 @@ rs_ws_accept(rs_str_t key, char *dst)
 }
 
 
+rs_ws_side_e
+rs_ws_side(rs_str_t name)
+{
+    if (rs_str_eq(name, RS_STR("client"))) {
+        return RS_WS_SIDE_CLIENT;
+    }
+
+    return rs_str_eq(name, RS_STR("host")) ? RS_WS_SIDE_HOST
+                                           : RS_WS_SIDE_NONE;
+}
+
+
+const char *
+rs_ws_side_name(rs_ws_side_e side)
+{
+    return (side == RS_WS_SIDE_CLIENT) ? "client" : "host";
+}
+
+
 rs_err_e
 rs_ws_protocols(rs_str_t value, rs_ws_protocols_t *p)
 {
@@ -177,6 +196,24 @@ rs_ws_protocols(rs_str_t value, rs_ws_protocols_t *p)
 
             p->nonce.data = entry.data + prefix.len;
             p->nonce.len = entry.len - prefix.len;
+            continue;
+        }
+
+        prefix = RS_STR("rs.side.");
+
+        if (rs_str_starts(entry, prefix)) {
+
+            if (p->side != RS_WS_SIDE_NONE) {
+                return RS_E_BAD_HANDSHAKE;
+            }
+
+            p->side = rs_ws_side((rs_str_t) { entry.data + prefix.len,
+                                              entry.len - prefix.len });
+
+            if (p->side == RS_WS_SIDE_NONE) {
+                return RS_E_BAD_HANDSHAKE;
+            }
+
             continue;
         }
 

@@ -40,6 +40,15 @@ typedef enum {
 } rs_ws_cred_e;
 
 
+/* which leg of a pipe: "rs.side.client", "rs.side.host" */
+
+typedef enum {
+    RS_WS_SIDE_NONE = 0,
+    RS_WS_SIDE_CLIENT,
+    RS_WS_SIDE_HOST
+} rs_ws_side_e;
+
+
 /* set all to zero, then feed each Sec-WebSocket-Protocol value in order */
 
 typedef struct {
@@ -47,17 +56,24 @@ typedef struct {
     rs_ws_cred_e    kind;
     rs_str_t        credential;       /* after "rs.ticket." or "rs.resume." */
     rs_str_t        nonce;            /* after "rs.nonce.", of a device */
+    rs_ws_side_e    side;             /* "rs.side.", of a leg of a pipe */
     unsigned        n;                /* entries seen */
 } rs_ws_protocols_t;
+
+
+/* "client", "host", else RS_WS_SIDE_NONE; and back */
+rs_ws_side_e rs_ws_side(rs_str_t name);
+const char *rs_ws_side_name(rs_ws_side_e side);
 
 
 #define RS_WS_PROTOCOLS_MAX    16
 
 /*
  * 11.3.4.  One header value; entries that are not ours are ignored.
- * RS_E_BAD_HANDSHAKE: an entry is no token, "rs.v1", a credential or a nonce
- * comes twice, more than RS_WS_PROTOCOLS_MAX entries.  The caller checks rs_v1
- * at the end.  credential and nonce point into value.
+ * RS_E_BAD_HANDSHAKE: an entry is no token, "rs.v1", a credential, a nonce or
+ * a side comes twice or the side is none, more than RS_WS_PROTOCOLS_MAX
+ * entries.  The caller checks rs_v1 at the end.  credential and nonce point
+ * into value.
  */
 rs_err_e rs_ws_protocols(rs_str_t value, rs_ws_protocols_t *p);
 

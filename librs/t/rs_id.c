@@ -53,6 +53,12 @@ test_ids(void)
     is_rc(rs_id_check_device(RS_STR("dev_" A26)), RS_OK, "device");
     is_rc(rs_id_check_participant(RS_STR("par_" A26)), RS_OK, "participant");
     is_rc(rs_id_check_enrollment(RS_STR("enr_" A26)), RS_OK, "enrolment");
+    is_rc(rs_id_check_tunnel(RS_STR("tun_" A26)), RS_OK, "tunnel");
+    is_rc(rs_id_check_tunnel(RS_STR("pip_" A26)), RS_E_INVALID_VALUE,
+          "a pipe is none");
+    is_rc(rs_id_check_pipe(RS_STR("pip_" A26)), RS_OK, "pipe");
+    is_rc(rs_id_check_pipe(RS_STR("tun_" A26)), RS_E_INVALID_VALUE,
+          "a tunnel is none");
     is_rc(rs_id_check_group(RS_STR("grp_" A26)), RS_OK, "group");
     is_rc(rs_id_check_session(RS_STR("dev_" A26)), RS_E_INVALID_VALUE,
           "not another kind");
@@ -210,6 +216,22 @@ test_ticket(void)
            "not with such a secret");
 
     refuses("ticket", rs_ticket_parse, bad);
+
+    is_rc(rs_pipe_ticket_parse(RS_STR("default." A26 S52), &c), RS_OK,
+          "ticket of a pipe");
+    is_str(c.tenant, "default", "its tenant");
+    is_str(c.pipe_id, "pip_" A26, "its pipe");
+    ok(c.session_id.len == 0, "and no session");
+    is_str((rs_str_t) { (uint8_t *) c.hash, RS_ID_HASH_LEN }, S52_HASH,
+           "its hash");
+
+    len = rs_pipe_ticket_format(text, c.tenant, c.pipe_id, c.secret);
+    is_str((rs_str_t) { (uint8_t *) text, len }, "default." A26 S52,
+           "put together");
+    is_int(rs_pipe_ticket_format(text, c.tenant, RS_STR("ses_" A26),
+                                 c.secret), 0, "not of a session");
+
+    refuses("ticket of a pipe", rs_pipe_ticket_parse, bad);
 }
 
 

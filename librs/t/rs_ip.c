@@ -322,10 +322,37 @@ model(void)
 }
 
 
+static void
+keys(void)
+{
+    size_t    i;
+    char      buf[RS_IP_KEY_MAX];
+    rs_ip_t   ip;
+    rs_str_t  key;
+
+    static const char  *const  text[][2] = {
+        { "10.0.0.1", "40a000001" },
+        { "::ffff:10.0.0.1", "40a000001" },
+        { "255.255.255.255", "4ffffffff" },
+        { "::", "600000000000000000000000000000000" },
+        { "::fffe:10.0.0.1", "600000000000000000000fffe0a000001" },
+        { "2001:db8::1", "620010db8000000000000000000000001" }
+    };
+
+    for (i = 0; i < sizeof(text) / sizeof(text[0]); i++) {
+        is_rc(rs_ip_parse(rs_str(text[i][0]), &ip), RS_OK, text[i][0]);
+        key.data = (uint8_t *) buf;
+        key.len = rs_ip_key(&ip, buf);
+        is_str(key, text[i][1], "its key");
+    }
+}
+
+
 int
 main(void)
 {
     texts();
+    keys();
     ranges();
     sets();
     bounds();

@@ -17,6 +17,11 @@
 #define SES  "ses_aaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define PAR  "par_hhhhhhhhhhhhhhhhhhhhhhhhhh"
 #define DEV  "dev_dddddddddddddddddddddddddd"
+#define TUN  "tun_tttttttttttttttttttttttttt"
+#define PIP  "pip_pppppppppppppppppppppppppp"
+#define TICKET                                                              \
+    "default.pppppppppppppppppppppppppp"                                     \
+    "ssssssssssssssssssssssssssssssssssssssssssssssssssss"
 #define KEY  "gTl3Dqh9F19Wo1Rmw0x-zMuNipG07jeiXfYPW4_Js5Q"
 #define SIG  "7jxKHZvsEQ2oQQsLBk0cPi3i3l8fqS7qf2xq5hCzt7t"                    \
              "pd5cBqzgW8y1FhV1Jt3oGmQHnyYtyb1l1RrGgH3k8Cw"
@@ -30,6 +35,9 @@ static void test_control(void);
 static void test_hello(void);
 static void test_rotate(void);
 static void test_others(void);
+static void test_tunnel(void);
+static void test_pipe(void);
+static void test_pipe_writers(rs_buf_t *b);
 static void test_refused(void);
 static void test_sizes(void);
 static void test_writers(void);
@@ -257,8 +265,16 @@ test_state(void)
           RS_E_INVALID_VALUE, "/path/region" },
         { "\"kind\":\"relay\",\"protocol\":\"udp\",\"local\":\"host\","
           "\"remote\":\"host\",\"rtt_ms\":1,\"region\":7",
-          RS_E_INVALID_VALUE, "/path/region" }
+          RS_E_INVALID_VALUE, "/path/region" },
+        { "\"kind\":\"pipe\",\"protocol\":\"tls\",\"local\":\"host\","
+          "\"rtt_ms\":1", RS_E_UNKNOWN_FIELD, "/path/local" },
+        { "\"kind\":\"pipe\",\"protocol\":\"tls\"", RS_E_INVALID_VALUE,
+          "/path/rtt_ms" }
     };
+
+    static const char  piped[] =
+        "{\"type\":\"state\",\"path\":{\"kind\":\"pipe\",\"protocol\":"
+        "\"tls\",\"rtt_ms\":4}}";
 
     static const char  regional[] =
         "{\"type\":\"state\",\"path\":{\"kind\":\"relay\",\"protocol\":"
@@ -274,6 +290,11 @@ test_state(void)
     is_str(m.path, "{\"kind\":\"relay\",\"protocol\":\"udp\",\"local\":"
            "\"relay\",\"remote\":\"relay\",\"rtt_ms\":9,\"region\":"
            "\"eu-1\"}", "kept");
+    rs_msg_free(&m);
+
+    is_rc(parse(&m, RS_CHANNEL_SIGNAL, piped), RS_OK, "through the gateway");
+    is_str(m.path, "{\"kind\":\"pipe\",\"protocol\":\"tls\",\"rtt_ms\":4}",
+           "without candidates");
     rs_msg_free(&m);
 
     for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -550,6 +571,96 @@ test_others(void)
 
 
 static void
+test_tunnel(void)
+{
+    size_t    i;
+    char      text[300];
+    rs_msg_t  m;
+
+    static const struct {
+        const char  *reason;
+        rs_err_e     err;
+    } reasons[] = {
+        { "target_refused", RS_E_TARGET_REFUSED },
+        { "target_unreachable", RS_E_TARGET_UNREACHABLE },
+        { "policy", RS_E_FORBIDDEN },
+        { "busy", RS_E_OVERLOADED }
+    };
+
+    static const char *const  bad[] = {
+        "\"op\":\"open\",\"tunnel_id\":\"" TUN "\",\"pipe_id\":\"" PIP
+        "\",\"reason\":\"busy\"",
+        "\"op\":\"refused\",\"tunnel_id\":\"" TUN "\",\"pipe_id\":\"" PIP
+        "\",\"reason\":\"tired\"",
+        "\"op\":\"refused\",\"tunnel_id\":\"" PIP "\",\"pipe_id\":\"" PIP
+        "\",\"reason\":\"busy\"",
+        "\"op\":\"refused\",\"tunnel_id\":\"" TUN "\",\"pipe_id\":\"" TUN
+        "\",\"reason\":\"busy\"",
+        "\"op\":\"refused\",\"pipe_id\":\"" PIP "\",\"reason\":\"busy\"",
+        "\"op\":\"refused\",\"tunnel_id\":\"" TUN "\",\"pipe_id\":\"" PIP
+        "\"",
+        "\"tunnel_id\":\"" TUN "\",\"pipe_id\":\"" PIP
+        "\",\"reason\":\"busy\""
+    };
+
+    for (i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+        (void) snprintf(text, sizeof(text), "{\"type\":\"tunnel\",\"op\":"
+                        "\"refused\",\"tunnel_id\":\"" TUN "\","
+                        "\"pipe_id\":\"" PIP "\",\"reason\":\"%s\"}",
+                        reasons[i].reason);
+        is_rc(parse(&m, RS_CHANNEL_AGENT, text), RS_OK, reasons[i].reason);
+        is_int(m.type, RS_MSG_TUNNEL, "its type");
+        is_str(m.tunnel_id, TUN, "which tunnel");
+        is_str(m.pipe_id, PIP, "which pipe");
+        is_str(m.reason, reasons[i].reason, "its word");
+        is_rc(rs_refuse_err(m.refuse), reasons[i].err, "what is told");
+        is_int(m.comment.len, 0, "no detail");
+        rs_msg_free(&m);
+    }
+
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        (void) snprintf(text, sizeof(text), "{\"type\":\"tunnel\",%s}",
+                        bad[i]);
+        is_rc(parse(&m, RS_CHANNEL_AGENT, text), RS_E_INVALID_VALUE, bad[i]);
+    }
+
+    is_rc(rs_refuse_err((rs_refuse_e) 77), RS_E_FORBIDDEN,
+          "a number that is none");
+}
+
+
+static void
+test_pipe(void)
+{
+    rs_msg_t  m;
+
+    is_rc(parse(&m, RS_CHANNEL_SIGNAL, "{\"type\":\"pipe\",\"with\":\"" PAR
+                "\",\"name\":\"pppppppppppppppppppppppppp\",\"id\":5}"),
+          RS_OK, "pipe");
+    is_int(m.type, RS_MSG_PIPE, "its type");
+    is_str(m.to, PAR, "with whom");
+    is_str(m.pipe_id, PIP, "which one");
+    is_int(m.id, 5, "its id");
+    rs_msg_free(&m);
+
+    is_rc(parse(&m, RS_CHANNEL_SIGNAL, "{\"type\":\"pipe\",\"with\":\"" PAR
+                "\",\"name\":\"PPPPPPPPPPPPPPPPPPPPPPPPPP\",\"id\":5}"),
+          RS_E_INVALID_VALUE, "no name");
+    is_int(m.id, 5, "the answer can name it");
+    is_str(rs_str(m.error.pointer), "/name", "and the place");
+    is_rc(parse(&m, RS_CHANNEL_SIGNAL, "{\"type\":\"pipe\",\"with\":\"" PAR
+                "\",\"name\":\"ppppp\",\"id\":5}"),
+          RS_E_INVALID_VALUE, "a short one");
+    is_rc(parse(&m, RS_CHANNEL_SIGNAL, "{\"type\":\"pipe\",\"with\":\"" SES
+                "\",\"name\":\"pppppppppppppppppppppppppp\",\"id\":5}"),
+          RS_E_INVALID_VALUE, "with nobody");
+    is_rc(parse(&m, RS_CHANNEL_SIGNAL, "{\"type\":\"pipe\",\"with\":\"" PAR
+                "\",\"name\":\"pppppppppppppppppppppppppp\"}"),
+          RS_E_INVALID_VALUE, "no id");
+}
+
+
+static void
 test_refused(void)
 {
     size_t    i;
@@ -674,6 +785,41 @@ same(rs_buf_t *b, const char *file)
 
 
 static void
+test_pipe_writers(rs_buf_t *b)
+{
+    rs_msg_open_t  open;
+
+    memset(&open, 0, sizeof(open));
+    open.tunnel_id = RS_STR(TUN);
+    open.pipe_id = RS_STR(PIP);
+    open.ticket = RS_STR(TICKET);
+    (void) rs_endpoint_parse(RS_STR("127.0.0.1:22"), &open.target);
+    open.protocol = RS_STR("tcp");
+    open.kind = RS_STR("key");
+    open.id = RS_STR("key_kkkkkkkkkkkkkkkkkkkkkkkkkk");
+    open.name = RS_STR("console");
+    open.label = RS_STR("ssh");
+    open.expires_at = 1790000060;
+
+    rs_msg_write_open(b, &open);
+    same(b, "agent.server.tunnel.open");
+
+    (void) rs_endpoint_parse(RS_STR("shell"), &open.target);
+    open.kind = RS_STR("user");
+    open.id = RS_STR("usr_uuuuuuuuuuuuuuuuuuuuuuuuuu");
+    open.name.len = 0;
+    open.label.len = 0;
+    rs_msg_write_open(b, &open);
+    same(b, "agent.server.tunnel.shell");
+
+    rs_msg_write_cut(b, RS_STR(PIP), RS_STR("tunnel_ended"));
+    same(b, "agent.server.tunnel.cut");
+    rs_msg_write_pipe(b, 1, RS_STR(PIP), RS_STR("client"), RS_STR(TICKET));
+    same(b, "signal.server.pipe");
+}
+
+
+static void
 test_writers(void)
 {
     char      room[1024], *text;
@@ -738,6 +884,8 @@ test_writers(void)
 
     rs_msg_write_revoke(&b, RS_STR(SES), RS_STR("deleted"));
     same(&b, "agent.server.revoke");
+
+    test_pipe_writers(&b);
 
     p = (rs_pos_t) { 1, 2 };
     rs_msg_write_signal(&b, RS_STR("par_cccccccccccccccccccccccccc"),
@@ -852,6 +1000,8 @@ main(void)
     test_hello();
     test_rotate();
     test_others();
+    test_tunnel();
+    test_pipe();
     test_refused();
     test_sizes();
     test_writers();

@@ -13,6 +13,7 @@
 
 #define DEV  "dev_aaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define SES  "ses_aaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define TUN  "tun_aaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define GRP  "grp_aaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define GRB  "grp_bbbbbbbbbbbbbbbbbbbbbbbbbb"
 
@@ -46,6 +47,8 @@ test_parse(void)
     parses("acme dev " DEV " " GRP " gone", RS_WATCH_DEVICE, DEV, GRP,
            "gone");
     parses("acme ses " SES " - ended", RS_WATCH_SESSION, SES, "", "ended");
+    parses("acme tun " TUN " " GRP " changed", RS_WATCH_TUNNEL, TUN, GRP,
+           "changed");
     parses("acme who - - changed", RS_WATCH_RIGHTS, "", "", "changed");
 
     refuses("");
@@ -62,6 +65,8 @@ test_parse(void)
     refuses("acme dev " DEV "  online");
     refuses("acme ses " SES " - online");
     refuses("acme ses " SES " - gone");
+    refuses("acme tun " TUN " - gone");
+    refuses("acme tun " SES " - new");
     refuses("acme who " DEV " - changed");
     refuses("acme who - - gone");
     refuses("acme xyz - - changed");

@@ -82,7 +82,9 @@ test_protocols(void)
         "rs.v1, rs.v1", "rs.ticket.a, rs.ticket.b", "rs.ticket.a, rs.resume.b",
         "rs.resume.b,rs.resume.b", "rs v1", "rs.v1;q=1", "\"rs.v1\"",
         "rs.v1, rs.ticket.a/b", "rs.v1, \xc3\xbc", "rs.v1, a=b",
-        "rs.nonce.a, rs.nonce.b", "rs.nonce., rs.nonce.b"
+        "rs.nonce.a, rs.nonce.b", "rs.nonce., rs.nonce.b",
+        "rs.side.client, rs.side.host", "rs.side.host, rs.side.host",
+        "rs.side.", "rs.side.Host", "rs.side.hosts"
     };
 
     memset(&p, 0, sizeof(p));
@@ -118,6 +120,19 @@ test_protocols(void)
           "a device's nonce");
     is_str(p.nonce, "AAEC_w", "what follows");
     ok(p.kind == RS_WS_CRED_NONE, "it is no credential");
+    ok(p.side == RS_WS_SIDE_NONE, "nor a side");
+
+    memset(&p, 0, sizeof(p));
+    is_rc(rs_ws_protocols(RS_STR("rs.v1, rs.ticket.t, rs.side.host"), &p),
+          RS_OK, "the host's leg of a pipe");
+    ok(p.side == RS_WS_SIDE_HOST && p.kind == RS_WS_CRED_TICKET,
+       "its side and ticket");
+    is_str(rs_str(rs_ws_side_name(p.side)), "host", "the side's name");
+
+    memset(&p, 0, sizeof(p));
+    is_rc(rs_ws_protocols(RS_STR("rs.side.client"), &p), RS_OK, "the other");
+    ok(p.side == RS_WS_SIDE_CLIENT, "its side");
+    is_str(rs_str(rs_ws_side_name(p.side)), "client", "the side's name");
 
     for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         memset(&p, 0, sizeof(p));
