@@ -26,6 +26,7 @@
 #include "rs_env.h"
 #include "rs_bucket.h"
 #include "rs_ice.h"
+#include "rs_link.h"
 
 
 #define NGX_HTTP_RS_VERSION      "0.2.0"
@@ -39,6 +40,16 @@
 typedef struct ngx_http_rs_main_conf_s  ngx_http_rs_main_conf_t;
 typedef struct ngx_http_rs_loc_conf_s   ngx_http_rs_loc_conf_t;
 typedef struct ngx_http_rs_conn_s       ngx_http_rs_conn_t;
+
+
+/* what nodes know each other by: of a line of rs_node_key_file */
+
+#define NGX_HTTP_RS_NODE_KEYS    2
+
+typedef struct {
+    u_char                      key[32];
+    u_char                      name[16];
+} ngx_http_rs_node_key_t;
 
 
 /* one rs_turn_server line */
@@ -56,8 +67,10 @@ typedef struct {
 #include "store/ngx_http_rs_store.h"
 #include "carrier/ngx_http_rs_bus.h"
 #include "carrier/ngx_http_rs_conn.h"
+#include "carrier/ngx_http_rs_relay.h"
 #include "carrier/ngx_http_rs_stale.h"
 #include "carrier/ngx_http_rs_ipc.h"
+#include "carrier/ngx_http_rs_link.h"
 #include "carrier/ngx_http_rs_drain.h"
 #include "session/ngx_http_rs_ice.h"
 #include "session/ngx_http_rs_identity.h"
@@ -67,6 +80,7 @@ typedef struct {
 #include "session/ngx_http_rs_input.h"
 #include "session/ngx_http_rs_device.h"
 #include "session/ngx_http_rs_watch.h"
+#include "session/ngx_http_rs_pipe.h"
 #include "http/ngx_http_rs_upgrade.h"
 #include "http/ngx_http_rs_api.h"
 #include "http/ngx_http_rs_events.h"
@@ -82,6 +96,9 @@ struct ngx_http_rs_main_conf_s {
     ngx_msec_t                  lease_ttl;
     ngx_msec_t                  drain_time;
     ngx_msec_t                  stale_limit;
+    size_t                      pipe_buffer;   /* of a direction */
+    ngx_msec_t                  pipe_wait;
+    ngx_msec_t                  pipe_idle;
     rs_rate_t                   address_rate;  /* burst 0: off */
     rs_rate_t                   tenant_rate;
     rs_rate_t                   check_rate;    /* burst 0: no checks */
@@ -97,6 +114,14 @@ struct ngx_http_rs_main_conf_s {
     ngx_http_rs_identity_t      fleet;         /* what devices pin */
     ngx_flag_t                  ipc_on;
     ngx_str_t                   ipc_dir;       /* NUL after it */
+    ngx_str_t                   node_listen;   /* address; or empty */
+    ngx_sockaddr_t              node_sockaddr;
+    socklen_t                   node_socklen;
+    ngx_uint_t                  node_port;
+    ngx_uint_t                  node_port_last;
+    ngx_uint_t                  node_nkeys;
+    ngx_http_rs_node_key_t      node_keys[NGX_HTTP_RS_NODE_KEYS];
+    struct ngx_ssl_s           *node_tls;      /* NULL: no rs_node_listen */
 
     /* state of this process, set by init_process */
 
@@ -120,6 +145,9 @@ struct ngx_http_rs_main_conf_s {
     ngx_http_rs_devices_t      *devices;
     ngx_http_rs_watches_t      *watches;
     ngx_http_rs_events_t       *events;
+    ngx_http_rs_links_t        *links;
+    ngx_http_rs_relays_t       *relays;
+    ngx_http_rs_pipes_t        *pipes;
 };
 
 
@@ -136,6 +164,7 @@ struct ngx_http_rs_loc_conf_s {
     ngx_http_complex_value_t   *max_sessions;  /* quotas of it; NULL: none */
     ngx_http_complex_value_t   *max_devices;
     ngx_http_complex_value_t   *max_enrollments;
+    ngx_http_complex_value_t   *max_tunnels;
     ngx_flag_t                  audit_reads;
 
     ngx_array_t                *stun;          /* of rs_str_t */
@@ -171,6 +200,9 @@ struct ngx_http_rs_loc_conf_s {
     time_t                      ticket_ttl;
     time_t                      session_ttl;
     time_t                      session_retain;
+    time_t                      tunnel_ttl;
+    ngx_uint_t                  device_tunnels;    /* of one device */
+    ngx_uint_t                  tunnel_pipes;      /* of one tunnel */
 };
 
 

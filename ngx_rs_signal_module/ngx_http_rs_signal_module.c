@@ -18,6 +18,7 @@
 #include "ngx_http_rs_turn_conf.h"
 #include "ngx_http_rs_conf.h"
 #include "ngx_http_rs_oidc_conf.h"
+#include "carrier/ngx_http_rs_link_tls.h"
 
 #include <openssl/rand.h>
 
@@ -44,6 +45,8 @@ static ngx_int_t ngx_http_rs_preconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_http_rs_postconfiguration(ngx_conf_t *cf);
 static void *ngx_http_rs_create_main_conf(ngx_conf_t *cf);
 static char *ngx_http_rs_init_main_conf(ngx_conf_t *cf, void *conf);
+static char *ngx_http_rs_init_pipes(ngx_conf_t *cf,
+    ngx_http_rs_main_conf_t *rmcf);
 static void *ngx_http_rs_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_rs_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
@@ -65,6 +68,10 @@ static ngx_conf_num_bounds_t  ngx_http_rs_fragments_bounds =
     { ngx_conf_check_num_bounds, 1, 1024 };
 static ngx_conf_num_bounds_t  ngx_http_rs_participants_bounds =
     { ngx_conf_check_num_bounds, 2, 64 };
+static ngx_conf_num_bounds_t  ngx_http_rs_tunnels_bounds =
+    { ngx_conf_check_num_bounds, 1, 64 };
+static ngx_conf_num_bounds_t  ngx_http_rs_pipes_bounds =
+    { ngx_conf_check_num_bounds, 1, 1000 };
 
 
 #define NGX_HTTP_RS_LOC  NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF
@@ -163,6 +170,20 @@ static ngx_command_t  ngx_http_rs_commands[] = {
       0,
       NULL },
 
+    { ngx_string("rs_node_listen"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_rs_node_listen,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("rs_node_key_file"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_rs_node_key_file,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("rs_address_rate"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
       ngx_http_rs_limit_directive,
@@ -204,6 +225,27 @@ static ngx_command_t  ngx_http_rs_commands[] = {
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_http_rs_main_conf_t, max_connections),
       &ngx_http_rs_inflight_bounds },
+
+    { ngx_string("rs_pipe_buffer"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_rs_main_conf_t, pipe_buffer),
+      NULL },
+
+    { ngx_string("rs_pipe_wait"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_rs_main_conf_t, pipe_wait),
+      &ngx_http_rs_positive },
+
+    { ngx_string("rs_pipe_idle"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_rs_main_conf_t, pipe_idle),
+      &ngx_http_rs_positive },
 
     { ngx_string("rs_lease_ttl"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
@@ -295,6 +337,34 @@ static ngx_command_t  ngx_http_rs_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_rs_loc_conf_t, max_enrollments),
       NULL },
+
+    { ngx_string("rs_max_tunnels"),
+      NGX_HTTP_RS_LOC|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_rs_loc_conf_t, max_tunnels),
+      NULL },
+
+    { ngx_string("rs_device_tunnels"),
+      NGX_HTTP_RS_LOC|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_rs_loc_conf_t, device_tunnels),
+      &ngx_http_rs_tunnels_bounds },
+
+    { ngx_string("rs_tunnel_pipes"),
+      NGX_HTTP_RS_LOC|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_rs_loc_conf_t, tunnel_pipes),
+      &ngx_http_rs_pipes_bounds },
+
+    { ngx_string("rs_tunnel_ttl"),
+      NGX_HTTP_RS_LOC|NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_rs_loc_conf_t, tunnel_ttl),
+      &ngx_http_rs_positive_sec },
 
     { ngx_string("rs_audit_reads"),
       NGX_HTTP_RS_LOC|NGX_CONF_FLAG,
@@ -634,6 +704,11 @@ ngx_http_rs_handler(ngx_http_request_t *r)
     {
         rc = ngx_http_rs_upgrade_watch(r);
 
+    } else if (path.len == sizeof("/pipe") - 1
+               && ngx_memcmp(path.data, "/pipe", path.len) == 0)
+    {
+        rc = ngx_http_rs_upgrade_pipe(r);
+
     } else {
         return ngx_http_rs_api_handler(r, &path);
     }
@@ -661,6 +736,7 @@ ngx_http_rs_store_up(void *data, ngx_uint_t up)
         ngx_http_rs_ban_catch_up(rmcf);
         ngx_http_rs_watch_catch_up(rmcf);
         ngx_http_rs_events_catch_up(rmcf);
+        ngx_http_rs_pipe_catch_up(rmcf);
     }
 }
 
@@ -672,6 +748,7 @@ ngx_http_rs_told(ngx_http_rs_main_conf_t *rmcf, ngx_str_t *line)
 {
     ngx_http_rs_watch_told(rmcf, line);
     ngx_http_rs_events_told(rmcf, line);
+    ngx_http_rs_pipe_told(rmcf, line);
 }
 
 
@@ -685,6 +762,7 @@ ngx_http_rs_bus_up(ngx_http_rs_main_conf_t *rmcf, ngx_uint_t up)
         ngx_http_rs_ban_catch_up(rmcf);
         ngx_http_rs_watch_catch_up(rmcf);
         ngx_http_rs_events_catch_up(rmcf);
+        ngx_http_rs_pipe_catch_up(rmcf);
     }
 }
 
@@ -709,6 +787,12 @@ ngx_http_rs_bus_env(ngx_http_rs_main_conf_t *rmcf, rs_env_t *env)
     case RS_ENV_VOL:
     case RS_ENV_GON:
         ngx_http_rs_input_env(rmcf, env);
+        break;
+
+    case RS_ENV_PIP:
+        /* whose the socket is, is looked at there */
+        ngx_http_rs_device_env(rmcf, env);
+        ngx_http_rs_pipe_env(rmcf, env);
         break;
 
     case RS_ENV_BCN:
@@ -781,9 +865,12 @@ ngx_http_rs_init_process(ngx_cycle_t *cycle)
     rmcf->bans = ngx_http_rs_ban_create(rmcf, log);
     rmcf->watches = ngx_http_rs_watches_create(rmcf, log);
     rmcf->events = ngx_http_rs_events_create(rmcf, log);
+    rmcf->relays = ngx_http_rs_relays_create(rmcf, log);
+    rmcf->pipes = ngx_http_rs_pipes_create(rmcf, log);
 
     if (rmcf->stale == NULL || rmcf->bans == NULL || rmcf->watches == NULL
-        || rmcf->events == NULL
+        || rmcf->events == NULL || rmcf->relays == NULL
+        || rmcf->pipes == NULL
         || rmcf->conns == NULL || rmcf->presence == NULL || rmcf->reap == NULL
         || rmcf->sessions == NULL || rmcf->devices == NULL)
     {
@@ -807,6 +894,11 @@ ngx_http_rs_init_process(ngx_cycle_t *cycle)
     }
 
     rmcf->ipc = ngx_http_rs_ipc_create(rmcf, log, ngx_http_rs_bus_env);
+    rmcf->links = ngx_http_rs_links_create(rmcf, log, ngx_http_rs_pipe_link);
+
+    if (rmcf->links == NULL) {
+        return NGX_ERROR;
+    }
 
     return NGX_OK;
 }
@@ -863,6 +955,11 @@ ngx_http_rs_exit_process(ngx_cycle_t *cycle)
         return;
     }
 
+    if (rmcf->links) {
+        ngx_http_rs_links_destroy(rmcf->links);
+        rmcf->links = NULL;
+    }
+
     if (rmcf->ipc) {
         ngx_http_rs_ipc_destroy(rmcf->ipc);
         rmcf->ipc = NULL;
@@ -916,6 +1013,9 @@ ngx_http_rs_create_main_conf(ngx_conf_t *cf)
     rmcf->redis.wait_replicas = NGX_CONF_UNSET_UINT;
     rmcf->redis.wait_timeout = NGX_CONF_UNSET_MSEC;
     rmcf->lease_ttl = NGX_CONF_UNSET_MSEC;
+    rmcf->pipe_buffer = NGX_CONF_UNSET_SIZE;
+    rmcf->pipe_wait = NGX_CONF_UNSET_MSEC;
+    rmcf->pipe_idle = NGX_CONF_UNSET_MSEC;
     rmcf->max_connections = NGX_CONF_UNSET_UINT;
     rmcf->ipc_on = NGX_CONF_UNSET;
     rmcf->events_readers = NGX_CONF_UNSET_UINT;
@@ -959,7 +1059,9 @@ ngx_http_rs_init_main_conf(ngx_conf_t *cf, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    if (ngx_http_rs_identity_init(cf, &rmcf->fleet) != NGX_CONF_OK) {
+    if (ngx_http_rs_identity_init(cf, &rmcf->fleet) != NGX_CONF_OK
+        || ngx_http_rs_init_pipes(cf, rmcf) != NGX_CONF_OK)
+    {
         return NGX_CONF_ERROR;
     }
 
@@ -1040,6 +1142,36 @@ ngx_http_rs_init_main_conf(ngx_conf_t *cf, void *conf)
 }
 
 
+static char *
+ngx_http_rs_init_pipes(ngx_conf_t *cf, ngx_http_rs_main_conf_t *rmcf)
+{
+    ngx_conf_init_size_value(rmcf->pipe_buffer, 65536);
+    ngx_conf_init_msec_value(rmcf->pipe_wait, 30000);
+    ngx_conf_init_msec_value(rmcf->pipe_idle, 600000);
+
+    if (rmcf->node_listen.len && rmcf->node_nkeys == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"rs_node_listen\" needs \"rs_node_key_file\", "
+                           "the same on all nodes");
+        return NGX_CONF_ERROR;
+    }
+
+    if (rmcf->node_nkeys
+        && ngx_http_rs_link_tls_init(cf, rmcf) != NGX_CONF_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    if (rmcf->pipe_buffer < 4096 || rmcf->pipe_buffer > 1024 * 1024) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"rs_pipe_buffer\" must be 4k to 1m");
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
 static void *
 ngx_http_rs_create_loc_conf(ngx_conf_t *cf)
 {
@@ -1080,6 +1212,9 @@ ngx_http_rs_create_loc_conf(ngx_conf_t *cf)
     rlcf->ticket_ttl = NGX_CONF_UNSET;
     rlcf->session_ttl = NGX_CONF_UNSET;
     rlcf->session_retain = NGX_CONF_UNSET;
+    rlcf->tunnel_ttl = NGX_CONF_UNSET;
+    rlcf->device_tunnels = NGX_CONF_UNSET_UINT;
+    rlcf->tunnel_pipes = NGX_CONF_UNSET_UINT;
 
     return rlcf;
 }
@@ -1123,6 +1258,10 @@ ngx_http_rs_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->max_enrollments = prev->max_enrollments;
     }
 
+    if (conf->max_tunnels == NULL) {
+        conf->max_tunnels = prev->max_tunnels;
+    }
+
     ngx_conf_merge_value(conf->audit_reads, prev->audit_reads, 0);
 
     if (conf->turn_region == NULL) {
@@ -1154,6 +1293,9 @@ ngx_http_rs_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_sec_value(conf->ticket_ttl, prev->ticket_ttl, 60);
     ngx_conf_merge_sec_value(conf->session_ttl, prev->session_ttl, 43200);
     ngx_conf_merge_sec_value(conf->session_retain, prev->session_retain, 3600);
+    ngx_conf_merge_sec_value(conf->tunnel_ttl, prev->tunnel_ttl, 28800);
+    ngx_conf_merge_uint_value(conf->device_tunnels, prev->device_tunnels, 16);
+    ngx_conf_merge_uint_value(conf->tunnel_pipes, prev->tunnel_pipes, 64);
 
     if (ngx_http_rs_turn_merge(cf, prev, conf) != NGX_CONF_OK
         || ngx_http_rs_oidc_merge(cf, &prev->oidc, &conf->oidc,

@@ -28,6 +28,7 @@ my $gw = RS::Gateway->new(redis => $redis, location => $issuer->conf . "
     rs_oidc_tenant_claim tenants;
     rs_oidc_role admin admins;
     rs_max_participants 4;
+    rs_device_tunnels 1;
     rs_stun_server stun:turn.example.net:3478;
     rs_turn_server eu turn:turn.example.net:3478;
     rs_turn_secret_file $file;
@@ -116,7 +117,7 @@ sub none_of {
                 DeviceId => "dev_$a", KeyId => "key_$a",
                 LinkId => "lnk_$a",
                 ApiKeyId => "key_$a", GroupId => "grp_$a",
-                WebhookId => "whk_$a",
+                WebhookId => "whk_$a", TunnelId => "tun_$a",
                 GrantId => "gra_$a", UserId => "usr_$a",
                 PolicyName => 'none',
                 Username => "1790000300:default.ses_$a.par_$a");
@@ -173,8 +174,9 @@ sub sample {
     return { token => 'x', name => 'x' } if $path eq '/bootstrap';
     return { token => 'x' } if $path eq '/login';
     return { role => 'viewer' } if $path =~ /participants$/;
+    return { target => '127.0.0.1:22' } if $path =~ /tunnels$/;
     return {} if $path =~ m{^/(?:ice|enrollments|devices/|.*/generate
-                                 |groups/|policies/|webhooks/)}x;
+                                 |groups/|policies/|webhooks/|tunnels/)}x;
     return { name => 'n' } if $path eq '/groups';
     return { url => 'https://a.example.net/' } if $path eq '/webhooks';
     return { name => 'n', scopes => ['ice'] } if $path eq '/keys';
@@ -302,6 +304,32 @@ $api->call($rest, 200, 'GET', '/sessions/{id}', $s->{id});
 $api->call($rest, 410, 'POST', '/sessions/{id}/help', $s->{id});
 $api->call($rest, 410, 'POST', '/sessions/{id}/participants', $s->{id},
            body => { role => 'viewer' });
+
+my $tunnel = $api->call($rest, 201, 'POST', '/devices/{id}/tunnels', $d->{id},
+                        %key, body => {
+                            target => '127.0.0.1:22', protocol => 'tcp',
+                            acl => { addresses => ['127.0.0.0/8'] },
+                            idle_s => 60, ttl_s => 60, label => 'ssh' })->json;
+my $alone = RS::Device->enroll($rest);
+my $nowhere = $rest->post('/devices/' . $alone->id . '/tunnels',
+                          { target => 'shell' })->json->{id};
+
+$api->call($rest, 429, 'POST', '/devices/{id}/tunnels', $d->{id},
+           body => { target => 'shell' });
+$api->call($rest, 200, 'GET', '/tunnels', undef,
+           query => "?device_id=$d->{id}");
+$api->call($rest, 422, 'GET', '/tunnels', undef, query => '?device_id=x');
+$api->call($rest, 200, 'GET', '/tunnels/{id}', $tunnel->{id});
+$api->call($rest, 428, 'PATCH', '/tunnels/{id}', $tunnel->{id}, body => {});
+$api->call($rest, 412, 'PATCH', '/tunnels/{id}', $tunnel->{id}, body => {},
+           headers => { 'If-Match' => '"9"' });
+$api->call($rest, 200, 'PATCH', '/tunnels/{id}', $tunnel->{id},
+           body => { label => undef, acl => undef },
+           headers => { 'If-Match' => '"1"' });
+$api->call($rest, 201, 'POST', '/tunnels/{id}/pipes', $tunnel->{id},
+           body => { origin => 'https://support.example.net' });
+$api->call($rest, 409, 'POST', '/tunnels/{id}/pipes', $nowhere);
+$api->call($rest, 204, 'DELETE', '/tunnels/{id}', $tunnel->{id});
 
 my $helped = $api->call($rest, 201, 'POST', '/sessions', undef,
                         body => { host => { type => 'browser' },

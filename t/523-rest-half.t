@@ -122,8 +122,8 @@ subtest 'a device with many sessions is removed' => sub {
     my $r = $rest->delete($path);
 
     $rest->problem($r, 503, 'unavailable', detail =>
-        'the device is removed, but not all of its sessions could be ended; '
-        . 'repeat the call');
+        'the device is removed, but not all of its sessions and tunnels could '
+        . 'be ended; repeat the call');
     like($r->header('Retry-After'), qr/^\d+$/, 'Retry-After');
     is($rest->get($path)->status, 404, 'it is gone');
     is($device->ws->expect_close(), 4403, 'its channel is closed');

@@ -22,7 +22,6 @@ my $ipc = $ENV{RS_TEST_IPC} // 'on';
 my $redis = RS::Redis->new(acl => 1);
 our @node = map {
     RS::Gateway->new(redis => $redis, workers => 2, node => "node$_",
-                     http => 'rs_lease_ttl 3s;',
                      location => 'rs_input_rate 100000;')
 } 1, 2;
 our $rest = $node[0]->rest(key => $redis->api_key);
@@ -136,6 +135,15 @@ for my $case (['the same worker', [0, 0], [0, 0], 0],
 
         is_deeply($m, { type => 'input', from => $s->{welcome}{self},
                         data => { x => 0.5 } }, 'it arrives as it was sent');
+
+        # A join that is heard of late has the way looked up again, and few
+        # inputs wait for that; what comes after it in the log was heard, too.
+
+        $s->{host}->send_json({ type => 'signal', id => 1, data => 'all in',
+                                to => $s->{welcome}{self} });
+        is($s->{ctl}->expect('signal')->{data}, 'all in', 'nobody else comes');
+        input($s->{ctl}, 'again');
+        $s->{host}->expect('input');
 
         my ($log, $before) = (log_of($s), published());
         my ($n, @got) = (0);

@@ -27,13 +27,18 @@ sub gateway {
 }
 
 
+# those of envelopes; each has one for links beside it, p and 15 digits of it
+
 sub sockets {
     my ($dir) = @_;
 
-    my @names = sort map { m{([^/]*)$} } glob "$dir/*";
+    my @names = sort grep { !/^p/ } map { m{([^/]*)$} } glob "$dir/*";
 
     return @names;
 }
+
+
+sub links { return scalar(my @names = glob "$_[0]/p*") }
 
 
 sub published {
@@ -111,6 +116,7 @@ subtest 'the directory' => sub {
     is((stat $dir)[2] & 07777, 0700, 'nobody else may enter it');
     is(scalar @before, 2, 'a socket for each worker');
     is(scalar(grep { /^[0-9a-f]{16}$/ } @before), 2, 'by incarnation');
+    is(links($dir), 2, 'and one for links');
     input_arrives($host, $ws, 'through it');
 
     # what a killed worker leaves goes with the first one that is refused
@@ -126,6 +132,7 @@ subtest 'the directory' => sub {
         sockets($dir) == 2
     } 5, 'the end of the dead one\'s socket';
     pass('it is removed by who is refused');
+    is(links($dir), 2, 'and the one for links with it');
 
     # or with the next start, once it is old enough
 
@@ -145,6 +152,7 @@ subtest 'the directory' => sub {
     pass('workers that end remove theirs');
     $gw->quit();
     is_deeply([sockets($dir)], [], 'none is left');
+    is(links($dir), 0, 'nor one for links');
     $gw->check_log(allow => qr/exited on signal 9/);
 };
 

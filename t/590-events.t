@@ -278,7 +278,7 @@ subtest 'Redis goes and comes back' => sub {
     $e->beat for 1 .. 2;
     pass('the stream goes on');
     $redis->start();
-    wait_until { $rest->get('/health/ready')->status == 200 } 20, 'ready';
+    wait_until { $a->all_answer('/health/ready', 200) } 20, 'both workers';
 
     rename_device('after');
     is($e->next->{data}{data}{name}, 'after', 'what happens then');

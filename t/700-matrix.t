@@ -77,7 +77,7 @@ for my $place (@places) {
 
 made('granted', '/grants', {
     subject => "group:g-$_", group_id => $group{granted},
-    verbs => [grep { /^(?:devices|sessions):/ } @verbs] })
+    verbs => [grep { /^(?:devices|sessions|tunnels):/ } @verbs] })
     for qw(observer technician);
 
 
@@ -92,7 +92,7 @@ sub session {
 
 my %session = map { $_ => session($_) } @places;
 my %never = map { $_ => random_id("${_}_") }
-            qw(ses dev enr grp gra key lnk usr whk);
+            qw(ses dev enr grp gra key lnk usr whk tun);
 
 
 # Specimens: for a call of the table what to send, for an object of a place or
@@ -110,7 +110,7 @@ sub object {
         my ($place) = @_;
 
         return $path . '/' . ($place eq 'never' ? $never{$kind}
-                                                : $fresh->($place));
+                                                : $fresh->(@_));
     };
 }
 
@@ -146,6 +146,42 @@ sub doomed_hook {
 }
 
 
+sub delete_tunnel {
+    my ($place, $r) = @_;
+
+    $root{$tenant{$place}}->delete('/tunnels/' . $r->json->{id});
+}
+
+
+sub fresh_tunnel {
+    my ($place) = @_;
+
+    return made($place, '/devices/' . $device{$place}->id . '/tunnels',
+                { target => '127.0.0.1:22' })->{id};
+}
+
+
+# One that lists who asks: whether he may is then his verb's to say.
+
+my %listed;
+
+sub listed_tunnel {
+    my ($place, $rest) = @_;
+    my $root = $root{$tenant{$place}};
+    my $path = '/tunnels/' . ($listed{$place} //= fresh_tunnel($place));
+    my $me = $rest->get('/me')->json->{id}
+             // return $listed{$place};             # he is nobody
+
+    my $r = $root->request('PATCH', $path,
+        body => { acl => { users => [$me] } },
+        headers => { 'If-Match' => $root->get($path)->header('ETag') });
+
+    die "PATCH $path: " . $r->content if $r->status != 200;
+
+    return $listed{$place};
+}
+
+
 sub close_session {
     my ($place, $r) = @_;
 
@@ -153,6 +189,7 @@ sub close_session {
 }
 
 
+my %tunnel = map { $_ => fresh_tunnel($_) } @places;
 my $n = 0;
 my $policy = sub { my $name = 'p' . ++$n;
                    $root{$tenant{$_[0]}}->request('PUT', "/policies/$name",
@@ -255,6 +292,21 @@ my %specimen = (
     'DELETE /webhooks/{id}' => [{ path => object('whk', '/webhooks',
                                                  \&doomed_hook),
                                   wide => 1 }],
+    'POST /devices/{id}/tunnels' => [
+        { path => sub { $dev->(@_) . '/tunnels' }, end => \&delete_tunnel,
+          body => sub { { target => '127.0.0.1:22' } } }],
+    'GET /tunnels' => [{ path => '/tunnels?limit=200',
+                         list => sub { $tunnel{$_[0]} } }],
+    'GET /tunnels/{id}' => [
+        { path => object('tun', '/tunnels', sub { $tunnel{$_[0]} }) }],
+    'PATCH /tunnels/{id}' => [
+        { path => object('tun', '/tunnels', sub { $tunnel{$_[0]} }),
+          headers => $version, body => sub { { label => 'n' . ++$n } } }],
+    'DELETE /tunnels/{id}' => [
+        { path => object('tun', '/tunnels', \&fresh_tunnel) }],
+    'POST /tunnels/{id}/pipes' => [
+        { path => sub { object('tun', '/tunnels', \&listed_tunnel)->(@_)
+                        . '/pipes' } }],
     'POST /ice' => [{ path => '/ice', wide => 1, own => 1 }],
     'GET /turn' => [{ path => '/turn?service=turn', wide => 1, own => 1 }],
     (map { ("POST /turn/keys/{id}/credentials/$_" => []) }
@@ -306,7 +358,7 @@ my %specimen = (
 
 sub call {
     my ($rest, $method, $s, $place, %headers) = @_;
-    my $path = ref $s->{path} ? $s->{path}->($place) : $s->{path};
+    my $path = ref $s->{path} ? $s->{path}->($place, $rest) : $s->{path};
 
     if ($s->{head}) {
         my $r = $rest->request('HEAD', $path, headers => \%headers);
@@ -573,7 +625,7 @@ sub said {
 
     $ws->send_json({ type => 'ping' });
 
-    my $waits = $message->{type} =~ /^(?:signal|ice)$/;
+    my $waits = $message->{type} =~ /^(?:signal|ice|pipe)$/;
     my $pongs = $message->{type} eq 'ping' ? 2 : 1;
     my $answer;
 
@@ -585,7 +637,7 @@ sub said {
         my $type = $m->{json}{type};
 
         $pongs-- if $type eq 'pong';
-        $answer = 'yes' if $type =~ /^(?:ack|ice)$/;
+        $answer = 'yes' if $type =~ /^(?:ack|ice|pipe)$/;
         $answer = $m->{json}{code} if $type eq 'error';
     }
 
@@ -599,6 +651,8 @@ my %frame = (
         kind => 'direct', protocol => 'udp', local => 'host',
         remote => 'prflx', rtt_ms => ++$n } } },
     ice => sub { { type => 'ice' } },
+    pipe => sub { { type => 'pipe', id => ++$n, @_,
+                    name => substr(random_id('pip_'), 4) } },
     bye => sub { { type => 'bye' } },
     ping => sub { { type => 'ping' } },
     pong => sub { { type => 'pong' } },
@@ -621,15 +675,20 @@ for my $place (qw(granted foreign)) {
 
                 next if $type eq 'bye';
 
-                is(said($ws, $make->()), $line->{$role} eq 'yes'
-                                         ? 'yes' : 'forbidden',
+                my $peer = $role eq 'host' ? 'viewer' : 'host';
+                my ($to, @own) = $type eq 'pipe'
+                                 ? ('with', with => $room->{par}{$peer})
+                                 : ('to');
+
+                is(said($ws, $make->(@own)), $line->{$role} eq 'yes'
+                                             ? 'yes' : 'forbidden',
                    "$role, $type, own session: $line->{$role}");
 
-                next if $type !~ /^(?:signal|input)$/;
+                next if $type !~ /^(?:signal|input|pipe)$/;
 
                 my $code = $type eq 'input' ? 'forbidden' : 'unknown_peer';
 
-                is(said($ws, $make->(to => $other->{par}{$_})), $code,
+                is(said($ws, $make->($to => $other->{par}{$_})), $code,
                    "$role, $type to the $_ of $which: $code")
                     for qw(host controller viewer);
             }

@@ -6,10 +6,7 @@
  * replaced, and it is finalized when the socket is done, so nginx logs and
  * frees it as any other.  The bytes are ngx_http_rs_conn_io.c.
  *
- * A socket that stays for days, a device's, gives its request back with
- * conn_detach(): logged with its 101, freed from the socket's own read event,
- * where nobody else is using it.  What remains, ws and the connection, is in
- * the connection's pool.
+ * Sockets without a request are ngx_http_rs_conn_own.c.
  *
  * End: conn_close() and conn_end() queue the close frame and set "closing";
  * from then on what comes in is read only to find the peer's close frame or
@@ -30,21 +27,12 @@
 #define NGX_HTTP_RS_ERROR_MAX      (RS_MSG_WRITE_MAX + 6 * RS_JSON_TEXT_MAX)
 
 
-static void ngx_http_rs_conn_handle(ngx_connection_t *c,
-    ngx_event_handler_pt read, ngx_event_handler_pt write);
 static void ngx_http_rs_conn_read_handler(ngx_event_t *rev);
 static void ngx_http_rs_conn_write_handler(ngx_event_t *wev);
-static void ngx_http_rs_conn_own_read_handler(ngx_event_t *rev);
-static void ngx_http_rs_conn_own_write_handler(ngx_event_t *wev);
-static void ngx_http_rs_conn_readable(ngx_http_rs_ws_t *ws);
-static void ngx_http_rs_conn_free_request(ngx_http_rs_ws_t *ws);
-static void ngx_http_rs_conn_free_buffers(ngx_http_connection_t *hc,
-    ngx_connection_t *c);
 static void ngx_http_rs_conn_posted_handler(ngx_event_t *ev);
 static void ngx_http_rs_conn_ping_handler(ngx_event_t *ev);
 static void ngx_http_rs_conn_deadline_handler(ngx_event_t *ev);
 static void ngx_http_rs_conn_done(ngx_http_rs_ws_t *ws);
-static void ngx_http_rs_conn_cleanup(void *data);
 
 static void ngx_http_rs_conn_arm_ping(ngx_http_rs_ws_t *ws);
 static void ngx_http_rs_conn_write_error(rs_buf_t *b, u_char *buf,
@@ -89,24 +77,17 @@ ngx_http_rs_conns_cleanup(void *data)
 }
 
 
-ngx_http_rs_conn_t *
-ngx_http_rs_conn_create(ngx_http_request_t *r,
+/* what does not depend on where the connection comes from */
+
+ngx_http_rs_ws_t *
+ngx_http_rs_conn_alloc(ngx_http_rs_main_conf_t *rmcf,
+    ngx_http_rs_loc_conf_t *rlcf, ngx_connection_t *c,
     const ngx_http_rs_conn_handlers_t *handlers, void *data)
 {
-    char                       text[RS_ADDR_MAX];
-    size_t                     len;
-    rs_addr_t                  addr;
-    ngx_connection_t          *c;
-    ngx_http_rs_ws_t          *ws;
-    ngx_http_cleanup_t        *cln;
-    ngx_http_rs_loc_conf_t    *rlcf;
-    ngx_http_rs_main_conf_t   *rmcf;
-    ngx_http_core_loc_conf_t  *clcf;
-
-    c = r->connection;
-    rmcf = ngx_http_get_module_main_conf(r, ngx_http_rs_signal_module);
-    rlcf = ngx_http_get_module_loc_conf(r, ngx_http_rs_signal_module);
-    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+    char               text[RS_ADDR_MAX];
+    size_t             len;
+    rs_addr_t          addr;
+    ngx_http_rs_ws_t  *ws;
 
     addr = rmcf->self;
     addr.conn = rmcf->conns->last_id + 1;
@@ -121,7 +102,6 @@ ngx_http_rs_conn_create(ngx_http_request_t *r,
     ws->conns = rmcf->conns;
     ngx_http_rs_queue_init(&ws->out);
 
-    ws->head.request = r;
     ws->head.connection = c;
     ws->head.rmcf = rmcf;
     ws->head.rlcf = rlcf;
@@ -137,30 +117,6 @@ ngx_http_rs_conn_create(ngx_http_request_t *r,
     rs_ws_reader_init(&ws->reader, rlcf->message_size,
                       (unsigned) rlcf->message_fragments);
 
-    if (clcf->tcp_nodelay && ngx_tcp_nodelay(c) != NGX_OK) {
-        return NULL;
-    }
-
-    if (ngx_http_send_special(r, NGX_HTTP_FLUSH) == NGX_ERROR) {
-        return NULL;
-    }
-
-    cln = ngx_http_cleanup_add(r, 0);
-    if (cln == NULL) {
-        return NULL;
-    }
-
-    cln->handler = ngx_http_rs_conn_cleanup;
-    cln->data = ws;
-
-    ws->node.key = (ngx_rbtree_key_t) ws->head.id;
-    ngx_rbtree_insert(&ws->conns->tree, &ws->node);
-    ws->conns->count++;
-
-    ws->pending = 1;
-    ngx_queue_insert_tail(&ws->conns->pending, &ws->queue);
-    ngx_http_rs_gauge(rmcf, NGX_HTTP_RS_GAUGE_PENDING, 1);
-
     ws->ping.handler = ngx_http_rs_conn_ping_handler;
     ws->deadline.handler = ngx_http_rs_conn_deadline_handler;
     ws->flush.handler = ngx_http_rs_conn_posted_handler;
@@ -172,13 +128,22 @@ ngx_http_rs_conn_create(ngx_http_request_t *r,
 
     ws->ping.log = ws->deadline.log = ws->flush.log = c->log;
 
-    ws->request_handler = c->read->handler;
-    ngx_http_rs_conn_handle(c, ngx_http_rs_conn_read_handler,
-                            ngx_http_rs_conn_write_handler);
+    return ws;
+}
 
-    r->main->count++;
-    r->keepalive = 0;
-    r->write_event_handler = ngx_http_request_empty_handler;
+
+/* from here on it is found, pinged and sent away as all others */
+
+void
+ngx_http_rs_conn_enter(ngx_http_rs_ws_t *ws)
+{
+    ngx_connection_t  *c;
+
+    c = ws->head.connection;
+
+    ws->node.key = (ngx_rbtree_key_t) ws->head.id;
+    ngx_rbtree_insert(&ws->conns->tree, &ws->node);
+    ws->conns->count++;
 
     c->log->action = "serving websocket";
 
@@ -199,6 +164,61 @@ ngx_http_rs_conn_create(ngx_http_request_t *r,
         /* the upgrade was under way when the worker was told to end */
         ngx_http_rs_conn_goaway(ws, 0);
     }
+}
+
+
+ngx_http_rs_conn_t *
+ngx_http_rs_conn_create(ngx_http_request_t *r,
+    const ngx_http_rs_conn_handlers_t *handlers, void *data)
+{
+    ngx_connection_t          *c;
+    ngx_http_rs_ws_t          *ws;
+    ngx_http_cleanup_t        *cln;
+    ngx_http_rs_loc_conf_t    *rlcf;
+    ngx_http_rs_main_conf_t   *rmcf;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    c = r->connection;
+    rmcf = ngx_http_get_module_main_conf(r, ngx_http_rs_signal_module);
+    rlcf = ngx_http_get_module_loc_conf(r, ngx_http_rs_signal_module);
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    ws = ngx_http_rs_conn_alloc(rmcf, rlcf, c, handlers, data);
+    if (ws == NULL) {
+        return NULL;
+    }
+
+    ws->head.request = r;
+
+    if (clcf->tcp_nodelay && ngx_tcp_nodelay(c) != NGX_OK) {
+        return NULL;
+    }
+
+    if (ngx_http_send_special(r, NGX_HTTP_FLUSH) == NGX_ERROR) {
+        return NULL;
+    }
+
+    cln = ngx_http_cleanup_add(r, 0);
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    cln->handler = ngx_http_rs_conn_cleanup;
+    cln->data = ws;
+
+    ws->pending = 1;
+    ngx_queue_insert_tail(&ws->conns->pending, &ws->queue);
+    ngx_http_rs_gauge(rmcf, NGX_HTTP_RS_GAUGE_PENDING, 1);
+
+    ws->request_handler = c->read->handler;
+    ngx_http_rs_conn_handle(c, ngx_http_rs_conn_read_handler,
+                            ngx_http_rs_conn_write_handler);
+
+    r->main->count++;
+    r->keepalive = 0;
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    ngx_http_rs_conn_enter(ws);
 
     return &ws->head;
 }
@@ -297,7 +317,7 @@ ngx_http_rs_conn_lookup(ngx_http_rs_conns_t *conns, uint64_t id)
  * own handlers are there, and those they came in place of are kept aside.
  */
 
-static void
+void
 ngx_http_rs_conn_handle(ngx_connection_t *c, ngx_event_handler_pt read,
     ngx_event_handler_pt write)
 {
@@ -352,18 +372,7 @@ ngx_http_rs_conn_read_handler(ngx_event_t *rev)
 }
 
 
-static void
-ngx_http_rs_conn_own_read_handler(ngx_event_t *rev)
-{
-    ngx_connection_t  *c;
-
-    c = rev->data;
-
-    ngx_http_rs_conn_readable(c->data);
-}
-
-
-static void
+void
 ngx_http_rs_conn_readable(ngx_http_rs_ws_t *ws)
 {
     ngx_connection_t  *c;
@@ -384,7 +393,15 @@ ngx_http_rs_conn_readable(ngx_http_rs_ws_t *ws)
         return;
     }
 
-    ngx_http_rs_conn_read(ws);
+    if (ws->head.handlers->leg && !ws->broken) {
+
+        if (!ws->finished) {
+            ws->head.handlers->leg->readable(&ws->head);
+        }
+
+    } else {
+        ngx_http_rs_conn_read(ws);
+    }
 
     if (ws->detach) {
         ngx_http_rs_conn_free_request(ws);
@@ -399,6 +416,11 @@ ngx_http_rs_conn_goaway(ngx_http_rs_ws_t *ws, ngx_uint_t jitter)
     u_char    buf[RS_MSG_WRITE_MAX];
 
     if (ws->head.closing) {
+        return;
+    }
+
+    if (ws->head.handlers->leg) {
+        ws->head.handlers->leg->away(&ws->head, RS_E_GOING_AWAY);
         return;
     }
 
@@ -419,17 +441,6 @@ ngx_http_rs_conn_write_handler(ngx_event_t *wev)
 
 
 static void
-ngx_http_rs_conn_own_write_handler(ngx_event_t *wev)
-{
-    ngx_connection_t  *c;
-
-    c = wev->data;
-
-    ngx_http_rs_conn_write(c->data);
-}
-
-
-static void
 ngx_http_rs_conn_posted_handler(ngx_event_t *ev)
 {
     ngx_http_rs_ws_t *ws = ev->data;
@@ -443,102 +454,15 @@ ngx_http_rs_conn_posted_handler(ngx_event_t *ev)
 }
 
 
-void
-ngx_http_rs_conn_detach(ngx_http_rs_conn_t *rc)
-{
-    ngx_http_rs_ws_t *ws = (ngx_http_rs_ws_t *) rc;
-
-    ws->detach = 1;
-
-    ngx_post_event(rc->connection->read, &ngx_posted_events);
-}
-
-
-/* while the 101 waits, who writes it asks again */
-
-static void
-ngx_http_rs_conn_free_request(ngx_http_rs_ws_t *ws)
-{
-    ngx_connection_t       *c;
-    ngx_http_log_ctx_t     *ctx;
-    ngx_http_cleanup_t     *cln;
-    ngx_http_request_t     *r;
-    ngx_http_connection_t  *hc;
-
-    r = ws->head.request;
-
-    if (ws->head.closing || r->buffered
-        || r->header_in->pos < r->header_in->last)
-    {
-        return;
-    }
-
-    c = ws->head.connection;
-    hc = r->http_connection;
-
-    cln = r->cleanup;
-
-    while (cln->handler != ngx_http_rs_conn_cleanup) {
-        cln = cln->next;
-    }
-
-    cln->handler = NULL;
-
-    ws->detach = 0;
-    ws->head.request = NULL;
-
-    ngx_http_free_request(r, 0);
-
-    /* it was not the connection that ended */
-
-    c->destroyed = 0;
-    c->data = ws;
-    ngx_http_rs_conn_handle(c, ngx_http_rs_conn_own_read_handler,
-                            ngx_http_rs_conn_own_write_handler);
-
-    ctx = c->log->data;
-    ctx->current_request = NULL;
-    c->log->action = "serving websocket";
-
-    ngx_http_rs_conn_free_buffers(hc, c);
-}
-
-
-/* as ngx_http_set_keepalive() does: the header of the request was in them */
-
-static void
-ngx_http_rs_conn_free_buffers(ngx_http_connection_t *hc, ngx_connection_t *c)
-{
-    ngx_chain_t  *cl, *ln;
-
-    if (ngx_pfree(c->pool, c->buffer->start) == NGX_OK) {
-        ngx_memzero(c->buffer, sizeof(ngx_buf_t));
-    }
-
-    for (cl = hc->free; cl; /* void */) {
-        ln = cl;
-        cl = cl->next;
-        ngx_pfree(c->pool, ln->buf->start);
-        ngx_free_chain(c->pool, ln);
-    }
-
-    for (cl = hc->busy; cl; /* void */) {
-        ln = cl;
-        cl = cl->next;
-        ngx_pfree(c->pool, ln->buf->start);
-        ngx_free_chain(c->pool, ln);
-    }
-
-    hc->free = NULL;
-    hc->busy = NULL;
-    hc->nbusy = 0;
-}
-
-
 static void
 ngx_http_rs_conn_ping_handler(ngx_event_t *ev)
 {
     ngx_http_rs_ws_t *ws = ev->data;
+
+    if ((ws->paused || ws->busy) && ws->head.handlers->leg) {
+        /* it is not read, or pings wait behind what it does not read */
+        ws->heard = ngx_current_msec;
+    }
 
     if (ngx_current_msec - ws->heard >= ws->head.rlcf->peer_timeout) {
         ngx_log_error(NGX_LOG_INFO, ws->head.log, 0,
@@ -648,6 +572,11 @@ ngx_http_rs_conn_ping(ngx_http_rs_conn_t *rc)
 {
     rs_buf_t  b;
     u_char    buf[RS_MSG_WRITE_MAX];
+
+    if (rc->handlers->leg) {
+        return ngx_http_rs_conn_queue((ngx_http_rs_ws_t *) rc, RS_WS_PING,
+                                      buf, 0);
+    }
 
     if (rc->pings < 255) {
         rc->pings++;
@@ -777,6 +706,11 @@ ngx_http_rs_conn_close(ngx_http_rs_conn_t *rc, rs_err_e code,
         return;
     }
 
+    if (rc->handlers->leg) {
+        rc->handlers->leg->away(rc, code);
+        return;
+    }
+
     if (code != RS_OK) {
         /* the last word is not bounded by rs_send_queue */
 
@@ -801,7 +735,7 @@ ngx_http_rs_conn_end(ngx_http_rs_conn_t *rc, rs_err_e code)
 
     size_t    len;
     u_char    payload[RS_WS_CONTROL_MAX];
-    rs_str_t  none;
+    rs_str_t  reason;
     unsigned  status;
 
     if (rc->closing) {
@@ -823,8 +757,9 @@ ngx_http_rs_conn_end(ngx_http_rs_conn_t *rc, rs_err_e code)
                   "rs conn closes with %ud: %s", status,
                   code == RS_OK ? "done" : rs_err_code(code));
 
-    none = rs_str(NULL);
-    len = rs_ws_close_payload(payload, status, none);
+    reason = rs_str(rc->handlers->leg && code != RS_OK ? rs_err_code(code)
+                                                       : NULL);
+    len = rs_ws_close_payload(payload, status, reason);
 
     if (ngx_http_rs_conn_queue(ws, RS_WS_CLOSE, payload, len) == NGX_OK) {
         ngx_http_rs_conn_closing(ws, code);
@@ -900,7 +835,7 @@ ngx_http_rs_conn_done(ngx_http_rs_ws_t *ws)
 
 /* nginx ended the request by itself */
 
-static void
+void
 ngx_http_rs_conn_cleanup(void *data)
 {
     ngx_http_rs_ws_t *ws = data;

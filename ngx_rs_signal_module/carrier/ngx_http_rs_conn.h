@@ -15,8 +15,25 @@
 
 #include <jansson.h>
 
+#include "rs_ws_frame.h"
+
 
 typedef struct ngx_http_rs_conns_s  ngx_http_rs_conns_t;
+
+
+/*
+ * A leg of a pipe: a socket whose upper layer reads and writes by itself,
+ * with the functions at the end of this file.
+ */
+
+typedef struct {
+    /* bytes or the end may have come; also while it closes */
+    void                      (*readable)(ngx_http_rs_conn_t *rc);
+    /* there may be room; also while it closes, for what was begun */
+    void                      (*writable)(ngx_http_rs_conn_t *rc);
+    /* instead of conn_close(), whoever calls it: conn_end() it, soon */
+    void                      (*away)(ngx_http_rs_conn_t *rc, rs_err_e code);
+} ngx_http_rs_conn_leg_t;
 
 
 typedef struct {
@@ -33,6 +50,8 @@ typedef struct {
      * or ngx_http_rs_conn_close(RS_OK), RS_E_PEER_TIMEOUT when it vanished.
      */
     void                      (*close)(ngx_http_rs_conn_t *rc, rs_err_e code);
+
+    const ngx_http_rs_conn_leg_t  *leg;        /* NULL: text messages */
 } ngx_http_rs_conn_handlers_t;
 
 
@@ -77,6 +96,14 @@ ngx_http_rs_conns_t *ngx_http_rs_conns_create(ngx_http_rs_main_conf_t *rmcf,
 ngx_http_rs_conn_t *ngx_http_rs_conn_create(ngx_http_request_t *r,
     const ngx_http_rs_conn_handlers_t *handlers, void *data);
 
+/*
+ * The same of a connection of ours that never was a client's: a leg of a pipe
+ * from or to another worker.  c->pool is its own, and c->data becomes ours.
+ */
+ngx_http_rs_conn_t *ngx_http_rs_conn_adopt(ngx_http_rs_main_conf_t *rmcf,
+    ngx_http_rs_loc_conf_t *rlcf, ngx_connection_t *c,
+    const ngx_http_rs_conn_handlers_t *handlers, void *data);
+
 /* by conn number; NULL when it is gone */
 ngx_http_rs_conn_t *ngx_http_rs_conn_find(ngx_http_rs_main_conf_t *rmcf,
     uint64_t id);
@@ -111,7 +138,10 @@ void ngx_http_rs_conn_error(ngx_http_rs_conn_t *rc, rs_err_e code,
 void ngx_http_rs_conn_close(ngx_http_rs_conn_t *rc, rs_err_e code,
     const char *detail);
 
-/* the same without the `error` message (the last word was said already) */
+/*
+ * The same without the `error` message (the last word was said already); of a
+ * leg the close frame's reason is the code.
+ */
 void ngx_http_rs_conn_end(ngx_http_rs_conn_t *rc, rs_err_e code);
 
 /*
@@ -146,6 +176,36 @@ int ngx_http_rs_conn_ping_s(ngx_http_rs_conn_t *rc);
 
 /* arms or (0) removes the "first message" deadline */
 void ngx_http_rs_conn_deadline(ngx_http_rs_conn_t *rc, ngx_msec_t ms);
+
+
+/* of legs */
+
+/*
+ * What has come, at most size bytes: > 0; NGX_AGAIN: nothing now, the handler
+ * is called; NGX_ERROR: it has ended, the close handler is.
+ */
+ssize_t ngx_http_rs_conn_recv(ngx_http_rs_conn_t *rc, u_char *buf,
+    size_t size);
+/*
+ * How much of these bytes was taken, of which those not taken must come again
+ * and stay where they are; the handler is called when there is room.  Whole
+ * frames only, but for that.  NGX_AGAIN: none; NGX_ERROR as above.
+ */
+ssize_t ngx_http_rs_conn_put(ngx_http_rs_conn_t *rc, u_char *buf,
+    size_t size);
+/* a control frame: pings are answered, a close is, and "closing" set */
+void ngx_http_rs_conn_control(ngx_http_rs_conn_t *rc, rs_ws_event_t *ev);
+/* nothing of it is read for now, so it is not taken for dead */
+void ngx_http_rs_conn_hold(ngx_http_rs_conn_t *rc, ngx_uint_t on);
+/*
+ * One that is held and was reset has ended, for what had come is lost; one
+ * that was closed has something to be read still.
+ */
+void ngx_http_rs_conn_look(ngx_http_rs_conn_t *rc);
+/* no frames can be found any more: closed with code, what comes is dropped */
+void ngx_http_rs_conn_broken(ngx_http_rs_conn_t *rc, rs_err_e code);
+/* what waits is never taken any more: without a close frame */
+void ngx_http_rs_conn_drop(ngx_http_rs_conn_t *rc);
 
 
 #endif /* _NGX_HTTP_RS_CONN_H_INCLUDED_ */

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) rs-gateway contributors
  *
- * The bytes of one WebSocket: the only file that calls recv and send on a
- * client.
+ * The bytes of one WebSocket: with ngx_http_rs_conn_leg.c the only files that
+ * call recv and send on a client.
  *
  * In:   recv() until EAGAIN into a chunk that exists only while there is
  *       something in it; rs_ws_frame cuts it into frames.  After a number of
@@ -24,7 +24,6 @@
 
 static ngx_buf_t *ngx_http_rs_conn_input(ngx_http_rs_ws_t *ws,
     size_t *bytes);
-static void ngx_http_rs_conn_frame(ngx_http_rs_ws_t *ws, rs_ws_event_t *ev);
 static void ngx_http_rs_conn_slim(ngx_http_rs_ws_t *ws);
 static ngx_int_t ngx_http_rs_conn_write_out(ngx_http_rs_ws_t *ws);
 
@@ -164,7 +163,7 @@ ngx_http_rs_conn_input(ngx_http_rs_ws_t *ws, size_t *bytes)
 }
 
 
-static void
+void
 ngx_http_rs_conn_frame(ngx_http_rs_ws_t *ws, rs_ws_event_t *ev)
 {
     size_t    len;
@@ -242,6 +241,10 @@ ngx_http_rs_conn_write(ngx_http_rs_ws_t *ws)
 
     c = ws->head.connection;
 
+    if (ws->busy && ngx_http_rs_conn_busy(ws) != NGX_OK) {
+        return;
+    }
+
     rv = ngx_http_rs_conn_write_out(ws);
 
     if (rv == NGX_OK && ws->pong_due && !ws->head.closing) {
@@ -274,6 +277,11 @@ ngx_http_rs_conn_write(ngx_http_rs_ws_t *ws)
     }
 
     if (!ws->head.closing) {
+
+        if (ws->head.handlers->leg) {
+            ws->head.handlers->leg->writable(&ws->head);
+        }
+
         return;
     }
 

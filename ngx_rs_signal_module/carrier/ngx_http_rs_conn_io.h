@@ -3,8 +3,9 @@
  * Copyright (C) rs-gateway contributors
  *
  * What the files of a connection share: ngx_http_rs_conn.c (its life),
- * ngx_http_rs_conn_io.c (its bytes) and ngx_http_rs_drain.c (how all of a
- * worker are sent away).  Nobody else includes this.
+ * ngx_http_rs_conn_io.c (its bytes), ngx_http_rs_conn_leg.c (those of a leg),
+ * ngx_http_rs_conn_own.c (without a request) and ngx_http_rs_drain.c (how all
+ * of a worker are sent away).  Nobody else includes this.
  */
 
 
@@ -83,11 +84,25 @@ typedef struct {
     unsigned                  broken:1;   /* cannot find frames any more */
     unsigned                  close_seen:1;
     unsigned                  shut:1;
+    unsigned                  busy:1;     /* a leg's bytes come first */
     unsigned                  finished:1; /* the end is posted or has come */
 } ngx_http_rs_ws_t;
 
 
 /* ngx_http_rs_conn.c */
+
+/* what does not depend on where the connection comes from */
+ngx_http_rs_ws_t *ngx_http_rs_conn_alloc(ngx_http_rs_main_conf_t *rmcf,
+    ngx_http_rs_loc_conf_t *rlcf, ngx_connection_t *c,
+    const ngx_http_rs_conn_handlers_t *handlers, void *data);
+/* from here on it is found, pinged and sent away as all others */
+void ngx_http_rs_conn_enter(ngx_http_rs_ws_t *ws);
+/* handlers of c, or those that nginx' TLS keeps aside */
+void ngx_http_rs_conn_handle(ngx_connection_t *c, ngx_event_handler_pt read,
+    ngx_event_handler_pt write);
+void ngx_http_rs_conn_readable(ngx_http_rs_ws_t *ws);
+/* of the request, by which its socket is found */
+void ngx_http_rs_conn_cleanup(void *data);
 
 /* by conn number; NULL when it is gone */
 ngx_http_rs_ws_t *ngx_http_rs_conn_lookup(ngx_http_rs_conns_t *conns,
@@ -107,8 +122,20 @@ void ngx_http_rs_drain_init(ngx_http_rs_conns_t *conns, ngx_log_t *log);
 void ngx_http_rs_drain_stop(ngx_http_rs_conns_t *conns);
 
 
+/* ngx_http_rs_conn_own.c: it was asked for, and may be done by now */
+
+void ngx_http_rs_conn_free_request(ngx_http_rs_ws_t *ws);
+
+
+/* ngx_http_rs_conn_leg.c */
+
+/* NGX_OK: what a leg had begun is written; NGX_AGAIN: not yet */
+ngx_int_t ngx_http_rs_conn_busy(ngx_http_rs_ws_t *ws);
+
+
 /* ngx_http_rs_conn_io.c */
 
+void ngx_http_rs_conn_frame(ngx_http_rs_ws_t *ws, rs_ws_event_t *ev);
 void ngx_http_rs_conn_read(ngx_http_rs_ws_t *ws);
 void ngx_http_rs_conn_write(ngx_http_rs_ws_t *ws);
 /* one frame, copied; NGX_ERROR: no memory, ws is finished */

@@ -7,8 +7,8 @@
  * The ids of all sockets are taken down and shuffled once, so that neither
  * kind of socket, nor those of one moment, go as a burst.  Each tick sends
  * away those whose share of rs_drain_time has passed, a bounded number in one
- * round of the event loop.  Who went by itself is skipped.  When the list is
- * done whoever is left in the tree follows.
+ * round of the event loop.  Who went by itself is skipped, and so are legs of
+ * pipes.  When the window is over whoever is left in the tree follows.
  *
  * A node that is drained by REST says so in its zone; its workers look there
  * once a second.  They take no new sockets from the moment it is said, or from
@@ -322,7 +322,9 @@ ngx_http_rs_drain_tick(ngx_event_t *ev)
 
         ws = ngx_http_rs_conn_lookup(conns, drain->ids[drain->next++]);
 
-        if (ws) {
+        /* a pipe cannot be taken up again: it has all of the window */
+
+        if (ws && (ws->head.handlers->leg == NULL || drain->window == 0)) {
             ngx_http_rs_conn_goaway(ws, jitter);
         }
     }

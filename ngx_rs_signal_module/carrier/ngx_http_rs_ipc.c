@@ -701,3 +701,17 @@ ngx_http_rs_ipc_name(ngx_http_rs_ipc_t *ipc, struct sockaddr_un *addr,
                         sizeof(addr->sun_path) - 1, "%V/%016xL",
                         &ipc->rmcf->ipc_dir, incarnation);
 }
+
+
+void
+ngx_http_rs_ipc_link_name(ngx_http_rs_ipc_t *ipc, struct sockaddr_un *addr,
+    uint64_t incarnation)
+{
+    ngx_memzero(addr, sizeof(struct sockaddr_un));
+
+    addr->sun_family = AF_UNIX;
+
+    (void) ngx_snprintf((u_char *) addr->sun_path,
+                        sizeof(addr->sun_path) - 1, "%V/p%015xL",
+                        &ipc->rmcf->ipc_dir, incarnation & (~0ULL >> 4));
+}

@@ -179,6 +179,8 @@ ngx_http_rs_ipc_connect(ngx_http_rs_ipc_t *ipc, uint64_t incarnation,
         if (err == NGX_ECONNREFUSED) {
             /* another worker may have been faster */
             (void) ngx_delete_file(addr.sun_path);
+            ngx_http_rs_ipc_link_name(ipc, &addr, incarnation);
+            (void) ngx_delete_file(addr.sun_path);
             return NGX_ABORT;
         }
 

@@ -2,8 +2,9 @@
 /*
  * Copyright (C) rs-gateway contributors
  *
- * What ngx_http_rs_ipc.c (sockets, what arrives) and ngx_http_rs_ipc_peer.c
- * (what is sent) share.  Nobody else includes this.
+ * What ngx_http_rs_ipc.c (sockets, what arrives), ngx_http_rs_ipc_peer.c (what
+ * is sent) and ngx_http_rs_link.c (streams, in the same directory) share.
+ * Nobody else includes this.
  */
 
 
@@ -54,6 +55,9 @@ ngx_int_t ngx_http_rs_ipc_same_user(ngx_http_rs_ipc_t *ipc, ngx_socket_t s);
 void ngx_http_rs_ipc_close_socket(ngx_http_rs_ipc_t *ipc, ngx_socket_t s);
 void ngx_http_rs_ipc_name(ngx_http_rs_ipc_t *ipc, struct sockaddr_un *addr,
     uint64_t incarnation);
+/* of its links: as long a name, so without its highest four bits */
+void ngx_http_rs_ipc_link_name(ngx_http_rs_ipc_t *ipc,
+    struct sockaddr_un *addr, uint64_t incarnation);
 
 
 /* ngx_http_rs_ipc_peer.c */

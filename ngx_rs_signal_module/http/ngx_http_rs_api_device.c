@@ -44,8 +44,12 @@ static ngx_int_t ngx_http_rs_api_device_deleted(ngx_http_rs_api_t *api,
     void *data, rs_err_e code, ngx_rs_reply_t *reply);
 static ngx_int_t ngx_http_rs_api_device_removed(ngx_http_rs_api_t *api,
     rs_err_e worst);
+static ngx_int_t ngx_http_rs_api_device_ends(ngx_http_rs_api_t *api,
+    ngx_rs_reply_t *ids, ngx_uint_t tunnels, rs_err_e *worst);
 static ngx_int_t ngx_http_rs_api_device_session(ngx_http_rs_api_t *api,
     ngx_str_t *session_id, rs_err_e *worst);
+static ngx_int_t ngx_http_rs_api_device_tunnel(ngx_http_rs_api_t *api,
+    ngx_str_t *tunnel_id, rs_err_e *worst);
 static ngx_int_t ngx_http_rs_api_device_session_ended(ngx_http_rs_api_t *api,
     void *data, rs_err_e code, ngx_rs_reply_t *reply);
 static ngx_uint_t ngx_http_rs_api_device_online(ngx_http_rs_api_t *api,
@@ -573,19 +577,15 @@ ngx_http_rs_api_device_delete(ngx_http_rs_api_t *api)
 
 
 /*
- * The device is gone, its sessions are to be ended.  Those that are not stay
- * in its list, and a repeated call finds them there.
+ * The device is gone, its sessions and tunnels are to be ended.  Those that are
+ * not stay in its lists, and a repeated call finds them there.
  */
 
 static ngx_int_t
 ngx_http_rs_api_device_deleted(ngx_http_rs_api_t *api, void *data,
     rs_err_e code, ngx_rs_reply_t *reply)
 {
-    rs_err_e        *worst;
-    ngx_int_t        rc;
-    ngx_str_t        id;
-    ngx_uint_t       i, n;
-    ngx_rs_reply_t  *ids;
+    rs_err_e  *worst;
 
     if (code != RS_OK && code != RS_E_UNCERTAIN) {
         return ngx_http_rs_api_fail(api, code, NULL, NULL);
@@ -598,13 +598,34 @@ ngx_http_rs_api_device_deleted(ngx_http_rs_api_t *api, void *data,
 
     *worst = code;
 
-    ids = ngx_rs_reply_at(reply, 2);
+    if (ngx_http_rs_api_device_ends(api, ngx_rs_reply_at(reply, 2), 0, worst)
+        != NGX_OK
+        || ngx_http_rs_api_device_ends(api, ngx_rs_reply_at(reply, 3), 1,
+                                       worst)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_rs_api_device_removed(api, *worst);
+}
+
+
+static ngx_int_t
+ngx_http_rs_api_device_ends(ngx_http_rs_api_t *api, ngx_rs_reply_t *ids,
+    ngx_uint_t tunnels, rs_err_e *worst)
+{
+    ngx_int_t   rc;
+    ngx_str_t   id;
+    ngx_uint_t  i, n;
+
     n = ngx_rs_reply_count(ids);
 
     for (i = 0; i < n; i++) {
         id = ngx_rs_reply_str(ids, i);
 
-        rc = ngx_http_rs_api_device_session(api, &id, worst);
+        rc = tunnels ? ngx_http_rs_api_device_tunnel(api, &id, worst)
+                     : ngx_http_rs_api_device_session(api, &id, worst);
 
         if (rc == NGX_ERROR) {
             return NGX_ERROR;
@@ -617,7 +638,7 @@ ngx_http_rs_api_device_deleted(ngx_http_rs_api_t *api, void *data,
         }
     }
 
-    return ngx_http_rs_api_device_removed(api, *worst);
+    return NGX_OK;
 }
 
 
@@ -637,7 +658,8 @@ ngx_http_rs_api_device_removed(ngx_http_rs_api_t *api, rs_err_e worst)
     return ngx_http_rs_api_fail(api, worst,
                                 (worst == RS_E_UNCERTAIN) ? NULL
                                 : "the device is removed, but not all of its "
-                                  "sessions could be ended; repeat the call",
+                                  "sessions and tunnels could be ended; "
+                                  "repeat the call",
                                 NULL);
 }
 
@@ -667,6 +689,30 @@ ngx_http_rs_api_device_session(ngx_http_rs_api_t *api, ngx_str_t *session_id,
                                              &api->id));
 }
 
+
+static ngx_int_t
+ngx_http_rs_api_device_tunnel(ngx_http_rs_api_t *api, ngx_str_t *tunnel_id,
+    rs_err_e *worst)
+{
+    ngx_http_rs_api_op_t  *aop;
+    ngx_http_rs_caller_t   self;
+
+    ngx_http_rs_caller_self(&self, &api->caller.tenant);
+
+    aop = ngx_http_rs_api_op(api, ngx_http_rs_api_device_session_ended,
+                             worst);
+    if (aop == NULL) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_rs_api_wait(aop,
+                                ngx_http_rs_store_tunnel_delete(aop->op,
+                                             &self, tunnel_id, &api->id,
+                                             "device_removed"));
+}
+
+
+/* also of a tunnel */
 
 static ngx_int_t
 ngx_http_rs_api_device_session_ended(ngx_http_rs_api_t *api, void *data,

@@ -427,6 +427,13 @@ ngx_int_t ngx_http_rs_api_webhook_patch(ngx_http_rs_api_t *api);
 ngx_int_t ngx_http_rs_api_webhook_secret(ngx_http_rs_api_t *api);
 ngx_int_t ngx_http_rs_api_webhook_delete(ngx_http_rs_api_t *api);
 
+ngx_int_t ngx_http_rs_api_tunnel_create(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_tunnel_list(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_tunnel_get(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_tunnel_patch(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_tunnel_delete(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_pipe_create(ngx_http_rs_api_t *api);
+
 ngx_int_t ngx_http_rs_api_me(ngx_http_rs_api_t *api);
 ngx_int_t ngx_http_rs_api_me_sign_out(ngx_http_rs_api_t *api);
 ngx_int_t ngx_http_rs_api_user_revoke(ngx_http_rs_api_t *api);

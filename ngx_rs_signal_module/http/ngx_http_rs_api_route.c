@@ -97,6 +97,25 @@ static const ngx_http_rs_api_route_t  ngx_http_rs_api_routes[] = {
     { NGX_HTTP_DELETE, "/devices/{id}", RS_ID_DEVICE, RS_VERB_DEVICES_WRITE,
       NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_device_delete },
 
+    { NGX_HTTP_POST, "/devices/{id}/tunnels", RS_ID_DEVICE,
+      RS_VERB_TUNNELS_WRITE,
+      NGX_HTTP_RS_API_BODY, ngx_http_rs_api_tunnel_create },
+
+    { NGX_HTTP_GET, "/tunnels", NULL, RS_VERB_TUNNELS_READ,
+      NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_tunnel_list },
+
+    { NGX_HTTP_GET, "/tunnels/{id}", RS_ID_TUNNEL, RS_VERB_TUNNELS_READ,
+      NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_tunnel_get },
+
+    { NGX_HTTP_PATCH, "/tunnels/{id}", RS_ID_TUNNEL, RS_VERB_TUNNELS_WRITE,
+      NGX_HTTP_RS_API_PATCH, ngx_http_rs_api_tunnel_patch },
+
+    { NGX_HTTP_DELETE, "/tunnels/{id}", RS_ID_TUNNEL, RS_VERB_TUNNELS_WRITE,
+      NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_tunnel_delete },
+
+    { NGX_HTTP_POST, "/tunnels/{id}/pipes", RS_ID_TUNNEL, RS_VERB_TUNNELS_USE,
+      NGX_HTTP_RS_API_MAY_BODY, ngx_http_rs_api_pipe_create },
+
     { NGX_HTTP_POST, "/ice", NULL, RS_VERB_ICE,
       NGX_HTTP_RS_API_MAY_BODY, ngx_http_rs_api_ice },
 

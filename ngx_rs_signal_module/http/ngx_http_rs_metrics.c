@@ -101,6 +101,21 @@ static const ngx_http_rs_metric_t  ngx_http_rs_metrics_table[] = {
                       PARTICIPANTS, ",kind=\"participant\""),
     NGX_HTTP_RS_GAUGE("rs_connections", NULL,
                       WATCHERS, ",kind=\"watcher\""),
+    NGX_HTTP_RS_GAUGE("rs_connections", NULL,
+                      LEGS, ",kind=\"pipe\""),
+    NGX_HTTP_RS_GAUGE("rs_connections", NULL,
+                      LINKS, ",kind=\"link\""),
+
+    NGX_HTTP_RS_COUNTER("rs_pipes_total", "Pipes that had both legs.",
+                        PIPE, ""),
+    NGX_HTTP_RS_COUNTER("rs_pipe_bytes_total",
+                        "Bytes of pipes' messages, by where they came from.",
+                        PIPE_UP, ",from=\"client\""),
+    NGX_HTTP_RS_COUNTER("rs_pipe_bytes_total", NULL,
+                        PIPE_DOWN, ",from=\"host\""),
+    NGX_HTTP_RS_GAUGE("rs_pipe_buffers",
+                      "Buffers of pipes in use, each of rs_pipe_buffer.",
+                      PIPE_BUFFERS, ""),
 
     NGX_HTTP_RS_GAUGE("rs_event_readers", "Open streams of GET /events.",
                       READERS, ""),
@@ -121,6 +136,10 @@ static const ngx_http_rs_metric_t  ngx_http_rs_metrics_table[] = {
                         CONN_PARTICIPANT, ",kind=\"participant\""),
     NGX_HTTP_RS_COUNTER("rs_connections_opened_total", NULL,
                         CONN_WATCHER, ",kind=\"watcher\""),
+    NGX_HTTP_RS_COUNTER("rs_connections_opened_total", NULL,
+                        CONN_PIPE, ",kind=\"pipe\""),
+    NGX_HTTP_RS_COUNTER("rs_connections_opened_total", NULL,
+                        CONN_LINK, ",kind=\"link\""),
 
     { "rs_connections_closed_total", "counter",
       "WebSockets closed, by close code and reason.",
@@ -290,6 +309,17 @@ static const ngx_http_rs_metric_t  ngx_http_rs_metrics_table[] = {
     NGX_HTTP_RS_COUNTER("rs_invites_total", "Invitations sent to devices.",
                         INVITE, ""),
 
+    NGX_HTTP_RS_COUNTER("rs_tunnels_created_total", "Tunnels created.",
+                        TUNNEL_CREATED, ""),
+
+    NGX_HTTP_RS_COUNTER("rs_pipe_offers_total",
+                        "Pipes that devices were asked to open.",
+                        PIPE_OFFERED, ""),
+
+    NGX_HTTP_RS_COUNTER("rs_pipe_refusals_total",
+                        "Pipes that devices did not open.",
+                        PIPE_REFUSED, ""),
+
     NGX_HTTP_RS_COUNTER("rs_ice_credentials_total",
                         "TURN credentials minted.",
                         ICE, ""),
@@ -355,8 +385,8 @@ static const ngx_http_rs_metric_t  ngx_http_rs_metrics_table[] = {
 /* by rs_msg_type_e */
 
 static const char  *ngx_http_rs_metrics_type_names[] = {
-    NULL, "signal", "input", "state", "ice", "control", "hello", "accept",
-    "reject", "rotate", "consent", "bye", "ping", "pong"
+    NULL, "signal", "input", "state", "ice", "control", "pipe", "hello",
+    "accept", "reject", "rotate", "consent", "tunnel", "bye", "ping", "pong"
 };
 
 

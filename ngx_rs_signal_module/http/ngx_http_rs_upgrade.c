@@ -264,6 +264,64 @@ ngx_http_rs_upgrade_watch(ngx_http_request_t *r)
 }
 
 
+ngx_int_t
+ngx_http_rs_upgrade_pipe(ngx_http_request_t *r)
+{
+    rs_err_e                 code;
+    ngx_int_t                rc;
+    rs_cred_t                cred;
+    rs_ws_side_e             side;
+    ngx_http_rs_ctx_t       *ctx;
+    ngx_http_rs_handshake_t  h;
+
+    rc = ngx_http_rs_upgrade_check(r, &h);
+
+    if (rc == NGX_DECLINED) {
+        rc = ngx_http_rs_upgrade_ready(r);
+    }
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
+
+    ctx = ngx_http_rs_ctx(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    code = RS_E_UNAUTHENTICATED;
+    side = h.protocols.side;
+
+    if (h.protocols.kind == RS_WS_CRED_TICKET && side != RS_WS_SIDE_NONE) {
+        code = rs_pipe_ticket_parse(h.protocols.credential, &cred);
+    }
+
+    if (code == RS_OK) {
+
+        /* for the access log */
+
+        ctx->pipe_id.data = ngx_pnalloc(r->pool, RS_ID_LEN);
+        if (ctx->pipe_id.data == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        ctx->pipe_id.len = RS_ID_LEN;
+        ngx_memcpy(ctx->pipe_id.data, cred.pipe_id.data, RS_ID_LEN);
+
+        ngx_http_rs_upgrade_bind(r, &cred);
+        ctx->tenant = ngx_http_rs_str(cred.tenant);
+    }
+
+    rc = ngx_http_rs_upgrade_accept(r, &h);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_http_rs_pipe_start(r, code == RS_OK ? &cred : NULL, side,
+                                  &ctx->request_id, &ctx->conn);
+}
+
+
 /* NGX_DECLINED: nothing is wrong; else what a content handler returns */
 
 static ngx_int_t

@@ -14,6 +14,7 @@
 ngx_int_t ngx_http_rs_upgrade_signal(ngx_http_request_t *r);
 ngx_int_t ngx_http_rs_upgrade_agent(ngx_http_request_t *r);
 ngx_int_t ngx_http_rs_upgrade_watch(ngx_http_request_t *r);
+ngx_int_t ngx_http_rs_upgrade_pipe(ngx_http_request_t *r);
 
 /* counts one that was answered with a status */
 void ngx_http_rs_upgrade_refused(ngx_http_request_t *r);

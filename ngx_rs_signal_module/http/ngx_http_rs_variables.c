@@ -58,6 +58,9 @@ static ngx_http_variable_t  ngx_http_rs_variables[] = {
     { ngx_string("rs_session_id"), NULL, ngx_http_rs_variable_ctx,
       offsetof(ngx_http_rs_ctx_t, session_id), NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
+    { ngx_string("rs_pipe_id"), NULL, ngx_http_rs_variable_ctx,
+      offsetof(ngx_http_rs_ctx_t, pipe_id), NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
     { ngx_string("rs_device_id"), NULL, ngx_http_rs_variable_ctx,
       offsetof(ngx_http_rs_ctx_t, device_id), NGX_HTTP_VAR_NOCACHEABLE, 0 },
 

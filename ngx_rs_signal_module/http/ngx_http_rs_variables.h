@@ -18,6 +18,7 @@ typedef struct {
     ngx_str_t                   tenant;
     ngx_str_t                   actor;         /* a user's id */
     ngx_str_t                   session_id;
+    ngx_str_t                   pipe_id;
     ngx_str_t                   device_id;
     ngx_str_t                   error;         /* code of the problem sent */
     time_t                      retry_after;   /* s; 0: as always */

@@ -72,7 +72,8 @@ static void ngx_http_rs_device_tick(ngx_event_t *ev);
 
 static const ngx_http_rs_conn_handlers_t  ngx_http_rs_device_handlers = {
     ngx_http_rs_device_message,
-    ngx_http_rs_device_closed
+    ngx_http_rs_device_closed,
+    NULL
 };
 
 
@@ -337,6 +338,10 @@ ngx_http_rs_device_act(ngx_http_rs_dev_t *dev, rs_msg_t *msg)
 
     case RS_MSG_CONSENT:
         ngx_http_rs_device_consent(dev, msg);
+        break;
+
+    case RS_MSG_TUNNEL:
+        ngx_http_rs_device_refuse_pipe(dev, msg);
         break;
 
     case RS_MSG_PING:
@@ -803,6 +808,12 @@ ngx_http_rs_device_env(ngx_http_rs_main_conf_t *rmcf, rs_env_t *env)
 
     if (env->kind == RS_ENV_INV && dev->state != NGX_HTTP_RS_DEVICE_LIVE) {
         dev->missed = 1;
+
+    } else if (env->kind == RS_ENV_PIP) {
+
+        if (dev->state == NGX_HTTP_RS_DEVICE_LIVE) {
+            ngx_http_rs_device_pipe(dev, env);
+        }
 
     } else if (env->kind == RS_ENV_INV) {
         session_id = ngx_http_rs_str(env->session);

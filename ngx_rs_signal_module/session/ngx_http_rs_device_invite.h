@@ -4,6 +4,7 @@
  *
  * What the files of control channels share: ngx_http_rs_device.c (the
  * channel), ngx_http_rs_device_invite.c (sessions on it),
+ * ngx_http_rs_device_pipe.c (pipes it is asked for),
  * ngx_http_rs_device_key.c (the device's key) and ngx_http_rs_device_away.c
  * (after it).  Nobody else includes this.
  */
@@ -47,6 +48,7 @@ struct ngx_http_rs_devices_s {
 
 
 typedef struct ngx_http_rs_invite_s  ngx_http_rs_invite_t;
+typedef struct ngx_http_rs_offer_s   ngx_http_rs_offer_t;
 
 
 /*
@@ -79,6 +81,8 @@ typedef struct {
     rs_bucket_t                  messages;
     ngx_uint_t                   invites;     /* under way */
     ngx_http_rs_invite_t        *free;        /* and those that were */
+    ngx_uint_t                   offers;      /* pipes, the same */
+    ngx_http_rs_offer_t         *free_offers;
 
     u_char                       nonce[RS_DEVKEY_NONCE_LEN];
     u_char                       signature[RS_DEVKEY_SIGNATURE_LEN];
@@ -126,6 +130,12 @@ void ngx_http_rs_device_invite(ngx_http_rs_dev_t *dev,
 void ngx_http_rs_device_reject(ngx_http_rs_dev_t *dev, rs_msg_t *msg);
 void ngx_http_rs_device_consent(ngx_http_rs_dev_t *dev, rs_msg_t *msg);
 void ngx_http_rs_device_revoke(ngx_http_rs_dev_t *dev, rs_env_t *env);
+
+
+/* ngx_http_rs_device_pipe.c */
+
+void ngx_http_rs_device_pipe(ngx_http_rs_dev_t *dev, rs_env_t *env);
+void ngx_http_rs_device_refuse_pipe(ngx_http_rs_dev_t *dev, rs_msg_t *msg);
 
 
 #endif /* _NGX_HTTP_RS_DEVICE_INVITE_H_INCLUDED_ */

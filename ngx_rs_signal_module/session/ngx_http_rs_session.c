@@ -79,7 +79,8 @@ static void ngx_http_rs_session_stated(void *data, rs_err_e code,
 
 static const ngx_http_rs_conn_handlers_t  ngx_http_rs_session_handlers = {
     ngx_http_rs_session_message,
-    ngx_http_rs_session_closed
+    ngx_http_rs_session_closed,
+    NULL
 };
 
 
@@ -660,6 +661,10 @@ ngx_http_rs_session_act(ngx_http_rs_part_t *p, rs_msg_t *msg)
 
     case RS_MSG_CONTROL:
         ngx_http_rs_control_message(p, msg);
+        break;
+
+    case RS_MSG_PIPE:
+        ngx_http_rs_session_pipe(p, msg);
         break;
 
     case RS_MSG_PING:

@@ -4,8 +4,9 @@
  *
  * What the files of the session layer share: ngx_http_rs_session.c (join,
  * what a client says), ngx_http_rs_session_leave.c, ngx_http_rs_session_log.c
- * (what the session's log says), ngx_http_rs_session_welcome.c and, for the
- * last functions here, ngx_http_rs_device.c.  Nobody else includes this.
+ * (what the session's log says), ngx_http_rs_session_pipe.c,
+ * ngx_http_rs_session_welcome.c and, for the last functions here,
+ * ngx_http_rs_device.c.  Nobody else includes this.
  */
 
 
@@ -125,6 +126,11 @@ ngx_int_t ngx_http_rs_session_logged(ngx_http_rs_part_t *p, size_t len);
 /* ngx_http_rs_control.c */
 
 void ngx_http_rs_control_message(ngx_http_rs_part_t *p, rs_msg_t *msg);
+
+
+/* ngx_http_rs_session_pipe.c */
+
+void ngx_http_rs_session_pipe(ngx_http_rs_part_t *p, rs_msg_t *msg);
 
 
 /* ngx_http_rs_session_log.c */

@@ -89,7 +89,8 @@ static void ngx_http_rs_watch_unref(ngx_http_rs_watcher_t *w);
 
 static const ngx_http_rs_conn_handlers_t  ngx_http_rs_watch_handlers = {
     ngx_http_rs_watch_message,
-    ngx_http_rs_watch_closed
+    ngx_http_rs_watch_closed,
+    NULL
 };
 
 
@@ -608,6 +609,11 @@ ngx_http_rs_watch_told(ngx_http_rs_main_conf_t *rmcf, ngx_str_t *line)
 
         if (told.what == RS_WATCH_RIGHTS) {
             ngx_http_rs_watch_check(w);
+            continue;
+        }
+
+        if (told.what == RS_WATCH_TUNNEL) {
+            /* of pipes, not of consoles */
             continue;
         }
 

@@ -294,7 +294,8 @@ ngx_int_t ngx_http_rs_store_watch_check(ngx_http_rs_store_op_t *op,
 typedef enum {
     NGX_HTTP_RS_STORE_SESSIONS = 0,
     NGX_HTTP_RS_STORE_DEVICES,
-    NGX_HTTP_RS_STORE_ENROLLMENTS
+    NGX_HTTP_RS_STORE_ENROLLMENTS,
+    NGX_HTTP_RS_STORE_TUNNELS
 } ngx_http_rs_store_index_e;
 
 ngx_int_t ngx_http_rs_store_list(ngx_http_rs_store_op_t *op,
@@ -385,6 +386,129 @@ ngx_int_t ngx_http_rs_store_help_take(ngx_http_rs_store_op_t *op,
 ngx_int_t ngx_http_rs_store_help_use(ngx_http_rs_store_op_t *op,
     ngx_http_rs_caller_t *caller, ngx_str_t *session_id, ngx_str_t *hash,
     ngx_http_rs_store_participant_t *p);
+
+/* ngx_http_rs_store_tunnel.c: tunnels and pipes, docs/design/pipes.md */
+
+typedef struct {
+    ngx_str_t                   id;            /* tun_... */
+    ngx_str_t                   device_id;
+    ngx_str_t                   target;        /* host:port, or shell */
+    ngx_str_t                   protocol;      /* tcp, udp */
+    ngx_str_t                   label;
+    ngx_str_t                   addresses;     /* as given, by blanks; empty:
+                                                  from anywhere */
+    ngx_str_t                   nets;          /* the same, first-last, each
+                                                  as rs_ip_key() */
+    ngx_str_t                   users;         /* ids by blanks; empty: the
+                                                  caller */
+    time_t                      idle;
+    time_t                      ttl;
+    ngx_uint_t                  device_max;    /* tunnels of a device */
+    ngx_uint_t                  tenant_max;    /* of the tenant; 0: any */
+    ngx_str_t                   idem;
+    ngx_str_t                   body_hash;
+} ngx_http_rs_store_tunnel_t;
+
+/* a pipe; each verb says what it takes of it */
+
+typedef struct {
+    ngx_str_t                   id;            /* pip_... */
+    ngx_str_t                   object;        /* its tunnel or session */
+    ngx_str_t                   device_id;     /* of a tunnel's */
+    ngx_str_t                   ticket_hash;   /* or bound to an origin */
+    time_t                      ticket_ttl;
+    ngx_str_t                   peer;          /* the client's address, as
+                                                  rs_ip_key(); may be empty */
+    time_t                      idle;
+    int64_t                     ends_at;       /* of his token; 0: none */
+    ngx_uint_t                  max;           /* pipes of the object */
+    unsigned                    session:1;     /* it is a session's */
+} ngx_http_rs_store_pipe_t;
+
+/* one side of it comes */
+
+typedef struct {
+    ngx_str_t                   pipe_id;
+    ngx_str_t                   ticket_hash;
+    ngx_str_t                   bound_hash;
+    ngx_str_t                   address;       /* of its socket */
+    ngx_str_t                   link;          /* how others reach it */
+    ngx_str_t                   nonce;         /* what they show there */
+    unsigned                    host:1;        /* the side */
+} ngx_http_rs_store_leg_t;
+
+/* and goes */
+
+typedef struct {
+    ngx_str_t                   address;       /* of its socket */
+    uint64_t                    up;            /* bytes from the client */
+    uint64_t                    down;          /* and to it */
+    rs_err_e                    code;          /* RS_OK: as it should */
+    ngx_str_t                   addr;          /* of the client, for the */
+    ngx_str_t                   rid;           /* audit */
+    unsigned                    host:1;
+} ngx_http_rs_store_gone_t;
+
+/* tunnel obj: see docs/design/redis.md.  ok: created|repeated, obj */
+ngx_int_t ngx_http_rs_store_tunnel_create(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_http_rs_store_tunnel_t *t);
+ngx_int_t ngx_http_rs_store_tunnel_get(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_str_t *id);
+/* fields: n pairs (label, idle_s, addresses, nets, users); ok: obj */
+ngx_int_t ngx_http_rs_store_tunnel_patch(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_str_t *id, ngx_str_t *version,
+    ngx_uint_t n, ngx_str_t *fields);
+ngx_int_t ngx_http_rs_store_tunnel_delete(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_str_t *id, ngx_str_t *device_id,
+    const char *reason);
+/* ok: its device's id */
+ngx_int_t ngx_http_rs_store_tunnel_device(ngx_http_rs_store_op_t *op,
+    ngx_str_t *tenant, ngx_str_t *id);
+
+/*
+ * Takes all of p but idle and session.  ok: the device's address, tunnel obj,
+ * expires_at of the ticket.  The device's worker gets `pip open`.
+ */
+ngx_int_t ngx_http_rs_store_pipe_open(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_http_rs_store_pipe_t *p);
+/*
+ * By that worker: id, device_id and the host's ticket of p.  ok: tunnel id,
+ * target, protocol, label, kind, id and name of who asks, expires_at of the
+ * ticket.
+ * RS_E_CONFLICT: it is no longer wanted from there.
+ */
+ngx_int_t ngx_http_rs_store_pipe_offer(ngx_http_rs_store_op_t *op,
+    ngx_str_t *tenant, ngx_http_rs_store_pipe_t *p, ngx_str_t *address);
+/* id, object, device_id of p.  The device will not: its client is told code */
+ngx_int_t ngx_http_rs_store_pipe_refuse(ngx_http_rs_store_op_t *op,
+    ngx_str_t *tenant, ngx_http_rs_store_pipe_t *p, ngx_str_t *address,
+    rs_err_e code, ngx_str_t *detail);
+/*
+ * Of a session, by a member: id, ticket, idle and max of p.  ok: client|host,
+ * expires_at of the ticket
+ */
+ngx_int_t ngx_http_rs_store_pipe_join(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_member_t *m, ngx_http_rs_store_pipe_t *p, ngx_str_t *with);
+/*
+ * Uses a ticket up.  ok: first|second, tunnel|session, object, device id,
+ * address and link of the other leg and what to show it (of the second), then
+ * protocol, idle_s, ends_at, then kind, id and caller of a watcher (empty of
+ * a session's), kind, id and name of the client.  An error other than
+ * RS_E_UNAUTHENTICATED is why the pipe is over already.
+ */
+ngx_int_t ngx_http_rs_store_pipe_attach(ngx_http_rs_store_op_t *op,
+    ngx_str_t *tenant, ngx_http_rs_store_leg_t *leg);
+/*
+ * May the client (still)?  id, object, device_id, session, peer of p.  ok:
+ * ends_at; an error is what to cut it with.  Nothing is forwarded before the
+ * first answer.
+ */
+ngx_int_t ngx_http_rs_store_pipe_check(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_store_watcher_t *who, ngx_http_rs_store_pipe_t *p);
+/* id, object, session of p; by each leg that had come, the first one counts */
+ngx_int_t ngx_http_rs_store_pipe_gone(ngx_http_rs_store_op_t *op,
+    ngx_str_t *tenant, ngx_http_rs_store_pipe_t *p,
+    ngx_http_rs_store_gone_t *gone);
 
 ngx_int_t ngx_http_rs_store_enrollment_create(ngx_http_rs_store_op_t *op,
     ngx_http_rs_caller_t *caller, ngx_http_rs_store_enrollment_t *e);

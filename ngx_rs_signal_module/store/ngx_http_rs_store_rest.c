@@ -109,7 +109,7 @@ ngx_http_rs_store_list(ngx_http_rs_store_op_t *op,
 {
     ngx_http_rs_store_call_t  call;
 
-    static const char  *kinds[] = { "sess", "devs", "enrs" };
+    static const char  *kinds[] = { "sess", "devs", "enrs", "tuns" };
 
     ngx_http_rs_store_guarded(&call, op, "rs_index_list", caller);
 
@@ -456,6 +456,7 @@ ngx_http_rs_store_device_delete(ngx_http_rs_store_op_t *op,
     ngx_http_rs_store_index(&call, &caller->tenant, "devs");
     ngx_http_rs_store_key(&call, &caller->tenant, "dses", device_id);
     ngx_http_rs_store_index(&call, &caller->tenant, "gdev");
+    ngx_http_rs_store_key(&call, &caller->tenant, "dtun", device_id);
 
     ngx_http_rs_store_arg(&call, device_id);
     ngx_http_rs_store_arg(&call, version);

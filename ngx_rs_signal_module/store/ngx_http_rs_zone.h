@@ -50,6 +50,8 @@ typedef enum {
     NGX_HTTP_RS_STAT_CONN_AGENT = 0,       /* sockets opened */
     NGX_HTTP_RS_STAT_CONN_PARTICIPANT,
     NGX_HTTP_RS_STAT_CONN_WATCHER,
+    NGX_HTTP_RS_STAT_CONN_PIPE,
+    NGX_HTTP_RS_STAT_CONN_LINK,            /* to or from another worker */
     NGX_HTTP_RS_STAT_BYTES_IN,             /* of sockets, without TLS */
     NGX_HTTP_RS_STAT_BYTES_OUT,
 
@@ -86,6 +88,9 @@ typedef enum {
     NGX_HTTP_RS_STAT_SESSION_CREATED,
     NGX_HTTP_RS_STAT_SESSION_ENDED,
     NGX_HTTP_RS_STAT_INVITE,
+    NGX_HTTP_RS_STAT_TUNNEL_CREATED,
+    NGX_HTTP_RS_STAT_PIPE_OFFERED,         /* to devices */
+    NGX_HTTP_RS_STAT_PIPE_REFUSED,         /* by them */
     NGX_HTTP_RS_STAT_ICE,                  /* credentials minted */
 
     NGX_HTTP_RS_STAT_TOKEN_GOOD,           /* ID tokens */
@@ -116,6 +121,10 @@ typedef enum {
                               + NGX_HTTP_RS_REDIS_NBOUNDS + 1,
     NGX_HTTP_RS_STAT_LEASE_LOST,           /* not renewed in time */
 
+    NGX_HTTP_RS_STAT_PIPE,                 /* joined */
+    NGX_HTTP_RS_STAT_PIPE_UP,              /* bytes of messages, from the */
+    NGX_HTTP_RS_STAT_PIPE_DOWN,            /* client and to it */
+
     NGX_HTTP_RS_STAT_EVENT_SENT,           /* to readers of GET /events */
     NGX_HTTP_RS_STAT_EVENT_SLOW,           /* of these, cut off: not reading */
 
@@ -135,6 +144,9 @@ typedef enum {
     NGX_HTTP_RS_GAUGE_AGENTS = 0,          /* open sockets */
     NGX_HTTP_RS_GAUGE_PARTICIPANTS,
     NGX_HTTP_RS_GAUGE_WATCHERS,
+    NGX_HTTP_RS_GAUGE_LEGS,                /* of pipes, of clients */
+    NGX_HTTP_RS_GAUGE_LINKS,               /* and of other workers */
+    NGX_HTTP_RS_GAUGE_PIPE_BUFFERS,
     NGX_HTTP_RS_GAUGE_READERS,             /* of GET /events */
     NGX_HTTP_RS_GAUGE_PENDING,             /* of these, not let in yet */
     NGX_HTTP_RS_GAUGE_QUEUED,              /* bytes that wait for sockets */

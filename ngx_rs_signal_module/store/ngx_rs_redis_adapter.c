@@ -663,18 +663,29 @@ ngx_rs_redis_wire_reserve(ngx_rs_redis_wire_t *wire, size_t size)
 
 
 /*
- * hiredis' own functions with a bound on the elements of an array: the memory
- * for them is taken before the first one came.
+ * hiredis' own functions with bounds on the elements of an array, for which
+ * memory is taken before the first one came, and on arrays in arrays, which
+ * are freed by recursion and have no bound of its own since 1.0.
  */
 
 static void *
 ngx_rs_redis_wire_array(const redisReadTask *task,
     ngx_rs_redis_elements_t elements)
 {
+    ngx_uint_t            depth;
     ngx_rs_redis_wire_t  *wire;
+    const redisReadTask  *outer;
 
     if (elements > NGX_RS_REDIS_ELEMENTS_MAX) {
         return NULL;
+    }
+
+    depth = 0;
+
+    for (outer = task; outer; outer = outer->parent) {
+        if (++depth > NGX_RS_REDIS_DEPTH_MAX) {
+            return NULL;
+        }
     }
 
     wire = task->privdata;

@@ -39,6 +39,7 @@ typedef int     ngx_rs_redis_elements_t;
 #define NGX_RS_REDIS_BULK_MAX      (1024 * 1024)       /* bytes of a string */
 #define NGX_RS_REDIS_REPLY_MAX     (32 * 1024 * 1024)  /* bytes of a reply */
 #define NGX_RS_REDIS_ELEMENTS_MAX  (1024 * 1024)       /* of one array */
+#define NGX_RS_REDIS_DEPTH_MAX     7                   /* arrays in arrays */
 #define NGX_RS_REDIS_OUT_MAX       (16 * 1024 * 1024)  /* bytes not sent yet */
 
 

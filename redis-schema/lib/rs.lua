@@ -27,7 +27,7 @@
 -- "members" is the number of members of the session (at most max_par),
 -- "participants" those it ever had (at most 4 x max_par).
 
-local VERSION = 6
+local VERSION = 7
 local SERVES = 5                -- the oldest version of callers served
 
 -- The functions by their names; local ones would be too many for Lua.
@@ -590,8 +590,8 @@ end
 
 -- Events: what a tenant's readers (GET /events) and webhooks are told.
 --
--- A stream of the tenant; an entry has the type (t), whether devices:read (d)
--- or sessions:read (s) shows it (w), the group of the device or session (g)
+-- A stream of the tenant; an entry has the type (t), whether devices:read
+-- (d), sessions:read (s) or tunnels:read (t) shows it (w), the group of it (g)
 -- and its JSON (b), an object without "{" and id, which is the position.
 -- docs/protocol/README.md, "Events", has them one by one.
 
@@ -4237,10 +4237,12 @@ end
 
 
 -- rs_device_delete, guarded
--- KEYS: dev, devs, dses, gdev.  ARGV: id, version wanted or empty.
--- ok: owner, {session id...} for the caller to end; publishes fen
---     device_removed to the owner.  dses stays until they are ended, and for
---     a device that is gone the same call gives those that are not.
+-- KEYS: dev, devs, dses, gdev, dtun (of a caller of before version 7: none).
+-- ARGV: id, version wanted or empty.
+-- ok: owner, {session id...} and {tunnel id...} for the caller to end;
+--     publishes fen device_removed to the owner.  dses and dtun stay until
+--     they are ended, and for a device that is gone the same call gives those
+--     that are not.
 -- Errors: not_found, precondition_failed.
 -- O(log devices)
 
@@ -4251,9 +4253,9 @@ end
 
 
 function lib.rs_device_delete(keys, args, who)
-    local no, d, live
+    local no, d, live, tunnels
 
-    check(keys, 4, args, 2)
+    check(keys, keys[5] and 5 or 4, args, 2)
 
     d = device(keys[1])
 
@@ -4269,11 +4271,13 @@ function lib.rs_device_delete(keys, args, who)
     end
 
     live = live_sessions(keys[3], now_s())
+    tunnels = keys[5] and live_sessions(keys[5], now_s())
 
     if not d then
         delete_again(keys[2], args[1])
 
-        return #live > 0 and { 'ok', '', live } or { 'not_found' }
+        return #live + #(tunnels or {}) > 0
+               and { 'ok', '', live, tunnels } or { 'not_found' }
     end
 
     call('DEL', keys[1])
@@ -4286,7 +4290,7 @@ function lib.rs_device_delete(keys, args, who)
         tell(d.owner, 'fen', keys[1], '-', 'device_removed')
     end
 
-    return { 'ok', d.owner, live }
+    return { 'ok', d.owner, live, tunnels }
 end
 
 
@@ -6051,13 +6055,15 @@ end
 -- Errors: invalid_value (the position).  O(events looked at, at most 1000)
 
 function lib.rs_event_list(keys, args, who)
-    local may = { d = {}, s = {} }
+    local may = { d = {}, s = {}, t = {} }
     local all = {}
     local r
 
     check(keys, 1, args, 2)
 
-    for what, verb in pairs({ d = 'devices:read', s = 'sessions:read' }) do
+    for what, verb in pairs({ d = 'devices:read', s = 'sessions:read',
+                              t = 'tunnels:read' })
+    do
         local text = watch.groups(who, verb)
 
         all[what] = text == '*'
@@ -6533,6 +6539,741 @@ function lib.rs_watch_check(keys, args, who)
 end
 
 
+-- Tunnels: a device's leave to be asked for one target, with a list of who may
+-- ask.  Pipes: what bytes flow through, of a tunnel or between two members of
+-- a session.  docs/design/pipes.md.
+--
+-- A pipe has two sides, client and host, each with a ticket that is used up
+-- when its socket comes (rs_pipe_attach).  What the client may is asked when
+-- he comes and whenever something has changed (rs_pipe_check): nothing is
+-- forwarded before the first answer.  A pipe whose worker has died is over
+-- when nobody has asked for a while.
+
+do
+
+local TUNNEL_LIFE = 2592000     -- s, the longest life of a tunnel
+local PIPE_KEEP = 900           -- s, a pipe outlives the last check
+local PIPE_TOLD = 60            -- s, why it ended is told to who comes late
+
+local TUN = { 'device_id', 'target', 'protocol', 'label', 'addresses',
+              'users', 'by_kind', 'by_id', 'by_name', 'idle_s', 'created_at',
+              'expires_at', 'group_id', 'version', 'opened', 'up', 'down',
+              'used_at', 'nets' }
+local TUN_OBJ = 18
+
+local PIP = { 'kind', 'object', 'device_id', 'client', 'client_ticket',
+              'client_until', 'client_link', 'client_par', 'host',
+              'host_ticket', 'host_until', 'host_link', 'host_par', 'nonce',
+              'auth', 'caller', 'ends_at', 'idle_s', 'protocol', 'by_kind',
+              'by_id', 'by_name', 'peer', 'made_at', 'ended', 'target',
+              'label', 'offered' }
+
+local OTHER = { client = 'host', host = 'client' }
+local TUN_PATCH = { label = true, idle_s = true, addresses = true,
+                    users = true, nets = true }
+
+local tunnel, pipe = {}, {}
+
+
+function tunnel.get(key, now)
+    local t = load_fields(key, TUN)
+
+    if t.device_id == '' or now >= tonumber(t.expires_at) then
+        return nil
+    end
+
+    t.id = id_of(key)
+
+    return t
+end
+
+
+function tunnel.live(pips, now)
+    return call('ZCOUNT', pips, '(' .. int(now), '+inf')
+end
+
+
+function tunnel.obj(t, pips, now)
+    local flat = object(t.id, t, TUN, TUN_OBJ)
+
+    flat[#flat + 1] = 'pipes'
+    flat[#flat + 1] = int(tunnel.live(pips, now))
+
+    return flat
+end
+
+
+function tunnel.event(t, kind, ...)
+    event.put(t.key, 't', t.group_id, kind, 'tunnel_id', t.id, 'device_id',
+              t.device_id, 'group_id', t.group_id, 'target', t.target,
+              'protocol', t.protocol, 'label', t.label, ...)
+end
+
+
+-- Is he on the list?  Ranges are "<first>-<last>" of addresses as texts that
+-- sort as they do (rs_ip_key()); nets empty: from anywhere.
+
+function tunnel.lets(t, id, peer)
+    if not set_of(words(t.users))[id] then
+        return false
+    end
+
+    for first, last in string.gmatch(t.nets, '(%x+)-(%x+)') do
+        if peer >= first and peer <= last and #peer == #first then
+            return true
+        end
+    end
+
+    return t.nets == ''
+end
+
+
+-- rs_tunnel_create, guarded
+-- KEYS: tun, tuns, tunx, dev, dtun, pips, idem.
+-- ARGV: id, device id, target, protocol, label, addresses, the same as
+--       ranges, users (empty: the caller), idle_s, ttl_s, tunnels of a device
+--       at most, quota of the tenant's, body hash.
+-- ok: created|repeated, tunnel obj; or repeated, id of the first one.
+-- Errors: not_found, idempotency_mismatch, limit_reached.  O(log tunnels)
+
+function lib.rs_tunnel_create(keys, args, who)
+    local ms = now_ms()
+    local now = math.floor(ms / 1000)
+    local expires = now + math.min(number(args[10] or ''), TUNNEL_LIFE)
+    local d, t, no, ours
+
+    check(keys, 7, args, 13)
+
+    d = load_fields(keys[4], DEV)
+    no = refused(who, d.group_id, 'devices:read')
+
+    if d.created_at == '' or no then
+        return no or { 'not_found' }
+    end
+
+    no, ours = repeated(keys[7], args[13], args[1])
+    if no then
+        return no
+    end
+
+    if ours then
+        t = tunnel.get(keys[1], now)
+
+        return t and { 'ok', 'repeated', tunnel.obj(t, keys[6], now) }
+               or { 'not_found' }
+    end
+
+    call('ZREMRANGEBYSCORE', keys[3], '-inf', int(now))
+    call('ZREMRANGEBYSCORE', keys[5], '-inf', int(now))
+
+    if call('ZCARD', keys[5]) >= math.min(number(args[11]), DSES_MAX)
+       or over(args[12], call('ZCARD', keys[3]))
+    then
+        return { 'limit_reached' }
+    end
+
+    call('HSET', keys[1], 'device_id', args[2], 'target', args[3],
+         'protocol', args[4], 'label', args[5], 'addresses', args[6],
+         'nets', args[7], 'users', args[8] ~= '' and args[8] or who.id,
+         'by_kind', who.kind, 'by_id', who.id, 'by_name', who.name,
+         'idle_s', int(number(args[9])), 'created_at', int(now),
+         'expires_at', int(expires), 'group_id', d.group_id, 'version', '1',
+         'opened', '0', 'up', '0', 'down', '0', 'used_at', '')
+    call('EXPIREAT', keys[1], int(expires))
+    call('ZADD', keys[2], int(ms), args[1])
+    index_trim(keys[2], ms - TUNNEL_LIFE * 1000)
+    sessions_put(keys[3], args[1], expires)
+    sessions_put(keys[5], args[1], expires)
+    remember(keys[7], args[13], args[1])
+
+    t = tunnel.get(keys[1], now)
+    who.detail = args[2] .. ' ' .. args[4] .. ' ' .. args[3]
+    tunnel.event(t, 'tunnel.created', 'user_id',
+                 who.kind == 'user' and who.id or '', 'key_id',
+                 who.kind == 'key' and who.id or '', 'expires_at', expires)
+    watch.tell(t.key, 'tun', t.id, t.group_id, 'new')
+
+    return { 'ok', 'created', tunnel.obj(t, keys[6], now) }
+end
+
+
+-- rs_tunnel_get, guarded
+-- KEYS: tun, pips.  ARGV: none.
+-- ok: tunnel obj.  Errors: not_found.  O(log pipes)
+
+function lib.rs_tunnel_get(keys, args, who)
+    local now = now_s()
+    local t, no
+
+    check(keys, 2, args, 0)
+
+    t = tunnel.get(keys[1], now)
+    if not t then
+        return { 'not_found' }
+    end
+
+    no = refused(who, t.group_id, 'tunnels:read')
+
+    return no or { 'ok', tunnel.obj(t, keys[2], now) }
+end
+
+
+-- rs_tunnel_patch, guarded
+-- KEYS: tun, pips.  ARGV: version wanted or empty, then field, value, ...
+--                   (label, idle_s, addresses, nets, users)
+-- ok: tunnel obj.  Errors: not_found, precondition_failed, unknown_field.
+-- Who has a pipe of it is asked for anew.  O(log pipes)
+
+function lib.rs_tunnel_patch(keys, args, who)
+    local now = now_s()
+    local t, no
+
+    check(keys, 2, args, math.max(1, #args - (#args + 1) % 2))
+
+    t = tunnel.get(keys[1], now)
+    if not t then
+        return { 'not_found' }
+    end
+
+    no = refused(who, t.group_id, 'tunnels:read')
+    if no then
+        return no
+    end
+
+    if args[1] ~= '' and t.version ~= args[1] then
+        return { 'precondition_failed' }
+    end
+
+    for i = 2, #args, 2 do
+        if not TUN_PATCH[args[i]] then
+            return { 'unknown_field' }
+        end
+
+        t[args[i]] = args[i + 1]
+    end
+
+    if t.users == '' then
+        t.users = t.by_id
+    end
+
+    t.version = int(tonumber(t.version) + 1)
+    call('HSET', keys[1], 'version', t.version, 'label', t.label, 'idle_s',
+         int(number(t.idle_s)), 'addresses', t.addresses, 'nets', t.nets,
+         'users', t.users)
+
+    who.detail = 'users ' .. t.users .. (t.addresses ~= '' and ' addresses '
+                                         .. t.addresses or '')
+    tunnel.event(t, 'tunnel.updated')
+    watch.tell(t.key, 'tun', t.id, t.group_id, 'changed')
+
+    return { 'ok', tunnel.obj(t, keys[2], now) }
+end
+
+
+-- rs_tunnel_delete, guarded
+-- KEYS: tun, tuns, tunx, dtun, pips.  ARGV: id, reason.
+-- ok: the device's id.  Its pipes are cut by their workers.
+-- Errors: not_found (a write as well).  O(log tunnels)
+
+function lib.rs_tunnel_delete(keys, args, who)
+    local t, no
+
+    check(keys, 5, args, 2)
+
+    t = tunnel.get(keys[1], now_s())
+
+    no = t and refused(who, t.group_id, 'tunnels:read')
+    if no then
+        return no
+    end
+
+    call('ZREM', keys[3], args[1])
+    call('ZREM', keys[4], args[1])
+
+    if not t then
+        delete_again(keys[2], args[1])
+        return { 'not_found' }
+    end
+
+    call('DEL', keys[1], keys[5])
+    call('ZREM', keys[2], t.id)
+
+    who.detail = args[2]
+    tunnel.event(t, 'tunnel.deleted', 'reason', args[2])
+    watch.tell(t.key, 'tun', t.id, t.group_id, 'ended')
+
+    return { 'ok', t.device_id }
+end
+
+
+-- rs_tunnel_device
+-- KEYS: tun.  ARGV: none.
+-- ok: device id.  Errors: not_found.  What has the device among its KEYS is
+--     called with this.  O(1)
+
+function lib.rs_tunnel_device(keys, args)
+    local id
+
+    check(keys, 1, args, 0)
+
+    id = call('HGET', keys[1], 'device_id')
+
+    return id and { 'ok', id } or { 'not_found' }
+end
+
+
+function pipe.get(key)
+    local p = load_fields(key, PIP)
+
+    p.id = id_of(key)
+
+    return p.kind ~= '' and p or nil
+end
+
+
+-- The pipes of an object by the instant (s) until which they are there for
+-- sure: room for one more?
+
+function pipe.full(pips, now, max)
+    call('ZREMRANGEBYSCORE', pips, '-inf', int(now))
+
+    return call('ZCARD', pips) >= number(max)
+end
+
+
+function pipe.keep(pips, key, til)
+    sessions_put(pips, id_of(key), til)
+    call('EXPIREAT', key, int(til))
+end
+
+
+-- Over, and why; who shows a ticket that counts still is told.
+
+function pipe.over(p, pips, code)
+    call('HSET', p.key, 'ended', code)
+    call('HDEL', p.key, 'nonce', 'auth', 'caller')
+    call('EXPIRE', p.key, int(PIPE_TOLD))
+
+    if pips then
+        call('ZREM', pips, p.id)
+    end
+end
+
+
+function pipe.audit(key, p, verb, args, outcome, reason, detail)
+    audit(key, { kind = p.by_kind, id = p.by_id, name = p.by_name,
+                 addr = args.addr, rid = args.rid },
+          { verb = verb, object = p.object, outcome = outcome,
+            reason = reason, detail = p.id .. detail })
+end
+
+
+-- rs_pipe_open, guarded
+-- KEYS: tun, pip, dev, pips.
+-- ARGV: hash of the client's ticket, ttl_s of the tickets, the caller's
+--       address (as rs_ip_key(), or empty), s when his token ends (or empty), pipes
+--       of a tunnel at most.
+-- ok: owner, tunnel obj, expires_at of the ticket; publishes pip open to the
+--     device's worker.
+-- Errors: not_found, forbidden (he is not on the list, too), device_offline,
+--         limit_reached.  O(log pipes)
+
+function lib.rs_pipe_open(keys, args, who)
+    local now = now_s()
+    local t, d, no, ends
+
+    check(keys, 4, args, 5)
+
+    t = tunnel.get(keys[1], now)
+    d = load_fields(keys[3], DEV)
+
+    if not t or d.created_at == '' or t.device_id ~= id_of(keys[3]) then
+        return { 'not_found' }
+    end
+
+    who.detail = id_of(keys[2])
+    no = refused(who, d.group_id, 'tunnels:read')
+
+    if no or not tunnel.lets(t, who.id, args[3]) then
+        return no or { 'forbidden' }
+    end
+
+    if d.owner == '' then
+        return { 'device_offline' }
+    end
+
+    if pipe.full(keys[4], now, args[5]) then
+        return { 'limit_reached' }
+    end
+
+    ends = math.min(tonumber(t.expires_at), who.expires_at or math.huge,
+                    args[4] ~= '' and number(args[4]) or math.huge)
+
+    call('HSET', keys[2], 'kind', 'tunnel', 'object', t.id, 'device_id',
+         t.device_id, 'client_ticket', args[1], 'client_until',
+         int(now + number(args[2])), 'auth', who.auth, 'caller', who.text,
+         'ends_at', int(ends), 'idle_s', t.idle_s, 'protocol', t.protocol,
+         'by_kind', who.kind, 'by_id', who.id, 'by_name', who.name,
+         'peer', args[3], 'made_at', int(now), 'target', t.target, 'label',
+         t.label)
+    call('HINCRBY', keys[1], 'opened', '1')
+    pipe.keep(keys[4], keys[2], now + number(args[2]) + PIPE_TOLD)
+    tell(d.owner, 'pip', keys[2], id_of(keys[2]), 'open')
+    tunnel.event(t, 'tunnel.opened', 'pipe_id', id_of(keys[2]), 'user_id',
+                 who.kind == 'user' and who.id or '', 'key_id',
+                 who.kind == 'key' and who.id or '')
+
+    return { 'ok', d.owner, tunnel.obj(t, keys[4], now),
+             int(now + number(args[2])) }
+end
+
+
+-- rs_pipe_offer
+-- KEYS: pip, dev.
+-- ARGV: the device's address, hash of the host's ticket, ttl_s.
+-- ok: tunnel id, target, protocol, label, kind, id and name of who asks,
+--     expires_at of the ticket.
+-- Errors: not_found, conflict (it was offered, is over, or the device is
+--         elsewhere by now).  O(1)
+
+function lib.rs_pipe_offer(keys, args)
+    local now = now_s()
+    local p
+
+    check(keys, 2, args, 3)
+
+    p = pipe.get(keys[1])
+
+    if not p or p.device_id ~= id_of(keys[2]) then
+        return { 'not_found' }
+    end
+
+    if p.ended ~= '' or p.host_until ~= ''
+       or call('HGET', keys[2], 'owner') ~= args[1]
+    then
+        return { 'conflict' }
+    end
+
+    call('HSET', keys[1], 'host_ticket', args[2], 'host_until',
+         int(now + number(args[3])), 'offered', args[1])
+
+    return { 'ok', p.object, p.target, p.protocol, p.label, p.by_kind,
+             p.by_id, p.by_name, int(now + number(args[3])) }
+end
+
+
+-- rs_pipe_refuse
+-- KEYS: pip, tun, dev, pips, audit.
+-- ARGV: the device's address, error code, detail.
+-- ok: refused|stale.  The client is told: publishes pip cut to its socket if
+--     it is there, else when it comes.  O(1)
+
+function lib.rs_pipe_refuse(keys, args)
+    local p, t
+
+    check(keys, 5, args, 3)
+
+    p = pipe.get(keys[1])
+
+    if not p or p.device_id ~= id_of(keys[3]) or p.object ~= id_of(keys[2])
+       or p.ended ~= '' or p.host ~= ''
+       or call('HGET', keys[3], 'owner') ~= args[1]
+    then
+        return { 'ok', 'stale' }
+    end
+
+    pipe.over(p, keys[4], args[2])
+    pipe.audit(keys[5], p, 'pipe:refuse', {}, 'deny', args[2],
+               ' ' .. p.device_id .. ' ' .. args[3])
+
+    if p.client ~= '' then
+        tell(p.client, 'pip', keys[1], p.id, 'cut ' .. args[2])
+    end
+
+    t = tunnel.get(keys[2], now_s())
+
+    if t then
+        tunnel.event(t, 'tunnel.refused', 'pipe_id', p.id, 'reason', args[2])
+    end
+
+    return { 'ok', 'refused' }
+end
+
+
+-- rs_pipe_attach
+-- KEYS: pip.
+-- ARGV: side (client or host), hash of the ticket, the same bound to an
+--       origin, address of the socket, how others reach it, a nonce of its
+--       own.
+-- ok: first|second, kind (tunnel or session), object, device id, address of
+--     the other leg, how to reach it, its nonce, protocol, idle_s, ends_at (s),
+--     kind and id of the key of who is the client, he as the gateway described
+--     him, then kind, id and name of him.
+-- Uses the ticket up; the nonce of who was first is told once, to the second.
+-- Errors: unauthenticated, or why the pipe is over.  O(1)
+
+function lib.rs_pipe_attach(keys, args)
+    local side = args[1]
+    local other = OTHER[side]
+    local now = now_s()
+    local p, ticket, kind, id
+
+    check(keys, 1, args, 6)
+
+    if not other then
+        error('rs: "' .. side .. '" is no side')
+    end
+
+    p = pipe.get(keys[1])
+    ticket = p and p[side .. '_ticket'] or ''
+
+    if ticket == '' or (ticket ~= args[2] and ticket ~= args[3])
+       or now >= tonumber(p[side .. '_until'])
+    then
+        return { 'unauthenticated' }
+    end
+
+    call('HDEL', keys[1], side .. '_ticket', 'nonce')
+
+    if p.ended ~= '' then
+        return { p.ended }
+    end
+
+    call('HSET', keys[1], side, args[4], side .. '_link', args[5])
+    call('EXPIRE', keys[1], int(PIPE_KEEP))
+
+    if p[other] == '' then
+        call('HSET', keys[1], 'nonce', args[6])
+    end
+
+    kind, id = string.match(p.auth, '}:(%l+):(.*)$')
+
+    return { 'ok', p[other] == '' and 'first' or 'second', p.kind, p.object,
+             p.device_id, p[other], p[other .. '_link'],
+             p[other] ~= '' and p.nonce or '', p.protocol, p.idle_s,
+             p.ends_at, kind or '', id or '', p.caller, p.by_kind, p.by_id,
+             p.by_name }
+end
+
+
+-- rs_pipe_check, guarded
+-- KEYS: pip, tun and dev, or ses and par, pips.
+-- ARGV: the client's address (as rs_ip_key(); empty: unknown).
+-- ok: ends_at (s).  May the client still?  The caller is the one who opened
+--     it, as the gateway described him; of a session's pipe the gateway.  What
+--     he may not leaves no line here, but one of rs_pipe_gone.
+-- Errors: not_found, tunnel_ended, device_removed, forbidden, session_ended.
+-- O(log pipes)
+
+function pipe.may_tunnel(p, keys, args, who, now)
+    local t = tunnel.get(keys[2], now)
+    local d = load_fields(keys[3], DEV)
+
+    if who.text ~= p.caller then
+        error('rs: "' .. p.id .. '" is of another caller')
+    end
+
+    if d.created_at == '' then
+        return { 'device_removed' }
+    end
+
+    if not t then
+        return { 'tunnel_ended' }
+    end
+
+    if not allowed(who, 'tunnels:use', d.group_id)
+       or not tunnel.lets(t, who.id, args[1])
+    then
+        return { 'forbidden' }
+    end
+
+    return nil
+end
+
+
+function pipe.may_session(p, keys, now)
+    local s = session(keys[2], now)
+    local there = { joined = true, away = true }
+
+    if not s or s.state == 'ended' then
+        return { 'session_ended' }
+    end
+
+    for _, id in ipairs({ p.client_par, p.host_par }) do
+        local par = participant(keys[3], id)
+
+        if not par or not there[par.state] then
+            return { 'session_ended' }
+        end
+    end
+
+    return nil
+end
+
+
+function lib.rs_pipe_check(keys, args, who)
+    local now = now_s()
+    local p, no, ends
+
+    check(keys, 4, args, 1)
+
+    who.list = true
+    p = pipe.get(keys[1])
+
+    if not p or p.ended ~= '' or p.object ~= id_of(keys[2])
+       or (p.kind == 'tunnel' and p.device_id ~= id_of(keys[3]))
+    then
+        return { 'not_found' }
+    end
+
+    no = p.kind == 'tunnel' and pipe.may_tunnel(p, keys, args, who, now)
+         or p.kind == 'session' and pipe.may_session(p, keys, now)
+    if no then
+        return no
+    end
+
+    ends = math.min(tonumber(p.ends_at), who.expires_at or math.huge)
+    pipe.keep(keys[4], keys[1], now + PIPE_KEEP)
+
+    return { 'ok', int(ends) }
+end
+
+
+-- rs_pipe_gone
+-- KEYS: pip, tun or ses, pips, audit.
+-- ARGV: side, address of its socket, bytes from and to the client, why (an
+--       error code, or empty: it was closed as it should), the client's
+--       address, request id.
+-- ok: gone|stale (the other side was first).  The line of the audit is by who
+--     opened it.  Publishes pip cut to a device that was asked and has not
+--     come.  O(log pipes)
+
+function lib.rs_pipe_gone(keys, args)
+    local up, down = number(args[3] or ''), number(args[4] or '')
+    local p, t
+
+    check(keys, 4, args, 7)
+
+    p = pipe.get(keys[1])
+
+    if not p or p.ended ~= '' or p.object ~= id_of(keys[2])
+       or args[2] == '' or p[args[1]] ~= args[2]
+    then
+        return { 'ok', 'stale' }
+    end
+
+    pipe.over(p, keys[3], args[5] ~= '' and args[5] or 'pipe_broken')
+    pipe.audit(keys[4], p, 'pipe:end', { addr = args[6], rid = args[7] },
+               'allow', args[5],
+               ' up ' .. int(up) .. ' down ' .. int(down) .. ' s '
+               .. int(now_s() - tonumber(p.made_at)))
+
+    if p.host == '' and p.offered ~= '' then
+        tell(p.offered, 'pip', keys[1], p.id,
+             'cut ' .. (args[5] ~= '' and args[5] or 'pipe_broken'))
+    end
+
+    t = p.kind == 'tunnel' and tunnel.get(keys[2], now_s())
+
+    if t then
+        call('HINCRBY', keys[2], 'up', int(up))
+        call('HINCRBY', keys[2], 'down', int(down))
+        call('HSET', keys[2], 'used_at', int(now_s()))
+        tunnel.event(t, 'tunnel.closed', 'pipe_id', p.id, 'reason', args[5],
+                     'up', up, 'down', down)
+    end
+
+    return { 'ok', 'gone' }
+end
+
+
+-- rs_pipe_join
+-- KEYS: pip, ses, par, mem, pips.
+-- ARGV: par id, address of its socket, par id of the other, hash of the
+--       ticket, ttl_s, idle_s, pipes of a session at most.
+-- ok: side, expires_at of the ticket.  Who asks first makes the pipe.
+-- Errors: session_ended, replaced (the address is not the member's),
+--         unknown_peer, forbidden (none of the two is the host), conflict (the
+--         name is another pipe's, or this side has come), limit_reached.
+-- O(log pipes)
+
+function pipe.pair(s, keys, args)
+    local a = participant(keys[3], args[1])
+    local b = participant(keys[3], args[3])
+
+    if not b or a.id == b.id or (b.state ~= 'joined' and b.state ~= 'away')
+    then
+        return nil, { 'unknown_peer' }
+    end
+
+    if a.id ~= s.host_par and b.id ~= s.host_par then
+        return nil, { 'forbidden' }
+    end
+
+    return a.id == s.host_par and { client = b, host = a, side = 'host' }
+           or { client = a, host = b, side = 'client' }
+end
+
+
+function pipe.joined(keys, s, pair, args, now)
+    local c = pair.client
+
+    call('HSET', keys[1], 'kind', 'session', 'object', s.id, 'device_id',
+         s.device_id, 'client_par', c.id, 'host_par', pair.host.id,
+         'ends_at', s.expires_at, 'idle_s', int(number(args[6])),
+         'by_kind', 'participant', 'by_id', c.id, 'by_name', c.name,
+         'made_at', int(now))
+    pipe.keep(keys[5], keys[1], now + number(args[5]) + PIPE_TOLD)
+end
+
+
+function lib.rs_pipe_join(keys, args)
+    local now = now_s()
+    local s, pair, no, p
+
+    check(keys, 5, args, 7)
+
+    s = session(keys[2], now)
+
+    if not s or s.state == 'ended' then
+        return { 'session_ended' }
+    end
+
+    if args[2] == '' or call('HGET', keys[4], 'a:' .. args[1]) ~= args[2] then
+        return { 'replaced' }
+    end
+
+    pair, no = pipe.pair(s, keys, args)
+    if not pair then
+        return no
+    end
+
+    p = pipe.get(keys[1])
+
+    if not p and pipe.full(keys[5], now, args[7]) then
+        return { 'limit_reached' }
+    end
+
+    if p and (p.kind ~= 'session' or p.object ~= s.id or p.ended ~= ''
+              or p.client_par ~= pair.client.id
+              or p.host_par ~= pair.host.id or p[pair.side] ~= '')
+    then
+        return { 'conflict' }
+    end
+
+    if not p then
+        pipe.joined(keys, s, pair, args, now)
+    end
+
+    call('HSET', keys[1], pair.side .. '_ticket', args[4],
+         pair.side .. '_until', int(now + number(args[5])))
+
+    return { 'ok', pair.side, int(now + number(args[5])) }
+end
+
+end
+
+
 local function register(name, callback, flags)
     redis.register_function({ function_name = name, callback = callback,
                               flags = flags })
@@ -6631,6 +7372,18 @@ register('rs_denied', lib.rs_denied, WRITE)
 register('rs_watch_create', guarded(lib.rs_watch_create), WRITE)
 register('rs_watch_open', lib.rs_watch_open, WRITE)
 register('rs_watch_check', guarded(lib.rs_watch_check), ALWAYS)
+register('rs_tunnel_create', guarded(lib.rs_tunnel_create), WRITE)
+register('rs_tunnel_get', guarded(lib.rs_tunnel_get), ALWAYS)
+register('rs_tunnel_patch', guarded(lib.rs_tunnel_patch), WRITE)
+register('rs_tunnel_delete', guarded(lib.rs_tunnel_delete), ALWAYS)
+register('rs_tunnel_device', lib.rs_tunnel_device, READ)
+register('rs_pipe_open', guarded(lib.rs_pipe_open), WRITE)
+register('rs_pipe_offer', lib.rs_pipe_offer, WRITE)
+register('rs_pipe_refuse', lib.rs_pipe_refuse, ALWAYS)
+register('rs_pipe_attach', lib.rs_pipe_attach, WRITE)
+register('rs_pipe_check', guarded(lib.rs_pipe_check), ALWAYS)
+register('rs_pipe_gone', lib.rs_pipe_gone, ALWAYS)
+register('rs_pipe_join', lib.rs_pipe_join, WRITE)
 register('rs_event_list', guarded(lib.rs_event_list), ALWAYS)
 register('rs_event_tail', lib.rs_event_tail, READ)
 register('rs_webhook_tenant', lib.rs_webhook_tenant, WRITE)

@@ -33,6 +33,7 @@ sub obj { return RS::Schema::obj($_[0]) }
 sub user {
     my (%opt) = @_;
     my $id = $opt{id} // random_id('usr_');
+    my $iat = $opt{iat} // time();
 
     return {
         id => $id,
@@ -41,7 +42,7 @@ sub user {
 
             return RS::Schema::caller_json(
                 kind => 'user', id => $id, name => $opt{name} // 'Ana',
-                iat => $opt{iat} // time(), verb => $verb, also => \@also,
+                iat => $iat, verb => $verb, also => \@also,
                 subjects => $opt{subjects} // ["user:$id", 'group:support'],
                 tenant => $opt{tenant} // [], granted => $opt{granted} // [
                     qw(devices:read sessions:read sessions:write

@@ -196,6 +196,12 @@ sub _conf {
     my $redis = $self->{redis_conf} // $self->{redis}->conf;
     my %more = map { $_ => $self->{$_} // '' } qw(main http server location);
     my $ipc = $self->{ipc} // $ENV{RS_TEST_IPC} // 'on';
+
+    # A client of a test answers pings when the test reads it: what runs a
+    # dozen programs in between may be away for longer than a minute.
+
+    my $patience = $more{http} =~ /rs_peer_timeout/ ? ''
+                                                    : 'rs_peer_timeout 10m;';
     my $tls = $self->{tls} ? <<"END" : '';
         ssl_certificate $dir/tls/cert.pem;
         ssl_certificate_key $dir/tls/key.pem;
@@ -228,6 +234,7 @@ http {
     rs_node $self->{node};
     rs_ipc $ipc;
     rs_drain_time @{[ $self->{drain} // '0' ]};
+    $patience
     $more{http}
 
     server {

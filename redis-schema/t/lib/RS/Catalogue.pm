@@ -34,6 +34,7 @@ use RS::Util qw(top read_file);
 my %form = (
     tenant => '[a-z0-9-]{1,32}', session => 'ses_[a-z2-7]{26}',
     participant => 'par_[a-z2-7]{26}', link => 'lnk_[a-z2-7]{26}', device => 'dev_[a-z2-7]{26}',
+    tunnel => 'tun_[a-z2-7]{26}', pipe => 'pip_[a-z2-7]{26}', object => '(?:tun|ses)_[a-z2-7]{26}',
     enrollment => 'enr_[a-z2-7]{26}', key => 'key_[a-z2-7]{26}',
     webhook => 'whk_[a-z2-7]{26}',
     group => 'grp_[a-z2-7]{26}', grant => 'gra_[a-z2-7]{26}',

@@ -49,6 +49,7 @@ sub run {
     tenant($s);
     users($s, $dev);
     events($s);
+    tunnels($s, $dev);
     rest($s, $dev);
 
     return $dev;
@@ -613,6 +614,80 @@ sub delivers {
 }
 
 
+# A tunnel of a device that is at "$W1.3", pipes of it, and of a session.
+
+sub tunnels {
+    my ($s, $dev) = @_;
+    my $tun = random_id('tun_');
+    my @make = ('rs_tunnel_create',
+                [$s->{key}, "tun:$tun", 'tuns', 'tunx', "dev:$dev",
+                 "dtun:$dev", "pips:$tun", 'idem:' . RS::Schema::hash()],
+                'tunnels:write', $tun, $dev, '127.0.0.1:22', 'tcp', 'ssh', '',
+                '', '', 600, 3600, 8, 0, RS::Schema::hash());
+
+    step('tunnel', $s->fcall(@make), 'ok', 'created');
+    step('again', $s->fcall(@make), 'ok', 'repeated');
+    step('listed', $s->fcall_ro('rs_index_list', [$s->{key}, 'tuns'],
+                                'tunnels:read', '', 10), 'ok', '', [$tun]);
+    step('its device', $s->fcall_ro('rs_tunnel_device', ["tun:$tun"]), 'ok',
+         $dev);
+
+    for my $end ('gone', 'refused') {
+        my $p = $s->pipe($tun, $dev);
+
+        step('offered', $s->pipe_offer($p, "$W1.3"), 'ok', $tun,
+             '127.0.0.1:22', 'tcp');
+
+        if ($end eq 'gone') {
+            step('host', $s->pipe_attach($p, 'host', "$W1.50"), 'ok',
+                 'first', 'tunnel', $tun, $dev);
+            step('client', $s->pipe_attach($p, 'client', "$W2.51"), 'ok',
+                 'second', 'tunnel', $tun, $dev, "$W1.50");
+            step('may', $s->pipe_check($p), 'ok');
+            step('gone', $s->pipe_gone($p, 'client', "$W2.51"), 'ok', 'gone');
+        } else {
+            step('refused', $s->pipe_refuse($p, "$W1.3", 'target_refused'),
+                 'ok', 'refused');
+        }
+    }
+
+    step('read', $s->fcall('rs_tunnel_get', [$s->{key}, "tun:$tun",
+                                             "pips:$tun"], 'tunnels:read'),
+         'ok');
+    step('changed', $s->fcall('rs_tunnel_patch', [$s->{key}, "tun:$tun",
+                                                  "pips:$tun"],
+                              'tunnels:write', 1, 'label', 'x'), 'ok');
+    step('deleted', $s->fcall('rs_tunnel_delete',
+                              [$s->{key}, "tun:$tun", 'tuns', 'tunx',
+                               "dtun:$dev", "pips:$tun"], 'tunnels:write',
+                              $tun, 'deleted'), 'ok', $dev);
+    session_pipe($s, $dev);
+
+    return;
+}
+
+
+sub session_pipe {
+    my ($s, $dev) = @_;
+    my $x = $s->session($dev);
+    my $host = $s->host_join($x, "$W1.55");
+    my $at = $s->guest_join($x, 0, "$W2.56");
+    my $p = { id => random_id('pip_'), object => $x->{id} };
+
+    step('asks', $s->pipe_join($p, $x, $x->{pars}[0], $at, $x->{host}), 'ok',
+         'client');
+    step('host', $s->pipe_join($p, $x, $x->{host}, $host, $x->{pars}[0]),
+         'ok', 'host');
+    step('comes', $s->pipe_attach($p, 'host', "$W1.57"), 'ok', 'first',
+         'session', $x->{id});
+    step('may', $s->pipe_check($p, ''), 'ok');
+    step('gone', $s->pipe_gone($p, 'host', "$W1.57"), 'ok', 'gone');
+    step('ended', $s->end($x), 'ok', 'ended', $dev);
+
+    return;
+}
+
+
 # Two machines with one key.
 
 sub flaps {
@@ -633,7 +708,7 @@ sub rest {
 
     step('device removed', $s->fcall('rs_device_delete',
                                      [$s->{key}, "dev:$dev", 'devs',
-                                      "dses:$dev", 'gdev'],
+                                      "dses:$dev", 'gdev', "dtun:$dev"],
                                      'devices:write', $dev, ''),
          'ok', "$W1.3");
 

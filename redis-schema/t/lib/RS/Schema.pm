@@ -654,6 +654,111 @@ sub turn_subscribe {
 }
 
 
+# A tunnel to a device; opt: auth, scope, target, users, nets, ttl_s, max,
+# quota.  Its id, or the code.
+
+sub tunnel {
+    my ($self, $dev, %opt) = @_;
+    my $id = random_id('tun_');
+    my $r = $self->fcall('rs_tunnel_create',
+                         [$opt{auth} // $self->{key}, "tun:$id", 'tuns',
+                          'tunx', "dev:$dev", "dtun:$dev", "pips:$id",
+                          'idem:'],
+                         $opt{scope} // 'tunnels:write', $id, $dev,
+                         $opt{target} // '127.0.0.1:22', 'tcp', 'ssh',
+                         $opt{addresses} // '', $opt{nets} // '',
+                         $opt{users} // '', 600, $opt{ttl_s} // 3600,
+                         $opt{max} // 8, $opt{quota} // 0, '');
+
+    return $r->[0] eq 'ok' ? $id : $r->[0];
+}
+
+
+# A pipe of it: id, object, dev, tickets, and the reply.
+
+sub pipe {
+    my ($self, $tun, $dev, %opt) = @_;
+    my $p = { id => random_id('pip_'), object => $tun, dev => $dev,
+              client => hash(), host => hash(), auth => $opt{auth} // $self->{key},
+              scope => caller_json(verb => 'tunnels:use') };
+
+    $p->{scope} = $opt{scope} if $opt{scope};
+    $p->{reply} = $self->fcall('rs_pipe_open',
+                               [$p->{auth}, "tun:$tun", "pip:$p->{id}",
+                                "dev:$dev", "pips:$tun"],
+                               $p->{scope}, $p->{client}, $opt{ttl_s} // 60,
+                               $opt{peer} // '', $opt{ends} // '',
+                               $opt{max} // 8);
+
+    return $p;
+}
+
+
+sub pipe_offer {
+    my ($self, $p, $address) = @_;
+
+    return $self->fcall('rs_pipe_offer', ["pip:$p->{id}", "dev:$p->{dev}"],
+                        $address, $p->{host}, 60);
+}
+
+
+sub pipe_refuse {
+    my ($self, $p, $address, $code) = @_;
+
+    return $self->fcall('rs_pipe_refuse',
+                        ["pip:$p->{id}", "tun:$p->{object}", "dev:$p->{dev}",
+                         "pips:$p->{object}", 'audit'], $address, $code, 'x');
+}
+
+
+sub pipe_join {
+    my ($self, $p, $x, $par, $address, $with, $max) = @_;
+    my $side = $par eq $x->{host} ? 'host' : 'client';
+
+    $p->{$side} = hash();
+
+    return $self->fcall('rs_pipe_join',
+                        ["pip:$p->{id}", "ses:$x->{id}", "par:$x->{id}",
+                         "mem:$x->{id}", "pips:$x->{id}"],
+                        $par, $address, $with, $p->{$side}, 60, 300,
+                        $max // 16);
+}
+
+
+sub pipe_attach {
+    my ($self, $p, $side, $address, %opt) = @_;
+
+    return $self->fcall('rs_pipe_attach', ["pip:$p->{id}"], $side,
+                        $opt{ticket} // $p->{$side}, $opt{bound} // hash(),
+                        $address, 'unix', $opt{nonce} // hash());
+}
+
+
+# May the client still?  scope: the caller that opened it; '': the gateway.
+
+sub pipe_check {
+    my ($self, $p, $scope, $peer) = @_;
+    my $second = $p->{dev} ? "dev:$p->{dev}" : "par:$p->{object}";
+    my $object = $p->{dev} ? "tun:$p->{object}" : "ses:$p->{object}";
+
+    return $self->fcall('rs_pipe_check',
+                        [$p->{auth} // $self->{key}, "pip:$p->{id}", $object,
+                         $second, "pips:$p->{object}"],
+                        $scope // $p->{scope}, $peer // '');
+}
+
+
+sub pipe_gone {
+    my ($self, $p, $side, $address, %opt) = @_;
+    my $object = ($p->{object} =~ /^tun/ ? 'tun:' : 'ses:') . $p->{object};
+
+    return $self->fcall('rs_pipe_gone', ["pip:$p->{id}", $object,
+                                         "pips:$p->{object}", 'audit'],
+                        $side, $address, $opt{up} // 10, $opt{down} // 20,
+                        $opt{code} // '', '192.0.2.1', 'r1');
+}
+
+
 # A session's clock moved: it ends now.
 
 sub expire {
