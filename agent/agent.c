@@ -16,6 +16,7 @@
 #include "agent_proxy.h"
 #include "agent_screen.h"
 #include "agent_sound.h"
+#include "agent_tunnel.h"
 #include "agent_version.h"
 #include "agent_video.h"
 
@@ -34,6 +35,7 @@ static void agent_display_changed(void *data, gboolean lost);
 static void agent_display_reshaped(void *data);
 static void agent_refuse_shown(agent_t *agent, const char *reason,
     const char *detail);
+static void agent_say(void *data, char *text);
 static void agent_on_end(void *data);
 static void agent_on_lost(void *data);
 static void agent_on_take(void *data, gboolean own);
@@ -188,6 +190,7 @@ agent_init(agent_t *agent, agent_config_t *config, GError **error)
     agent->ui = agent_ui_new(config, &agent_ui_events, agent);
     agent->network = agent_network_new(agent_on_network, agent);
     agent->relays = agent_relays_new();
+    agent->tunnels = agent_tunnels_new(agent, NULL, agent_say, agent);
     agent->loop = g_main_loop_new(NULL, FALSE);
     agent->sessions = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
                                    (GDestroyNotify) agent_session_free);
@@ -207,6 +210,7 @@ agent_done(agent_t *agent)
     g_clear_pointer(&agent->network, agent_network_free);
     g_clear_pointer(&agent->signal, agent_signal_free);
     g_clear_pointer(&agent->sessions, g_hash_table_unref);
+    g_clear_pointer(&agent->tunnels, agent_tunnels_free);
     g_clear_pointer(&agent->relays, agent_relays_free);
     g_clear_pointer(&agent->arrived, g_ptr_array_unref);
     g_clear_pointer(&agent->operator, agent_operator_free);
@@ -348,19 +352,41 @@ agent_refuse_shown(agent_t *agent, const char *reason, const char *detail)
 }
 
 
+/* what nobody hears is no matter: the gateway gives up waiting */
+
+static void
+agent_say(void *data, char *text)
+{
+    agent_t  *agent = data;
+
+    if (agent->signal != NULL) {
+        (void) agent_signal_say(agent->signal, text);
+
+    } else {
+        g_free(text);
+    }
+}
+
+
 static void
 agent_on_end(void *data)
 {
-    agent_refuse_shown(data, "consent_denied",
+    agent_t  *agent = data;
+
+    agent_refuse_shown(agent, "consent_denied",
                        "ended by the person at the device");
+    agent_tunnels_end(agent->tunnels, TRUE);
 }
 
 
 static void
 agent_on_lost(void *data)
 {
-    agent_refuse_shown(data, "no_display",
+    agent_t  *agent = data;
+
+    agent_refuse_shown(agent, "no_display",
                        "the person at the device cannot be told any more");
+    agent_tunnels_end(agent->tunnels, FALSE);
 }
 
 

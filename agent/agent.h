@@ -21,6 +21,7 @@ typedef struct agent_sound_s    agent_sound_t;
 typedef struct agent_seat_s     agent_seat_t;
 typedef struct agent_clipboard_s  agent_clipboard_t;
 typedef struct agent_chat_s     agent_chat_t;
+typedef struct agent_tunnels_s  agent_tunnels_t;
 
 #include "agent_config.h"
 #include "agent_key.h"
@@ -74,6 +75,7 @@ struct agent_s {
     GList             *screens;     /* agent_screen_t of each of them */
 
     agent_signal_t    *signal;
+    agent_tunnels_t   *tunnels;
     GHashTable        *sessions;    /* id -> agent_session_t */
     GPtrArray         *arrived;     /* files: agent_files.c's; or NULL */
 

@@ -36,7 +36,8 @@ struct agent_channels_s {
 };
 
 
-struct agent_channel_s {
+typedef struct {
+    agent_channel_base_t         base;
     agent_channels_t            *channels;
     GstWebRTCDataChannel        *channel;       /* while it is open */
     void                        *data;          /* of its kind */
@@ -48,14 +49,14 @@ struct agent_channel_s {
     gint                         messages;      /* on their way; atomic */
     gint                         bytes;         /* as messages */
     gboolean                     broken;        /* bounds; that thread's */
-};
+} agent_dc_t;
 
 
-typedef void (*agent_channel_hop_pt)(agent_channel_t *ch, GBytes *bytes,
+typedef void (*agent_channel_hop_pt)(agent_dc_t *ch, GBytes *bytes,
     GstWebRTCDataChannel *channel);
 
 typedef struct {
-    agent_channel_t        *ch;
+    agent_dc_t             *ch;
     agent_channel_hop_pt    handler;
     GBytes                 *bytes;
     GstWebRTCDataChannel   *channel;
@@ -69,7 +70,7 @@ static void agent_channels_clear(gpointer data);
 static void agent_channel_unref(gpointer data);
 static void agent_channel_clear(gpointer data);
 
-static void agent_channel_hop(agent_channel_t *ch,
+static void agent_channel_hop(agent_dc_t *ch,
     agent_channel_hop_pt handler, GBytes *bytes,
     GstWebRTCDataChannel *channel);
 static gboolean agent_channel_land(gpointer data);
@@ -87,24 +88,36 @@ static void agent_channel_on_low(GstWebRTCDataChannel *channel,
     gpointer data);
 static void agent_channel_on_close(GstWebRTCDataChannel *channel,
     gpointer data);
-static gboolean agent_channel_takes(agent_channel_t *ch,
+static gboolean agent_channel_takes(agent_dc_t *ch,
     GstWebRTCDataChannel *channel, gsize len, gsize size);
 
-static void agent_channel_opened(agent_channel_t *ch, GBytes *bytes,
+static void agent_channel_opened(agent_dc_t *ch, GBytes *bytes,
     GstWebRTCDataChannel *channel);
-static void agent_channel_text(agent_channel_t *ch, GBytes *bytes,
+static void agent_channel_text(agent_dc_t *ch, GBytes *bytes,
     GstWebRTCDataChannel *channel);
-static void agent_channel_binary(agent_channel_t *ch, GBytes *bytes,
+static void agent_channel_binary(agent_dc_t *ch, GBytes *bytes,
     GstWebRTCDataChannel *channel);
-static void agent_channel_drained(agent_channel_t *ch, GBytes *bytes,
+static void agent_channel_drained(agent_dc_t *ch, GBytes *bytes,
     GstWebRTCDataChannel *channel);
-static void agent_channel_closed(agent_channel_t *ch, GBytes *bytes,
+static void agent_channel_closed(agent_dc_t *ch, GBytes *bytes,
     GstWebRTCDataChannel *channel);
-static void agent_channel_broken(agent_channel_t *ch, GBytes *bytes,
+static void agent_channel_broken(agent_dc_t *ch, GBytes *bytes,
     GstWebRTCDataChannel *channel);
 
-static gboolean agent_channel_may_send(const agent_channel_t *ch);
-static void agent_channel_end(agent_channel_t *ch);
+static gboolean agent_dc_may_send(const agent_channel_t *ch);
+static void agent_dc_send(agent_channel_t *ch, const void *bytes, gsize len,
+    gboolean text);
+static gsize agent_dc_buffered(const agent_channel_t *ch);
+static void agent_dc_close(agent_channel_t *ch);
+static void agent_channel_end(agent_dc_t *ch);
+
+
+static const agent_channel_ops_t  agent_dc_ops = {
+    agent_dc_may_send,
+    agent_dc_send,
+    agent_dc_buffered,
+    agent_dc_close
+};
 
 
 agent_channels_t *
@@ -191,7 +204,7 @@ agent_channel_unref(gpointer data)
 static void
 agent_channel_clear(gpointer data)
 {
-    agent_channel_t  *ch = data;
+    agent_dc_t  *ch = data;
 
     agent_channels_unref(ch->channels);
 }
@@ -200,7 +213,7 @@ agent_channel_clear(gpointer data)
 /* takes bytes over */
 
 static void
-agent_channel_hop(agent_channel_t *ch, agent_channel_hop_pt handler,
+agent_channel_hop(agent_dc_t *ch, agent_channel_hop_pt handler,
     GBytes *bytes, GstWebRTCDataChannel *channel)
 {
     GSource              *source;
@@ -225,7 +238,7 @@ static gboolean
 agent_channel_land(gpointer data)
 {
     agent_channel_hop_t  *hop = data;
-    agent_channel_t      *ch = hop->ch;
+    agent_dc_t           *ch = hop->ch;
 
     if (hop->bytes != NULL) {
         g_atomic_int_add(&ch->messages, -1);
@@ -259,7 +272,7 @@ agent_channel_on_prepare(GstElement *webrtc, GstWebRTCDataChannel *channel,
     gboolean is_local, gpointer data)
 {
     gsize             i;
-    agent_channel_t  *ch;
+    agent_dc_t       *ch;
 
     static const struct {
         const char  *signal;
@@ -277,7 +290,8 @@ agent_channel_on_prepare(GstElement *webrtc, GstWebRTCDataChannel *channel,
         return;
     }
 
-    ch = g_atomic_rc_box_new0(agent_channel_t);
+    ch = g_atomic_rc_box_new0(agent_dc_t);
+    ch->base.ops = &agent_dc_ops;
     ch->channels = g_atomic_rc_box_acquire(data);
     g_object_set_data_full(G_OBJECT(channel), AGENT_CHANNEL_KEY, ch,
                            agent_channel_unref);
@@ -296,7 +310,7 @@ agent_channel_on_open(GstElement *webrtc, GstWebRTCDataChannel *channel,
     gpointer data)
 {
     guint              i;
-    agent_channel_t   *ch;
+    agent_dc_t        *ch;
     agent_channels_t  *channels = data;
     g_autofree char   *label = NULL;
 
@@ -331,7 +345,7 @@ agent_channel_on_string(GstWebRTCDataChannel *channel, const char *text,
     gpointer data)
 {
     gsize             len;
-    agent_channel_t  *ch = data;
+    agent_dc_t       *ch = data;
 
     len = (text != NULL) ? strlen(text) : 0;
 
@@ -347,7 +361,7 @@ agent_channel_on_data(GstWebRTCDataChannel *channel, GBytes *bytes,
     gpointer data)
 {
     gsize             len;
-    agent_channel_t  *ch = data;
+    agent_dc_t       *ch = data;
 
     len = (bytes != NULL) ? g_bytes_get_size(bytes) : 0;
 
@@ -361,7 +375,7 @@ agent_channel_on_data(GstWebRTCDataChannel *channel, GBytes *bytes,
 /* counts size in; nothing goes on after a message that breaks the bounds */
 
 static gboolean
-agent_channel_takes(agent_channel_t *ch, GstWebRTCDataChannel *channel,
+agent_channel_takes(agent_dc_t *ch, GstWebRTCDataChannel *channel,
     gsize len, gsize size)
 {
     if (ch->kind == NULL || ch->broken) {
@@ -386,7 +400,7 @@ agent_channel_takes(agent_channel_t *ch, GstWebRTCDataChannel *channel,
 static void
 agent_channel_on_low(GstWebRTCDataChannel *channel, gpointer data)
 {
-    agent_channel_t  *ch = data;
+    agent_dc_t  *ch = data;
 
     if (ch->kind != NULL && ch->kind->drained != NULL) {
         agent_channel_hop(ch, agent_channel_drained, NULL, channel);
@@ -404,11 +418,11 @@ agent_channel_on_close(GstWebRTCDataChannel *channel, gpointer data)
 /* the main loop from here on */
 
 static void
-agent_channel_opened(agent_channel_t *ch, GBytes *bytes,
+agent_channel_opened(agent_dc_t *ch, GBytes *bytes,
     GstWebRTCDataChannel *channel)
 {
     guint              i;
-    agent_channel_t   *other;
+    agent_dc_t        *other;
     agent_channels_t  *channels = ch->channels;
 
     (void) bytes;
@@ -428,7 +442,7 @@ agent_channel_opened(agent_channel_t *ch, GBytes *bytes,
     }
 
     ch->channel = g_object_ref(channel);
-    ch->data = ch->kind->open(ch, channels->viewer);
+    ch->data = ch->kind->open((agent_channel_t *) ch, channels->viewer);
 
     if (ch->data == NULL) {
         g_clear_object(&ch->channel);
@@ -440,7 +454,7 @@ agent_channel_opened(agent_channel_t *ch, GBytes *bytes,
 
 
 static void
-agent_channel_text(agent_channel_t *ch, GBytes *bytes,
+agent_channel_text(agent_dc_t *ch, GBytes *bytes,
     GstWebRTCDataChannel *channel)
 {
     gsize        size;
@@ -457,7 +471,7 @@ agent_channel_text(agent_channel_t *ch, GBytes *bytes,
 
 
 static void
-agent_channel_binary(agent_channel_t *ch, GBytes *bytes,
+agent_channel_binary(agent_dc_t *ch, GBytes *bytes,
     GstWebRTCDataChannel *channel)
 {
     gsize          size;
@@ -474,7 +488,7 @@ agent_channel_binary(agent_channel_t *ch, GBytes *bytes,
 
 
 static void
-agent_channel_drained(agent_channel_t *ch, GBytes *bytes,
+agent_channel_drained(agent_dc_t *ch, GBytes *bytes,
     GstWebRTCDataChannel *channel)
 {
     (void) bytes;
@@ -487,7 +501,7 @@ agent_channel_drained(agent_channel_t *ch, GBytes *bytes,
 
 
 static void
-agent_channel_closed(agent_channel_t *ch, GBytes *bytes,
+agent_channel_closed(agent_dc_t *ch, GBytes *bytes,
     GstWebRTCDataChannel *channel)
 {
     (void) bytes;
@@ -501,7 +515,7 @@ agent_channel_closed(agent_channel_t *ch, GBytes *bytes,
 
 
 static void
-agent_channel_broken(agent_channel_t *ch, GBytes *bytes,
+agent_channel_broken(agent_dc_t *ch, GBytes *bytes,
     GstWebRTCDataChannel *channel)
 {
     agent_channels_t  *channels = ch->channels;
@@ -525,9 +539,11 @@ agent_channel_broken(agent_channel_t *ch, GBytes *bytes,
 }
 
 
-void
-agent_channel_close(agent_channel_t *ch)
+static void
+agent_dc_close(agent_channel_t *c)
 {
+    agent_dc_t  *ch = (agent_dc_t *) c;
+
     if (ch->channel != NULL && !ch->ending) {
         ch->ending = TRUE;
         gst_webrtc_data_channel_close(ch->channel);
@@ -537,7 +553,7 @@ agent_channel_close(agent_channel_t *ch)
 
 
 static void
-agent_channel_end(agent_channel_t *ch)
+agent_channel_end(agent_dc_t *ch)
 {
     g_clear_object(&ch->channel);
     ch->kind->closed(g_steal_pointer(&ch->data));
@@ -545,9 +561,10 @@ agent_channel_end(agent_channel_t *ch)
 
 
 static gboolean
-agent_channel_may_send(const agent_channel_t *ch)
+agent_dc_may_send(const agent_channel_t *c)
 {
     guint64                     queued;
+    const agent_dc_t           *ch = (const agent_dc_t *) c;
     GstWebRTCDataChannelState   state;
 
     if (ch->channel == NULL || ch->ending) {
@@ -562,39 +579,29 @@ agent_channel_may_send(const agent_channel_t *ch)
 }
 
 
-gboolean
-agent_channel_send_text(agent_channel_t *ch, const char *text)
+/* a text ends with a zero */
+
+static void
+agent_dc_send(agent_channel_t *c, const void *bytes, gsize len, gboolean text)
 {
-    if (!agent_channel_may_send(ch)) {
-        return FALSE;
-    }
+    agent_dc_t              *ch = (agent_dc_t *) c;
+    g_autoptr(GBytes)   data = NULL;
 
-    gst_webrtc_data_channel_send_string(ch->channel, text);
-
-    return TRUE;
-}
-
-
-gboolean
-agent_channel_send_binary(agent_channel_t *ch, const void *bytes, gsize len)
-{
-    g_autoptr(GBytes)  data = NULL;
-
-    if (!agent_channel_may_send(ch)) {
-        return FALSE;
+    if (text) {
+        gst_webrtc_data_channel_send_string(ch->channel, bytes);
+        return;
     }
 
     data = g_bytes_new(bytes, len);
     gst_webrtc_data_channel_send_data(ch->channel, data);
-
-    return TRUE;
 }
 
 
-gsize
-agent_channel_buffered(const agent_channel_t *ch)
+static gsize
+agent_dc_buffered(const agent_channel_t *c)
 {
-    guint64  queued;
+    guint64             queued;
+    const agent_dc_t   *ch = (const agent_dc_t *) c;
 
     if (ch->channel == NULL) {
         return 0;
@@ -603,4 +610,50 @@ agent_channel_buffered(const agent_channel_t *ch)
     g_object_get(ch->channel, "buffered-amount", &queued, NULL);
 
     return (gsize) queued;
+}
+
+
+/* of every carrier */
+
+gboolean
+agent_channel_send_text(agent_channel_t *ch, const char *text)
+{
+    const agent_channel_ops_t  *ops = ((agent_channel_base_t *) ch)->ops;
+
+    if (!ops->may_send(ch)) {
+        return FALSE;
+    }
+
+    ops->send(ch, text, strlen(text), TRUE);
+
+    return TRUE;
+}
+
+
+gboolean
+agent_channel_send_binary(agent_channel_t *ch, const void *bytes, gsize len)
+{
+    const agent_channel_ops_t  *ops = ((agent_channel_base_t *) ch)->ops;
+
+    if (!ops->may_send(ch)) {
+        return FALSE;
+    }
+
+    ops->send(ch, bytes, len, FALSE);
+
+    return TRUE;
+}
+
+
+gsize
+agent_channel_buffered(const agent_channel_t *ch)
+{
+    return ((const agent_channel_base_t *) ch)->ops->buffered(ch);
+}
+
+
+void
+agent_channel_close(agent_channel_t *ch)
+{
+    ((agent_channel_base_t *) ch)->ops->close(ch);
 }

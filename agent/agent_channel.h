@@ -4,7 +4,8 @@
  */
 
 /*
- * Data channels of a peer connection, by label.
+ * Channels of a viewer, by label: data channels of a peer connection, or what
+ * agent_duct.c makes of a pipe.
  *
  * A kind is what one file makes of one label: rs-input is agent_viewer.c's.
  * To add one, define an agent_channel_kind_t in a file of its own and put it
@@ -109,6 +110,24 @@ gsize agent_channel_buffered(const agent_channel_t *ch);
 
 /* The kind wants no more of it: closed follows, not inside of this call. */
 void agent_channel_close(agent_channel_t *ch);
+
+
+/*
+ * For carriers: how each channel of one begins.  may_send: it is open, and
+ * less than its kind's buffer_max is unsent.
+ */
+
+typedef struct {
+    gboolean  (*may_send)(const agent_channel_t *ch);
+    void      (*send)(agent_channel_t *ch, const void *bytes, gsize len,
+                      gboolean text);
+    gsize     (*buffered)(const agent_channel_t *ch);
+    void      (*close)(agent_channel_t *ch);
+} agent_channel_ops_t;
+
+typedef struct {
+    const agent_channel_ops_t  *ops;
+} agent_channel_base_t;
 
 
 /* For agent_webrtc.c. */

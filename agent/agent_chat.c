@@ -227,6 +227,7 @@ agent_chat_text(void *data, const char *text, gsize len)
         subject.name = user->name;
         subject.by = user->verified ? "" : NULL;
         subject.control = FALSE;
+        subject.tunnel = NULL;
         agent_ui_chat(agent->ui, user->room, &subject, clean);
     }
 }

@@ -20,11 +20,10 @@
 
 
 #define AGENT_CONFIG_GROUP   "agent"
+#define AGENT_CONFIG_TUNNELS "tunnels"
 #define AGENT_CONFIG_SIZE    65536      /* bytes of a configuration file */
 #define AGENT_CONFIG_SERVERS 8
 #define AGENT_CONFIG_LIST    256        /* values of a list */
-#define AGENT_DEVICE_FILE    "device.conf"
-#define AGENT_DEVICE_GROUP   "device"
 
 
 typedef struct {
@@ -65,8 +64,16 @@ static gboolean agent_config_set_list(agent_config_t *config,
     const char *value, const void *data, GError **error);
 static gboolean agent_config_set_algorithms(agent_config_t *config,
     const char *value, const void *data, GError **error);
-static gboolean agent_config_set(agent_config_t *config, const char *name,
-    const char *value, GError **error);
+static gboolean agent_config_set_targets(agent_config_t *config,
+    const char *value, const void *data, GError **error);
+static gboolean agent_config_set_tunnel_consent(agent_config_t *config,
+    const char *value, const void *data, GError **error);
+static gboolean agent_config_set(agent_config_t *config, const char *group,
+    const char *name, const char *value, GError **error);
+static gboolean agent_config_group(agent_config_t *config, GKeyFile *file,
+    const char *group, GError **error);
+static gboolean agent_config_command(agent_config_t *config, GKeyFile *file,
+    const char *group, GError **error);
 static void agent_config_replace(char **field, char *value);
 static char *agent_config_host_name(void);
 
@@ -135,6 +142,29 @@ static const agent_config_key_t  agent_config_keys[] = {
 };
 
 
+static const agent_config_key_t  agent_config_tunnels[] = {
+    { "allow", agent_config_set_targets, AGENT_AT(targets), 0, 0 },
+    { "max_tunnels", agent_config_set_number, AGENT_AT(max_tunnels),
+      0, 256 },
+    { "consent", agent_config_set_tunnel_consent, AGENT_AT(tunnel_consent),
+      0, 0 },
+    { "shell", agent_config_set_flag, AGENT_AT(shell), 0, 0 },
+    { "shell_user", agent_config_set_string, AGENT_AT(shell_user), 1, 32 }
+};
+
+
+static const struct {
+    const char                *name;
+    const agent_config_key_t  *keys;
+    gsize                      n;
+} agent_config_groups[] = {
+    { AGENT_CONFIG_GROUP, agent_config_keys,
+      G_N_ELEMENTS(agent_config_keys) },
+    { AGENT_CONFIG_TUNNELS, agent_config_tunnels,
+      G_N_ELEMENTS(agent_config_tunnels) }
+};
+
+
 G_DEFINE_QUARK(agent-config-error-quark, agent_config_error)
 
 
@@ -171,6 +201,9 @@ agent_config_new(void)
     config->sound = TRUE;
     config->max_viewers = 8;
     config->max_sessions = 4;
+    config->max_tunnels = 16;
+    config->commands = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
+                                             agent_command_free);
     config->server_probe = 60;
     config->fps = 25;
     config->bitrate = 3000000;
@@ -199,6 +232,9 @@ agent_config_free(agent_config_t *config)
     g_free(config->ui_program);
     g_free(config->files_dir);
     agent_hours_free(config->hours);
+    agent_targets_free(config->targets);
+    g_free(config->shell_user);
+    g_hash_table_unref(config->commands);
     g_free(config->operator_issuer);
     g_free(config->operator_audience);
     g_free(config->operator_jwks_file);
@@ -685,6 +721,13 @@ agent_config_check(const agent_config_t *config, GError **error)
                   "everybody whom the issuer knows)";
     }
 
+    if (config->shell && config->shell_user == NULL) {
+        g_set_error(error, AGENT_CONFIG_ERROR, AGENT_CONFIG_ERROR_INVALID,
+                    "[tunnels] shell=true needs shell_user: whose terminal "
+                    "it is");
+        return FALSE;
+    }
+
     if (missing != NULL) {
         g_set_error(error, AGENT_CONFIG_ERROR, AGENT_CONFIG_ERROR_INVALID,
                     "operators cannot be verified without %s", missing);
@@ -696,24 +739,168 @@ agent_config_check(const agent_config_t *config, GError **error)
 
 
 static gboolean
-agent_config_set(agent_config_t *config, const char *name, const char *value,
-    GError **error)
+agent_config_set_targets(agent_config_t *config, const char *value,
+    const void *data, GError **error)
 {
-    gsize                      i;
+    agent_targets_t  *targets;
+
+    (void) data;
+
+    targets = agent_targets_parse(value, error);
+
+    if (targets == NULL) {
+        g_prefix_error(error, "invalid allow: ");
+        return FALSE;
+    }
+
+    agent_targets_free(config->targets);
+    config->targets = targets;
+
+    return TRUE;
+}
+
+
+static gboolean
+agent_config_set_tunnel_consent(agent_config_t *config, const char *value,
+    const void *data, GError **error)
+{
+    agent_consent_e  own = config->consent;
+
+    if (!agent_config_set_consent(config, value, data, error)) {
+        return FALSE;
+    }
+
+    config->tunnel_consent = config->consent;
+    config->tunnel_consent_set = TRUE;
+    config->consent = own;
+
+    return TRUE;
+}
+
+
+static gboolean
+agent_config_set(agent_config_t *config, const char *group, const char *name,
+    const char *value, GError **error)
+{
+    gsize                      i, j;
     const agent_config_key_t  *key;
 
-    for (i = 0; i < G_N_ELEMENTS(agent_config_keys); i++) {
-        key = &agent_config_keys[i];
+    for (i = 0; i < G_N_ELEMENTS(agent_config_groups); i++) {
 
-        if (strcmp(key->name, name) == 0) {
-            return key->set(config, value, key, error);
+        if (strcmp(agent_config_groups[i].name, group) != 0) {
+            continue;
+        }
+
+        for (j = 0; j < agent_config_groups[i].n; j++) {
+            key = &agent_config_groups[i].keys[j];
+
+            if (strcmp(key->name, name) == 0) {
+                return key->set(config, value, key, error);
+            }
         }
     }
 
     g_set_error(error, AGENT_CONFIG_ERROR, AGENT_CONFIG_ERROR_INVALID,
-                "unknown key \"%s\"", name);
+                "unknown key \"%s\" in [%s]", name, group);
 
     return FALSE;
+}
+
+
+static gboolean
+agent_config_group(agent_config_t *config, GKeyFile *file, const char *group,
+    GError **error)
+{
+    gsize           i;
+    g_auto(GStrv)   keys = NULL;
+
+    if (g_str_has_prefix(group, AGENT_COMMAND_PREFIX)) {
+        return agent_config_command(config, file, group, error);
+    }
+
+    for (i = 0; i < G_N_ELEMENTS(agent_config_groups); i++) {
+        if (strcmp(group, agent_config_groups[i].name) == 0) {
+            break;
+        }
+    }
+
+    if (i == G_N_ELEMENTS(agent_config_groups)) {
+        g_set_error(error, AGENT_CONFIG_ERROR, AGENT_CONFIG_ERROR_INVALID,
+                    "unknown group \"[%s]\", [%s], [%s] and [command NAME] "
+                    "are known", group, AGENT_CONFIG_GROUP,
+                    AGENT_CONFIG_TUNNELS);
+        return FALSE;
+    }
+
+    keys = g_key_file_get_keys(file, group, NULL, error);
+
+    for (i = 0; keys != NULL && keys[i] != NULL; i++) {
+        g_autofree char  *value = NULL;
+
+        value = g_key_file_get_string(file, group, keys[i], error);
+
+        if (value == NULL) {
+            return FALSE;
+        }
+
+        g_strstrip(value);
+
+        if (!agent_config_set(config, group, keys[i], value, error)) {
+            return FALSE;
+        }
+    }
+
+    return TRUE;
+}
+
+
+/* whole when its group is: keys of two files do not make one command */
+
+static gboolean
+agent_config_command(agent_config_t *config, GKeyFile *file,
+    const char *group, GError **error)
+{
+    gsize              i;
+    agent_command_t   *command;
+    g_auto(GStrv)      keys = NULL;
+
+    command = agent_command_new(group + strlen(AGENT_COMMAND_PREFIX), error);
+
+    if (command == NULL) {
+        return FALSE;
+    }
+
+    keys = g_key_file_get_keys(file, group, NULL, error);
+
+    for (i = 0; keys != NULL && keys[i] != NULL; i++) {
+        g_autofree char  *value = NULL;
+
+        value = g_key_file_get_string(file, group, keys[i], error);
+
+        if (value == NULL
+            || !agent_command_set(command, keys[i], g_strstrip(value),
+                                  error))
+        {
+            agent_command_free(command);
+            return FALSE;
+        }
+    }
+
+    if (!agent_command_whole(command, error)) {
+        agent_command_free(command);
+        return FALSE;
+    }
+
+    if (g_hash_table_size(config->commands) == AGENT_COMMANDS) {
+        g_set_error(error, AGENT_CONFIG_ERROR, AGENT_CONFIG_ERROR_INVALID,
+                    "more than %d commands", AGENT_COMMANDS);
+        agent_command_free(command);
+        return FALSE;
+    }
+
+    g_hash_table_replace(config->commands, command->name, command);
+
+    return TRUE;
 }
 
 
@@ -723,7 +910,6 @@ agent_config_parse(agent_config_t *config, const char *text, gsize len,
 {
     gsize                  i;
     g_auto(GStrv)          groups = NULL;
-    g_auto(GStrv)          keys = NULL;
     g_autoptr(GKeyFile)    file = g_key_file_new();
 
     if (!g_key_file_load_from_data(file, text, len, G_KEY_FILE_NONE, error)) {
@@ -733,34 +919,7 @@ agent_config_parse(agent_config_t *config, const char *text, gsize len,
     groups = g_key_file_get_groups(file, NULL);
 
     for (i = 0; groups[i] != NULL; i++) {
-
-        if (strcmp(groups[i], AGENT_CONFIG_GROUP) != 0) {
-            g_set_error(error, AGENT_CONFIG_ERROR,
-                        AGENT_CONFIG_ERROR_INVALID,
-                        "unknown group \"[%s]\", only [%s] is known",
-                        groups[i], AGENT_CONFIG_GROUP);
-            return FALSE;
-        }
-    }
-
-    if (groups[0] == NULL) {
-        return TRUE;
-    }
-
-    keys = g_key_file_get_keys(file, AGENT_CONFIG_GROUP, NULL, error);
-
-    for (i = 0; keys != NULL && keys[i] != NULL; i++) {
-        g_autofree char  *value = NULL;
-
-        value = g_key_file_get_string(file, AGENT_CONFIG_GROUP, keys[i],
-                                      error);
-        if (value == NULL) {
-            return FALSE;
-        }
-
-        g_strstrip(value);
-
-        if (!agent_config_set(config, keys[i], value, error)) {
+        if (!agent_config_group(config, file, groups[i], error)) {
             return FALSE;
         }
     }
@@ -840,105 +999,4 @@ agent_config_url(const char *url, char **host, GError **error)
 
     return g_uri_join(G_URI_FLAGS_NONE, "https", NULL, lower,
                       g_uri_get_port(uri), path, NULL, NULL);
-}
-
-
-agent_device_t *
-agent_device_load(const char *state_dir, GError **error)
-{
-    g_autofree char            *path = NULL;
-    g_autoptr(GError)           local = NULL;
-    g_autoptr(GKeyFile)         file = g_key_file_new();
-    g_autoptr(agent_device_t)   device = NULL;
-
-    path = g_build_filename(state_dir, AGENT_DEVICE_FILE, NULL);
-
-    if (!g_key_file_load_from_file(file, path, G_KEY_FILE_NONE, &local)) {
-        g_set_error(error, AGENT_CONFIG_ERROR, AGENT_CONFIG_ERROR_STATE,
-                    "this device is not enrolled (%s: %s): "
-                    "run rs-agent enroll URL", path, local->message);
-        return NULL;
-    }
-
-    device = g_new0(agent_device_t, 1);
-
-    device->server = g_key_file_get_string(file, AGENT_DEVICE_GROUP,
-                                           "server", NULL);
-    device->tenant = g_key_file_get_string(file, AGENT_DEVICE_GROUP,
-                                           "tenant", NULL);
-    device->id = g_key_file_get_string(file, AGENT_DEVICE_GROUP,
-                                       "device_id", NULL);
-
-    device->identity = g_key_file_get_string(file, AGENT_DEVICE_GROUP,
-                                             "identity", NULL);
-    device->identity_from = g_key_file_get_string(file, AGENT_DEVICE_GROUP,
-                                                  "identity_from", NULL);
-
-    if (device->identity != NULL
-        && rs_devkey_check(rs_str(device->identity)) != RS_OK)
-    {
-        g_set_error(error, AGENT_CONFIG_ERROR, AGENT_CONFIG_ERROR_INVALID,
-                    "%s: identity \"%s\" is no key: put the one in its "
-                    "place that rs-identity show prints on the gateway",
-                    path, device->identity);
-        return NULL;
-    }
-
-    if (device->server == NULL || device->tenant == NULL
-        || device->id == NULL)
-    {
-        g_set_error(error, AGENT_CONFIG_ERROR, AGENT_CONFIG_ERROR_INVALID,
-                    "%s: server, tenant or device_id is missing: "
-                    "remove the file and enrol anew", path);
-        return NULL;
-    }
-
-    return g_steal_pointer(&device);
-}
-
-
-gboolean
-agent_device_save(const agent_device_t *device, const char *state_dir,
-    GError **error)
-{
-    gsize                  len;
-    g_autofree char       *path = NULL;
-    g_autofree char       *text = NULL;
-    g_autoptr(GKeyFile)    file = g_key_file_new();
-
-    g_key_file_set_string(file, AGENT_DEVICE_GROUP, "server",
-                          device->server);
-    g_key_file_set_string(file, AGENT_DEVICE_GROUP, "tenant",
-                          device->tenant);
-    g_key_file_set_string(file, AGENT_DEVICE_GROUP, "device_id", device->id);
-
-    if (device->identity != NULL) {
-        g_key_file_set_string(file, AGENT_DEVICE_GROUP, "identity",
-                              device->identity);
-    }
-
-    if (device->identity_from != NULL) {
-        g_key_file_set_string(file, AGENT_DEVICE_GROUP, "identity_from",
-                              device->identity_from);
-    }
-
-    path = g_build_filename(state_dir, AGENT_DEVICE_FILE, NULL);
-    text = g_key_file_to_data(file, &len, NULL);
-
-    return g_file_set_contents_full(path, text, (gssize) len,
-                                    G_FILE_SET_CONTENTS_CONSISTENT
-                                    |G_FILE_SET_CONTENTS_DURABLE, 0600,
-                                    error);
-}
-
-
-void
-agent_device_free(agent_device_t *device)
-{
-    g_free(device->server);
-    g_free(device->tenant);
-    g_free(device->id);
-    g_free(device->identity);
-    g_free(device->identity_from);
-    g_free(device);
 }

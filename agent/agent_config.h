@@ -11,7 +11,9 @@
 #define _AGENT_CONFIG_H_INCLUDED_
 
 
+#include "agent_command.h"
 #include "agent_hours.h"
+#include "agent_target.h"
 
 #include <gio/gio.h>
 
@@ -95,6 +97,15 @@ typedef struct {
     agent_consent_e  consent;   /* no session has less */
     guint       consent_timeout;    /* s */
     char       *ui_program;     /* NULL: rs-agent-ui beside this program */
+
+    /* [tunnels] */
+    agent_targets_t  *targets;      /* NULL: nothing is listed */
+    guint       max_tunnels;        /* connections at once */
+    gboolean    tunnel_consent_set; /* else that of [agent] */
+    agent_consent_e  tunnel_consent;
+    gboolean    shell;              /* a terminal may be had */
+    char       *shell_user;         /* whose */
+    GHashTable *commands;           /* name -> agent_command_t */
 
     /* who may offer: agent_operator.c */
     gboolean    require_operator;

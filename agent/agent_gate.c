@@ -57,6 +57,8 @@ struct agent_gate_s {
 
 
 static void agent_gate_stop(agent_gate_t *gate);
+static void agent_gate_begin(agent_gate_t *gate, guint pc, char *fingerprint,
+    const json_t *proof);
 static void agent_gate_prove(agent_gate_t *gate, const json_t *proof);
 static void agent_gate_checked(void *data, agent_who_t *who);
 static void agent_gate_consent(agent_gate_t *gate);
@@ -138,13 +140,31 @@ void
 agent_gate_offer(agent_gate_t *gate, guint pc, const char *sdp,
     const json_t *proof)
 {
+    agent_gate_begin(gate, pc, agent_gate_of(sdp), proof);
+}
+
+
+void
+agent_gate_offer_pipe(agent_gate_t *gate, guint pc, const char *mark,
+    const json_t *proof)
+{
+    agent_gate_begin(gate, pc, g_strdup(mark), proof);
+}
+
+
+/* takes fingerprint over */
+
+static void
+agent_gate_begin(agent_gate_t *gate, guint pc, char *fingerprint,
+    const json_t *proof)
+{
     agent_gate_stop(gate);
     agent_who_clear(&gate->who);
     g_free(gate->fingerprint);
 
     gate->waits = FALSE;
     gate->pc = pc;
-    gate->fingerprint = agent_gate_of(sdp);
+    gate->fingerprint = fingerprint;
 
     if (gate->fingerprint == NULL) {
         agent_gate_verdict(gate, "bad_offer", "the offer must name one "
@@ -236,6 +256,7 @@ agent_gate_subject(const agent_gate_t *gate)
     subject.name = agent_gate_name(gate);
     subject.by = gate->who.verified ? gate->who.issuer : NULL;
     subject.control = gate->control;
+    subject.tunnel = NULL;
 
     return subject;
 }
@@ -428,10 +449,9 @@ gboolean
 agent_gate_seal(agent_gate_t *gate, const char *answer, agent_seal_t *seal,
     GError **error)
 {
-    gsize                n;
-    guint8               data[RS_OPERATOR_SIGNED_MAX];
-    rs_operator_line_t   line;
-    g_autofree char     *fingerprint = NULL;
+    gsize               len;
+    guint8              bytes[RS_OPERATOR_SIGNED_MAX];
+    g_autofree char    *fingerprint = NULL;
 
     fingerprint = agent_gate_of(answer);
 
@@ -441,17 +461,27 @@ agent_gate_seal(agent_gate_t *gate, const char *answer, agent_seal_t *seal,
         return FALSE;
     }
 
-    line = agent_gate_line(gate);
-    line.answer = rs_str(fingerprint);
-    n = rs_operator_device_signed(data, &line);
+    return agent_gate_seal_pipe(gate, fingerprint, seal, bytes, &len, error);
+}
 
-    if (n == 0) {
+
+gboolean
+agent_gate_seal_pipe(agent_gate_t *gate, const char *mark, agent_seal_t *seal,
+    guint8 bytes[RS_OPERATOR_SIGNED_MAX], gsize *len, GError **error)
+{
+    rs_operator_line_t  line;
+
+    line = agent_gate_line(gate);
+    line.answer = rs_str(mark);
+    *len = rs_operator_device_signed(bytes, &line);
+
+    if (*len == 0) {
         g_set_error(error, AGENT_CONFIG_ERROR, AGENT_CONFIG_ERROR_INVALID,
                     "an id of this session is not well formed");
         return FALSE;
     }
 
-    seal->signature = agent_key_sign(gate->agent->key, data, n, error);
+    seal->signature = agent_key_sign(gate->agent->key, bytes, *len, error);
 
     if (seal->signature == NULL) {
         return FALSE;

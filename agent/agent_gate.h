@@ -13,6 +13,7 @@
 
 
 #include "agent.h"
+#include "rs_operator.h"
 
 
 typedef struct agent_gate_s  agent_gate_t;
@@ -46,6 +47,10 @@ void agent_gate_free(agent_gate_t *gate);
 void agent_gate_offer(agent_gate_t *gate, guint pc, const char *sdp,
     const json_t *proof);
 
+/* The same of a pipe, whose mark stands in the place of a fingerprint. */
+void agent_gate_offer_pipe(agent_gate_t *gate, guint pc, const char *mark,
+    const json_t *proof);
+
 /* Of the newest offer: valid until the next. */
 const char *agent_gate_fingerprint(const agent_gate_t *gate);
 const agent_who_t *agent_gate_who(const agent_gate_t *gate);
@@ -62,6 +67,11 @@ agent_shown_t *agent_gate_show(const agent_gate_t *gate);
 /* The device's signature of an answer to the newest offer. */
 gboolean agent_gate_seal(agent_gate_t *gate, const char *answer,
     agent_seal_t *seal, GError **error);
+
+/* Of a pipe's; what was signed goes into bytes, *len of them. */
+gboolean agent_gate_seal_pipe(agent_gate_t *gate, const char *mark,
+    agent_seal_t *seal, guint8 bytes[RS_OPERATOR_SIGNED_MAX], gsize *len,
+    GError **error);
 
 
 #endif /* _AGENT_GATE_H_INCLUDED_ */

@@ -455,6 +455,7 @@ agent_path_set(agent_path_t *path, const char *local, const char *remote,
 
     local_relay = (strcmp(local, "relay") == 0);
 
+    path->pipe = FALSE;
     path->relay = local_relay || strcmp(remote, "relay") == 0;
     path->protocol = local_relay ? relay_proto : AGENT_PROTO_UDP;
     path->rtt_ms = rtt_ms;
@@ -466,10 +467,27 @@ agent_path_set(agent_path_t *path, const char *local, const char *remote,
 }
 
 
+void
+agent_path_pipe(agent_path_t *path, gboolean tls, int rtt_ms)
+{
+    agent_path_set(path, "", "", AGENT_PROTO_UDP, rtt_ms);
+    path->pipe = TRUE;
+    path->protocol = tls ? AGENT_PROTO_TLS : AGENT_PROTO_TCP;
+}
+
+
+const char *
+agent_path_kind(const agent_path_t *path)
+{
+    return path->pipe ? "pipe" : path->relay ? "relay" : "direct";
+}
+
+
 gboolean
 agent_path_same(const agent_path_t *a, const agent_path_t *b)
 {
-    return a->relay == b->relay
+    return a->pipe == b->pipe
+           && a->relay == b->relay
            && a->protocol == b->protocol
            && strcmp(a->local, b->local) == 0
            && strcmp(a->remote, b->remote) == 0

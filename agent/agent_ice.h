@@ -50,6 +50,7 @@ typedef struct {
 
 
 typedef struct {
+    gboolean        pipe;           /* by the gateway; no candidates then */
     gboolean        relay;
     agent_proto_e   protocol;
     char            local[8];       /* candidate types */
@@ -99,6 +100,11 @@ const char *agent_proto_name(agent_proto_e proto);
  */
 void agent_path_set(agent_path_t *path, const char *local, const char *remote,
     agent_proto_e relay_proto, int rtt_ms);
+
+/* The same of a pipe through the gateway. */
+void agent_path_pipe(agent_path_t *path, gboolean tls, int rtt_ms);
+
+const char *agent_path_kind(const agent_path_t *path);
 
 /* Same route; the round-trip time alone is no change. */
 gboolean agent_path_same(const agent_path_t *a, const agent_path_t *b);

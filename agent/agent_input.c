@@ -25,6 +25,8 @@
 #define AGENT_INPUT_HANDLES  256
 #define AGENT_INPUT_NOTCHES  20         /* one message */
 #define AGENT_INPUT_LOG_US   (10 * G_USEC_PER_SEC)
+#define AGENT_INPUT_SEQ      (((gint64) 1 << 53) - 1)
+#define AGENT_INPUT_TOLD     16         /* messages until they are told */
 
 
 struct agent_seat_s {
@@ -53,6 +55,9 @@ struct agent_input_s {
     guint          nheld;
     double         wheel_x;             /* parts of notches */
     double         wheel_y;
+    gint64         sequence;            /* of the last one taken */
+    gboolean       numbered;            /* there was one */
+    gboolean       broken;              /* one is missing */
     gint64         logged_us;
 };
 
@@ -78,6 +83,8 @@ static gboolean agent_input_on_release(agent_input_t *input,
 static gboolean agent_input_on_ping(agent_input_t *input, const json_t *obj,
     char **answer);
 
+static gboolean agent_input_take(agent_input_t *input, const json_t *obj,
+    char **answer);
 static void agent_input_shown(const agent_input_t *input, agent_area_t *area);
 static void agent_input_log(agent_input_t *input, const char *what);
 static void agent_input_set_button(agent_input_t *input, guint button,
@@ -151,6 +158,42 @@ agent_input_control(agent_input_t *input, gboolean control)
 
 
 void
+agent_input_allow(agent_input_t *input, gboolean allowed)
+{
+    input->allowed = allowed;
+}
+
+
+void
+agent_input_continue(agent_input_t *input, gint64 sequence)
+{
+    input->sequence = sequence;
+    input->broken = FALSE;
+}
+
+
+gint64
+agent_input_sequence(const agent_input_t *input)
+{
+    return input->sequence;
+}
+
+
+gboolean
+agent_input_numbered(const agent_input_t *input)
+{
+    return input->numbered;
+}
+
+
+gboolean
+agent_input_broken(const agent_input_t *input)
+{
+    return input->broken;
+}
+
+
+void
 agent_input_free(agent_input_t *input)
 {
     agent_input_release(input);
@@ -205,10 +248,12 @@ agent_input_hello(const agent_input_t *input, json_t *features)
 
     agent_input_shown(input, &area);
 
-    return agent_json_text(json_pack("{s:s, s:i, s:i, s:b, s:O}",
+    return agent_json_text(json_pack("{s:s, s:i, s:i, s:b, s:I, s:O}",
                                      "type", "hello", "width", area.width,
                                      "height", area.height,
                                      "input", (int) input->allowed,
+                                     "sequence",
+                                     (json_int_t) input->sequence,
                                      "features", features));
 }
 
@@ -266,6 +311,10 @@ agent_input_apply(agent_input_t *input, const json_t *obj)
     name = agent_json_string(obj, "type", AGENT_INPUT_NAME);
     answer = NULL;
 
+    if (!agent_input_take(input, obj, &answer)) {
+        return NULL;
+    }
+
     for (i = 0; name != NULL && i < G_N_ELEMENTS(agent_input_types); i++) {
         type = &agent_input_types[i];
 
@@ -298,6 +347,42 @@ agent_input_apply(agent_input_t *input, const json_t *obj)
     agent_input_log(input, "unknown type");
 
     return NULL;
+}
+
+
+/* FALSE: it was taken before, or another one should have been */
+
+static gboolean
+agent_input_take(agent_input_t *input, const json_t *obj, char **answer)
+{
+    gint64  seq;
+
+    if (json_object_get(obj, "seq") == NULL) {
+        return TRUE;
+    }
+
+    if (!agent_json_int(obj, "seq", 1, AGENT_INPUT_SEQ, &seq)
+        || seq > input->sequence + 1 || input->broken)
+    {
+        input->broken = TRUE;
+        agent_input_log(input, "it is not the next one by its number");
+        return FALSE;
+    }
+
+    input->numbered = TRUE;
+
+    if (seq <= input->sequence) {
+        return FALSE;
+    }
+
+    input->sequence = seq;
+
+    if (seq % AGENT_INPUT_TOLD == 0) {
+        *answer = agent_json_text(json_pack("{s:s, s:I}", "type", "taken",
+                                            "sequence", (json_int_t) seq));
+    }
+
+    return TRUE;
 }
 
 
@@ -515,14 +600,16 @@ agent_input_on_ping(agent_input_t *input, const json_t *obj, char **answer)
 {
     gint64  n;
 
-    (void) input;
-
     if (!agent_json_int(obj, "n", 0, G_MAXINT64, &n)) {
         return FALSE;
     }
 
-    *answer = agent_json_text(json_pack("{s:s, s:I}", "type", "pong",
-                                        "n", (json_int_t) n));
+    *answer = agent_json_text(input->numbered
+                              ? json_pack("{s:s, s:I, s:I}", "type", "pong",
+                                          "n", (json_int_t) n, "sequence",
+                                          (json_int_t) input->sequence)
+                              : json_pack("{s:s, s:I}", "type", "pong",
+                                          "n", (json_int_t) n));
 
     return TRUE;
 }

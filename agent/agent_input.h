@@ -42,6 +42,19 @@ agent_input_t *agent_input_new(agent_seat_t *seat, gboolean allowed);
  */
 void agent_input_control(agent_input_t *input, gboolean control);
 
+void agent_input_allow(agent_input_t *input, gboolean allowed);
+
+/*
+ * Numbered messages ("seq") are taken once, in order: one that was taken is
+ * left aside, and one that is not the next breaks the input: nothing that is
+ * numbered is taken any more.  The number of the last one that was, told by
+ * hello, by pong, and now and then.  Continued, a broken one is whole again.
+ */
+void agent_input_continue(agent_input_t *input, gint64 sequence);
+gint64 agent_input_sequence(const agent_input_t *input);
+gboolean agent_input_numbered(const agent_input_t *input);
+gboolean agent_input_broken(const agent_input_t *input);
+
 /* Lets go of everything first. */
 void agent_input_free(agent_input_t *input);
 void agent_input_release(agent_input_t *input);

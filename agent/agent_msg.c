@@ -11,7 +11,7 @@
 
 #define G_LOG_DOMAIN  "rs-msg"
 
-#include "agent_msg.h"
+#include "agent_msg_tunnel.h"
 #include "agent_version.h"
 
 #include <string.h>
@@ -41,6 +41,7 @@ static gboolean agent_msg_parse_revoke(agent_msg_t *msg, GError **error);
 static gboolean agent_msg_parse_rotated(agent_msg_t *msg, GError **error);
 static gboolean agent_msg_parse_welcome(agent_msg_t *msg, GError **error);
 static gboolean agent_msg_parse_signal(agent_msg_t *msg, GError **error);
+static gboolean agent_msg_parse_pipe(agent_msg_t *msg, GError **error);
 static gboolean agent_msg_parse_ack(agent_msg_t *msg, GError **error);
 static gboolean agent_msg_parse_joined(agent_msg_t *msg, GError **error);
 static gboolean agent_msg_parse_left(agent_msg_t *msg, GError **error);
@@ -61,7 +62,6 @@ static agent_way_e agent_msg_way(const json_t *policy, const char *name);
 static gboolean agent_msg_invalid(agent_msg_t *msg, const char *member,
     GError **error);
 static agent_peer_t *agent_msg_peer_entry(const json_t *obj);
-static char *agent_msg_signal(const char *to, gint64 id, json_t *data);
 
 
 #define AGENT_ON_AGENT   (1 << AGENT_CHANNEL_AGENT)
@@ -82,6 +82,7 @@ static const agent_msg_type_t  agent_msg_types[] = {
     { "revoke", AGENT_ON_AGENT, AGENT_MSG_REVOKE, agent_msg_parse_revoke },
     { "rotated", AGENT_ON_AGENT, AGENT_MSG_ROTATED,
       agent_msg_parse_rotated },
+    { "tunnel", AGENT_ON_AGENT, AGENT_MSG_TUNNEL, agent_msg_parse_tunnel },
 
     { "welcome", AGENT_ON_SIGNAL, AGENT_MSG_WELCOME,
       agent_msg_parse_welcome },
@@ -91,6 +92,7 @@ static const agent_msg_type_t  agent_msg_types[] = {
     { "left", AGENT_ON_SIGNAL, AGENT_MSG_LEFT, agent_msg_parse_left },
     { "state", AGENT_ON_SIGNAL, AGENT_MSG_STATE, agent_msg_parse_state },
     { "ice", AGENT_ON_SIGNAL, AGENT_MSG_ICE, agent_msg_parse_ice },
+    { "pipe", AGENT_ON_SIGNAL, AGENT_MSG_PIPE, agent_msg_parse_pipe },
     { "ended", AGENT_ON_SIGNAL, AGENT_MSG_ENDED, agent_msg_parse_ended },
     { "resync", AGENT_ON_SIGNAL, AGENT_MSG_RESYNC, agent_msg_parse_resync },
     { "control", AGENT_ON_SIGNAL, AGENT_MSG_CONTROL,
@@ -606,59 +608,17 @@ agent_msg_parse_signal(agent_msg_t *msg, GError **error)
 }
 
 
-gboolean
-agent_msg_peer(const json_t *data, agent_peer_msg_t *peer)
+static gboolean
+agent_msg_parse_pipe(agent_msg_t *msg, GError **error)
 {
-    gint64       n;
-    const char  *kind;
-
-    memset(peer, 0, sizeof(agent_peer_msg_t));
-
-    kind = agent_json_string(data, "kind", AGENT_MSG_ID);
-
-    if (kind == NULL) {
-        return TRUE;
+    if (!agent_json_int(msg->json, "id", 1, G_MAXINT64, &msg->id)) {
+        return agent_msg_invalid(msg, "id", error);
     }
 
-    if (strcmp(kind, "diagnose") == 0) {
-        peer->text = "";
+    msg->ticket = agent_msg_need(msg, msg->json, "ticket", AGENT_MSG_SECRET,
+                                 error);
 
-    } else if (strcmp(kind, "offer") == 0) {
-        peer->text = agent_json_string(data, "sdp", AGENT_MSG_SDP);
-        peer->proof = json_object_get(data, "proof");
-
-    } else if (strcmp(kind, "candidate") == 0) {
-        peer->text = agent_json_string(data, "candidate", AGENT_MSG_TEXT);
-
-        if (!agent_json_int(data, "sdpMLineIndex", 0, 63, &n)) {
-
-            /* RFC 8840: the end of all candidates may come without one */
-
-            if (peer->text == NULL || peer->text[0] != '\0') {
-                return FALSE;
-            }
-
-            n = 0;
-        }
-
-        peer->mline = (guint) n;
-
-    } else {
-        return TRUE;
-    }
-
-    if (peer->text == NULL
-        || !agent_json_int(data, "pc", 1, G_MAXINT32, &n))
-    {
-        return FALSE;
-    }
-
-    peer->pc = (guint) n;
-    peer->kind = (kind[0] == 'o') ? AGENT_PEER_OFFER
-                 : (kind[0] == 'c') ? AGENT_PEER_CANDIDATE
-                                    : AGENT_PEER_DIAGNOSE;
-
-    return TRUE;
+    return msg->ticket != NULL;
 }
 
 
@@ -897,12 +857,15 @@ agent_msg_state(const agent_path_t *path)
 {
     json_t  *obj;
 
-    obj = json_pack("{s:s, s:s, s:s, s:s, s:i}",
-                    "kind", path->relay ? "relay" : "direct",
+    obj = json_pack("{s:s, s:s, s:i}",
+                    "kind", agent_path_kind(path),
                     "protocol", agent_proto_name(path->protocol),
-                    "local", path->local,
-                    "remote", path->remote,
                     "rtt_ms", MAX(path->rtt_ms, 0));
+
+    if (!path->pipe) {
+        (void) json_object_set_new(obj, "local", json_string(path->local));
+        (void) json_object_set_new(obj, "remote", json_string(path->remote));
+    }
 
     if (path->region[0] != '\0') {
         (void) json_object_set_new(obj, "region", json_string(path->region));
@@ -913,82 +876,10 @@ agent_msg_state(const agent_path_t *path)
 }
 
 
-static char *
-agent_msg_signal(const char *to, gint64 id, json_t *data)
-{
-    return agent_json_text(json_pack("{s:s, s:s, s:I, s:o}",
-                                     "type", "signal", "to", to,
-                                     "id", (json_int_t) id, "data", data));
-}
-
-
 char *
-agent_msg_answer(const char *to, gint64 id, guint pc, const char *sdp,
-    const agent_seal_t *seal)
+agent_msg_pipe(const char *with, const char *name, gint64 id)
 {
-    json_t             *operator;
-    const agent_who_t  *who = seal->who;
-
-    operator = who->verified
-               ? json_pack("{s:b, s:s, s:s}", "verified", 1,
-                           "name", who->name, "issuer", who->issuer)
-               : json_pack("{s:b, s:s*}", "verified", 0,
-                           "reason", who->reason);
-
-    return agent_msg_signal(to, id,
-                            json_pack("{s:s, s:i, s:s, s:{s:s, s:s}, s:o}",
-                                      "kind", "answer",
-                                      "pc", (int) pc, "sdp", sdp,
-                                      "device",
-                                      "public_key", seal->public_key,
-                                      "signature", seal->signature,
-                                      "operator", operator));
-}
-
-
-char *
-agent_msg_candidate(const char *to, gint64 id, guint pc,
-    const char *candidate, guint mline, const char *mid)
-{
-    return agent_msg_signal(to, id,
-                            json_pack("{s:s, s:i, s:s, s:i, s:s*}",
-                                      "kind", "candidate",
-                                      "pc", (int) pc,
-                                      "candidate", candidate,
-                                      "sdpMLineIndex", (int) mline,
-                                      "sdpMid", mid));
-}
-
-
-char *
-agent_msg_waiting(const char *to, gint64 id, guint pc, guint timeout_s)
-{
-    return agent_msg_signal(to, id, json_pack("{s:s, s:i, s:s, s:i}",
-                                              "kind", "waiting",
-                                              "pc", (int) pc,
-                                              "for", "consent",
-                                              "timeout_s",
-                                              (int) timeout_s));
-}
-
-
-char *
-agent_msg_report(const char *to, gint64 id, guint pc, json_t *checks)
-{
-    return agent_msg_signal(to, id, json_pack("{s:s, s:i, s:O}",
-                                              "kind", "report",
-                                              "pc", (int) pc,
-                                              "checks", checks));
-}
-
-
-char *
-agent_msg_failed(const char *to, gint64 id, guint pc, const char *code,
-    const char *message)
-{
-    return agent_msg_signal(to, id, json_pack("{s:s, s:i, s:s, s:s}",
-                                              "kind", "failed",
-                                              "pc", (int) pc,
-                                              "code", code,
-                                              "message", message));
+    return agent_json_text(json_pack("{s:s, s:s, s:s, s:I}",
+                                     "type", "pipe", "with", with,
+                                     "name", name, "id", (json_int_t) id));
 }

@@ -38,6 +38,7 @@ typedef enum {
     AGENT_MSG_INVITE,
     AGENT_MSG_REVOKE,
     AGENT_MSG_ROTATED,
+    AGENT_MSG_TUNNEL,
 
     /* /signal */
     AGENT_MSG_WELCOME,
@@ -50,7 +51,8 @@ typedef enum {
     AGENT_MSG_ENDED,
     AGENT_MSG_RESYNC,
     AGENT_MSG_CONTROL,
-    AGENT_MSG_INPUT
+    AGENT_MSG_INPUT,
+    AGENT_MSG_PIPE
 } agent_msg_e;
 
 
@@ -79,8 +81,18 @@ typedef enum {
     AGENT_PEER_UNKNOWN = 0,
     AGENT_PEER_OFFER,
     AGENT_PEER_CANDIDATE,
-    AGENT_PEER_DIAGNOSE             /* asks for a report */
+    AGENT_PEER_DIAGNOSE,            /* asks for a report */
+    AGENT_PEER_PIPE                 /* offers one */
 } agent_peer_kind_e;
+
+
+/* an offer of a pipe, borrowed; agent_deal.h reads it */
+
+typedef struct {
+    const char  *name;
+    const char  *key;
+    const char  *codecs;
+} agent_peer_pipe_t;
 
 
 /* signal.data, as peer.md has it */
@@ -91,6 +103,7 @@ typedef struct {
     const char         *text;       /* SDP or candidate, borrowed */
     const json_t       *proof;      /* of an offer, as it came; or NULL */
     guint               mline;
+    agent_peer_pipe_t   pipe;
 } agent_peer_msg_t;
 
 
@@ -114,6 +127,26 @@ typedef struct {
 } agent_seal_t;
 
 
+/* What is asked of a tunnel; one of the ids may be missing of a cut. */
+
+typedef struct {
+    gboolean     cut;               /* else a connection is wanted */
+    const char  *tunnel_id;
+    const char  *pipe_id;
+    const char  *ticket;            /* secret */
+    gboolean     shell;             /* a terminal, and no host */
+    const char  *command;           /* one to run, and no host */
+    const json_t  *args;            /* of it: an object, or NULL */
+    const char  *host;
+    guint        port;
+    gboolean     udp;
+    const char  *requester;         /* NULL: has no name */
+    const char  *requester_id;
+    const char  *label;             /* or NULL */
+    const char  *reason;            /* of a cut */
+} agent_open_t;
+
+
 /*
  * One message; strings point into json, which the message owns.  A member
  * is set only where the message of that type has it.
@@ -126,13 +159,14 @@ typedef struct {
 
     const char         *nonce;      /* challenge */
     const char         *host;
+    agent_open_t        open;       /* tunnel */
     rs_identity_offer_t  *identity; /* challenge; NULL: none was shown */
     guint               ping_s;     /* welcome, both */
     const char         *device_id;
     const char         *public_key; /* rotated */
 
     const char         *session_id; /* invite, revoke, welcome */
-    const char         *ticket;     /* secret */
+    const char         *ticket;     /* secret; also pipe */
     const char         *requester;
     const char         *text;       /* reason, or error's message */
     const char         *code;       /* error */
@@ -147,7 +181,7 @@ typedef struct {
     agent_ice_t        *ice;        /* welcome, ice */
 
     const char         *from;       /* signal, left, input */
-    gint64              id;         /* signal, ack, error; 0: none */
+    gint64              id;         /* signal, ack, error, pipe; 0: none */
     agent_peer_msg_t    peer;
     const json_t       *data;       /* input; an object */
 
@@ -195,13 +229,21 @@ char *agent_msg_reject(const char *session_id, const char *reason,
 /* state: "waiting", "given", "denied", "timeout" */
 char *agent_msg_consent(const char *session_id, const char *participant_id,
     const char *state);
+/* reason: "target_refused", "target_unreachable", "policy", "busy" */
+char *agent_msg_tunnel_refused(const char *tunnel_id, const char *pipe_id,
+    const char *reason, const char *detail);
 char *agent_msg_plain(const char *type);
 char *agent_msg_bye(const char *reason);
 char *agent_msg_control(const char *op);
 char *agent_msg_state(const agent_path_t *path);
+/* a ticket of the pipe of that name with another participant; secret */
+char *agent_msg_pipe(const char *with, const char *name, gint64 id);
 
 char *agent_msg_answer(const char *to, gint64 id, guint pc, const char *sdp,
     const agent_seal_t *seal);
+/* of a pipe: key and codec as agent_deal.h has them */
+char *agent_msg_piped(const char *to, gint64 id, guint pc, const char *key,
+    const char *codec, const agent_seal_t *seal);
 char *agent_msg_candidate(const char *to, gint64 id, guint pc,
     const char *candidate, guint mline, const char *mid);
 /* for: "consent" */

@@ -79,6 +79,32 @@ agent_policy_consent(const agent_config_t *config, agent_consent_e session)
 }
 
 
+agent_consent_e
+agent_policy_tunnel_consent(const agent_config_t *config)
+{
+    return config->tunnel_consent_set ? config->tunnel_consent
+                                      : config->consent;
+}
+
+
+/* nothing an operator signs comes with a tunnel as yet */
+
+char *
+agent_policy_tunnel(const agent_config_t *config, GDateTime *now)
+{
+    if (config->require_operator) {
+        return g_strdup("this device serves verified operators only, and no "
+                        "tunnel proves one");
+    }
+
+    if (!agent_hours_open(config->hours, now)) {
+        return agent_policy_closed(config);
+    }
+
+    return NULL;
+}
+
+
 void
 agent_rights_init(agent_rights_t *rights)
 {

@@ -51,6 +51,15 @@ char *agent_policy_viewer(const agent_config_t *config, guint viewers,
 agent_consent_e agent_policy_consent(const agent_config_t *config,
     agent_consent_e session);
 
+/*
+ * What the person at the device has to say of tunnels.  A device that nobody
+ * sits at says so for these by itself ([tunnels] consent).
+ */
+agent_consent_e agent_policy_tunnel_consent(const agent_config_t *config);
+
+/* NULL, or the sentence that refuses any tunnel now. */
+char *agent_policy_tunnel(const agent_config_t *config, GDateTime *now);
+
 /* What may be done before anything was said: all of it. */
 void agent_rights_init(agent_rights_t *rights);
 

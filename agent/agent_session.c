@@ -41,6 +41,14 @@
 #define AGENT_SESSION_PEERS      64
 
 
+/* a ticket of a pipe was asked for */
+
+typedef struct {
+    char   *to;
+    guint   pc;
+} agent_asked_t;
+
+
 struct agent_session_s {
     agent_t         *agent;
     char            *id;
@@ -72,6 +80,7 @@ struct agent_session_s {
     agent_rights_t   rights;        /* left by the gateway */
     agent_control_t *control;
     GHashTable      *viewers;       /* id -> agent_viewer_t */
+    GHashTable      *tickets;       /* id of a message -> agent_asked_t */
     agent_supply_t  *supply;        /* ICE servers */
     agent_shim_t    *shim;
     agent_report_t  *report;        /* why there is no path */
@@ -126,6 +135,14 @@ static void agent_session_on_report(void *data, const char *to, guint pc,
 static void agent_session_on_failed(void *data, const char *to, guint pc,
     const char *code, const char *message);
 static void agent_session_on_path(void *data, const agent_path_t *path);
+static void agent_session_on_pipe(void *data, const char *to, guint pc,
+    const char *name);
+static void agent_session_on_piped(void *data, const char *to, guint pc,
+    const char *key, const char *codec, const agent_seal_t *seal);
+static void agent_session_ticket(agent_session_t *session, gint64 id,
+    const char *ticket);
+static void agent_session_unasked(agent_session_t *session);
+static void agent_session_asked_free(void *data);
 static void agent_session_on_ready(void *data);
 static void agent_session_on_silent(void *data);
 static void agent_session_nudge(agent_session_t *session);
@@ -149,6 +166,8 @@ static const agent_viewer_events_t  agent_session_viewer_events = {
     agent_session_on_candidate,
     agent_session_on_failed,
     agent_session_on_path,
+    agent_session_on_pipe,
+    agent_session_on_piped,
     agent_session_on_consent,
     agent_session_on_ready,
     agent_session_on_silent
@@ -173,6 +192,9 @@ agent_session_start(agent_t *agent, const char *id, const char *ticket,
     session->control = agent_control_new();
     session->viewers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
                                      (GDestroyNotify) agent_viewer_free);
+
+    session->tickets = g_hash_table_new_full(g_int64_hash, g_int64_equal,
+                                             g_free, agent_session_asked_free);
 
     g_hash_table_insert(agent->sessions, session->id, session);
     agent_session_invited(session, ticket);
@@ -209,6 +231,7 @@ agent_session_free(agent_session_t *session)
     g_clear_pointer(&session->socket, agent_socket_free);
 
     g_hash_table_unref(session->viewers);
+    g_hash_table_unref(session->tickets);
     agent_report_free(session->report);
     agent_shim_free(session->shim);
     agent_supply_free(session->supply);
@@ -465,6 +488,7 @@ agent_session_closed(void *data, guint code, guint retry_s, const char *why)
     now_us = g_get_monotonic_time();
 
     agent_session_reported(session, now_us);
+    agent_session_unasked(session);
 
     if (session->live) {
         session->live = FALSE;
@@ -571,6 +595,10 @@ agent_session_dispatch(agent_session_t *session, agent_msg_t *msg)
 
     case AGENT_MSG_INPUT:
         agent_session_input(session, msg);
+        return TRUE;
+
+    case AGENT_MSG_PIPE:
+        agent_session_ticket(session, msg->id, msg->ticket);
         return TRUE;
 
     case AGENT_MSG_JOINED:
@@ -714,6 +742,11 @@ agent_session_error(agent_session_t *session, agent_msg_t *msg)
 {
     g_warning("session %s: the gateway says %s: %s", session->id, msg->code,
               msg->text);
+
+    if (g_hash_table_contains(session->tickets, &msg->id)) {
+        agent_session_ticket(session, msg->id, NULL);
+        return;
+    }
 
     /* a message it will never take must not be sent again */
 
@@ -895,6 +928,10 @@ agent_session_signal(agent_session_t *session, agent_msg_t *msg)
 
     case AGENT_PEER_CANDIDATE:
         agent_viewer_candidate(viewer, peer->pc, peer->text, peer->mline);
+        return;
+
+    case AGENT_PEER_PIPE:
+        agent_viewer_offer_pipe(viewer, peer->pc, &peer->pipe, peer->proof);
         return;
 
     case AGENT_PEER_DIAGNOSE:
@@ -1086,6 +1123,101 @@ agent_session_on_answer(void *data, const char *to, guint pc,
 
     id = agent_outbox_next(session->outbox);
     agent_session_post(session, id, agent_msg_answer(to, id, pc, sdp, seal));
+}
+
+
+static void
+agent_session_on_piped(void *data, const char *to, guint pc, const char *key,
+    const char *codec, const agent_seal_t *seal)
+{
+    gint64            id;
+    agent_session_t  *session = data;
+
+    id = agent_outbox_next(session->outbox);
+    agent_session_post(session, id, agent_msg_piped(to, id, pc, key, codec,
+                                                    seal));
+}
+
+
+/* its number is no signal's, so that an error is of one or the other */
+
+static void
+agent_session_on_pipe(void *data, const char *to, guint pc, const char *name)
+{
+    gint64            id;
+    agent_asked_t    *asked;
+    agent_session_t  *session = data;
+
+    id = agent_outbox_next(session->outbox);
+
+    asked = g_new0(agent_asked_t, 1);
+    asked->to = g_strdup(to);
+    asked->pc = pc;
+    g_hash_table_insert(session->tickets, g_memdup2(&id, sizeof(id)), asked);
+
+    if (!session->live
+        || g_hash_table_size(session->tickets) > AGENT_SESSION_PEERS)
+    {
+        agent_session_ticket(session, id, NULL);
+        return;
+    }
+
+    agent_session_say(session, agent_msg_pipe(to, name, id));
+}
+
+
+/* ticket: NULL where there is none */
+
+static void
+agent_session_ticket(agent_session_t *session, gint64 id, const char *ticket)
+{
+    gpointer           key, value;
+    agent_asked_t     *asked;
+    agent_viewer_t    *viewer;
+
+    if (!g_hash_table_steal_extended(session->tickets, &id, &key, &value)) {
+        return;
+    }
+
+    asked = value;
+    viewer = g_hash_table_lookup(session->viewers, asked->to);
+
+    if (viewer != NULL) {
+        agent_viewer_ticket(viewer, asked->pc, ticket);
+    }
+
+    agent_session_asked_free(asked);
+    g_free(key);
+}
+
+
+/* the socket broke: whoever was asked may have answered to nobody */
+
+static void
+agent_session_unasked(agent_session_t *session)
+{
+    gpointer        id;
+    GHashTableIter  iter;
+
+    for ( ;; ) {
+        g_hash_table_iter_init(&iter, session->tickets);
+
+        if (!g_hash_table_iter_next(&iter, &id, NULL)) {
+            return;
+        }
+
+        agent_session_ticket(session, *(gint64 *) id, NULL);
+    }
+}
+
+
+static void
+agent_session_asked_free(void *data)
+{
+    agent_asked_t  *asked = data;
+
+    g_free(asked->to);
+    g_free(asked);
 }
 
 

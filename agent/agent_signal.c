@@ -21,6 +21,7 @@
 #include "agent_identity.h"
 #include "agent_policy.h"
 #include "agent_rotate.h"
+#include "agent_tunnel.h"
 
 #include <string.h>
 
@@ -83,6 +84,7 @@ static void agent_signal_pin(agent_signal_t *signal);
 static void agent_signal_rotate(void *data);
 static void agent_signal_online(agent_signal_t *signal, agent_msg_t *msg);
 static void agent_signal_invite(agent_signal_t *signal, agent_msg_t *msg);
+static void agent_signal_tunnel(agent_signal_t *signal, agent_msg_t *msg);
 static void agent_signal_error(agent_signal_t *signal, agent_msg_t *msg);
 static void agent_signal_send(agent_signal_t *signal, char *text);
 
@@ -438,6 +440,10 @@ agent_signal_text(void *data, const char *text, gsize len)
         agent_signal_invite(signal, msg);
         break;
 
+    case AGENT_MSG_TUNNEL:
+        agent_signal_tunnel(signal, msg);
+        break;
+
     case AGENT_MSG_ROTATED:
         agent_rotate_done(signal->rotate, msg->public_key);
         break;
@@ -488,6 +494,7 @@ agent_signal_early(const agent_signal_t *signal, const agent_msg_t *msg)
     case AGENT_MSG_ONLINE:
     case AGENT_MSG_INVITE:
     case AGENT_MSG_REVOKE:
+    case AGENT_MSG_TUNNEL:
     case AGENT_MSG_ROTATED:
         return TRUE;
 
@@ -670,6 +677,20 @@ agent_signal_invite(agent_signal_t *signal, agent_msg_t *msg)
 
     agent_signal_send(signal, agent_msg_accept(msg->session_id));
     agent_session_start(agent, msg->session_id, msg->ticket, &msg->rights);
+}
+
+
+static void
+agent_signal_tunnel(agent_signal_t *signal, agent_msg_t *msg)
+{
+    agent_t  *agent = signal->agent;
+
+    if (msg->open.cut) {
+        agent_tunnels_cut(agent->tunnels, &msg->open);
+
+    } else if (!agent->quitting) {
+        agent_tunnels_open(agent->tunnels, &msg->open);
+    }
 }
 
 

@@ -71,6 +71,7 @@ struct agent_ask_s {
     gint64              id;
     char               *name;
     char               *by;
+    char               *tunnel;
     gboolean            control;
     gboolean            prompt;
     agent_ask_done_pt   done;
@@ -83,6 +84,7 @@ struct agent_ask_s {
 struct agent_shown_s {
     agent_ui_t  *ui;
     char        *name;
+    char        *tunnel;
     gboolean     verified;
     gboolean     control;
 };
@@ -163,6 +165,7 @@ agent_ui_ask(agent_ui_t *ui, const agent_subject_t *subject, gboolean prompt,
     ask->id = ++ui->last_id;
     ask->name = g_strdup(subject->name);
     ask->by = g_strdup(subject->by);
+    ask->tunnel = g_strdup(subject->tunnel);
     ask->control = subject->control;
     ask->prompt = prompt;
     ask->done = done;
@@ -208,6 +211,7 @@ agent_ask_free(agent_ask_t *ask)
     g_clear_handle_id(&ask->timer, g_source_remove);
     g_free(ask->name);
     g_free(ask->by);
+    g_free(ask->tunnel);
     g_free(ask);
 }
 
@@ -244,11 +248,12 @@ agent_ask_put(agent_ask_t *ask)
     left_s = (ask->until_us - g_get_monotonic_time()) / G_USEC_PER_SEC;
 
     agent_ui_tell(ask->ui,
-                  json_pack("{s:s, s:I, s:s, s:b, s:s, s:b, s:I}",
+                  json_pack("{s:s, s:I, s:s, s:b, s:s, s:s*, s:b, s:I}",
                             "type", "ask", "id", (json_int_t) ask->id,
                             "name", ask->name,
                             "verified", ask->by != NULL,
                             "by", ask->by != NULL ? ask->by : "",
+                            "tunnel", ask->tunnel,
                             "control", ask->control,
                             "timeout_s", (json_int_t) MAX(left_s, 1)));
 }
@@ -262,6 +267,7 @@ agent_ui_show(agent_ui_t *ui, const agent_subject_t *subject)
     shown = g_new0(agent_shown_t, 1);
     shown->ui = ui;
     shown->name = g_strdup(subject->name);
+    shown->tunnel = g_strdup(subject->tunnel);
     shown->verified = (subject->by != NULL);
     shown->control = subject->control;
 
@@ -282,6 +288,7 @@ agent_shown_free(agent_shown_t *shown)
     agent_ui_banner(ui);
 
     g_free(shown->name);
+    g_free(shown->tunnel);
     g_free(shown);
 }
 
@@ -723,9 +730,10 @@ agent_ui_banner(agent_ui_t *ui)
          link = link->next, n++)
     {
         shown = link->data;
-        json_array_append_new(who, json_pack("{s:s, s:b, s:b}",
+        json_array_append_new(who, json_pack("{s:s, s:b, s:s*, s:b}",
                                              "name", shown->name,
                                              "verified", shown->verified,
+                                             "tunnel", shown->tunnel,
                                              "control", shown->control));
     }
 

@@ -43,6 +43,8 @@ typedef struct {
     const char  *name;
     const char  *by;                /* verified: the issuer; else NULL */
     gboolean     control;
+    const char  *tunnel;            /* no session: what is reached by this
+                                       computer; else NULL */
 } agent_subject_t;
 
 

@@ -8,14 +8,15 @@
  * feeds; nothing but encoded frames crosses from its pipeline to those of
  * viewers, so an error in a viewer's pipeline stays there.
  *
- *     agent_encoder ~> stream ~> appsrc of each viewer's own pipeline
+ *     agent_encoder ~> stream ~> appsrc of each viewer's own pipeline, or
+ *                                his pipe
  *
  * Each codec and view in use has one stream, at the rate of its slowest
  * viewer.  One who is much slower than the fastest gets a second, slow stream,
  * with all others like him: a viewer on a bad network costs a second encoder,
  * but not the others their picture.  There is no third.
  *
- * A sink that is new or comes from another stream, or whose appsrc has more
+ * A sink that is new or comes from another stream, or behind which more is
  * queued than a slow network can carry, gets nothing until the next key
  * frame.
  *
@@ -28,6 +29,7 @@
 #include "agent_encoder.h"
 #include "agent_rate.h"
 
+#include <gst/app/gstappsrc.h>
 #include <string.h>
 
 
@@ -53,7 +55,8 @@ struct agent_video_sink_s {
     agent_stream_t              *stream;
     guint                        codec;
     agent_view_t                 view;
-    GstAppSrc                   *appsrc;
+    const agent_video_out_t     *out;
+    void                        *to;
     const agent_video_events_t  *events;
     void                        *data;
     guint                        rate;              /* under lock */
@@ -92,6 +95,17 @@ static guint agent_video_fastest(const agent_video_t *video,
 static gboolean agent_view_same(const agent_view_t *a, const agent_view_t *b);
 static void agent_sink_push(agent_video_sink_t *sink, GstCaps *caps,
     GstBuffer *buffer, gboolean key);
+
+
+static guint64 agent_video_appsrc_waiting(void *to);
+static void agent_video_appsrc_push(void *to, GstCaps *caps,
+    GstBuffer *buffer, gboolean key);
+
+
+const agent_video_out_t  agent_video_appsrc = {
+    agent_video_appsrc_waiting,
+    agent_video_appsrc_push
+};
 
 
 static const agent_encoder_events_t  agent_stream_events = {
@@ -144,15 +158,16 @@ agent_video_codecs(void)
 
 
 agent_video_sink_t *
-agent_video_attach(agent_video_t *video, guint codec,
-    const agent_view_t *view, GstAppSrc *appsrc, guint rate,
-    const agent_video_events_t *events, void *data, GError **error)
+agent_video_attach(agent_video_t *video, const agent_video_wish_t *wish,
+    GError **error)
 {
+    guint                rate;
     agent_stream_t      *stream;
     agent_video_sink_t  *sink;
 
-    rate = MIN(rate, video->most);
-    stream = agent_stream_get(video, codec, view, FALSE, rate, error);
+    rate = MIN(wish->rate, video->most);
+    stream = agent_stream_get(video, wish->codec, wish->view, FALSE, rate,
+                              error);
 
     if (stream == NULL) {
         return NULL;
@@ -160,11 +175,12 @@ agent_video_attach(agent_video_t *video, guint codec,
 
     sink = g_new0(agent_video_sink_t, 1);
     sink->video = video;
-    sink->codec = codec;
-    sink->view = *view;
-    sink->appsrc = gst_object_ref(appsrc);
-    sink->events = events;
-    sink->data = data;
+    sink->codec = wish->codec;
+    sink->view = *wish->view;
+    sink->out = wish->out;
+    sink->to = wish->to;
+    sink->events = wish->events;
+    sink->data = wish->data;
     sink->rate = rate;
     sink->moved_us = g_get_monotonic_time();
 
@@ -184,7 +200,6 @@ agent_video_detach(agent_video_sink_t *sink)
     g_ptr_array_remove_fast(video->sinks, sink);
     agent_stream_remove(sink);
 
-    gst_object_unref(sink->appsrc);
     g_free(sink);
 
     agent_video_settle(video);
@@ -534,13 +549,30 @@ agent_sink_push(agent_video_sink_t *sink, GstCaps *caps, GstBuffer *buffer,
         sink->waits_for_key = FALSE;
     }
 
-    if (gst_app_src_get_current_level_bytes(sink->appsrc) > most) {
+    if (sink->out->waiting(sink->to) > most) {
         sink->waits_for_key = TRUE;
         agent_encoder_want_key(sink->stream->encoder);
     }
 
     if (!sink->waits_for_key) {
-        gst_app_src_set_caps(sink->appsrc, caps);
-        gst_app_src_push_buffer(sink->appsrc, gst_buffer_ref(buffer));
+        sink->out->push(sink->to, caps, buffer, key);
     }
+}
+
+
+static guint64
+agent_video_appsrc_waiting(void *to)
+{
+    return gst_app_src_get_current_level_bytes(to);
+}
+
+
+static void
+agent_video_appsrc_push(void *to, GstCaps *caps, GstBuffer *buffer,
+    gboolean key)
+{
+    (void) key;
+
+    gst_app_src_set_caps(to, caps);
+    gst_app_src_push_buffer(to, gst_buffer_ref(buffer));
 }

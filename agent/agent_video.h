@@ -13,7 +13,7 @@
 
 #include "agent.h"
 
-#include <gst/app/gstappsrc.h>
+#include <gst/gst.h>
 
 
 typedef struct agent_video_sink_s  agent_video_sink_t;
@@ -23,6 +23,21 @@ typedef struct {
     /* no more frames will come; on the main loop */
     void  (*failed)(void *data, const char *message);
 } agent_video_events_t;
+
+
+/*
+ * Where frames of a sink go; both on the encoder's thread, and neither once
+ * agent_video_detach() has returned.
+ */
+
+typedef struct {
+    guint64  (*waiting)(void *to);      /* bytes that have not left */
+    void     (*push)(void *to, GstCaps *caps, GstBuffer *buffer,
+                     gboolean key);
+} agent_video_out_t;
+
+/* to: an appsrc */
+extern const agent_video_out_t  agent_video_appsrc;
 
 
 /* At most so many frames a second; the least and the most bits/s a viewer. */
@@ -36,14 +51,23 @@ void agent_video_limits(const agent_video_t *video, guint *least,
 /* AGENT_CODEC_* bits of those that an installed element encodes. */
 guint agent_video_codecs(void);
 
+typedef struct {
+    guint                         codec;
+    const agent_view_t           *view;         /* copied */
+    const agent_video_out_t      *out;
+    void                         *to;
+    guint                         rate;         /* bits/s that its network
+                                                   carries, if known */
+    const agent_video_events_t   *events;
+    void                         *data;
+} agent_video_wish_t;
+
 /*
- * Frames of a view go to appsrc from now on; the first is a key frame.  rate:
- * bits/s that its network carries, as far as that is known.  The sink holds
- * a reference on appsrc.  NULL and *error when the encoder cannot be started.
+ * Frames of a view go out from now on; the first is a key frame.  NULL and
+ * *error when the encoder cannot be started.
  */
-agent_video_sink_t *agent_video_attach(agent_video_t *video, guint codec,
-    const agent_view_t *view, GstAppSrc *appsrc, guint rate,
-    const agent_video_events_t *events, void *data, GError **error);
+agent_video_sink_t *agent_video_attach(agent_video_t *video,
+    const agent_video_wish_t *wish, GError **error);
 
 /* Frames of another view, from a key frame on; FALSE: of the same as before. */
 gboolean agent_video_look(agent_video_sink_t *sink, const agent_view_t *view);

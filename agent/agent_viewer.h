@@ -48,6 +48,11 @@ typedef struct {
                     const char *code, const char *message);
     void  (*path)(void *session, const agent_path_t *path);
 
+    /* a ticket of the pipe of that name is wanted: agent_viewer_ticket() */
+    void  (*pipe)(void *session, const char *to, guint pc, const char *name);
+    void  (*piped)(void *session, const char *to, guint pc, const char *key,
+                   const char *codec, const agent_seal_t *seal);
+
     /* as agent_gate.h has it; may end the session */
     void  (*consent)(void *session, const char *to, guint pc,
                      const char *state, guint timeout_s);
@@ -80,6 +85,15 @@ void agent_viewer_serve(agent_viewer_t *viewer, const agent_ice_t *ice,
 
 void agent_viewer_candidate(agent_viewer_t *viewer, guint pc,
     const char *candidate, guint mline);
+
+/*
+ * An offer of a pipe: waits for a ticket of that number, or NULL where the
+ * gateway gives none, once it was asked for (pipe).
+ */
+void agent_viewer_offer_pipe(agent_viewer_t *viewer, guint pc,
+    const agent_peer_pipe_t *offer, const json_t *proof);
+void agent_viewer_ticket(agent_viewer_t *viewer, guint pc,
+    const char *ticket);
 
 /*
  * Input by way of the gateway: taken while the picture's connection stands

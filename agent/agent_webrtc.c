@@ -747,6 +747,7 @@ agent_webrtc_state_changed(agent_webrtc_t *w, void *arg, guint n,
     GObject *object)
 {
     GError                        *error = NULL;
+    agent_video_wish_t             wish;
     GstWebRTCPeerConnectionState   state;
 
     (void) arg;
@@ -771,10 +772,16 @@ agent_webrtc_state_changed(agent_webrtc_t *w, void *arg, guint n,
     }
 
     w->connected = TRUE;
-    w->sink = agent_video_attach(w->video, w->offer->codec, &w->view,
-                                 GST_APP_SRC(w->appsrc),
-                                 agent_flow_rate(w->flow),
-                                 &agent_webrtc_video_events, w, &error);
+
+    wish.codec = w->offer->codec;
+    wish.view = &w->view;
+    wish.out = &agent_video_appsrc;
+    wish.to = w->appsrc;
+    wish.rate = agent_flow_rate(w->flow);
+    wish.events = &agent_webrtc_video_events;
+    wish.data = w;
+    w->sink = agent_video_attach(w->video, &wish, &error);
+
     if (w->sink == NULL) {
         g_critical("%s", error->message);
         g_error_free(error);
@@ -853,7 +860,15 @@ agent_webrtc_mute(agent_webrtc_t *w)
 static gboolean
 agent_webrtc_channels_known(void *data)
 {
-    return agent_webrtc_known(data);
+    agent_webrtc_t  *w = data;
+
+    if (!agent_webrtc_known(w)) {
+        return FALSE;
+    }
+
+    w->events->opening(w->data, w);
+
+    return TRUE;
 }
 
 

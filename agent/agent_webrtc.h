@@ -35,6 +35,9 @@ typedef struct {
                        guint mline, const char *mid);
     void  (*connected)(void *data, agent_webrtc_t *w);
 
+    /* one of its channels is about to open */
+    void  (*opening)(void *data, agent_webrtc_t *w);
+
     void  (*path)(void *data, agent_webrtc_t *w, const agent_path_t *path);
 
     /* the last event: code as in peer.md */

@@ -149,6 +149,50 @@ test_taken(void)
 }
 
 
+static void
+test_tunnels(void)
+{
+    gsize                        i;
+    const char                  *text;
+    g_autoptr(agent_config_t)    config = agent_config_new();
+
+    static const char *const  wrong[][2] = {
+        { "allow=127.0.0.1", "127.0.0.1" },
+        { "allow=127.0.0.1:22;[::1]:0", "[::1]:0" },
+        { "allow=*:22", "*:22" },
+        { "max_tunnels=257", "257" },
+        { "consent=maybe", "maybe" },
+        { "shell=yes", "yes" },
+        { "fps=5", "\"fps\" in [tunnels]" }
+    };
+
+    ok(config->targets == NULL && config->max_tunnels == 16
+       && !config->tunnel_consent_set, "nothing is listed");
+
+    text = "[tunnels]\nallow= 127.0.0.1:22 ; *.lan:80-81/udp;\n"
+           "max_tunnels=2\nconsent=none\n[agent]\nconsent=required\n";
+    ok(agent_config_parse(config, text, strlen(text), NULL), "[tunnels]");
+    ok(config->targets != NULL && config->targets->n == 2
+       && config->targets->rules[1].udp
+       && config->targets->rules[1].last == 81, "two targets");
+    ok(config->max_tunnels == 2 && config->tunnel_consent_set
+       && config->tunnel_consent == AGENT_CONSENT_NONE
+       && config->consent == AGENT_CONSENT_REQUIRED,
+       "consent of tunnels is one of its own");
+
+    for (i = 0; i < G_N_ELEMENTS(wrong); i++) {
+        g_autofree char      *whole = NULL;
+        g_autoptr(GError)     error = NULL;
+
+        whole = g_strdup_printf("[tunnels]\n%s\n", wrong[i][0]);
+        ok(!agent_config_parse(config, whole, strlen(whole), &error)
+           && strstr(error->message, wrong[i][1]) != NULL,
+           "%s is refused: %s", wrong[i][0],
+           error != NULL ? error->message : "it is not");
+    }
+}
+
+
 /* keys that need one another: what is missing is said */
 
 static void
@@ -165,6 +209,9 @@ test_operators(void)
           "operator_users or operator_groups" },
         { "operator_issuer=https://i\noperator_audience=c\n"
           "operator_groups=support", NULL },
+        { "[tunnels]\nshell=true", "needs shell_user" },
+        { "[tunnels]\nshell=true\nshell_user=support", NULL },
+        { "[tunnels]\nshell=false", NULL },
         { "operator_issuer=https://i/\noperator_audience=c\n"
           "operator_users=*\nrequire_verified_operator=true\n"
           "operator_algorithms=ES256;EdDSA", NULL }
@@ -264,6 +311,7 @@ main(void)
 {
     test_refused();
     test_taken();
+    test_tunnels();
     test_operators();
     test_example();
     test_url();

@@ -220,7 +220,8 @@ test_ping(agent_seat_t *seat)
     is_str(pong, "{\"type\":\"pong\",\"n\":41}", "ping is answered");
     hello = agent_input_hello(in, features);
     is_str(hello, "{\"type\":\"hello\",\"width\":1280,\"height\":720,"
-           "\"input\":false,\"features\":{\"chat\":true}}", "hello");
+           "\"input\":false,\"sequence\":0,\"features\":{\"chat\":true}}",
+           "hello");
 }
 
 
@@ -372,6 +373,67 @@ test_many(agent_seat_t *seat)
 }
 
 
+/* each number once, in order, whatever is said again */
+
+static void
+test_numbers(agent_seat_t *seat)
+{
+    guint                       i;
+    g_autoptr(agent_input_t)    in = agent_input_new(seat, TRUE);
+
+    static const char *const  texts[] = {
+        "{\"type\":\"move\",\"x\":0,\"y\":0,\"seq\":41}",
+        "{\"type\":\"move\",\"x\":0,\"y\":0,\"seq\":41}",
+        "{\"type\":\"move\",\"x\":0,\"y\":0,\"seq\":7}",
+        "{\"type\":\"move\",\"x\":0,\"y\":0,\"seq\":42}"
+    };
+
+    static const char *const  wrong[] = {
+        "{\"type\":\"move\",\"x\":0,\"y\":0,\"seq\":44}",
+        "{\"type\":\"move\",\"x\":0,\"y\":0,\"seq\":0}",
+        "{\"type\":\"move\",\"x\":0,\"y\":0,\"seq\":\"43\"}",
+        "{\"type\":\"move\",\"x\":0,\"y\":0,\"seq\":43.5}",
+        "{\"type\":\"move\",\"x\":0,\"y\":0,\"seq\":9007199254740992}"
+    };
+
+    agent_input_continue(in, 40);
+    ok(!agent_input_numbered(in), "nothing is numbered yet");
+    say(in, "{\"type\":\"move\",\"x\":0,\"y\":0}");
+    did("m0,0 ", "without a number it is taken as before");
+
+    for (i = 0; i < G_N_ELEMENTS(texts); i++) {
+        say(in, texts[i]);
+    }
+
+    did("m0,0 m0,0 ", "the next ones are taken, once");
+    ok(agent_input_numbered(in) && agent_input_sequence(in) == 42,
+       "the last of them is known");
+    ok(!agent_input_broken(in), "what is said again breaks nothing");
+
+    for (i = 0; i < G_N_ELEMENTS(wrong); i++) {
+        say(in, wrong[i]);
+        did("", wrong[i]);
+        ok(agent_input_broken(in), "is not the next one");
+        say(in, "{\"type\":\"move\",\"x\":0,\"y\":0,\"seq\":43}");
+        did("", "nothing is taken behind it");
+        agent_input_continue(in, 42);
+    }
+
+    for (i = 43; i <= 48; i++) {
+        g_autofree char  *text = NULL, *answer = NULL;
+
+        text = g_strdup_printf("{\"type\":\"move\",\"x\":0,\"y\":0,"
+                               "\"seq\":%u}", i);
+        answer = say(in, text);
+        is_str(answer ? answer : "", i == 48
+               ? "{\"type\":\"taken\",\"sequence\":48}" : "",
+               "each sixteenth is told");
+    }
+
+    g_string_truncate(recorder.log, 0);
+}
+
+
 int
 main(void)
 {
@@ -387,6 +449,7 @@ main(void)
     test_refused(seat);
     test_release(seat);
     test_many(seat);
+    test_numbers(seat);
 
     g_string_free(recorder.log, TRUE);
 

@@ -371,6 +371,18 @@ test_peer(void)
        && p.kind == AGENT_PEER_UNKNOWN, "an unknown kind is no error");
     json_decref(keep);
 
+    ok(peer("{\"kind\":\"pipe\",\"pc\":3,\"name\":\"n\",\"key\":\"k\","
+            "\"codecs\":\"vp8\",\"proof\":7}", &p, &keep)
+       && p.kind == AGENT_PEER_PIPE && p.pc == 3
+       && strcmp(p.pipe.name, "n") == 0 && strcmp(p.pipe.key, "k") == 0
+       && strcmp(p.pipe.codecs, "vp8") == 0 && json_is_integer(p.proof),
+       "an offer of a pipe");
+    json_decref(keep);
+
+    ok(!peer("{\"kind\":\"pipe\",\"pc\":3,\"name\":\"n\","
+             "\"codecs\":\"vp8\"}", &p, &keep), "one without a key");
+    json_decref(keep);
+
     ok(agent_msg_peer(NULL, &p) && p.kind == AGENT_PEER_UNKNOWN,
        "data that is no object is unknown");
 }
@@ -436,6 +448,15 @@ test_said(void)
     is_example(agent_msg_plain("bye"), "agent.client.bye");
     is_example(agent_msg_bye("done"), "signal.client.bye");
     is_example(agent_msg_accept(SES), "agent.client.accept");
+    is_example(agent_msg_tunnel_refused("tun_tttttttttttttttttttttttttt",
+                                        "pip_pppppppppppppppppppppppppp",
+                                        "target_unreachable",
+                                        "no route to 192.0.2.9"),
+               "agent.client.tunnel");
+    is_taken(agent_msg_tunnel_refused("tun_tttttttttttttttttttttttttt",
+                                      "pip_pppppppppppppppppppppppppp",
+                                      "policy", NULL),
+             RS_CHANNEL_AGENT, "a refused tunnel");
     is_example(agent_msg_reject(SES, "consent_denied", "the user said no"),
                "agent.client.reject");
     is_example(agent_msg_consent(SES, "par_cccccccccccccccccccccccccc",
@@ -469,6 +490,11 @@ test_said(void)
              RS_CHANNEL_SIGNAL, "failed");
 
     agent_path_set(&path, "host", "prflx", AGENT_PROTO_UDP, -1);
+    is_taken(agent_msg_piped(PAR, 1, 1, "key", "vp8", &seal),
+             RS_CHANNEL_SIGNAL, "an answer to a pipe");
+    agent_path_pipe(&path, TRUE, 4);
+    is_taken(agent_msg_state(&path), RS_CHANNEL_SIGNAL, "a path of one");
+    agent_path_set(&path, "host", "host", AGENT_PROTO_UDP, -1);
     is_taken(agent_msg_state(&path), RS_CHANNEL_SIGNAL,
              "a path without a round-trip time");
 }

@@ -219,6 +219,38 @@ test_relay(agent_config_t *config)
 }
 
 
+static void
+test_tunnel(agent_config_t *config)
+{
+    char                  *why;
+    g_autoptr(GDateTime)   now = at(6, 3, 0);
+
+    ok(agent_policy_tunnel(config, now) == NULL, "tunnels may be had");
+
+    config->require_operator = TRUE;
+    why = agent_policy_tunnel(config, now);
+    ok(why != NULL, "verified operators only: no tunnel proves one");
+    g_free(why);
+    config->require_operator = FALSE;
+
+    config->hours = agent_hours_parse("Sun 02:00-03:00");
+    why = agent_policy_tunnel(config, now);
+    ok(why != NULL && strstr(why, "Sun 02:00-03:00") != NULL,
+       "outside its hours");
+    g_free(why);
+    agent_hours_free(config->hours);
+    config->hours = NULL;
+
+    config->consent = AGENT_CONSENT_REQUIRED;
+    is_int(agent_policy_tunnel_consent(config), AGENT_CONSENT_REQUIRED,
+           "what people have to say is that of sessions");
+    config->tunnel_consent_set = TRUE;
+    config->tunnel_consent = AGENT_CONSENT_NONE;
+    is_int(agent_policy_tunnel_consent(config), AGENT_CONSENT_NONE,
+           "unless tunnels have their own");
+}
+
+
 int
 main(void)
 {
@@ -229,6 +261,7 @@ main(void)
     test_allowed(config);
     test_verified(config);
     test_narrow();
+    test_tunnel(config);
     test_relay(config);
 
     return done();

@@ -38,9 +38,9 @@ typedef struct {
 
 
 static const agent_subject_t  anna = { "Anna", "https://issuer.example",
-                                       TRUE };
+                                       TRUE, NULL };
 static const agent_subject_t  bob = { "<b>Bob</b>\n\xe2\x80\xae", NULL,
-                                      FALSE };
+                                      FALSE, NULL };
 
 
 static gboolean
@@ -450,6 +450,40 @@ test_banner(fixture_t *f)
 }
 
 
+/* tunnels are no sessions, and are called what they are */
+
+static void
+test_tunnels(fixture_t *f)
+{
+    agent_shown_t    *first, *second;
+    g_autofree char  *id = NULL;
+    g_autofree char  *name = NULL;
+
+    agent_subject_t  printer = { "Eve", NULL, FALSE, "printer.lan:9100" };
+    agent_subject_t  shell = { "Eve", NULL, FALSE, "shell" };
+    agent_subject_t  spooler = { "Eve", NULL, FALSE, "run spooler" };
+
+    restart(f);
+    first = agent_ui_show(f->ui, &printer);
+    second = agent_ui_show(f->ui, &shell);
+    id = wait_window("terminal");
+    name = run("xdotool getwindowname %s", id);
+    is_str(name, "Remote support: not verified: \xe2\x80\x9c" "Eve"
+           "\xe2\x80\x9d reaches printer.lan:9100, not verified: "
+           "\xe2\x80\x9c" "Eve\xe2\x80\x9d has a terminal",
+           "where they lead is on the banner");
+    agent_shown_free(first);
+    agent_shown_free(second);
+
+    first = agent_ui_show(f->ui, &spooler);
+    g_free(id);
+    id = wait_window("runs spooler$");
+    ok(id != NULL, "and what runs");
+    agent_shown_free(first);
+    ok(wait_no_window("Remote support"), "gone");
+}
+
+
 static int
 height(const char *id)
 {
@@ -473,7 +507,7 @@ test_names(fixture_t *f)
 
     agent_subject_t  stranger = {
         (char *) "Eve\xe2\x80\x9d watches, Ada Admin (verified) controls "
-                 "the whole of it", NULL, FALSE
+                 "the whole of it", NULL, FALSE, NULL
     };
 
     restart(f);
@@ -693,6 +727,7 @@ main(void)
     test_questions(&f);
     test_time(&f);
     test_many(&f);
+    test_tunnels(&f);
     test_banner(&f);
     test_names(&f);
     test_killed(&f);

@@ -11,16 +11,19 @@
  */
 
 #include "agent_viewer.h"
+#include "agent_duct.h"
 #include "agent_input.h"
 #include "agent_webrtc.h"
 #include "fake_channel.h"
 #include "tap.h"
 
+#include <glib/gstdio.h>
 #include <gst/gst.h>
 #include <string.h>
 
 
-#define S  ((gint64) G_USEC_PER_SEC)
+#define S    ((gint64) G_USEC_PER_SEC)
+#define PAR  "par_aaaaaaaaaaaaaaaaaaaaaaaaaa"
 
 #define OFFER                                                                 \
     "a=fingerprint:sha-256 "                                                  \
@@ -34,6 +37,17 @@ struct agent_webrtc_s {
     const agent_channel_kind_t *const  *kinds;
     agent_viewer_t                     *viewer;
     agent_channel_t                    *channel;    /* NULL: never open */
+};
+
+
+struct agent_duct_s {
+    const agent_duct_events_t          *events;
+    void                               *data;
+    const agent_channel_kind_t *const  *kinds;
+    agent_viewer_t                     *viewer;
+    agent_channel_t                    *channel;
+    rs_seal_t                           seal;
+    gboolean                            stands;
 };
 
 
@@ -51,6 +65,10 @@ static guint            failures;       /* told to the viewer */
 static guint            silences;       /* told to the session */
 static guint            candidates;     /* given to webrtcbin */
 static gboolean         passed;         /* the offer may be served */
+static agent_duct_t    *duct;           /* the newest */
+static guint            ducts;          /* that there are */
+static guint            asked;          /* number of a pipe */
+static guint            replied;
 static const char      *operator;       /* whose it is, or NULL */
 
 
@@ -128,6 +146,66 @@ agent_webrtc_candidate(agent_webrtc_t *w, const char *candidate, guint mline)
     (void) mline;
 
     candidates++;
+}
+
+
+agent_duct_t *
+agent_duct_new(const agent_duct_params_t *params,
+    const agent_duct_events_t *duct_events, void *data)
+{
+    duct = g_new0(agent_duct_t, 1);
+    duct->events = duct_events;
+    duct->data = data;
+    duct->kinds = params->kinds;
+    duct->viewer = params->viewer;
+    duct->seal = *params->seal;
+    ducts++;
+
+    return duct;
+}
+
+
+void
+agent_duct_free(agent_duct_t *d)
+{
+    g_clear_pointer(&d->channel, fake_channel_free);
+    rs_seal_end(&d->seal);
+    g_free(d);
+    ducts--;
+}
+
+
+gboolean
+agent_duct_stands(const agent_duct_t *d)
+{
+    return d->stands;
+}
+
+
+void
+agent_duct_mute(agent_duct_t *d)
+{
+    if (d->channel != NULL) {
+        fake_channel_close(d->channel);
+    }
+}
+
+
+void
+agent_duct_decoded(agent_duct_t *d, const agent_rate_decoder_t *decoder)
+{
+    (void) d;
+    (void) decoder;
+}
+
+
+gboolean
+agent_duct_look(agent_duct_t *d, const agent_view_t *view)
+{
+    (void) d;
+    (void) view;
+
+    return TRUE;
 }
 
 
@@ -294,8 +372,43 @@ on_silent(void *session)
 }
 
 
+static void
+on_pipe(void *session, const char *to, guint pc, const char *name)
+{
+    (void) session;
+    (void) to;
+
+    is_int(strlen(name), 26, "a ticket of a pipe is asked for");
+    asked = pc;
+    passed = TRUE;
+}
+
+
+static void
+on_piped(void *session, const char *to, guint pc, const char *key,
+    const char *codec, const agent_seal_t *seal)
+{
+    (void) session;
+    (void) to;
+
+    replied = pc;
+    is_str(codec, "vp8", "an answer: the codec");
+    is_int(strlen(key), 87, "a key");
+    ok(seal->signature != NULL, "a signature");
+}
+
+
+static void
+on_path(void *session, const agent_path_t *path)
+{
+    (void) session;
+    (void) path;
+}
+
+
 static const agent_viewer_events_t  events = {
-    NULL, NULL, on_text, NULL, NULL, on_ready, on_silent
+    NULL, NULL, on_text, on_path, on_pipe, on_piped, NULL, on_ready,
+    on_silent
 };
 
 
@@ -320,6 +433,7 @@ input(fixture_t *f, const char *text)
 static void
 opens(agent_webrtc_t *w)
 {
+    w->events->opening(w->data, w);
     w->channel = fake_channel_open(w->kinds, AGENT_VIEWER_INPUT, w->viewer);
 }
 
@@ -347,24 +461,40 @@ pass(gint64 us)
 }
 
 
+static agent_key_t *
+key_made(void)
+{
+    agent_key_t        *key;
+    g_autofree char    *dir = g_dir_make_tmp("rs-viewer-XXXXXX", NULL);
+    g_autofree char    *path = g_build_filename(dir, "device.key", NULL);
+
+    key = agent_key_make(dir, NULL);
+    (void) g_unlink(path);
+    (void) g_rmdir(dir);
+
+    return key;
+}
+
+
 static void
 start(fixture_t *f, agent_role_e role)
 {
-    agent_peer_t     peer = { (char *) "par_v", (char *) "V", role };
+    agent_peer_t     peer = { (char *) PAR, (char *) "V", role };
     agent_rights_t   rights;
 
     memset(f, 0, sizeof(fixture_t));
     f->platform.ops = &play_ops;
     f->config = agent_config_new();
     f->config->consent = AGENT_CONSENT_NONE;
-    f->device.id = (char *) "dev_d";
+    f->device.id = (char *) "dev_aaaaaaaaaaaaaaaaaaaaaaaaaa";
     f->agent.config = f->config;
     f->agent.device = &f->device;
+    f->agent.key = key_made();
     f->agent.platform = &f->platform;
     f->agent.seat = agent_seat_new(&f->platform);
     agent_rights_init(&rights);
-    f->viewer = agent_viewer_new(&f->agent, "ses_s", &rights,
-                                 &peer, &events, NULL);
+    f->viewer = agent_viewer_new(&f->agent, "ses_aaaaaaaaaaaaaaaaaaaaaaaaaa",
+                                 &rights, &peer, &events, NULL);
 }
 
 
@@ -373,6 +503,7 @@ stop(fixture_t *f)
 {
     agent_viewer_free(f->viewer);
     agent_seat_free(f->agent.seat);
+    agent_key_free(f->agent.key);
     agent_config_free(f->config);
     g_string_truncate(done_log, 0);
 }
@@ -404,7 +535,7 @@ test_fallback(void)
     ok(g_str_has_prefix(fake_channel_heard(w->channel),
                         "{\"type\":\"hello\",\"width\":1280,"
                         "\"height\":720,\"input\":true,"
-                        "\"features\":{"), "hello");
+                        "\"sequence\":0,\"features\":{"), "hello");
     ok(strstr(fake_channel_heard(w->channel),
               "\"clipboard\":\"both\"") != NULL, "and what it has");
     input(&f, "{\"type\":\"ping\",\"n\":1}");
@@ -675,6 +806,180 @@ test_numbers(void)
 }
 
 
+/* another pipe, as far as its answer */
+
+static agent_duct_t *
+pipe_to(fixture_t *f, guint pc)
+{
+    char                text[RS_BASE64URL_LEN(RS_SEAL_POINT_LEN) + 1] = "";
+    guint8              scalar[RS_SEAL_SCALAR_LEN] = { 1 };
+    guint8              point[RS_SEAL_POINT_LEN];
+    agent_peer_pipe_t   offer = { "abcdefghijklmnopqrstuvwxyz", text,
+                                  "av1,vp8" };
+
+    (void) rs_seal_public(scalar, point);
+    (void) rs_base64url_encode(text, point, sizeof(point));
+
+    passed = FALSE;
+    replied = 0;
+    agent_viewer_offer_pipe(f->viewer, pc, &offer, NULL);
+
+    while (!passed) {
+        g_main_context_iteration(NULL, TRUE);
+    }
+
+    is_int(asked, pc, "of that number");
+    agent_viewer_ticket(f->viewer, pc - 1, "a");
+    is_int(replied, 0, "a ticket for another one does nothing");
+    agent_viewer_ticket(f->viewer, pc, "ticket");
+    is_int(replied, pc, "with a ticket it is answered");
+
+    return duct;
+}
+
+
+static void
+stands(agent_duct_t *d)
+{
+    d->stands = TRUE;
+    d->events->connected(d->data, d);
+    d->channel = fake_channel_open(d->kinds, AGENT_VIEWER_INPUT, d->viewer);
+}
+
+
+static void
+say(agent_channel_t *ch, guint seq, gboolean down)
+{
+    g_autofree char  *text = NULL;
+
+    text = g_strdup_printf("{\"type\":\"key\",\"key\":\"k%u\",\"code\":"
+                           "\"Key%u\",\"down\":%s,\"seq\":%u}", seq, seq,
+                           down ? "true" : "false", seq);
+    fake_channel_say(ch, text);
+}
+
+
+static void
+test_pipe(void)
+{
+    fixture_t        f;
+    agent_duct_t    *d;
+    agent_webrtc_t  *w;
+
+    start(&f, AGENT_ROLE_CONTROLLER);
+    f.config->codecs = AGENT_CODEC_VP8;
+
+    w = serve(&f, 1);
+    d = pipe_to(&f, 2);
+    freed = 0;
+    stands(d);
+    is_int(freed, 0, "a connection on its way goes on beside a pipe");
+    say(d->channel, 1, TRUE);
+    did("+k1 ", "input is taken from the pipe");
+    agent_viewer_candidate(f.viewer, 1, "candidate:1", 0);
+    is_int(candidates, 1, "candidates of the connection are, too");
+    input(&f, KEY_A);
+    did("", "none by way of the gateway");
+
+    say(d->channel, 2, TRUE);
+    say(d->channel, 2, TRUE);
+    did("+k2 ", "a number counts once");
+
+    /* the connection stands: what is held down stays down */
+
+    w->events->connected(w->data, w);
+    say(d->channel, 3, TRUE);
+    did("+k3 ", "until its channel opens the pipe is in use");
+    opens(w);
+    did("", "then keys are held over the change");
+    ok(!d->channel->open, "the pipe's channel is closed");
+    ok(strstr(fake_channel_heard(w->channel), "\"sequence\":3") != NULL,
+       "the hello names the last number");
+    say(w->channel, 3, TRUE);
+    did("", "what was said again is not done again");
+    say(w->channel, 4, TRUE);
+    did("+k4 ", "the next one is");
+    fake_channel_say(w->channel, "{\"type\":\"ping\",\"n\":1}");
+    is_str(fake_channel_heard(w->channel),
+           "{\"type\":\"pong\",\"n\":1,\"sequence\":4}", "a pong says which");
+    pass(6 * S);
+    is_int(ducts, 0, "a pipe that is not in use goes");
+
+    /* and back */
+
+    d = pipe_to(&f, 3);
+    is_int(freed, 0, "the connection goes on until the pipe stands");
+    stands(d);
+    is_int(freed, 1, "then it is given up");
+    did("", "and keys are held again");
+    ok(strstr(fake_channel_heard(d->channel), "\"sequence\":4") != NULL,
+       "the pipe goes on from the same number");
+    say(d->channel, 5, TRUE);
+    did("+k5 ", "and takes the next");
+
+    /* nobody goes on */
+
+    failures = 0;
+    duct->stands = FALSE;
+    d->events->failed(d->data, d, "closed", "test");
+    is_int(failures, 1, "a pipe that broke is told");
+    did("-1 ", "and nothing stays down");
+    d = pipe_to(&f, 4);
+    stands(d);
+    ok(strstr(fake_channel_heard(d->channel), "\"sequence\":5") != NULL,
+       "a number is never forgotten");
+    stop(&f);
+    is_int(ducts, 0, "no pipe is left");
+}
+
+
+static void
+test_gap(void)
+{
+    fixture_t      f;
+    agent_duct_t  *d;
+
+    start(&f, AGENT_ROLE_CONTROLLER);
+    f.config->codecs = AGENT_CODEC_VP8;
+    d = pipe_to(&f, 1);
+    stands(d);
+    say(d->channel, 1, TRUE);
+    say(d->channel, 3, TRUE);
+    did("+k1 ", "a number that is missing is not jumped over");
+    ok(d->channel->ending, "its channel is closed");
+    say(d->channel, 2, TRUE);
+    did("", "nothing more is taken from it");
+    fake_channel_close(d->channel);
+    now_us += 1 * S;
+    did("", "a key may still be held over this");
+    pass(10 * S);
+    did("-1 ", "but not for ever");
+    stop(&f);
+}
+
+
+static void
+test_pipe_refused(void)
+{
+    fixture_t           f;
+    agent_peer_pipe_t   offer = { "abcdefghijklmnopqrstuvwxyz", "AAAA",
+                                  "vp8" };
+
+    start(&f, AGENT_ROLE_CONTROLLER);
+    failures = 0;
+    agent_viewer_offer_pipe(f.viewer, 1, &offer, NULL);
+    is_int(failures, 1, "a key that is none is refused");
+
+    (void) pipe_to(&f, 2);
+    failures = 0;
+    pass(31 * S);
+    is_int(failures, 1, "a pipe that nobody comes to is given up");
+    is_int(ducts, 0, "and is gone");
+
+    stop(&f);
+}
+
+
 int
 main(int argc, char **argv)
 {
@@ -691,6 +996,9 @@ main(int argc, char **argv)
     test_numbers();
     test_another();
     test_refused();
+    test_pipe();
+    test_gap();
+    test_pipe_refused();
 
     g_string_free(done_log, TRUE);
 

@@ -458,8 +458,16 @@ on_failed(void *data, agent_webrtc_t *w, const char *code,
 }
 
 
+static void
+on_opening(void *data, agent_webrtc_t *w)
+{
+    (void) data;
+    (void) w;
+}
+
+
 static const agent_webrtc_events_t  events = {
-    on_answer, on_candidate, on_connected, on_path, on_failed
+    on_answer, on_candidate, on_connected, on_opening, on_path, on_failed
 };
 
 

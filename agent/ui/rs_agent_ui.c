@@ -13,9 +13,11 @@
  *
  *     {"type":"ask","id":1,"name":"Anna","verified":true,"by":"https://…",
  *      "control":true,"timeout_s":60}
+ *     (and "tunnel":"127.0.0.1:22" of one that reaches this by the computer,
+ *     "shell" of one that wants a terminal, "run NAME" of a command)
  *     {"type":"cancel","id":1}
  *     {"type":"banner","own":false,"who":[{"name":"Anna","verified":true,
- *      "control":true}]}                               [] takes it away
+ *      "control":true}]}                 ("tunnel", too); [] takes it away
  *     {"type":"chat","room":1,"name":"Anna","verified":true,"text":"Hello"}
  *     {"type":"chat_end","room":1}                     rs_agent_chat.c's
  *
@@ -46,6 +48,7 @@
 #define UI_ASKS     16
 #define UI_WHO      16              /* names on the banner */
 #define UI_BY       120
+#define UI_TUNNEL   300
 #define UI_RAISE_US (G_USEC_PER_SEC / 2)
 
 
@@ -80,6 +83,8 @@ static gboolean ui_on_input(gint fd, GIOCondition condition, gpointer data);
 static void ui_message(ui_t *ui, const char *text, gsize len);
 
 static void ui_ask(ui_t *ui, const json_t *msg);
+static char *ui_ask_head(const char *name, const char *tunnel,
+    gboolean control);
 static GtkWidget *ui_ask_content(ui_ask_t *ask, const json_t *msg);
 static void ui_answer(ui_ask_t *ask, gboolean yes);
 static void ui_on_allow(GtkButton *button, gpointer data);
@@ -347,6 +352,29 @@ ui_ask(ui_t *ui, const json_t *msg)
 }
 
 
+static char *
+ui_ask_head(const char *name, const char *tunnel, gboolean control)
+{
+    if (strcmp(tunnel, "shell") == 0) {
+        return g_strdup_printf("%s wants a terminal on this computer", name);
+    }
+
+    if (g_str_has_prefix(tunnel, "run ")) {
+        return g_strdup_printf("%s wants to %s on this computer", name,
+                               tunnel);
+    }
+
+    if (tunnel[0] != '\0') {
+        return g_strdup_printf("%s wants to reach %s through this computer",
+                               name, tunnel);
+    }
+
+    return g_strdup_printf(control ? "%s wants to see and control this "
+                                     "computer"
+                                   : "%s wants to see this screen", name);
+}
+
+
 static GtkWidget *
 ui_ask_content(ui_ask_t *ask, const json_t *msg)
 {
@@ -354,6 +382,7 @@ ui_ask_content(ui_ask_t *ask, const json_t *msg)
     GtkWidget          *box, *buttons, *allow, *deny;
     g_autofree char    *name = ui_string(msg, "name", UI_NAME);
     g_autofree char    *by = ui_string(msg, "by", UI_BY);
+    g_autofree char    *tunnel = ui_string(msg, "tunnel", UI_TUNNEL);
     g_autofree char    *head = NULL;
     g_autofree char    *mark = NULL;
 
@@ -364,10 +393,7 @@ ui_ask_content(ui_ask_t *ask, const json_t *msg)
         ui_claimed(&name);
     }
 
-    head = g_strdup_printf(control ? "%s wants to see and control this "
-                                     "computer"
-                                   : "%s wants to see this screen",
-                           name[0] != '\0' ? name : "Somebody");
+    head = ui_ask_head(name[0] != '\0' ? name : "Somebody", tunnel, control);
     mark = verified ? g_strdup_printf("\xe2\x9c\x93 Verified by %s", by)
                     : g_strdup("Not verified: nobody has proven that this "
                                "is who it says");
@@ -550,10 +576,13 @@ ui_banner_text(const json_t *who, gboolean own)
                             : "Remote support: ");
 
     for (i = 0; i < json_array_size(who); i++) {
+        g_autofree char  *does = NULL;
         g_autofree char  *name = NULL;
+        g_autofree char  *tunnel = NULL;
 
         one = json_array_get(who, i);
         name = ui_string(one, "name", UI_NAME);
+        tunnel = ui_string(one, "tunnel", UI_TUNNEL);
         verified = agent_json_bool(one, "verified", &verified) && verified;
         control = !agent_json_bool(one, "control", &control) || control;
 
@@ -561,11 +590,17 @@ ui_banner_text(const json_t *who, gboolean own)
             ui_claimed(&name);
         }
 
+        does = (strcmp(tunnel, "shell") == 0) ? g_strdup("has a terminal")
+               : g_str_has_prefix(tunnel, "run ")
+               ? g_strconcat("runs ", tunnel + strlen("run "), NULL)
+               : (tunnel[0] != '\0') ? g_strconcat("reaches ", tunnel, NULL)
+               : g_strdup(control ? "controls" : "watches");
+
         g_string_append_printf(text, verified ? "%s%s (verified) %s"
                                               : "%snot verified: %s %s",
                                i ? ", " : "",
                                name[0] != '\0' ? name : "somebody",
-                               control ? "controls" : "watches");
+                               does);
     }
 
     return g_string_free(text, FALSE);

@@ -1,0 +1,45 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ */
+
+/*
+ * A child process with a session of its own, waited for by the main loop; and
+ * its end, which may take longer than whoever started it is there.
+ */
+
+#ifndef _AGENT_CHILD_H_INCLUDED_
+#define _AGENT_CHILD_H_INCLUDED_
+
+
+#include <glib.h>
+#include <sys/types.h>
+
+
+#define AGENT_CHILD_S  2                /* from a signal to SIGKILL */
+
+
+typedef struct agent_child_s  agent_child_t;
+
+
+/* status: as of waitpid(); the child is gone then, and so is the struct. */
+typedef void (*agent_child_exited_pt)(void *data, int status);
+
+
+agent_child_t *agent_child_new(pid_t pid, agent_child_exited_pt exited,
+    void *data);
+
+/*
+ * Its process group gets signal now, and SIGKILL AGENT_CHILD_S later or, what
+ * is left of it, when the child has exited.
+ */
+void agent_child_stop(agent_child_t *child, int signal);
+
+/*
+ * The same, and exited() is not called any more.  group: another one of its
+ * session that is to go with it, or 0.
+ */
+void agent_child_end(agent_child_t *child, int signal, pid_t group);
+
+
+#endif /* _AGENT_CHILD_H_INCLUDED_ */
