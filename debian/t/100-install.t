@@ -14,7 +14,7 @@ set -uo pipefail
 test -n "${RS_IN_ROOT:-}" || in_clean_root
 
 OURS=(libnginx-mod-http-rs-signal rs-agent rs-console rs-eventd rs-gateway
-      rs-tools rs-turn-auth)
+      rs-tools rs-tunnel rs-turn-auth)
 
 
 # ---- the repository
@@ -120,6 +120,9 @@ done
 
 is "the agent says its version" "$(rs-agent --version)" \
     "rs-agent $(dpkg-query -W -f '${Version}' rs-agent | sed 's/~.*//')"
+
+is "rs-tunnel says its version" "$(rs-tunnel --version)" \
+    "rs-tunnel $(dpkg-query -W -f '${Version}' rs-tunnel | sed 's/~.*//')"
 
 for unit in rs-agent.service rs-agent.path rs-eventd.service \
             rs-turn-authd.service; do

@@ -16,7 +16,7 @@ set -uo pipefail
 test -n "${RS_IN_ROOT:-}" || in_clean_root
 
 OURS=(libnginx-mod-http-rs-signal rs-agent rs-console rs-eventd rs-gateway
-      rs-tools rs-turn-auth)
+      rs-tools rs-tunnel rs-turn-auth)
 OLD=0.0.1~test
 
 
