@@ -17,7 +17,8 @@ import { HistoryPage } from "./pages/history.js";
 import { SessionPage } from "./pages/session.js";
 import { SettingsPage } from "./pages/settings.js";
 import { SignInPage } from "./pages/signin.js";
-import { RsApi, resolveBase } from "./rs-client.js";
+import { TunnelsPage } from "./pages/tunnels.js";
+import { RsApi, RsError, resolveBase } from "./rs-client.js";
 import { DeviceFeed } from "./rs-feed.js";
 import { Fleet } from "./rs-fleet.js";
 import { Pins } from "./rs-identity.js";
@@ -37,8 +38,8 @@ const LOGIN = /^#login=(rso_[a-z0-9-]{1,32}_[a-z2-7]{52})$/;
 const PAGE = /^#\/([a-z]{1,20})$/;
 
 /* what a page is of no use without; devices may be given at any time */
-const NEEDS = {devices: null, history: "sessions:read",
-               audit: "audit:read", settings: null};
+const NEEDS = {devices: null, tunnels: "tunnels:read",
+               history: "sessions:read", audit: "audit:read", settings: null};
 
 
 const meta = document.querySelector('meta[name="rs-base"]');
@@ -61,6 +62,7 @@ const device = new DeviceDialog(document, {
     app, prefs, groupName: (id) => devices.groupName(id)});
 const add = new AddDialog(document, {app, fleet});
 const pages = {
+    tunnels: new TunnelsPage(document, {app, fleet}),
     history: new HistoryPage(document, {app, fleet}),
     audit: new AuditPage(document, {app, fleet}),
     settings: new SettingsPage(document, {app, prefs, fleet}),
@@ -76,6 +78,7 @@ let signIn = null;          /* where the gateway names an issuer */
 let link = null;            /* a guest's, until it is used */
 let opened = false;         /* the page has been shown */
 let shown = null;           /* of pages, null: the devices, or none */
+const windows = new Map();  /* of what is reached through a pipe, by name */
 
 
 /* signing in and out */
@@ -195,6 +198,11 @@ function onOut(error) {
     forget();
     device.hide();
     add.hide();
+
+    for (const window of windows.values()) {
+        window.hide();
+    }
+
     shell.setToken(null);
     front.showSignIn(signIn !== null);
 
@@ -278,6 +286,32 @@ function begin(want) {
 }
 
 
+/* terminal and VNC: their libraries come when somebody asks for them */
+
+const WINDOWS = {
+    terminal: async () => (await import("./pages/terminal.js"))
+                          .terminalWindow(document, {app}),
+    vnc: async () => new (await import("./pages/vnc.js"))
+                         .VncDialog(document, {app}),
+};
+
+
+async function openWindow(name, record) {
+    device.hide();
+
+    try {
+        if (!windows.has(name)) {
+            windows.set(name, await WINDOWS[name]());
+        }
+
+        windows.get(name).open(record, "shell");
+
+    } catch (e) {
+        devices.error(new RsError("network", {detail: String(e.message)}));
+    }
+}
+
+
 /* guests */
 
 async function joinAsGuest({name, pin}) {
@@ -340,6 +374,10 @@ devices.addEventListener("add", () => add.open());
 devices.addEventListener("open", (ev) => device.open(fleet.get(ev.detail)));
 devices.addEventListener("options",
                          (ev) => device.openOptions(fleet.get(ev.detail)));
+
+for (const name of Object.keys(WINDOWS)) {
+    device.addEventListener(name, (ev) => openWindow(name, ev.detail));
+}
 
 device.addEventListener("changed", (ev) => {
     fleet.put(ev.detail);

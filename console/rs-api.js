@@ -141,7 +141,8 @@ export class RsApi {
      * @param {string} method
      * @param {string} path
      * @param {{query?: object, body?: any, ifMatch?: string,
-     *          signal?: AbortSignal, idempotencyKey?: string}} [o]
+     *          signal?: AbortSignal, idempotencyKey?: string,
+     *          keepalive?: boolean}} [o]  keepalive: also when the page goes
      * @returns {Promise<{status: number, etag: string|null, data: any}>}
      */
     async request(method, path, o = {}) {
@@ -161,6 +162,10 @@ export class RsApi {
         if (o.body !== undefined) {
             headers["Content-Type"] = "application/json";
             init.body = JSON.stringify(o.body);
+        }
+
+        if (o.keepalive) {
+            init.keepalive = true;
         }
 
         if (o.ifMatch !== undefined) {

@@ -46,10 +46,11 @@ declare abstract class RsTarget<M> {
 }
 
 export interface Path {
-    kind: "direct" | "relay";
+    kind: "direct" | "relay" | "pipe";
     protocol: "udp" | "tcp" | "tls";
-    local: string;
-    remote: string;
+    /** Types of ICE candidates; there are none of a pipe. */
+    local?: string;
+    remote?: string;
     rtt_ms: number;
     region?: string;
 }
@@ -134,6 +135,10 @@ export interface ConnectOptions {
 
     /** Where keys of devices are kept; in memory, if nothing is said. */
     pins?: Pins;
+
+    /** "auto" if nothing is said: a pipe through the gateway, sealed, where
+     *  there is no path for a connection. */
+    carrier?: "auto" | "pipe" | "webrtc";
 
     RTCPeerConnection?: typeof RTCPeerConnection;
     WebSocket?: typeof WebSocket;

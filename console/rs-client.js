@@ -303,6 +303,21 @@ export class RsSession extends EventTarget {
                                               : {type: "input", to, data});
     }
 
+    /** Of the API, as a socket has it. */
+    get base() {
+        return this.#url.replace(/\/signal$/, "");
+    }
+
+    /**
+     * Asks for a ticket of the pipe of that name with another participant:
+     * the event "pipe" with this id, or "refused".  0: the socket is away.
+     */
+    askPipe(peer, name) {
+        const id = this.#nextId++;
+
+        return this.#sendNow({type: "pipe", with: peer, name, id}) ? id : 0;
+    }
+
     /** Tells the path in use.  Dropped while the socket is away. */
     reportPath(path) {
         return this.#sendNow({type: "state", path});
@@ -698,6 +713,11 @@ export class RsSession extends EventTarget {
         case "input":
             this.dispatchEvent(new RsEvent("input", {from: message.from,
                                                      data: message.data}));
+            return;
+
+        case "pipe":
+            this.dispatchEvent(new RsEvent("pipe", {id: message.id,
+                                                    ticket: message.ticket}));
             return;
 
         case "goaway":

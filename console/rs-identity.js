@@ -14,6 +14,7 @@
  */
 
 import { RsError } from "./rs-api.js";
+import { isMark } from "./rs-seal.js";
 
 
 /** @typedef {{get: (name: string) => Promise<any>,
@@ -101,6 +102,13 @@ export function fingerprintOf(sdp) {
     }
 
     return found;
+}
+
+
+/** What is signed of one end: a description's fingerprint, or a pipe's mark
+ *  as it is (rs-seal.js). */
+function endOf(end) {
+    return isMark(end) ? end : fingerprintOf(end);
 }
 
 
@@ -193,11 +201,11 @@ export class OperatorKey {
     /**
      * The proof of an offer.
      * @param {Line} line
-     * @param {string} sdp     the offer
+     * @param {string} offer   a description, or a pipe's mark
      * @param {string} idToken its nonce is this key's thumbprint
      */
-    async proof(line, sdp, idToken) {
-        const fingerprint = fingerprintOf(sdp);
+    async proof(line, offer, idToken) {
+        const fingerprint = endOf(offer);
 
         if (fingerprint === null) {
             throw new RsError("peer_failed", {
@@ -251,13 +259,22 @@ async function verifyEd25519(crypto, publicKey, signature, bytes) {
 }
 
 
+/** What the device signs of a connection with these two ends. */
+function deviceBytes(line, fingerprints, verified) {
+    return signedBytes("rs-device-v1", line.session_id, line.device_id,
+                       line.participant_id, String(line.pc), ...fingerprints,
+                       ...(verified ? ["verified"] : []));
+}
+
+
 /**
  * Throws unless an answer is of the device whose key it names, and of this
  * very offer and answer.  Gives that key; whether it is the right one is the
  * pins' to say.
  *
  * @param {Line} line
- * @param {string} offer  @param {string} answer    descriptions
+ * @param {string} offer  @param {string} answer    descriptions, or both
+ *                        marks of a pipe
  * @param {any} device    of the answer, as it came
  * @param {boolean} verified  whether it is said that the device verified us:
  *                        it signs that, too
@@ -265,20 +282,17 @@ async function verifyEd25519(crypto, publicKey, signature, bytes) {
 export async function verifyAnswer(line, offer, answer, device, verified,
                                    crypto = globalThis.crypto)
 {
-    const fingerprints = [fingerprintOf(offer), fingerprintOf(answer)];
+    const fingerprints = [endOf(offer), endOf(answer)];
 
     if (device === undefined || device === null) {
         throw unverified("the answer is not signed by a device");
     }
 
-    if (fingerprints[1] === null) {
+    if (fingerprints[1] === null || isMark(offer) !== isMark(answer)) {
         throw unverified("the answer has not exactly one SHA-256 fingerprint");
     }
 
-    const bytes = signedBytes("rs-device-v1", line.session_id, line.device_id,
-                              line.participant_id, String(line.pc),
-                              ...fingerprints,
-                              ...(verified ? ["verified"] : []));
+    const bytes = deviceBytes(line, fingerprints, verified);
 
     if (!await verifyEd25519(crypto, device.public_key, device.signature,
                              bytes))
@@ -426,12 +440,17 @@ export class RsWho {
     }
 
     /** The proof of an offer, null of somebody who is not signed in. */
-    async prove(pc, sdp) {
+    async prove(pc, offer) {
         const operator = this.#operator();
 
         return operator === null ? null
-               : operator.key.proof({...this.#about, pc}, sdp,
+               : operator.key.proof({...this.#about, pc}, offer,
                                     operator.id_token);
+    }
+
+    /** What the device signed of a pipe: its keys are of this, too. */
+    signed(pc, offer, answer, verified) {
+        return deviceBytes({...this.#about, pc}, [offer, answer], verified);
     }
 
     /**

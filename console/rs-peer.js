@@ -15,6 +15,12 @@
  * An offer carries the proof of who offers, and an answer is used only after
  * its device proved itself: RsWho of rs-identity.js.
  *
+ * Where no line is found a pipe is opened beside them: the same picture and
+ * the same channels, sealed, through the gateway (rs-duct.js).  Lines are
+ * tried on, and the first that stands takes over, as the pipe does from a
+ * line that broke.  Input is numbered, where the host counts: what it has not
+ * taken by then is said again.
+ *
  * Input goes over the line's data channel.  A line that stands without one
  * sends it by way of the gateway instead, which answers nothing and may lose
  * some; but not where the device has verified who controls it, for a gateway
@@ -23,6 +29,9 @@
 
 import { RsEvent, RsError, backoff, systemClock } from "./rs-client.js";
 import { RsChannel, dataChannel, parseObject } from "./rs-channel.js";
+import { Detour, Line, PipeLine, objectOf, operatorOf, shortText }
+    from "./rs-line.js";
+import { RsSequence } from "./rs-sequence.js";
 import { bytesOf, pathOf, samePath, videoOf } from "./rs-stats.js";
 
 
@@ -40,6 +49,11 @@ const DISCONNECTED_MS = 2000;
 const ATTEMPTS_MAX = 6;
 const AGAIN_MAX_MS = 600000;        /* instead, once one has stood */
 const AGAIN_CAP_MS = 3000;          /* between attempts then */
+const PIPE_AFTER_MS = 5000;         /* an answer, and no path */
+const PIPE_WAIT_MS = 1000;          /* for an answer to the other offer */
+const UPGRADE_MS = 5000;            /* between lines beside a pipe, doubled */
+const UPGRADE_CAP_MS = 60000;
+const BRIDGE_MS = 8000;             /* from one line to the next */
 const CONSENT_MAX_S = 600;
 const CANDIDATES_MAX = 256;
 const SIGNAL_TEXT_MAX = 60000;
@@ -47,40 +61,10 @@ const BUFFERED_MAX = 65536;
 
 /* what the host says of a line that another one might do better than; any
  * other reason stands however often it is asked */
-const PASSING = new Set(["ice_failed", "closed", "internal"]);
+const PASSING = new Set(["ice_failed", "closed", "internal", "no_pipe"]);
 
 /* passes, too, where there was a path before: the relay is away */
 const PASSING_AGAIN = new Set(["no_relay"]);
-
-
-/** One RTCPeerConnection and what belongs to it. */
-class Line {
-    candidates = [];        /* of the host, before its answer */
-    answered = false;
-    verified = false;       /* whose offer it is, by its device */
-    connected = false;
-    stream = null;
-    sound = null;
-    hello = null;
-    lastHeard = 0;          /* over the data channel */
-    lastBytes = 0;          /* when any came */
-    bytes = 0;
-    beatAt = 0;
-    gathered = 0;           /* candidates of this side */
-    patience = null;        /* its timer */
-    pings = 0;
-    detour = false;         /* input goes by the gateway */
-    move = null;            /* the newest one, waiting for its turn there */
-    movedAt = 0;
-
-    constructor(n, host, pc, channel) {
-        this.n = n;
-        this.host = host;
-        this.pc = pc;
-        this.channel = channel;
-        this.timers = new Set();
-    }
-}
 
 
 /**
@@ -110,6 +94,16 @@ export class RsPeer extends EventTarget {
     #hears = false;
     #channels = new Map();  /* label -> RsChannel */
     #line = null;           /* the newest */
+    #pipe = null;           /* a PipeLine, beside it */
+    #usesPipe = false;      /* it is what is shown and spoken over */
+    #pipeWanted = false;    /* once the line's offer is answered */
+    #pipeTries = 0;
+    #pipeRetry = null;
+    #upgrades = 0;          /* lines that were tried beside it */
+    #carrier;
+    #globals;
+    #sequence = new RsSequence();
+    #bridge = 0;            /* until when input is kept for the next one */
     #old = null;            /* the one still shown, until the newest connects */
     #count = 0;
     #attempts = 0;
@@ -129,7 +123,10 @@ export class RsPeer extends EventTarget {
      * @param {{session: import("./rs-client.js").RsSession,
      *          who: import("./rs-identity.js").RsWho,
      *          RTCPeerConnection?: typeof RTCPeerConnection,
+     *          carrier?: "auto"|"pipe"|"webrtc", globals?: object,
      *          clock?: import("./rs-client.js").Clock}} o
+     *        carrier: auto: a pipe where there is no connection; pipe: and
+     *        no connection is tried
      */
     constructor(o) {
         super();
@@ -138,6 +135,8 @@ export class RsPeer extends EventTarget {
         this.#Connection = o.RTCPeerConnection
                            ?? globalThis.RTCPeerConnection;
         this.#clock = o.clock ?? systemClock;
+        this.#carrier = o.carrier ?? "auto";
+        this.#globals = o.globals ?? globalThis;
 
         this.#on("signal", (ev) => this.#onSignal(ev.detail));
         this.#on("peers", () => this.#onPeers());
@@ -150,12 +149,21 @@ export class RsPeer extends EventTarget {
         this.#onPeers();
     }
 
-    /** The host takes input now. */
+    /* what is shown and spoken over */
+    get #use() {
+        return this.#usesPipe ? this.#pipe : this.#line;
+    }
+
+    #speaks(line) {
+        return line?.hello?.input === true
+               && (line.detour ? this.#session.state === "open"
+                               : line.channel?.readyState === "open");
+    }
+
+    /** The host takes input now, or will as soon as it is reached again. */
     get ready() {
-        return this.#line?.hello?.input === true
-               && (this.#line.detour
-                   ? this.#session.state === "open"
-                   : this.#line.channel.readyState === "open");
+        return this.#speaks(this.#use)
+               || (this.#sequence.on && this.#clock.now() < this.#bridge);
     }
 
     /**
@@ -163,7 +171,7 @@ export class RsPeer extends EventTarget {
      * (features.pointer of its hello).  False when it was dropped.
      */
     point(message) {
-        const line = this.#line;
+        const line = this.#use;
 
         if (line?.hello?.features.pointer !== true
             || line.channel?.readyState !== "open"
@@ -179,7 +187,7 @@ export class RsPeer extends EventTarget {
 
     /** Input goes by way of the gateway, for the line has no data channel. */
     get detour() {
-        return this.#line?.detour === true;
+        return !this.#usesPipe && this.#line?.detour === true;
     }
 
     /**
@@ -187,25 +195,33 @@ export class RsPeer extends EventTarget {
      * way to the host, or a move while the channel is congested.
      */
     send(message) {
-        const line = this.#line;
+        const line = this.#use;
+        const speaks = this.#speaks(line);
 
         if (!this.ready) {
             return false;
         }
 
-        if (line.detour) {
-            return this.#sendDetour(line, message);
+        if (speaks && line.detour) {
+            return new Detour(line, this.#session, this.#clock,
+                              (ms, f) => this.#later(line, ms, f))
+                   .send(message, DETOUR_MOVE_MS);
         }
 
         if (message.type === "move"
-            && line.channel.bufferedAmount > BUFFERED_MAX)
+            && (!speaks || line.channel.bufferedAmount > BUFFERED_MAX))
         {
             return false;
         }
 
-        line.channel.send(JSON.stringify(message));
+        const frame = this.#sequence.on ? this.#sequence.number(message)
+                                        : JSON.stringify(message);
 
-        return true;
+        if (speaks && frame !== null) {
+            line.channel.send(frame);
+        }
+
+        return frame !== null;
     }
 
     /**
@@ -221,7 +237,7 @@ export class RsPeer extends EventTarget {
         if (channel === undefined) {
             channel = new RsChannel(label);
             this.#channels.set(label, channel);
-            channel.attach(this.#line?.pc ?? null);
+            channel.attach(this.#use?.pc ?? null);
         }
 
         return channel;
@@ -229,7 +245,7 @@ export class RsPeer extends EventTarget {
 
     /** What the host has besides the picture: "features" of its hello. */
     get features() {
-        return this.#line?.hello?.features ?? {};
+        return this.#use?.hello?.features ?? {};
     }
 
     /**
@@ -252,12 +268,14 @@ export class RsPeer extends EventTarget {
     restart() {
         if (!this.#closed && this.#session.host) {
             this.#anew();
+            this.#upgrades = 0;
             this.#start();
         }
     }
 
     #anew() {
         this.#attempts = 0;
+        this.#pipeTries = 0;
         this.#final = false;
         this.#lostAt = null;
     }
@@ -281,7 +299,9 @@ export class RsPeer extends EventTarget {
         this.#cancelRetry();
         this.#parked = false;
         this.#stood = null;
+        this.#bridge = 0;
         this.#attach(null);
+        this.#dropPipe();
         this.#end(this.#line);
         this.#end(this.#old);
         this.#line = null;
@@ -304,7 +324,14 @@ export class RsPeer extends EventTarget {
         this.#undo.push(() => this.#session.removeEventListener(type, f));
     }
 
+    /* lines that are tried beside a pipe are nobody's business */
     #setState(state) {
+        if (this.#usesPipe && (state === "connecting" || state === "unsteady"
+                               || state === "failed" || state === "asking"))
+        {
+            return;
+        }
+
         if (this.state !== state) {
             this.state = state;
             this.dispatchEvent(new RsEvent("state", state));
@@ -312,8 +339,13 @@ export class RsPeer extends EventTarget {
     }
 
     #problem(code, detail) {
-        this.dispatchEvent(new RsEvent("problem",
-                                       new RsError(code, {detail})));
+        this.#tellProblem(new RsError(code, {detail}));
+    }
+
+    #tellProblem(error) {
+        if (!this.#usesPipe) {
+            this.dispatchEvent(new RsEvent("problem", error));
+        }
     }
 
     /* a timer that dies with its line */
@@ -338,6 +370,12 @@ export class RsPeer extends EventTarget {
         }
 
         line.timers.clear();
+        line.over = true;
+
+        if (line.pc === null) {
+            return;
+        }
+
         line.pc.onconnectionstatechange = null;
         line.pc.onicecandidate = null;
         line.pc.ontrack = null;
@@ -382,6 +420,18 @@ export class RsPeer extends EventTarget {
         this.#cancelRetry();
 
         if (this.#starting) {
+            return;
+        }
+
+        if (this.#carrier === "pipe") {
+            this.#wantPipe();
+            return;
+        }
+
+        if (this.#pipe?.answered === false) {
+            /* the host looks at one offer after the other */
+            this.#retry = this.#clock.setTimeout(() => this.#start(),
+                                                 PIPE_WAIT_MS);
             return;
         }
 
@@ -462,7 +512,10 @@ export class RsPeer extends EventTarget {
             channel.onclose = () => this.#again(line);
         }
 
-        this.#attach(pc);
+        if (!this.#usesPipe) {
+            this.#attach(pc);
+        }
+
         this.#expect(line, this.#stood === null ? CONNECT_TIMEOUT_MS
                                                 : AGAIN_TIMEOUT_MS);
 
@@ -504,13 +557,13 @@ export class RsPeer extends EventTarget {
 
     /* what nobody said a code of may be better next time; the rest is final */
     #failed(line, e) {
-        if (line === null || line !== this.#line) {
+        if (line === null || !this.#lives(line)) {
             return;
         }
 
         if (e instanceof RsError) {
-            this.dispatchEvent(new RsEvent("problem", e));
-            this.#final = true;
+            this.#tellProblem(e);
+            this.#final = !this.#usesPipe;
 
         } else {
             this.#problem("peer_failed", String(e?.message ?? e));
@@ -528,8 +581,13 @@ export class RsPeer extends EventTarget {
         }
     }
 
+    /* is not replaced, or beside another one that is */
+    #lives(line) {
+        return line === this.#line || line === this.#pipe;
+    }
+
     #show(line) {
-        if (line === this.#line && line.connected && line.stream) {
+        if (line === this.#use && line.connected && line.stream) {
             this.dispatchEvent(new RsEvent("stream", line.stream));
             this.dispatchEvent(new RsEvent("sound", line.sound));
         }
@@ -573,7 +631,6 @@ export class RsPeer extends EventTarget {
                 this.#stood = line.host;
                 this.#end(this.#old);
                 this.#old = null;
-                this.#reported = null;
                 this.#show(line);
                 this.#measure(line);
                 this.#later(line, line.channel === null
@@ -581,8 +638,13 @@ export class RsPeer extends EventTarget {
                             () => this.#onNoChannel(line));
             }
 
-            this.#anew();
-            this.#setState("connected");
+            if (!this.#usesPipe) {
+                this.#reported = null;
+                this.#dropPipe();
+                this.#anew();
+                this.#setState("connected");
+            }
+
             break;
 
         case "disconnected":
@@ -604,10 +666,24 @@ export class RsPeer extends EventTarget {
 
     /* a line is no good: another one, a little later */
     #again(line) {
+        if (line !== null && line === this.#pipe) {
+            this.#pipeLost(line);
+            return;
+        }
+
         if (this.#closed || line === null || line !== this.#line
             || this.#retry !== null || this.#starting)
         {
             return;
+        }
+
+        if (this.#usesPipe) {
+            this.#upgrade();
+            return;
+        }
+
+        if (this.#sequence.on && line.hello !== null) {
+            this.#bridge = this.#clock.now() + BRIDGE_MS;
         }
 
         this.#lostAt ??= this.#clock.now();
@@ -628,6 +704,7 @@ export class RsPeer extends EventTarget {
             this.#retry = null;
             this.#start();
         }, this.#stood === null ? delay : Math.min(delay, AGAIN_CAP_MS));
+        this.#wantPipe();
     }
 
     /* who never had a path is told soon why; who had one wants it back */
@@ -640,13 +717,17 @@ export class RsPeer extends EventTarget {
     /* what the host says */
 
     #onSignal({from, data}) {
-        const line = this.#line;
+        const line = data?.pc === this.#pipe?.n ? this.#pipe : this.#line;
 
         if (line === null || from !== line.host || data?.pc !== line.n) {
             return;
         }
 
         switch (data.kind) {
+
+        case "piped":
+            this.#onPiped(line, data);
+            break;
 
         case "answer":
             this.#onAnswer(line, data);
@@ -663,8 +744,10 @@ export class RsPeer extends EventTarget {
         case "failed":
             this.#problem(shortText(data.code) || "peer_failed",
                           shortText(data.message));
+            line.answered = true;
 
-            this.#final ||= !PASSING.has(data.code)
+            this.#final ||= !this.#usesPipe
+                            && !PASSING.has(data.code)
                             && !(PASSING_AGAIN.has(data.code)
                                  && this.#stood !== null);
 
@@ -685,7 +768,7 @@ export class RsPeer extends EventTarget {
     }
 
     async #onAnswer(line, {sdp, device, operator}) {
-        if (line.answered || typeof sdp !== "string"
+        if (line.answered || line.piped || typeof sdp !== "string"
             || sdp.length > SIGNAL_TEXT_MAX)
         {
             return;
@@ -718,6 +801,16 @@ export class RsPeer extends EventTarget {
             }
 
             line.candidates = null;
+
+            if (this.#pipeWanted) {
+                this.#wantPipe();
+            }
+
+            this.#later(line, PIPE_AFTER_MS, () => {
+                if (!line.connected && line === this.#line) {
+                    this.#wantPipe();
+                }
+            });
 
         } catch (e) {
             this.#failed(line, e);
@@ -776,7 +869,7 @@ export class RsPeer extends EventTarget {
 
     #onNoChannel(line) {
         if (line !== this.#line || line.channel?.readyState === "open"
-            || line.channel?.readyState === "closed"
+            || line.channel?.readyState === "closed" || this.#usesPipe
             || this.#session.role !== "controller")
         {
             return;
@@ -832,46 +925,21 @@ export class RsPeer extends EventTarget {
                    || Math.max(line.lastHeard, line.lastBytes) < since);
     }
 
-    /* moves are thinned out; what follows one finds the pointer there */
-    #sendDetour(line, message) {
-        const now = this.#clock.now();
-
-        if (message.type !== "move") {
-            this.#sendMove(line, now);
-            return this.#session.sendInput(message, line.host);
-        }
-
-        const waiting = line.move !== null;
-
-        line.move = message;
-
-        if (now - line.movedAt >= DETOUR_MOVE_MS) {
-            this.#sendMove(line, now);
-
-        } else if (!waiting) {
-            this.#later(line, line.movedAt + DETOUR_MOVE_MS - now,
-                        () => this.#sendMove(line, this.#clock.now()));
-        }
-
-        return true;
-    }
-
-    #sendMove(line, now) {
-        if (line.detour && line.move !== null) {
-            this.#session.sendInput(line.move, line.host);
-            line.move = null;
-            line.movedAt = now;
-        }
-    }
-
     #onChannel(line, frame) {
         const message = parseObject(frame);
 
         line.lastHeard = this.#clock.now();
 
-        if (message === null || line !== this.#line
-            || message.type === "pong")
-        {
+        if (message === null || !this.#lives(line)) {
+            return;
+        }
+
+        if (message.type === "pong" || message.type === "taken") {
+            if (message.type === "pong" && line.piped) {
+                line.rtt_ms = Math.round(line.lastHeard - line.pingAt);
+            }
+
+            this.#sequence.taken(message.sequence);
             return;
         }
 
@@ -880,17 +948,32 @@ export class RsPeer extends EventTarget {
             return;
         }
 
+        const first = line.hello === null;
+
         line.hello = {
             width: Number(message.width) || 0,
             height: Number(message.height) || 0,
             input: message.input === true,
             features: objectOf(message.features),
         };
+
+        if (line === this.#line && this.#usesPipe) {
+            this.#takeOver(line);
+        }
+
+        /* a hello comes again whenever something of it changes */
+        for (const said of first ? this.#sequence.hello(message.sequence)
+                                 : [])
+        {
+            line.channel.send(said);
+        }
+
+        this.#bridge = 0;
         this.dispatchEvent(new RsEvent("hello", line.hello));
     }
 
     #heartbeat(line) {
-        if (line !== this.#line || line.channel.readyState !== "open") {
+        if (!this.#lives(line) || line.channel.readyState !== "open") {
             return;
         }
 
@@ -912,8 +995,242 @@ export class RsPeer extends EventTarget {
             return;
         }
 
+        line.pingAt = now;
         line.channel.send(JSON.stringify({type: "ping", n: ++line.pings}));
         this.#later(line, HEARTBEAT_MS, () => this.#heartbeat(line));
+    }
+
+    /* the pipe beside the lines */
+
+    #wantPipe() {
+        const host = this.#session.host;
+
+        this.#pipeWanted = false;
+
+        if (this.#closed || this.#carrier === "webrtc" || this.#pipe !== null
+            || this.#pipeRetry !== null || host?.type === "browser"
+            || host === null || this.#session.state !== "open"
+            || this.#globals.VideoDecoder === undefined
+            || this.#session.askPipe === undefined)
+        {
+            return;
+        }
+
+        if (this.#line?.answered === false && this.#retry === null
+            && this.#carrier !== "pipe")
+        {
+            /* the host looks at one offer after the other */
+            this.#pipeWanted = true;
+            return;
+        }
+
+        this.#setState(this.#stood === null ? "connecting" : "unsteady");
+        this.#startPipe(host.id);
+    }
+
+    async #startPipe(host) {
+        const line = new PipeLine(++this.#count, {
+            host, session: this.#session, who: this.#who,
+            clock: this.#clock, globals: this.#globals});
+
+        this.#pipe = line;
+        this.#expect(line, CONNECT_TIMEOUT_MS);
+
+        try {
+            const offer = await line.offer();
+
+            if (line === this.#pipe) {
+                this.#tell(line, offer);
+            }
+
+        } catch (e) {
+            this.#pipeFailed(line, e);
+        }
+    }
+
+    #pipeFailed(line, e) {
+        if (line === this.#pipe) {
+            this.#tellProblem(e instanceof RsError ? e : new RsError(
+                "peer_failed", {detail: String(e?.message ?? e)}));
+            this.#pipeLost(line);
+        }
+    }
+
+    async #onPiped(line, data) {
+        if (line !== this.#pipe || line.answered) {
+            return;
+        }
+
+        line.answered = true;
+
+        try {
+            const verdict = await line.answer(data);
+
+            if (line !== this.#pipe) {
+                line.pc?.close();
+                return;
+            }
+
+            this.dispatchEvent(new RsEvent("verified", {
+                ...verdict, operator: operatorOf(data.operator)}));
+            line.pc.onconnectionstatechange = () => this.#onDuct(line);
+            line.channel.onopen = () => this.#heartbeat(line);
+            line.channel.onmessage = (ev) => this.#onChannel(line, ev.data);
+            line.channel.onclose = () => this.#onShut(line);
+
+        } catch (e) {
+            this.#pipeFailed(line, e);
+        }
+    }
+
+    /* the host has given a line that stood up by now */
+    #onDuct(line) {
+        if (line !== this.#pipe) {
+            return;
+        }
+
+        if (line.pc.connectionState !== "connected") {
+            this.#problem("peer_failed", "the pipe broke");
+            this.#pipeLost(line);
+            return;
+        }
+
+        line.connected = true;
+        line.lastHeard = this.#clock.now();
+        line.lastBytes = line.lastHeard;
+        this.#stood = line.host;
+        this.#usesPipe = true;
+        this.#reported = null;
+        this.#end(this.#old);
+        this.#old = null;
+        this.#attach(line.pc);
+        this.#show(line);
+        this.#setState("connected");
+        this.#anew();
+        this.#measurePipe(line);
+
+        if (this.#line === null || this.#line.connected
+            || this.#line.over === true)
+        {
+            this.#end(this.#line);
+            this.#line = null;
+            this.#upgrade();
+        }
+    }
+
+    /* the host took another way: the hello of that one tells */
+    #onShut(line) {
+        if (line === this.#pipe && this.#usesPipe) {
+            this.#bridge = this.#clock.now() + BRIDGE_MS;
+            this.#later(line, BRIDGE_MS, () => this.#pipeLost(line));
+        }
+    }
+
+    /* a line stands, and the host listens to it */
+    #takeOver(line) {
+        this.#usesPipe = false;
+        this.#reported = null;
+        this.#attach(line.pc);
+        this.#show(line);
+        this.#dropPipe();
+        this.#anew();
+        this.#upgrades = 0;
+        this.#setState("connected");
+    }
+
+    #dropPipe() {
+        const line = this.#pipe;
+
+        this.#clock.clearTimeout(this.#pipeRetry);
+        this.#pipeRetry = null;
+        this.#pipeWanted = false;
+        this.#pipe = null;
+        this.#usesPipe = false;
+        this.#end(line);
+    }
+
+    #pipeLost(line) {
+        if (line !== this.#pipe || this.#closed) {
+            return;
+        }
+
+        const used = this.#usesPipe;
+
+        this.#dropPipe();
+        this.#lostAt ??= this.#clock.now();
+
+        if (used) {
+            if (this.#sequence.on) {
+                this.#bridge = this.#clock.now() + BRIDGE_MS;
+            }
+
+            this.#attach(this.#line?.pc ?? null);
+            this.#setState("unsteady");
+        }
+
+        if (this.#final || this.#exhausted()
+            || ++this.#pipeTries > ATTEMPTS_MAX)
+        {
+            if (this.#carrier === "pipe" || this.#final) {
+                this.#setState("failed");
+            }
+
+            return;
+        }
+
+        const delay = Math.min(backoff(this.#pipeTries - 1,
+                                       this.#clock.random), AGAIN_CAP_MS);
+
+        this.#pipeRetry = this.#clock.setTimeout(() => {
+            this.#pipeRetry = null;
+
+            if (!this.#line?.connected) {
+                this.#wantPipe();
+            }
+        }, delay);
+    }
+
+    /* another line beside the pipe, later each time */
+    #upgrade() {
+        if (this.#carrier === "pipe" || this.#retry !== null
+            || this.#starting || this.#closed)
+        {
+            return;
+        }
+
+        const delay = Math.min(UPGRADE_MS * 2 ** this.#upgrades++,
+                               UPGRADE_CAP_MS);
+
+        this.#end(this.#line);
+        this.#line = null;
+        this.#retry = this.#clock.setTimeout(() => {
+            this.#retry = null;
+            this.#start();
+        }, delay);
+    }
+
+    #measurePipe(line) {
+        if (line !== this.#pipe || !this.#usesPipe) {
+            return;
+        }
+
+        const {bytes, video} = line.pc.figures;
+
+        if (bytes > line.bytes) {
+            line.bytes = bytes;
+            line.lastBytes = this.#clock.now();
+        }
+
+        video.fps = video.frames - (line.frames ?? 0);
+        line.frames = video.frames;
+
+        if (line.pings > 1) {
+            this.#report(line.path);
+        }
+
+        this.dispatchEvent(new RsEvent("path", line.path));
+        this.dispatchEvent(new RsEvent("video", video));
+        this.#later(line, STATS_MS, () => this.#measurePipe(line));
     }
 
     /* statistics */
@@ -942,12 +1259,12 @@ export class RsPeer extends EventTarget {
         const path = pathOf(stats, this.#session.ice);
         const video = videoOf(stats);
 
-        if (path !== null) {
+        if (path !== null && !this.#usesPipe) {
             this.#report(path);
             this.dispatchEvent(new RsEvent("path", path));
         }
 
-        if (video !== null) {
+        if (video !== null && !this.#usesPipe) {
             this.dispatchEvent(new RsEvent("video", video));
         }
 
@@ -963,25 +1280,4 @@ export class RsPeer extends EventTarget {
             this.#reported = path;
         }
     }
-}
-
-
-/* what the device made of the proof, for people */
-function operatorOf(told) {
-    return told === null || typeof told !== "object" ? null : {
-        verified: told.verified === true,
-        name: shortText(told.name),
-        reason: shortText(told.reason),
-    };
-}
-
-
-function objectOf(value) {
-    return value !== null && typeof value === "object"
-           && !Array.isArray(value) ? value : {};
-}
-
-
-function shortText(value) {
-    return typeof value === "string" ? value.slice(0, 4096) : "";
 }

@@ -248,7 +248,7 @@ export class RsRemote extends EventTarget {
 
     #watch() {
         const {session} = this;
-        const {clock, operator, pins, RTCPeerConnection} = this.#o;
+        const {carrier, clock, operator, pins, RTCPeerConnection} = this.#o;
         const device_id = this.#o.device_id
                           ?? session.session.host?.device_id;
         const browser = this.#o.device_id === undefined
@@ -260,6 +260,7 @@ export class RsRemote extends EventTarget {
             ...(operator ? {operator} : {})});
         const peer = new RsPeer({
             session, who, ...(clock ? {clock} : {}),
+            ...(carrier ? {carrier} : {}),
             ...(RTCPeerConnection ? {RTCPeerConnection} : {})});
         const on = (type, f) => peer.addEventListener(type,
                                                       (ev) => f(ev.detail));

@@ -390,10 +390,12 @@ export class RsStage extends EventTarget {
                                              ? "No path" : pathWords(path);
 
         const facts = path === null ? [["Path", "none"]] : [
-            ["Path", path.kind === "relay" ? "through a relay" : "direct"],
+            ["Path", path.kind === "pipe" ? "through the gateway, sealed"
+                     : path.kind === "relay" ? "through a relay" : "direct"],
             ["Protocol", protocolWords(path.protocol)],
-            ["This side", candidateWords(path.local)],
-            ["Other side", candidateWords(path.remote)],
+            ...(path.kind === "pipe" ? [] : [
+                ["This side", candidateWords(path.local)],
+                ["Other side", candidateWords(path.remote)]]),
             ["Round trip", rttWords(path.rtt_ms)],
             ...(path.region ? [["Relay's region", path.region]] : []),
         ];

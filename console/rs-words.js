@@ -79,6 +79,13 @@ const ERRORS = {
     going_away: ["The gateway is being restarted", "Try again in a moment."],
     draining: ["This gateway takes a break", "Try again in a moment: another one takes over."],
     wrong_node: ["Another gateway answered", "Call the node itself, without a balancer in between."],
+    pipe_broken: ["The connection was cut off", "Its other end is gone. Connect anew."],
+    pipe_timeout: ["The other side did not answer", "Try again in a moment."],
+    pipe_idle: ["The connection was unused for too long", "Connect anew."],
+    pipe_unreachable: ["The gateway could not join both sides", "Try again in a moment."],
+    target_refused: ["The target refuses connections", "Nothing listens there, or its firewall says no."],
+    target_unreachable: ["The target cannot be reached", "The device finds no way to it."],
+    tunnel_ended: ["The tunnel has ended", "Ask for another one."],
 
     /* the console's own */
     network: ["The gateway cannot be reached", "Check the network connection of this computer."],
@@ -361,9 +368,12 @@ export function protocolWords(protocol) {
 }
 
 
+const PATHS = {__proto__: null, relay: "Relayed", pipe: "By the gateway"};
+
+
 /** @param {import("./rs-client.js").Path} path */
 export function pathWords(path) {
-    return [path.kind === "relay" ? "Relayed" : "Direct",
+    return [PATHS[path.kind] ?? "Direct",
             protocolWords(path.protocol),
             rttWords(path.rtt_ms)].join(" \u00b7 ");
 }
@@ -410,7 +420,9 @@ export function trustWords({kind, name, verdict, path, detour}) {
                  : "It brought both sides together, and is believed where nobody above has checked."]);
 
     if (path !== null) {
-        rows.push(["The path", path.kind === "relay"
+        rows.push(["The path", path.kind === "pipe"
+                   ? "By the gateway, which sees encrypted records only."
+                   : path.kind === "relay"
                    ? "By a relay, which sees encrypted packets only."
                    : "Direct, encrypted from end to end."]);
     }
@@ -619,6 +631,17 @@ const OBJECTS = {
     groups: "group", policies: "policy", grants: "grant", keys: "API key",
     users: "user", audit: "audit", node: "node",
 };
+
+
+/** Where a tunnel leads, and what for. */
+export function tunnelWords(tunnel) {
+    const where = tunnel.target === "shell"
+                  ? "its shell"
+                  : tunnel.target + (tunnel.protocol === "udp" ? " (UDP)"
+                                                               : "");
+
+    return tunnel.label ? `${tunnel.label} \u00b7 ${where}` : where;
+}
 
 
 /** Who did something, of a line of the audit. */

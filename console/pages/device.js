@@ -5,8 +5,8 @@
  * One device: what is known of it, its last sessions, its name and tags for
  * whoever may change them; and the options of a connection to it.
  *
- * Events: connect {name, device_id, role?, relay_only?, reason?}; changed
- * device; removed id.
+ * Events: connect {name, device_id, role?, relay_only?, reason?}; terminal
+ * device; vnc device; changed device; removed id.
  */
 
 import { RsEvent } from "../rs-client.js";
@@ -83,6 +83,9 @@ export class DeviceDialog extends EventTarget {
             this.hide();
             this.openOptions(device);
         });
+        p.terminal = button("quiet", "Terminal",
+                            () => this.#say("terminal", this.#device));
+        p.vnc = button("quiet", "VNC…", () => this.#say("vnc", this.#device));
         p.error = el("div", {class: "error", role: "alert", hidden: true});
         p.facts = el("dl", {class: "facts"});
         p.sessions = el("ul", {class: "lines"});
@@ -94,7 +97,8 @@ export class DeviceDialog extends EventTarget {
             el("header", {}, p.title,
                button("quiet", "Close", () => this.#dialog.close())),
             el("div", {class: "body"}, p.presence, p.tags,
-               el("div", {class: "acts"}, p.connect, p.more),
+               el("div", {class: "acts"}, p.connect, p.more, p.terminal,
+                  p.vnc),
                p.error, p.facts,
                el("h3", {}, "Sessions"), p.sessions, p.none,
                p.form, p.remove));
@@ -190,7 +194,12 @@ export class DeviceDialog extends EventTarget {
         this.#dialog.dataset.online = String(Boolean(device.online));
         fillTags(p.tags, device.tags ?? []);
         p.connect.hidden = p.more.hidden = !this.#can("sessions:write");
-        p.connect.disabled = p.more.disabled = !device.online;
+        p.terminal.hidden = p.vnc.hidden = !this.#can("tunnels:write");
+
+        for (const way of [p.connect, p.more, p.terminal, p.vnc]) {
+            way.disabled = !device.online;
+        }
+
         fillFacts(p.facts, rows);
     }
 

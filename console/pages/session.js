@@ -40,6 +40,23 @@ function newPin() {
 }
 
 
+/* read at once: the address is cleaned before there is a session */
+const asked = new URLSearchParams(location.search).get("carrier");
+
+
+/* what the address asks for (?carrier=pipe, webrtc), or this browser leaves;
+ * null: it can do neither */
+function carrierOf() {
+    const pipe = typeof VideoDecoder !== "undefined";
+
+    if (typeof RTCPeerConnection === "undefined") {
+        return pipe ? "pipe" : null;
+    }
+
+    return asked === "webrtc" || (asked === "pipe" && pipe) ? asked : "auto";
+}
+
+
 export class SessionPage extends EventTarget {
     #app;
     #trust;
@@ -112,7 +129,7 @@ export class SessionPage extends EventTarget {
                            name: account.name});
         this.#say("begin", mine);
 
-        if (typeof RTCPeerConnection === "undefined") {
+        if (carrierOf() === null) {
             this.stage.over(new RsError("no_webrtc"));
             return;
         }
@@ -271,7 +288,7 @@ export class SessionPage extends EventTarget {
             operator: () => this.#app.account.operator(),
             device: () => this.#deviceRecord(device_id),
         });
-        const peer = new RsPeer({session, who});
+        const peer = new RsPeer({session, who, carrier: carrierOf()});
 
         mine.peer = peer;
         mine.device_id = device_id;

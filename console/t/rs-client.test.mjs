@@ -20,7 +20,7 @@ const client = examples("signal", "client");
 const welcome = server.get("welcome");
 const HOST = welcome.peers[0].id;
 const EVENTS = ["state", "welcome", "peers", "joined", "left", "session",
-                "signal", "input", "control", "ack", "refused", "ice",
+                "signal", "input", "control", "ack", "refused", "ice", "pipe",
                 "notice", "away", "ended", "closed"];
 
 
@@ -63,7 +63,8 @@ test("joins by ticket in the subprotocol, takes the welcome", () => {
 test("every server message of the protocol is understood", () => {
     const told = {joined: "joined", left: "left", signal: "signal",
                   state: "session", ack: "ack", ice: "ice", ended: "ended",
-                  error: "refused", input: "input", control: "control"};
+                  error: "refused", input: "input", control: "control",
+                  pipe: "pipe"};
     const quiet = new Set(["ping", "pong", "goaway", "resync", "welcome"]);
 
     for (const [name, message] of server) {
@@ -106,6 +107,7 @@ test("what it sends is what the protocol's examples are", () => {
     session.reportPath(client.get("state").path);
     session.askControl("request");
     session.askControl("grant", client.get("control.grant").to);
+    session.askPipe(client.get("pipe").with, client.get("pipe").name);
     WebSocket.last.say(server.get("ping"));
     session.freshIce(1000);
     session.nudge();
@@ -114,6 +116,7 @@ test("what it sends is what the protocol's examples are", () => {
     assert.deepEqual(said, [direct, all, input, inputTo, client.get("state"),
                             client.get("control"),
                             client.get("control.grant"),
+                            {...client.get("pipe"), id: 3},
                             client.get("pong"), client.get("ice"),
                             client.get("ping"), client.get("bye")]);
     assert.equal(said.length, client.size);

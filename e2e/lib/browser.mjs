@@ -121,12 +121,18 @@ export class Browser {
     /**
      * A page in a context of its own.  What the page complains of is kept in
      * complaints: a test that ends well has none but those it expects.
+     * pipe: it may go through the gateway where there is no path; what is
+     * tested else is whether there is one.
      */
-    async page(o = {}) {
+    async page({pipe = false, ...o} = {}) {
         const context = await this.it.newContext({
             viewport: {width: 1440, height: 900}, ...o});
 
         await context.addInitScript(keep);
+
+        if (!pipe) {
+            await context.addInitScript(() => delete window.VideoDecoder);
+        }
 
         const page = await context.newPage();
 

@@ -4,7 +4,8 @@
  *
  * A gateway that lies: stands where a node of the stack stood, under its name
  * and with its certificate, hands everything on to another node, and changes
- * on the way what a test wants changed in frames and REST answers.
+ * on the way what a test wants changed in frames and REST answers.  It sees
+ * what a gateway sees.
  */
 
 import { randomBytes } from "node:crypto";
@@ -99,7 +100,7 @@ function bytesOf({first, masked, payload}) {
 
 /* each whole text message through change(): another one, the same, or null
  * when it is to be lost; all else as it is */
-function pass(from, to, change) {
+function pass(from, to, change, see) {
     let rest = Buffer.alloc(0);
 
     from.on("data", (data) => {
@@ -107,6 +108,7 @@ function pass(from, to, change) {
 
         for (let f = frameOf(rest); f !== null; f = frameOf(rest)) {
             rest = rest.subarray(f.length);
+            see(f.payload);
 
             if (f.first === (FIN | TEXT)) {
                 const message = change(JSON.parse(f.payload.toString()));
@@ -134,6 +136,8 @@ export class Hostile {
     offer = (data) => data;         /* signal.data of an offer */
     answer = (data) => data;        /* of an answer */
     rest = (path, data) => data;    /* JSON of a REST answer */
+    change = (message) => message;  /* any other message */
+    see = () => {};                 /* (path, payload) of each frame */
 
     #node;
     #ca;
@@ -185,6 +189,8 @@ export class Hostile {
     behave() {
         this.offer = this.answer = (data) => data;
         this.rest = (path, data) => data;
+        this.change = (message) => message;
+        this.see = () => {};
     }
 
     /* where the node is, to be known by its certificate */
@@ -268,8 +274,10 @@ export class Hostile {
 
             server.off("data", onData);
             client.write(answer.subarray(0, end + 4));
-            pass(server, client, (m) => this.#change(m, "answer"));
-            pass(client, server, (m) => this.#change(m, "offer"));
+            const see = (payload) => this.see(req.url, payload);
+
+            pass(server, client, (m) => this.#change(m, "answer"), see);
+            pass(client, server, (m) => this.#change(m, "offer"), see);
 
             for (const [socket, rest] of [[server, answer.subarray(end + 4)],
                                           [client, head]]) {
@@ -284,7 +292,7 @@ export class Hostile {
 
     #change(message, kind) {
         if (message.type !== "signal" || message.data?.kind !== kind) {
-            return message;
+            return this.change(message);
         }
 
         const data = this[kind](message.data);

@@ -48,6 +48,7 @@ const ALLOW = {
     tcp: "meta l4proto tcp accept",
     443: "tcp dport 443 accept",
     proxy: `ip daddr ${PUB.proxy} meta l4proto tcp accept`,
+    gateway: `ip daddr ${PUB.gateway} meta l4proto tcp accept`,
     nothing: "drop",
 };
 
@@ -376,7 +377,8 @@ export class Net {
     /**
      * @param {{tech?: {nat?, allow?, family?}, site?: {nat?, allow?, family?},
      *          port443?: boolean}} o
-     *     nat: none, cone, symmetric; allow: all, tcp, 443, proxy, nothing;
+     *     nat: none, cone, symmetric; allow: all, tcp, 443, proxy, gateway
+     *     (TCP to it, no relay), nothing;
      *     family: 4 or 6; port443: the gateway's address takes TURN, too, on
      *     that port
      */

@@ -103,7 +103,8 @@ export class TestWindow {
         }
     }
 
-    /** "film" or "text": on, or off again; "cursor": MAGENTA, a square. */
+    /** "film" or "text": on, or off again; "cursor": MAGENTA, a square;
+     *  "repeat": a key that is held down is one press. */
     order(name) {
         this.child.stdin.write(name[0]);
     }

@@ -184,6 +184,11 @@ on_order(win_t *w, char order)
     case 'c':
         square_pointer(w);
         break;
+
+    case 'r':
+        XAutoRepeatOff(w->display);
+        XFlush(w->display);
+        break;
     }
 
     paint(w);
