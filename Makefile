@@ -12,21 +12,21 @@ FUZZ_SECONDS ?= 5
 export JOBS
 export RS_TOP := $(CURDIR)
 
-SUITES  := librs agent redis tools console bench monitoring docs gateway e2e faults
+SUITES  := librs agent tunnel redis tools console bench monitoring docs gateway e2e faults
 
 
-.PHONY: help deps all librs module agent turn console test unit gateway e2e \
-        test-asan test-faults test-turn test-ansible test-fleet test-first lint fuzz-smoke bench demo \
+.PHONY: help deps all librs module agent tunnel turn console test unit gateway e2e \
+        test-asan test-faults test-turn test-pipes test-ansible test-fleet test-first lint fuzz-smoke bench demo \
         clean deb repo test-deb matrix
 
 help:
 	@echo "make deps        install what is needed (twice: does nothing)"
-	@echo "make all         librs, the nginx module, the agent, the TURN plugin,"
-	@echo "                 the console"
+	@echo "make all         librs, the nginx module, the agent, rs-tunnel, the"
+	@echo "                 TURN plugin, the console"
 	@echo "make demo        a whole fleet here; https://localhost:8443/"
 	@echo "                 OIDC=1: with an OpenID provider to sign in at"
 	@echo "make test        every suite: $(SUITES)"
-	@echo "make unit        librs, agent, redis, console, bench, monitoring,"
+	@echo "make unit        librs, agent, tunnel, redis, console, bench, monitoring,"
 	@echo "                 the commands of docs/"
 	@echo "make gateway     t/: nginx with the module"
 	@echo "make e2e         Chromium, a desktop, coturn; E2E=full (default) or"
@@ -37,6 +37,8 @@ help:
 	@echo "make test-ansible  ansible-lint, and the modules of ansible/ with Redis"
 	@echo "make test-turn   the TURN plugin with the real coturn; TURN=full"
 	@echo "                 (default) or short"
+	@echo "make test-pipes  rs-tunnel with a real sshd, nginx and UDP behind the"
+	@echo "                 agent; PIPES=full (default) or short"
 	@echo "make test-first  from packages to a picture, on clean hosts (root)"
 	@echo "make test-fleet  packages, roles and plays on booted hosts (root);"
 	@echo "                 FLEET=full (default) or short: fleet/README.md"
@@ -46,14 +48,14 @@ help:
 	@echo "make repo        and a signed repository of them, build/repo, for apt"
 	@echo "make test-deb    installs, upgrades and purges them in clean roots"
 	@echo "make matrix      packages and suites in Debian 12, 13 and unstable roots;"
-	@echo "                 MATRIX=short (default) or full, SUITE=trixie for one"
+	@echo "                 MATRIX=short (default) or full; SUITE=trixie, PART=turn for one"
 	@echo "make lint        style, structure, documentation"
 	@echo "make clean       remove build/"
 
 deps:
 	@util/deps
 
-all: librs module agent turn console
+all: librs module agent tunnel turn console
 
 
 librs:
@@ -64,6 +66,9 @@ module:
 
 agent:
 	@$(MAKE) -s -j $(JOBS) -C agent BUILD=$(B)/agent all
+
+tunnel:
+	@$(MAKE) -s -j $(JOBS) -C tunnel BUILD=$(B)/tunnel all
 
 turn: librs
 	@$(MAKE) -s -j $(JOBS) -C coturn_auth_plugin BUILD=$(B)/turn \
@@ -79,7 +84,7 @@ test: deps all
 	@util/test $(SUITES)
 
 unit: all
-	@util/test librs agent redis console bench monitoring docs
+	@util/test librs agent tunnel redis console bench monitoring docs
 
 gateway: module console
 	@util/test gateway
@@ -89,7 +94,7 @@ e2e: deps all
 
 test-asan: console
 	@util/build-module --asan
-	@util/test librs-asan agent-asan gateway-asan turn-asan
+	@util/test librs-asan agent-asan tunnel-asan gateway-asan turn-asan
 
 test-faults: deps all
 	@FAULTS=$(or $(FAULTS),full) util/test faults
@@ -105,6 +110,10 @@ test-first: deps
 test-turn: deps all
 	@util/coturn-root
 	@TURN=$(or $(TURN),full) util/test turn
+
+test-pipes: deps all
+	@util/deps pipes
+	@PIPES=$(or $(PIPES),full) util/test pipes
 
 # ---- packages: SUITE is bookworm, trixie or sid; this machine's unless said
 
@@ -125,7 +134,7 @@ test-ansible:
 
 matrix:
 	@util/deps fleet
-	@util/matrix $(SUITE)
+	@util/matrix $(if $(PART),--part $(PART)) $(SUITE)
 
 lint:
 	@util/style-check

@@ -39,15 +39,28 @@ static void *turn_reader_array(const redisReadTask *task,
     turn_reply_elements_t elements);
 
 
-/* the memory for elements is taken before the first one came */
+/*
+ * The memory for elements is taken before the first one came; arrays in arrays
+ * are freed by recursion, and hiredis has no bound for them since 1.0.
+ */
 
 static void *
 turn_reader_array(const redisReadTask *task, turn_reply_elements_t elements)
 {
-    turn_reader_t  *reader;
+    unsigned              depth;
+    turn_reader_t        *reader;
+    const redisReadTask  *outer;
 
     if (elements > TURN_REPLY_ELEMENTS_MAX) {
         return NULL;
+    }
+
+    depth = 0;
+
+    for (outer = task; outer; outer = outer->parent) {
+        if (++depth > TURN_REPLY_DEPTH_MAX) {
+            return NULL;
+        }
     }
 
     reader = task->privdata;

@@ -22,6 +22,7 @@
 #define TURN_REPLY_BULK_MAX      65536         /* bytes of a string */
 #define TURN_REPLY_SIZE_MAX      (1024 * 1024) /* bytes of a reply */
 #define TURN_REPLY_ELEMENTS_MAX  4096          /* of one array */
+#define TURN_REPLY_DEPTH_MAX     7             /* arrays in arrays */
 
 
 typedef struct redisReply     turn_reply_t;    /* by accessors only */

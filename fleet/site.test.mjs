@@ -23,6 +23,7 @@ import { TOP } from "../e2e/lib/stack.mjs";
 import { until } from "../e2e/lib/wait.mjs";
 import { changes } from "./lib/ansible.mjs";
 import { FQDN, Fleet, say } from "./lib/fleet.mjs";
+import { Hook } from "./lib/hook.mjs";
 import { Load, kept, line } from "./lib/load.mjs";
 import { Probe, call } from "./lib/probe.mjs";
 
@@ -40,7 +41,7 @@ const SERVERS = ["--limit", "all:!rs_agents"];
 const GROUND = [0x24, 0x41, 0x5e];
 const GREEN = [0x20, 0x90, 0x40];
 
-let fleet, device, load, failed;
+let fleet, device, load, hook, failed;
 
 
 before(async () => {
@@ -50,6 +51,7 @@ before(async () => {
 
 after(async () => {
     load?.kill();
+    hook?.kill();
 }, {timeout: MINUTE});
 
 
@@ -114,18 +116,50 @@ async function unnoticed(what, f) {
 
     assert.deepEqual(told.refused, []);
     kept(report);
+
+    if (hook) {
+        await heard(what, probe.ended);
+    }
+}
+
+
+/* a webhook is told of the end of each of these sessions */
+async function heard(what, sessions) {
+    const missing = () => [...sessions].filter((id) => !hook.ended.has(id));
+
+    try {
+        await until("what a webhook is told", () => missing().length === 0);
+
+    } catch {
+        assert.fail(`${what}: a webhook was not told of the end of ${
+            missing().length} of ${sessions.size} sessions: ${
+            JSON.stringify(await hook.told())}`);
+    }
+
+    say(`${what}: a webhook was told of the end of all ${
+        sessions.size} sessions`);
 }
 
 
 async function versions(expected) {
+    const hooks = expected.localeCompare("0.2.0", "en", {numeric: true}) >= 0;
+
     for (const [group, name] of [
         ["rs_gateways", "libnginx-mod-http-rs-signal"],
-        ["rs_turn", "rs-turn-auth"], ["rs_agents", "rs-agent"]]) {
+        ["rs_turn", "rs-turn-auth"], ["rs_agents", "rs-agent"],
+        ...(hooks ? [["rs_events", "rs-eventd"]] : [])]) {
 
         for (const host of fleet.names(group)) {
             assert.equal(await fleet.version(host, name), expected,
                          `${name} of ${host}`);
         }
+    }
+
+    /* a version that has no webhooks leaves no daemon for them behind */
+
+    for (const host of hooks ? [] : fleet.names("rs_events")) {
+        await fleet.on(host, "! systemctl -q is-active rs-eventd && "
+                             + "test ! -e /usr/sbin/rs-eventd");
     }
 }
 
@@ -140,6 +174,16 @@ function shown() {
         });
 
         socket.on("error", reject);
+    });
+}
+
+
+/* the id of the device, once it is there */
+function online() {
+    return until("a device that is online", async () => {
+        const {items} = await fleet.rest(fleet.key, "GET", "/devices");
+
+        return items.find((d) => d.name === "desk1" && d.online)?.id;
     });
 }
 
@@ -204,11 +248,7 @@ step("a second run changes nothing", 10, async () => {
 
 
 step("the device is online", 2, async () => {
-    device = await until("a device that is online", async () => {
-        const {items} = await fleet.rest(fleet.key, "GET", "/devices");
-
-        return items.find((d) => d.name === "desk1" && d.online)?.id;
-    });
+    device = await online();
 });
 
 
@@ -225,6 +265,18 @@ step(`upgrade from ${PREVIOUS} to ${CURRENT}`, 15, async () => {
 
 
 step("a session after the upgrade", 3, session);
+
+
+/* from here on, and what is done under load is told, too */
+step("a webhook is told", 3, async () => {
+    hook = await Hook.open(fleet);
+
+    const {id} = await fleet.rest(fleet.key, "POST", "/sessions", {
+        host: {type: "device", device_id: device}});
+
+    await fleet.rest(fleet.key, "DELETE", `/sessions/${id}`);
+    await heard("upgrade", new Set([id]));
+});
 
 
 /* ---- each secret, while the load goes on */
@@ -301,7 +353,50 @@ step("another identity", 15, () => unnoticed(
 }));
 
 
+/* files that are news to who reads them, as where a run broke off behind them:
+ * the next one tells those, with nothing else to change */
+step("what a run has left that broke off", 15, async () => {
+    const left = {
+        rs_turn: ["/etc/turnserver.conf /etc/rs-turn-authd/key "
+                  + "/etc/rs-turn-authd/rs-turn.nft /etc/coturn/tls/cert.pem",
+                  ["Load the kernel rules", "Restart coturn",
+                   "Have coturn read its certificate"]],
+        rs_balancers: ["/etc/haproxy/haproxy.cfg", ["Reload haproxy"]],
+        rs_events: ["/etc/rs-eventd/redis.password", ["Restart rs-eventd"]],
+        rs_agents: ["/etc/rs-agent/agent.conf", ["Restart the agent"]],
+    };
+    const hosts = Object.keys(left).map((group) => [group,
+                                                    fleet.names(group)[0]]);
+
+    for (const [group, host] of hosts) {
+        await fleet.on(host, `touch ${left[group][0]}`);
+    }
+
+    const limit = ["--limit", hosts.map(([, host]) => host).join()];
+    const done = await fleet.plays.run("site.yml", {rs_version: CURRENT},
+                                       limit);
+    const told = changes(done.text);
+
+    for (const [group, host] of hosts) {
+        for (const handler of left[group][1]) {
+            assert.ok(told.some((c) => c.endsWith(`${handler} (${host})`)),
+                      `${handler} of ${host}: ${told.join(", ")}`);
+        }
+    }
+
+    const next = await fleet.plays.run("site.yml", {rs_version: CURRENT},
+                                       limit);
+
+    say(`broken off: ${told.length} things were made good, then ${
+        next.changed}`);
+    assert.deepEqual(changes(next.text), []);
+    await online();
+});
+
+
 step(`back to ${PREVIOUS}`, 15, async () => {
+    await hook?.close();
+    hook = undefined;
     await unnoticed("rollback", () => fleet.plays.run(
         "plays/rollback.yml", {rs_version: PREVIOUS}, SERVERS));
     await fleet.plays.run("plays/rollback.yml", {rs_version: PREVIOUS},

@@ -24,6 +24,7 @@ static void tc_pair_begin(tc_pair_t *p, tc_pair_phase_e phase);
 static void tc_pair_finish(tc_pair_t *p);
 static void tc_pair_after(tc_pair_t *p, uint64_t us);
 static void tc_pair_error(tc_end_t *end, const tc_error_t *e);
+static void tc_pair_settle(tc_end_t *end);
 static void tc_pair_on_allocated(void *ctx);
 static void tc_pair_on_data(void *ctx, unsigned channel, rs_str_t data);
 static void tc_pair_on_failed(void *ctx, const tc_error_t *e);
@@ -79,6 +80,7 @@ tc_pair_open(tc_env_t *env, const tc_server_t *server[2],
     }
 
     tc_pair_begin(p, TC_PAIR_OPEN);
+    p->pending = 2;
 
     for (i = 0; i < 2; i++) {
         end = &p->end[i];
@@ -99,8 +101,6 @@ tc_pair_open(tc_env_t *env, const tc_server_t *server[2],
             tc_pair_free(p);
             return NULL;
         }
-
-        p->pending++;
     }
 
     return p;
@@ -189,7 +189,11 @@ tc_pair_on_timer(evutil_socket_t fd, short what, void *data)
 }
 
 
-/* the first error is the one that is told; it ends the phase */
+/*
+ * The first error is the one that is told; it ends the phase.  But while they
+ * allocate, the other end's answer is waited for: what it is given without our
+ * knowing could not be given back, and the server would keep it for minutes.
+ */
 
 static void
 tc_pair_error(tc_end_t *end, const tc_error_t *e)
@@ -203,7 +207,27 @@ tc_pair_error(tc_end_t *end, const tc_error_t *e)
         p->failed_end = end == &p->end[1];
     }
 
+    if (p->phase == TC_PAIR_OPEN) {
+        tc_pair_settle(end);
+        return;
+    }
+
     tc_pair_finish(p);
+}
+
+
+/* it has its allocation, or will have none */
+
+static void
+tc_pair_settle(tc_end_t *end)
+{
+    if (!end->settled) {
+        end->settled = 1;
+
+        if (--end->pair->pending == 0) {
+            tc_pair_finish(end->pair);
+        }
+    }
 }
 
 
@@ -221,10 +245,7 @@ tc_pair_on_allocated(void *ctx)
 
     end = ctx;
     end->allocated = 1;
-
-    if (--end->pair->pending == 0) {
-        tc_pair_finish(end->pair);
-    }
+    tc_pair_settle(end);
 }
 
 

@@ -54,6 +54,7 @@ typedef struct {
     tc_turn_t           *turn;        /* NULL: not open */
     tc_srtp_t           *srtp;        /* of what it sends */
     uint64_t             highest;     /* number received */
+    unsigned             settled:1;   /* allocated, or failed to */
     unsigned             allocated:1;
 } tc_end_t;
 

@@ -203,9 +203,17 @@ sub quota {
     my @clients;
 
     for my $i (1 .. 4) {
-        my $client = $turn->client($turn->credential($s, par => $par,
-                                                     ttl => 100 + $i));
-        my $code = $client->allocate();
+        my $c = $turn->credential($s, par => $par, ttl => 100 + $i);
+        my $again = $i < 2 ? qr/^(?:437|401)$/ : qr/^437$/;
+        my ($client, $code);
+
+        # as in allocate(); of whom is known already, 401 is a refusal
+
+        wait_until {
+            $client = $turn->client($c);
+            $code = $client->allocate();
+            $code !~ $again
+        } 20, 'an answer';
 
         push @clients, $client if !$code;
         wait_until {

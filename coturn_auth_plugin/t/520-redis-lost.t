@@ -10,6 +10,7 @@ use strict;
 use warnings;
 
 use FindBin;
+use List::Util qw(min);
 use Test::More;
 
 use lib "$FindBin::Bin/../../t/lib";
@@ -52,8 +53,10 @@ sub pair {
 }
 
 
-# The median time of an authentication, in ms: the challenge and the answer.
-# coturn forgets an allocation some time after its end, hence quotas so large.
+# The time of an authentication, in ms: the challenge and the answer. That of
+# the fastest, for whoever waits for Redis waits each time, and a busy machine
+# delays most but not all. coturn forgets an allocation some time after its
+# end, hence quotas so large.
 
 my %conf = (authd_conf => { quota => 5000, host_quota => 5000 });
 
@@ -74,7 +77,7 @@ sub latency {
         $client->close();
     }
 
-    return (sort { $a <=> $b } @took)[$n / 2];
+    return min(@took);
 }
 
 

@@ -19,7 +19,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(
 PROGRAMS = ("apt", "ansible-playbook", "ansible-vault", "chmod", "cp", "curl",
             "git", "install", "make", "nft", "nginx", "node", "npm",
             "openssl", "rs-agent", "rs-audit", "rs-ban", "rs-eventd",
-            "rs-identity", "rs-key", "rs-load", "rs-turn-authd",
+            "rs-identity", "rs-key", "rs-load", "rs-tunnel", "rs-turn-authd",
             "rs-turn-check", "rsctl", "scp", "ssh", "systemctl",
             "systemd-sysusers", "tail", "tar")
 
@@ -38,7 +38,7 @@ COMMAND = re.compile(r"^(?:[$#] |sudo )?((?:(?:util|tools|redis-schema|bench|"
 #   by       the file that runs it, and the words to find there
 
 CRED = r"""
-answer=$(curl -sS -f -X POST -H "Authorization: Bearer $KEY" \
+answer=$(curl -sS -f -X POST -H @bearer \
               https://support.example.net/rs/v1/ice)
 python3 -c 'import json, sys
 for s in json.loads(sys.argv[1])["iceServers"]:
@@ -48,7 +48,7 @@ for s in json.loads(sys.argv[1])["iceServers"]:
 """
 
 ADOPT = r"""
-code=$(curl -sS -f -H "Authorization: Bearer $KEY" -d '{"code":true}' \
+code=$(curl -sS -f -H @bearer -d '{"code":true}' \
             -H "Content-Type: application/json" \
             https://support.example.net/rs/v1/enrollments \
        | python3 -c 'import json, sys; print(json.load(sys.stdin)["token"])')
@@ -82,11 +82,11 @@ COMMANDS = {
         {"run": "unset GIT_DIR", "says": "^$", "instead": {
             "git clone <this repository>":
                 f"git clone -q --depth 1 file://{TOP} rs-gateway"}},
-    'curl --cacert ca.pem -H "Authorization: Bearer $KEY" '
+    'curl --cacert ca.pem -H @bearer '
     'https://localhost:8443/rs/v1/devices':
         {"run": "cp $CURL_CA_BUNDLE ca.pem", "says": '"dev_',
          "instead": {"localhost:8443": "support.example.net"}},
-    'curl --cacert ca.pem -H "Authorization: Bearer $KEY" '
+    'curl --cacert ca.pem -H @bearer '
     '-H "Content-Type: application/json" '
     """-d '{"host":{"type":"device","device_id":"dev_..."},"""
     """"participants":[{"role":"controller"}]}' """
@@ -100,7 +100,7 @@ COMMANDS = {
     "systemd-sysusers && systemctl daemon-reload && "
     "systemctl enable --now rs-agent.path":
         {"by": ("t/025-agent-unit.t", "rs-agent.path")},
-    'curl -H "Authorization: Bearer $KEY" -H "Content-Type: application/json" '
+    'curl -H @bearer -H "Content-Type: application/json" '
     """-d '{"code":true,"group_id":"grp_…"}' """
     'https://support.example.net/rs/v1/enrollments':
         {"says": '"token"', "instead": {',"group_id":"grp_…"': ""}},
@@ -176,14 +176,15 @@ COMMANDS = {
                             "https://support.example.net/rs/v1"}},
     "rs-identity new /etc/rs-gateway/identity.pem": {},
     "rs-identity rotate /etc/rs-gateway/identity.pem": {},
-    'curl -sS --max-time 5 -H "Authorization: Bearer $KEY" '
+    'curl -sS --max-time 5 -H @bearer '
     '"https://support.example.net/rs/v1/events?after=0-0"':
         {"by": ("t/590-events.t", "after => '0-0'")},
-    'curl -X POST -H "Authorization: Bearer $KEY" '
+    'curl -X POST -H @bearer '
     '"https://node1.example.net/rs/v1/drain?node=node1&after_s=3"':
-        {"run": DEPLOY
-                + "KEY=$(rs-key create --name drain --scopes node:drain)\n",
-         "after": 'curl -sS -f -X DELETE -H "Authorization: Bearer $KEY" '
+        {"run": DEPLOY + "mkdir drain && cd drain\n"
+                + "printf 'Authorization: Bearer %s\\n' \"$(rs-key create "
+                  '--name drain --scopes node:drain)" > bearer\n',
+         "after": 'curl -sS -f -X DELETE -H @bearer '
                   "https://node1.example.net/rs/v1/drain",
          "says": "draining"},
 
@@ -225,6 +226,15 @@ COMMANDS = {
     "rsctl drain begin --wait 5m":
         {"by": ("t/665-rsctl.t", "'drain', 'begin'")},
 
+    # tunnels.md
+
+    "rs-tunnel ssh admin@desk": {"by": ("pipes/ssh.test.mjs", '"ssh"')},
+    "rs-tunnel tcp desk 192.0.2.7:80 --local 8080":
+        {"by": ("pipes/bytes.test.mjs", '"tcp"')},
+    "rs-tunnel udp desk 192.0.2.9:161":
+        {"by": ("pipes/held.test.mjs", '"udp"')},
+    "rs-tunnel rdp desk /u:admin": {"by": ("pipes/ssh.test.mjs", '"rdp"')},
+
     # turn.md
 
     "rs-turn-authd --config /etc/rs-turn-authd/rs-turn-authd.conf":
@@ -244,7 +254,7 @@ COMMANDS = {
         {"run": "mkdir -p /etc/nftables.d"},
     "rs-turn-authd --print-sysctl --output /etc/sysctl.d/60-rs-turn.conf":
         {"run": "mkdir -p /etc/sysctl.d"},
-    'curl -s -X POST -H "Authorization: Bearer $KEY" '
+    'curl -s -X POST -H @bearer '
     "https://gateway.example/rs/v1/ice | rs-turn-check --ice -":
         {"says": "TURN ok"},
     "rs-turn-check -c cred --denied --no-relay turn:turn.example":

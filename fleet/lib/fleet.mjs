@@ -26,7 +26,7 @@ export const FQDN = "support.fleet.test";
 
 const GROUPS = {
     rs_gateways: /^gw/, rs_balancers: /^lb/, rs_turn: /^turn/,
-    rs_redis: /^redis/, rs_agents: /^desk/,
+    rs_redis: /^redis/, rs_agents: /^desk/, rs_events: /^gw/,
 };
 
 
@@ -157,6 +157,10 @@ export class Fleet {
             rs_repo_key: await readFile(join(this.state.repo_from,
                                              "rs-gateway.asc"), "utf8"),
             rs_agent_settings: {display: ":0", consent: "none"},
+
+            /* the receiver of these tests */
+            rs_eventd_allow_networks: [`${this.state.hub}/32`],
+            rs_eventd_settings: {allow_http: true},
 
             /* as many files as any machine lets a host have, and its clock */
             rs_nginx_nofile: 16384,

@@ -80,6 +80,7 @@ export class Probe {
         Object.assign(this, {where, device, check});
         this.asked = {sessions: 0, ice: 0, relays: 0, away: 0};
         this.refused = [];
+        this.ended = new Set();
         this.started = Date.now();
         this.stopped = false;
         this.under = new Set();
@@ -132,6 +133,7 @@ export class Probe {
         if (session) {
             await this.#ask("its end", "DELETE", `/sessions/${session.id}`,
                             null, 204);
+            this.ended.add(session.id);
         }
     }
 

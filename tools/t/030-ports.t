@@ -34,6 +34,7 @@ REAL = {ports.HTTPS: 443, ports.HTTPS + 1: 443, ports.BALANCER: 443,
         ports.TURN_USERDB: 16379, ports.TURN_STATSDB: 16380,
         ports.TURN_CLI: 5766, ports.TURN_METRICS: 16381}
 RELAY = (49152, 65535)
+BETWEEN = 20900             # the first of the nodes' own
 
 
 def real(port):
@@ -41,6 +42,9 @@ def real(port):
 
     if ports.RELAY_MIN <= offset <= ports.RELAY_MAX:
         return RELAY[0]
+
+    if ports.NODE <= offset < ports.NODE + ports.NODE_PORTS:
+        return BETWEEN
 
     return REAL.get(offset)
 

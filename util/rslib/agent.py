@@ -28,12 +28,16 @@ def _conf(stack, folder):
                      "operator_algorithms": stack.args.oidc_alg,
                      "operator_groups": "technicians;admins"})
 
-    for pair in stack.args.agent_conf:
-        key, _, value = pair.partition("=")
-        keys[key] = value
+    sections = {"agent": keys}
 
-    return files.write(os.path.join(folder, "agent.conf"), "[agent]\n"
-                       + "".join(f"{k}={v}\n" for k, v in keys.items()))
+    for pair in stack.args.agent_conf:
+        name, _, value = pair.partition("=")
+        section, _, key = name.rpartition(".")
+        sections.setdefault(section or "agent", {})[key] = value
+
+    return files.write(os.path.join(folder, "agent.conf"), "".join(
+        f"[{section}]\n" + "".join(f"{k}={v}\n" for k, v in keys.items())
+        for section, keys in sections.items()))
 
 
 def _env(stack):

@@ -4,6 +4,7 @@
 # front of them.  Each node has its own prefix, pid and logs.
 
 import os
+import secrets
 import socket
 import subprocess
 
@@ -115,6 +116,7 @@ def _site(stack, index, ns):
              "rs_check_rate 100r/s burst=1000;",
              f"rs_identity_file {_identity(stack)};"]
 
+    lines += _between(stack, index, ns)
     turn = stack.state.get("turn")
 
     if turn:
@@ -135,6 +137,24 @@ def _site(stack, index, ns):
               "}"]
 
     return "\n".join(lines) + "\n"
+
+
+def _between(stack, index, ns):
+    """How the nodes reach each other: the key is the same for all."""
+
+    if stack.args.nodes == 1:
+        return []
+
+    path = stack.secret_path("node.key")
+    ip = ns["node_ip"] if ns else stack.http_ip
+    first, last = ports.between(stack.base, index, stack.args.nodes,
+                                stack.args.workers)
+
+    if not os.path.exists(path):
+        files.write(path, secrets.token_hex(32) + "\n", 0o600)
+
+    return [f"rs_node_listen {ip}:{first}-{last};",
+            f"rs_node_key_file {path};"]
 
 
 def _oidc(stack):

@@ -8,6 +8,7 @@
 #     base + 380, 381  more Redis                  base + 385..387  Sentinels
 #     base + 500       balancer                base + 510..513  rs-turn-authd
 #     base + 520       OpenID provider     base + 460, 461  behind port 443
+#     base + 100..339  from node to node, as many for each
 #
 # A base is taken by binding an abstract unix socket of its name, which the
 # stack's Redis inherits: it is free again when the stack is gone, whatever
@@ -24,7 +25,17 @@ TURN_USERDB, TURN_STATSDB, TURN_CLI, TURN_METRICS = 510, 511, 512, 513
 ISSUER = 520
 FRONT_HTTPS, FRONT_TURN = 460, 461
 RELAY_MIN, RELAY_MAX = 600, 799
+NODE, NODE_PORTS = 100, 240
 NODES_MAX = 16
+
+
+def between(base, index, nodes, workers):
+    """Where other nodes reach node INDEX: first and last port."""
+
+    each = min(NODE_PORTS // nodes, 2 * workers)
+    first = base + NODE + index * each
+
+    return first, first + each - 1
 
 
 def _claim(base):
