@@ -348,6 +348,20 @@ json_t *ngx_http_rs_api_guest_json(ngx_http_rs_api_t *api,
     ngx_rs_reply_t *obj, ngx_str_t *ticket, int64_t expires);
 
 
+/* ngx_http_rs_api_pipe.c */
+
+/*
+ * A new pipe of the caller: all of p but its object and device, and the
+ * client's ticket.  origin: the page that may show it; empty: the one that
+ * calls.  NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_http_rs_api_pipe_new(ngx_http_rs_api_t *api, ngx_str_t *origin,
+    ngx_http_rs_store_pipe_t *p, ngx_str_t *ticket);
+/* as answers show it; NULL: no memory */
+json_t *ngx_http_rs_api_pipe_json(ngx_http_rs_api_t *api,
+    ngx_http_rs_store_pipe_t *p, ngx_str_t *ticket, ngx_str_t expires);
+
+
 /* the page that calls; empty: none does */
 ngx_str_t ngx_http_rs_api_origin(ngx_http_rs_api_t *api);
 /* the console's URL with #kind=secret; NGX_OK or NGX_ERROR */

@@ -48,8 +48,6 @@ typedef struct {
 typedef struct {
     ngx_http_rs_store_pipe_t        p;
     ngx_str_t                       ticket;
-    u_char                          hash[RS_ID_HASH_LEN];
-    u_char                          peer[RS_IP_KEY_MAX];
     u_char                          nobody[RS_ID_LEN];
     ngx_uint_t                      remove;
 } ngx_http_rs_api_pipe_t;
@@ -87,11 +85,8 @@ static ngx_int_t ngx_http_rs_api_tunnel_found(ngx_http_rs_api_t *api,
     void *data, rs_err_e code, ngx_rs_reply_t *reply);
 static ngx_int_t ngx_http_rs_api_tunnel_deleted(ngx_http_rs_api_t *api,
     void *data, rs_err_e code, ngx_rs_reply_t *reply);
-static ngx_int_t ngx_http_rs_api_pipe_ticket(ngx_http_rs_api_t *api,
-    ngx_http_rs_api_pipe_t *pipe, rs_str_t origin);
 static ngx_int_t ngx_http_rs_api_pipe_opened(ngx_http_rs_api_t *api,
     void *data, rs_err_e code, ngx_rs_reply_t *reply);
-static json_t *ngx_http_rs_api_pipe_url(ngx_http_rs_api_t *api);
 
 
 static const char *const  ngx_http_rs_api_protocols[] =
@@ -821,7 +816,6 @@ ngx_http_rs_api_tunnel_deleted(ngx_http_rs_api_t *api, void *data,
 ngx_int_t
 ngx_http_rs_api_pipe_create(ngx_http_rs_api_t *api)
 {
-    rs_ip_t                      ip;
     ngx_int_t                    rc;
     ngx_str_t                    origin;
     ngx_http_rs_api_pipe_t      *pipe;
@@ -841,65 +835,15 @@ ngx_http_rs_api_pipe_create(ngx_http_rs_api_t *api)
         return NGX_ERROR;
     }
 
-    if (body.origin.len == 0) {
-        origin = ngx_http_rs_api_origin(api);
-        body.origin = ngx_http_rs_slice(&origin);
-    }
+    origin = ngx_http_rs_str(body.origin);
 
-    if (ngx_http_rs_api_new_id(api->request->pool, RS_ID_PIPE, &pipe->p.id)
-        != NGX_OK
-        || ngx_http_rs_api_pipe_ticket(api, pipe, body.origin) != NGX_OK)
+    if (ngx_http_rs_api_pipe_new(api, &origin, &pipe->p, &pipe->ticket)
+        != NGX_OK)
     {
         return NGX_ERROR;
     }
-
-    if (rs_ip_parse(ngx_http_rs_slice(&api->caller.addr), &ip) == RS_OK) {
-        pipe->p.peer.data = pipe->peer;
-        pipe->p.peer.len = rs_ip_key(&ip, (char *) pipe->peer);
-    }
-
-    pipe->p.ticket_ttl = api->rlcf->ticket_ttl;
-    pipe->p.ends_at = api->bearer ? api->bearer->exp : 0;
-    pipe->p.max = api->rlcf->tunnel_pipes;
 
     return ngx_http_rs_api_tunnel_find(api, pipe);
-}
-
-
-/* a new one, and what the store keeps of it */
-
-static ngx_int_t
-ngx_http_rs_api_pipe_ticket(ngx_http_rs_api_t *api,
-    ngx_http_rs_api_pipe_t *pipe, rs_str_t origin)
-{
-    char      secret[RS_ID_SECRET_LEN];
-    rs_err_e  rc;
-    rs_str_t  s;
-
-    pipe->ticket.data = ngx_pnalloc(api->request->pool, RS_ID_TICKET_MAX);
-
-    if (pipe->ticket.data == NULL
-        || ngx_http_rs_api_new_secret(secret) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    s.data = (u_char *) secret;
-    s.len = RS_ID_SECRET_LEN;
-
-    pipe->ticket.len = rs_pipe_ticket_format((char *) pipe->ticket.data,
-                                     ngx_http_rs_slice(&api->caller.tenant),
-                                     ngx_http_rs_slice(&pipe->p.id), s);
-
-    rc = origin.len ? rs_ticket_bind(s, origin, (char *) pipe->hash)
-                    : rs_hash_hex(s, (char *) pipe->hash);
-
-    ngx_explicit_memzero(secret, sizeof(secret));
-
-    pipe->p.ticket_hash.data = pipe->hash;
-    pipe->p.ticket_hash.len = RS_ID_HASH_LEN;
-
-    return (rc == RS_OK && pipe->ticket.len) ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -917,45 +861,6 @@ ngx_http_rs_api_pipe_opened(ngx_http_rs_api_t *api, void *data,
     }
 
     return ngx_http_rs_api_answer(api, NGX_HTTP_CREATED,
-               json_pack("{s:o, s:o, s:o, s:o}",
-                         "pipe_id", ngx_http_rs_api_text(pipe->p.id),
-                         "ticket", ngx_http_rs_api_text(pipe->ticket),
-                         "ticket_expires_at",
-                         ngx_http_rs_api_number(ngx_rs_reply_str(reply, 3)),
-                         "url", ngx_http_rs_api_pipe_url(api)));
-}
-
-
-/* where this call came to, as the client named it */
-
-static json_t *
-ngx_http_rs_api_pipe_url(ngx_http_rs_api_t *api)
-{
-    u_char              *p, *end;
-    json_t              *json;
-    ngx_str_t            host;
-    const char          *scheme;
-    ngx_http_request_t  *r;
-
-    r = api->request;
-
-    host = r->headers_in.host ? r->headers_in.host->value
-                              : r->headers_in.server;
-
-#if (NGX_HTTP_SSL)
-    scheme = r->connection->ssl ? "wss" : "ws";
-#else
-    scheme = "ws";
-#endif
-
-    p = ngx_pnalloc(r->pool, sizeof("wss:///pipe") - 1 + host.len
-                             + api->base.len);
-    if (p == NULL) {
-        return NULL;
-    }
-
-    end = ngx_sprintf(p, "%s://%V%V/pipe", scheme, &host, &api->base);
-    json = json_stringn((char *) p, end - p);
-
-    return json;
+               ngx_http_rs_api_pipe_json(api, &pipe->p, &pipe->ticket,
+                                         ngx_rs_reply_str(reply, 3)));
 }
