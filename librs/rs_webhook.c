@@ -40,6 +40,7 @@ const char *const  rs_event_types[] = {
     "tunnel.created",
     "tunnel.updated",
     "tunnel.deleted",
+    "tunnel.admitted",
     "tunnel.opened",
     "tunnel.refused",
     "tunnel.closed",

@@ -405,6 +405,7 @@ typedef struct {
     time_t                      ttl;
     ngx_uint_t                  device_max;    /* tunnels of a device */
     ngx_uint_t                  tenant_max;    /* of the tenant; 0: any */
+    ngx_uint_t                  port;          /* of the gateways; 0: none */
     ngx_str_t                   idem;
     ngx_str_t                   body_hash;
 } ngx_http_rs_store_tunnel_t;
@@ -458,6 +459,7 @@ ngx_int_t ngx_http_rs_store_tunnel_get(ngx_http_rs_store_op_t *op,
 ngx_int_t ngx_http_rs_store_tunnel_patch(ngx_http_rs_store_op_t *op,
     ngx_http_rs_caller_t *caller, ngx_str_t *id, ngx_str_t *version,
     ngx_uint_t n, ngx_str_t *fields);
+/* ok: its device's id, the port that is to be freed or "" */
 ngx_int_t ngx_http_rs_store_tunnel_delete(ngx_http_rs_store_op_t *op,
     ngx_http_rs_caller_t *caller, ngx_str_t *id, ngx_str_t *device_id,
     const char *reason);
@@ -471,6 +473,9 @@ ngx_int_t ngx_http_rs_store_tunnel_device(ngx_http_rs_store_op_t *op,
  */
 ngx_int_t ngx_http_rs_store_pipe_open(ngx_http_rs_store_op_t *op,
     ngx_http_rs_caller_t *caller, ngx_http_rs_store_pipe_t *p);
+/* the same by a caller of before: what rs_port_enter gave */
+ngx_int_t ngx_http_rs_store_pipe_open_as(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_store_watcher_t *who, ngx_http_rs_store_pipe_t *p);
 /*
  * By that worker: id, device_id and the host's ticket of p.  ok: tunnel id,
  * target, protocol, label, kind, id and name of who asks, expires_at of the
@@ -509,6 +514,48 @@ ngx_int_t ngx_http_rs_store_pipe_check(ngx_http_rs_store_op_t *op,
 ngx_int_t ngx_http_rs_store_pipe_gone(ngx_http_rs_store_op_t *op,
     ngx_str_t *tenant, ngx_http_rs_store_pipe_t *p,
     ngx_http_rs_store_gone_t *gone);
+
+/* ngx_http_rs_store_port.c: ports of the gateways that lead into tunnels */
+
+/*
+ * Would rs_tunnel_create make it?  Of t id, device_id, the bounds, idem and
+ * body_hash.  ok: room; or repeated, id
+ */
+ngx_int_t ngx_http_rs_store_tunnel_room(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_http_rs_store_tunnel_t *t);
+/*
+ * For a tunnel that is about to be made: id, device_id, protocol and ttl of t.
+ * ok: port.  RS_E_LIMIT_REACHED: there is none.
+ */
+ngx_int_t ngx_http_rs_store_port_take(ngx_http_rs_store_op_t *op,
+    ngx_uint_t first, ngx_uint_t last, ngx_str_t *tenant,
+    ngx_http_rs_store_tunnel_t *t);
+/*
+ * ok: tenant, tunnel id, device id, s when it ends, tcp|udp.
+ * RS_E_NOT_FOUND: it is nobody's.
+ */
+ngx_int_t ngx_http_rs_store_port_get(ngx_http_rs_store_op_t *op,
+    ngx_uint_t port);
+/* if it is still this tunnel's; ok: freed|stale */
+ngx_int_t ngx_http_rs_store_port_free(ngx_http_rs_store_op_t *op,
+    ngx_uint_t port, ngx_str_t *tenant, ngx_str_t *tunnel_id);
+/*
+ * Who comes to the tunnel's port from the caller's address is the caller from
+ * now on: object, device_id, peer, ends_at of p.  ok: port, s when that ends.
+ * maker: he has just made it; then ok and "" for s when it is not for him.
+ * RS_E_CONFLICT: it has no port.
+ */
+ngx_int_t ngx_http_rs_store_tunnel_admit(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_http_rs_store_pipe_t *p,
+    ngx_uint_t maker);
+/*
+ * Somebody came to its port; peer: his address, as rs_ip_key().  ok: kind, id
+ * and caller of a watcher, s when it ends (ends_at of the pipe to be opened
+ * as him).  RS_E_FORBIDDEN: nobody said that the address is his; the audit
+ * has it.  RS_E_NOT_FOUND: the tunnel is over.
+ */
+ngx_int_t ngx_http_rs_store_port_enter(ngx_http_rs_store_op_t *op,
+    ngx_str_t *tenant, ngx_str_t *tunnel_id, ngx_str_t *peer);
 
 ngx_int_t ngx_http_rs_store_enrollment_create(ngx_http_rs_store_op_t *op,
     ngx_http_rs_caller_t *caller, ngx_http_rs_store_enrollment_t *e);

@@ -11,6 +11,14 @@
 #include "store/ngx_http_rs_store_call.h"
 
 
+static void ngx_http_rs_store_pipe_keys(ngx_http_rs_store_call_t *call,
+    ngx_str_t *tenant, ngx_http_rs_store_pipe_t *p);
+static ngx_int_t ngx_http_rs_store_pipe_send(ngx_http_rs_store_call_t *call,
+    ngx_http_rs_store_pipe_t *p);
+static void ngx_http_rs_store_who(ngx_http_rs_store_call_t *call,
+    ngx_http_rs_store_watcher_t *who);
+
+
 ngx_int_t
 ngx_http_rs_store_tunnel_create(ngx_http_rs_store_op_t *op,
     ngx_http_rs_caller_t *caller, ngx_http_rs_store_tunnel_t *t)
@@ -40,6 +48,13 @@ ngx_http_rs_store_tunnel_create(ngx_http_rs_store_op_t *op,
     ngx_http_rs_store_arg_number(&call, t->device_max);
     ngx_http_rs_store_arg_number(&call, t->tenant_max);
     ngx_http_rs_store_arg(&call, &t->body_hash);
+
+    if (t->port) {
+        ngx_http_rs_store_arg_number(&call, t->port);
+
+    } else {
+        ngx_http_rs_store_arg_text(&call, "");
+    }
 
     return ngx_http_rs_store_send(&call);
 }
@@ -101,6 +116,7 @@ ngx_http_rs_store_tunnel_delete(ngx_http_rs_store_op_t *op,
     ngx_http_rs_store_index(&call, &caller->tenant, "tunx");
     ngx_http_rs_store_key(&call, &caller->tenant, "dtun", device_id);
     ngx_http_rs_store_key(&call, &caller->tenant, "pips", id);
+    ngx_http_rs_store_key(&call, &caller->tenant, "adm", id);
 
     ngx_http_rs_store_arg(&call, id);
     ngx_http_rs_store_arg_text(&call, reason);
@@ -130,26 +146,72 @@ ngx_http_rs_store_pipe_open(ngx_http_rs_store_op_t *op,
     ngx_http_rs_store_call_t  call;
 
     ngx_http_rs_store_guarded(&call, op, "rs_pipe_open", caller);
+    ngx_http_rs_store_pipe_keys(&call, &caller->tenant, p);
 
-    ngx_http_rs_store_key(&call, &caller->tenant, "tun", &p->object);
-    ngx_http_rs_store_key(&call, &caller->tenant, "pip", &p->id);
-    ngx_http_rs_store_key(&call, &caller->tenant, "dev", &p->device_id);
-    ngx_http_rs_store_key(&call, &caller->tenant, "pips", &p->object);
+    return ngx_http_rs_store_pipe_send(&call, p);
+}
 
-    ngx_http_rs_store_arg(&call, &p->ticket_hash);
-    ngx_http_rs_store_arg_number(&call, p->ticket_ttl);
-    ngx_http_rs_store_arg(&call, &p->peer);
+
+ngx_int_t
+ngx_http_rs_store_pipe_open_as(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_store_watcher_t *who, ngx_http_rs_store_pipe_t *p)
+{
+    ngx_http_rs_store_call_t  call;
+
+    ngx_http_rs_store_begin(&call, op, "rs_pipe_open", 0);
+    ngx_http_rs_store_who(&call, who);
+    ngx_http_rs_store_pipe_keys(&call, &who->tenant, p);
+
+    ngx_http_rs_store_arg(&call, &who->caller);
+
+    return ngx_http_rs_store_pipe_send(&call, p);
+}
+
+
+static void
+ngx_http_rs_store_pipe_keys(ngx_http_rs_store_call_t *call,
+    ngx_str_t *tenant, ngx_http_rs_store_pipe_t *p)
+{
+    ngx_http_rs_store_key(call, tenant, "tun", &p->object);
+    ngx_http_rs_store_key(call, tenant, "pip", &p->id);
+    ngx_http_rs_store_key(call, tenant, "dev", &p->device_id);
+    ngx_http_rs_store_key(call, tenant, "pips", &p->object);
+}
+
+
+static ngx_int_t
+ngx_http_rs_store_pipe_send(ngx_http_rs_store_call_t *call,
+    ngx_http_rs_store_pipe_t *p)
+{
+    ngx_http_rs_store_arg(call, &p->ticket_hash);
+    ngx_http_rs_store_arg_number(call, p->ticket_ttl);
+    ngx_http_rs_store_arg(call, &p->peer);
 
     if (p->ends_at) {
-        ngx_http_rs_store_arg_number(&call, p->ends_at);
+        ngx_http_rs_store_arg_number(call, p->ends_at);
 
     } else {
-        ngx_http_rs_store_arg_text(&call, "");
+        ngx_http_rs_store_arg_text(call, "");
     }
 
-    ngx_http_rs_store_arg_number(&call, p->max);
+    ngx_http_rs_store_arg_number(call, p->max);
 
-    return ngx_http_rs_store_send(&call);
+    return ngx_http_rs_store_send(call);
+}
+
+
+/* guarded, by the caller of before: his keys are named here */
+
+static void
+ngx_http_rs_store_who(ngx_http_rs_store_call_t *call,
+    ngx_http_rs_store_watcher_t *who)
+{
+    ngx_http_rs_store_key(call, &who->tenant,
+                          who->kind.len && who->kind.data[0] == 'u' ? "usr"
+                                                                    : "key",
+                          &who->id);
+    ngx_http_rs_store_index(call, &who->tenant, "gsub");
+    ngx_http_rs_store_index(call, &who->tenant, "audit");
 }
 
 
@@ -243,8 +305,6 @@ ngx_http_rs_store_pipe_attach(ngx_http_rs_store_op_t *op, ngx_str_t *tenant,
 }
 
 
-/* guarded, by the caller of before: his keys are named here */
-
 ngx_int_t
 ngx_http_rs_store_pipe_check(ngx_http_rs_store_op_t *op,
     ngx_http_rs_store_watcher_t *who, ngx_http_rs_store_pipe_t *p)
@@ -252,13 +312,7 @@ ngx_http_rs_store_pipe_check(ngx_http_rs_store_op_t *op,
     ngx_http_rs_store_call_t  call;
 
     ngx_http_rs_store_begin(&call, op, "rs_pipe_check", 0);
-
-    ngx_http_rs_store_key(&call, &who->tenant,
-                          who->kind.len && who->kind.data[0] == 'u' ? "usr"
-                                                                    : "key",
-                          &who->id);
-    ngx_http_rs_store_index(&call, &who->tenant, "gsub");
-    ngx_http_rs_store_index(&call, &who->tenant, "audit");
+    ngx_http_rs_store_who(&call, who);
 
     ngx_http_rs_store_key(&call, &who->tenant, "pip", &p->id);
     ngx_http_rs_store_key(&call, &who->tenant, p->session ? "ses" : "tun",

@@ -6558,8 +6558,8 @@ local PIPE_TOLD = 60            -- s, why it ended is told to who comes late
 local TUN = { 'device_id', 'target', 'protocol', 'label', 'addresses',
               'users', 'by_kind', 'by_id', 'by_name', 'idle_s', 'created_at',
               'expires_at', 'group_id', 'version', 'opened', 'up', 'down',
-              'used_at', 'nets' }
-local TUN_OBJ = 18
+              'used_at', 'port', 'nets' }
+local TUN_OBJ = 19
 
 local PIP = { 'kind', 'object', 'device_id', 'client', 'client_ticket',
               'client_until', 'client_link', 'client_par', 'host',
@@ -6573,6 +6573,13 @@ local TUN_PATCH = { label = true, idle_s = true, addresses = true,
                     users = true, nets = true }
 
 local tunnel, pipe = {}, {}
+
+local port = {
+    max = 10000,                -- of the fleet
+    step = 100,                 -- of them looked at at once
+    admits = 16,                -- addresses that one lets in
+    window = 60                 -- s between two lines of those it does not
+}
 
 
 function tunnel.get(key, now)
@@ -6628,11 +6635,64 @@ function tunnel.lets(t, id, peer)
 end
 
 
+-- May he make one of this device, and is there room?  keys: tunx, dev, dtun,
+-- idem; args: id, tunnels of a device at most, quota of the tenant's, body
+-- hash.  The reply if not, or if there is one already; the device; whether
+-- the one that is there is this.
+
+function tunnel.room(who, keys, args, now)
+    local d = load_fields(keys[2], DEV)
+    local no, ours
+
+    no = refused(who, d.group_id, 'devices:read')
+
+    if d.created_at == '' or no then
+        return no or { 'not_found' }
+    end
+
+    no, ours = repeated(keys[4], args[4], args[1])
+    if no or ours then
+        return no, d, ours
+    end
+
+    call('ZREMRANGEBYSCORE', keys[1], '-inf', int(now))
+    call('ZREMRANGEBYSCORE', keys[3], '-inf', int(now))
+
+    if call('ZCARD', keys[3]) >= math.min(number(args[2]), DSES_MAX)
+       or over(args[3], call('ZCARD', keys[1]))
+    then
+        return { 'limit_reached' }
+    end
+
+    return nil, d, false
+end
+
+
+-- rs_tunnel_room, guarded
+-- KEYS: tunx, dev, dtun, idem.
+-- ARGV: id, tunnels of a device at most, quota of the tenant's, body hash.
+-- ok: room; or repeated, id of the first one.  Would rs_tunnel_create make it?
+--     Before a port is taken for it, which is in another slot.  Leaves a line
+--     when he may not.
+-- Errors: as rs_tunnel_create.  O(log tunnels)
+
+function lib.rs_tunnel_room(keys, args, who)
+    local no
+
+    check(keys, 4, args, 4)
+
+    no = tunnel.room(who, keys, args, now_s())
+    who.list = not no
+
+    return no or { 'ok', 'room' }
+end
+
+
 -- rs_tunnel_create, guarded
 -- KEYS: tun, tuns, tunx, dev, dtun, pips, idem.
 -- ARGV: id, device id, target, protocol, label, addresses, the same as
 --       ranges, users (empty: the caller), idle_s, ttl_s, tunnels of a device
---       at most, quota of the tenant's, body hash.
+--       at most, quota of the tenant's, body hash, port (empty: none).
 -- ok: created|repeated, tunnel obj; or repeated, id of the first one.
 -- Errors: not_found, idempotency_mismatch, limit_reached.  O(log tunnels)
 
@@ -6642,16 +6702,10 @@ function lib.rs_tunnel_create(keys, args, who)
     local expires = now + math.min(number(args[10] or ''), TUNNEL_LIFE)
     local d, t, no, ours
 
-    check(keys, 7, args, 13)
+    check(keys, 7, args, 14)
 
-    d = load_fields(keys[4], DEV)
-    no = refused(who, d.group_id, 'devices:read')
-
-    if d.created_at == '' or no then
-        return no or { 'not_found' }
-    end
-
-    no, ours = repeated(keys[7], args[13], args[1])
+    no, d, ours = tunnel.room(who, { keys[3], keys[4], keys[5], keys[7] },
+                              { args[1], args[11], args[12], args[13] }, now)
     if no then
         return no
     end
@@ -6663,22 +6717,14 @@ function lib.rs_tunnel_create(keys, args, who)
                or { 'not_found' }
     end
 
-    call('ZREMRANGEBYSCORE', keys[3], '-inf', int(now))
-    call('ZREMRANGEBYSCORE', keys[5], '-inf', int(now))
-
-    if call('ZCARD', keys[5]) >= math.min(number(args[11]), DSES_MAX)
-       or over(args[12], call('ZCARD', keys[3]))
-    then
-        return { 'limit_reached' }
-    end
-
     call('HSET', keys[1], 'device_id', args[2], 'target', args[3],
          'protocol', args[4], 'label', args[5], 'addresses', args[6],
          'nets', args[7], 'users', args[8] ~= '' and args[8] or who.id,
          'by_kind', who.kind, 'by_id', who.id, 'by_name', who.name,
          'idle_s', int(number(args[9])), 'created_at', int(now),
          'expires_at', int(expires), 'group_id', d.group_id, 'version', '1',
-         'opened', '0', 'up', '0', 'down', '0', 'used_at', '')
+         'opened', '0', 'up', '0', 'down', '0', 'used_at', '',
+         'port', args[14])
     call('EXPIREAT', keys[1], int(expires))
     call('ZADD', keys[2], int(ms), args[1])
     index_trim(keys[2], ms - TUNNEL_LIFE * 1000)
@@ -6688,6 +6734,7 @@ function lib.rs_tunnel_create(keys, args, who)
 
     t = tunnel.get(keys[1], now)
     who.detail = args[2] .. ' ' .. args[4] .. ' ' .. args[3]
+                 .. (t.port ~= '' and ' port ' .. t.port or '')
     tunnel.event(t, 'tunnel.created', 'user_id',
                  who.kind == 'user' and who.id or '', 'key_id',
                  who.kind == 'key' and who.id or '', 'expires_at', expires)
@@ -6771,14 +6818,15 @@ end
 
 
 -- rs_tunnel_delete, guarded
--- KEYS: tun, tuns, tunx, dtun, pips.  ARGV: id, reason.
--- ok: the device's id.  Its pipes are cut by their workers.
+-- KEYS: tun, tuns, tunx, dtun, pips, adm.  ARGV: id, reason.
+-- ok: the device's id, its port (or empty) to be freed.  Its pipes are cut by
+--     their workers.
 -- Errors: not_found (a write as well).  O(log tunnels)
 
 function lib.rs_tunnel_delete(keys, args, who)
     local t, no
 
-    check(keys, 5, args, 2)
+    check(keys, 6, args, 2)
 
     t = tunnel.get(keys[1], now_s())
 
@@ -6795,14 +6843,14 @@ function lib.rs_tunnel_delete(keys, args, who)
         return { 'not_found' }
     end
 
-    call('DEL', keys[1], keys[5])
+    call('DEL', keys[1], keys[5], keys[6])
     call('ZREM', keys[2], t.id)
 
     who.detail = args[2]
     tunnel.event(t, 'tunnel.deleted', 'reason', args[2])
     watch.tell(t.key, 'tun', t.id, t.group_id, 'ended')
 
-    return { 'ok', t.device_id }
+    return { 'ok', t.device_id, t.port }
 end
 
 
@@ -6819,6 +6867,278 @@ function lib.rs_tunnel_device(keys, args)
     id = call('HGET', keys[1], 'device_id')
 
     return id and { 'ok', id } or { 'not_found' }
+end
+
+
+-- The gateways' ports: a way into a tunnel for programs that speak no
+-- WebSocket.  Ports are the fleet's, one hash of them; which tunnel one is of
+-- says nothing of who may.  Whom it lets in is known by his address alone,
+-- which he has said to be his (rs_tunnel_admit); what he may is asked of the
+-- caller he was then, as rs_pipe_open asks.
+
+function port.read(key, n)
+    local h = call('HGET', key, n) or ''
+    local p = {}
+
+    p.tenant, p.tunnel, p.device, p.protocol, p.ends
+        = string.match(h, '^(%S+) (%S+) (%S+) (%S+) (%d+)$')
+
+    return p
+end
+
+
+-- The first one from n to m that is nobody's any more, or nil.
+
+function port.find(key, n, m, now)
+    while n <= m do
+        local step = math.min(m - n + 1, port.step)
+        local names = {}
+
+        for i = 1, step do
+            names[i] = int(n + i - 1)
+        end
+
+        for i, h in ipairs(call('HMGET', key, unpack(names))) do
+            if not h or tonumber(string.match(h, '(%d+)$')) <= now then
+                return names[i]
+            end
+        end
+
+        n = n + step
+    end
+
+    return nil
+end
+
+
+-- rs_port_take
+-- KEYS: ports.
+-- ARGV: first and last of the range, tenant, tunnel id, device id, protocol,
+--       ttl_s.
+-- ok: a port that is nobody's.  It goes round the range: who still has the
+--     number of before should meet nobody there for a while.
+-- Errors: limit_reached.  O(range)
+
+function lib.rs_port_take(keys, args)
+    local now = now_s()
+    local first, last, n, found
+
+    check(keys, 1, args, 7)
+
+    first, last = number(args[1]), number(args[2])
+
+    if first < 1 or last > 65535 or last < first or last - first >= port.max
+    then
+        error('rs: ' .. int(first) .. '-' .. int(last) .. ' are no ports')
+    end
+
+    n = tonumber(call('HGET', keys[1], 'last') or '0')
+
+    if n < first or n >= last then
+        n = first - 1
+    end
+
+    found = port.find(keys[1], n + 1, last, now)
+            or port.find(keys[1], first, n, now)
+
+    if not found then
+        return { 'limit_reached' }
+    end
+
+    call('HSET', keys[1], 'last', found, found, table.concat({
+        args[3], args[4], args[5], args[6], int(now + number(args[7]))
+    }, ' '))
+
+    return { 'ok', found }
+end
+
+
+-- rs_port_get
+-- KEYS: ports.  ARGV: port.
+-- ok: tenant, tunnel id, device id, when it ends (s), protocol.
+-- Errors: not_found.  O(1)
+
+function lib.rs_port_get(keys, args)
+    local p
+
+    check(keys, 1, args, 1)
+
+    p = port.read(keys[1], int(number(args[1])))
+
+    if not p.ends or tonumber(p.ends) <= now_s() then
+        return { 'not_found' }
+    end
+
+    return { 'ok', p.tenant, p.tunnel, p.device, p.ends, p.protocol }
+end
+
+
+-- rs_port_free
+-- KEYS: ports.  ARGV: port, tenant, tunnel id.
+-- ok: freed|stale (it is another's by now).  O(1)
+
+function lib.rs_port_free(keys, args)
+    local n, p
+
+    check(keys, 1, args, 3)
+
+    n = int(number(args[1]))
+    p = port.read(keys[1], n)
+
+    if p.tenant ~= args[2] or p.tunnel ~= args[3] then
+        return { 'ok', 'stale' }
+    end
+
+    call('HDEL', keys[1], n)
+
+    return { 'ok', 'freed' }
+end
+
+
+-- An admission is "<s when it ends> <key|usr> <id of that> <caller>", by the
+-- address.
+
+function port.admission(text, now)
+    local ends, kind, id, json = string.match(text or '',
+                                          '^(%d+) (%l+) (%S+) (.*)$')
+
+    if not ends or tonumber(ends) <= now then
+        return nil
+    end
+
+    return { ends = ends, kind = kind, id = id, caller = json }
+end
+
+
+-- Those that have ended make room for one more address.
+
+function port.room(adm, address, now)
+    local flat = call('HGETALL', adm)
+    local n = 0
+
+    for i = 1, #flat, 2 do
+        if not port.admission(flat[i + 1], now) then
+            call('HDEL', adm, flat[i])
+
+        elseif flat[i] ~= address then
+            n = n + 1
+        end
+    end
+
+    return n < port.admits
+end
+
+
+-- rs_tunnel_admit, guarded
+-- KEYS: tun, dev, adm.
+-- ARGV: the caller's address (as rs_ip_key()), s when his token ends (or
+--       empty), 1: he has just made the tunnel, and need not be on its list.
+-- ok: port, s when it ends (of a maker who may not: empty, and no line).
+--     From now on who comes to the port from this address is the caller; who
+--     had the address is so no longer.
+-- Errors: not_found, forbidden (he is not on the list, too), conflict (it has
+--         no port), limit_reached.  O(addresses)
+
+function lib.rs_tunnel_admit(keys, args, who)
+    local now = now_s()
+    local t, d, no, ends, kind, id
+
+    check(keys, 3, args, 3)
+
+    t = tunnel.get(keys[1], now)
+    d = load_fields(keys[2], DEV)
+
+    if not t or d.created_at == '' or t.device_id ~= id_of(keys[2]) then
+        return { 'not_found' }
+    end
+
+    no = refused(who, d.group_id, 'tunnels:read')
+
+    if no or args[1] == '' or not tunnel.lets(t, who.id, args[1]) then
+        who.list = args[3] == '1'
+
+        return who.list and { 'ok', t.port, '' } or no or { 'forbidden' }
+    end
+
+    if t.port == '' then
+        return { 'conflict' }
+    end
+
+    who.detail = 'port ' .. t.port
+
+    if not port.room(keys[3], args[1], now) then
+        return { 'limit_reached' }
+    end
+
+    ends = math.min(tonumber(t.expires_at), who.expires_at or math.huge,
+                    args[2] ~= '' and number(args[2]) or math.huge)
+    kind, id = string.match(who.auth, '}:(%l+):(.*)$')
+
+    call('HSET', keys[3], args[1],
+         int(ends) .. ' ' .. kind .. ' ' .. id .. ' ' .. who.text)
+    call('EXPIREAT', keys[3], t.expires_at)
+    tunnel.event(t, 'tunnel.admitted', 'port', tonumber(t.port), 'user_id',
+                 who.kind == 'user' and who.id or '', 'key_id',
+                 who.kind == 'key' and who.id or '', 'expires_at', ends)
+
+    return { 'ok', t.port, int(ends) }
+end
+
+
+-- rs_ip_key() read back, for people
+
+function port.address(key)
+    local digits = string.sub(key, 2)
+
+    if string.sub(key, 1, 1) == '4' then
+        return (string.gsub(string.gsub(digits, '%x%x', function(h)
+            return '.' .. tonumber(h, 16)
+        end), '^.', ''))
+    end
+
+    return (string.gsub(string.gsub(digits, '%x%x%x%x', ':%0'), '^.', ''))
+end
+
+
+-- rs_port_enter
+-- KEYS: tun, adm, audit.  ARGV: address of who came (as rs_ip_key()).
+-- ok: key|usr and id of whose admission it is, he as the gateway described
+--     him, s when it ends.  What he may is asked by rs_pipe_open, as him.
+-- Errors: not_found (the tunnel is over), forbidden (nobody has said that the
+--         address is his; a line of this once a minute).  O(1)
+
+function lib.rs_port_enter(keys, args)
+    local now = now_s()
+    local t, a, n, at
+
+    check(keys, 3, args, 1)
+
+    t = tunnel.get(keys[1], now)
+    if not t then
+        return { 'not_found' }
+    end
+
+    a = args[1] ~= ''
+        and port.admission(call('HGET', keys[2], args[1]), now)
+    if a then
+        return { 'ok', a.kind, a.id, a.caller, a.ends }
+    end
+
+    n = call('HINCRBY', keys[1], 'strays', '1')
+    at = tonumber(call('HGET', keys[1], 'stray_at') or '0')
+
+    if now < at or now - at >= port.window then
+        call('HSET', keys[1], 'strays', '0', 'stray_at', int(now))
+        audit(keys[3], { kind = 'unknown', id = '', name = '',
+                         addr = args[1] ~= '' and port.address(args[1])
+                                or '' }, {
+            verb = 'tunnels:use', object = t.id, outcome = 'deny',
+            reason = 'forbidden', detail = 'port ' .. t.port
+                     .. (n > 1 and ', ' .. int(n) .. ' times' or '')
+        })
+    end
+
+    return { 'forbidden' }
 end
 
 
@@ -7373,10 +7693,16 @@ register('rs_watch_create', guarded(lib.rs_watch_create), WRITE)
 register('rs_watch_open', lib.rs_watch_open, WRITE)
 register('rs_watch_check', guarded(lib.rs_watch_check), ALWAYS)
 register('rs_tunnel_create', guarded(lib.rs_tunnel_create), WRITE)
+register('rs_tunnel_room', guarded(lib.rs_tunnel_room), WRITE)
 register('rs_tunnel_get', guarded(lib.rs_tunnel_get), ALWAYS)
 register('rs_tunnel_patch', guarded(lib.rs_tunnel_patch), WRITE)
 register('rs_tunnel_delete', guarded(lib.rs_tunnel_delete), ALWAYS)
 register('rs_tunnel_device', lib.rs_tunnel_device, READ)
+register('rs_port_take', lib.rs_port_take, WRITE)
+register('rs_port_get', lib.rs_port_get, READ)
+register('rs_port_free', lib.rs_port_free, ALWAYS)
+register('rs_tunnel_admit', guarded(lib.rs_tunnel_admit), WRITE)
+register('rs_port_enter', lib.rs_port_enter, ALWAYS)
 register('rs_pipe_open', guarded(lib.rs_pipe_open), WRITE)
 register('rs_pipe_offer', lib.rs_pipe_offer, WRITE)
 register('rs_pipe_refuse', lib.rs_pipe_refuse, ALWAYS)

@@ -127,7 +127,7 @@ sub new {
                         "pips:$tun", 'idem:'], $tun, $dev, '127.0.0.1:22',
                        'tcp', 'test', '', $opt{nets} // '',
                        $opt{users} // '', $opt{idle} // 600,
-                       $opt{life} // 3600, 64, 0, '');
+                       $opt{life} // 3600, 64, 0, '', '');
     }
 
     $tun = $self->{tunnel};
@@ -181,7 +181,7 @@ sub delete {
 
     $self->guarded('rs_tunnel_delete', 'tunnels:write',
                    ["tun:$tun", 'tuns', 'tunx', "dtun:$self->{dev}",
-                    "pips:$tun"], $tun, 'deleted');
+                    "pips:$tun", "adm:$tun"], $tun, 'deleted');
 
     return;
 }

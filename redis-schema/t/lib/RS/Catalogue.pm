@@ -42,6 +42,7 @@ my %form = (
     relay => '[a-z0-9-]{1,32}', allocation => '\d+-\d+',
     subject => '(?:user|group|key):.{1,256}', user => 'usr_[a-z2-7]{26}',
     banned => '[ad]:[0-9a-z:._/-]{1,126}',
+    port => '[1-9]\d{0,4}', address => '(?:4[0-9a-f]{8}|6[0-9a-f]{32})',
     hash => '[0-9a-f]{64}', node => '[a-z0-9-]{1,32}', worker => '[a-z0-9-]{1,32}\.\d+\.[0-9a-f]{16}',
 );
 

@@ -623,14 +623,33 @@ sub tunnels {
                 [$s->{key}, "tun:$tun", 'tuns', 'tunx', "dev:$dev",
                  "dtun:$dev", "pips:$tun", 'idem:' . RS::Schema::hash()],
                 'tunnels:write', $tun, $dev, '127.0.0.1:22', 'tcp', 'ssh', '',
-                '', '', 600, 3600, 8, 0, RS::Schema::hash());
+                '', '', 600, 3600, 8, 0, RS::Schema::hash(), 20000);
 
+    step('room', $s->fcall('rs_tunnel_room',
+                           [$s->{key}, 'tunx', "dev:$dev", "dtun:$dev",
+                            $make[1][-1]],
+                           'tunnels:write', $tun, 8, 0, $make[-2]), 'ok',
+         'room');
+    step('port', $s->fcall('rs_port_take', ['ports'], 20000, 20099,
+                           $s->{tenant}, $tun, $dev, 'tcp', 3600), 'ok', 20000);
     step('tunnel', $s->fcall(@make), 'ok', 'created');
     step('again', $s->fcall(@make), 'ok', 'repeated');
     step('listed', $s->fcall_ro('rs_index_list', [$s->{key}, 'tuns'],
                                 'tunnels:read', '', 10), 'ok', '', [$tun]);
     step('its device', $s->fcall_ro('rs_tunnel_device', ["tun:$tun"]), 'ok',
          $dev);
+
+    step('of its port', $s->fcall_ro('rs_port_get', ['ports'], 20000), 'ok',
+         $s->{tenant}, $tun, $dev);
+    step('admitted', $s->fcall('rs_tunnel_admit',
+                               [$s->{key}, "tun:$tun", "dev:$dev", "adm:$tun"],
+                               'tunnels:use', '4c0000201', '', ''),
+         'ok', 20000);
+    step('comes', $s->fcall('rs_port_enter', ["tun:$tun", "adm:$tun", 'audit'],
+                            '4c0000201'), 'ok', 'key');
+    step('a stranger', $s->fcall('rs_port_enter',
+                                 ["tun:$tun", "adm:$tun", 'audit'],
+                                 '4c0000202'), 'forbidden');
 
     for my $end ('gone', 'refused') {
         my $p = $s->pipe($tun, $dev);
@@ -659,8 +678,11 @@ sub tunnels {
                               'tunnels:write', 1, 'label', 'x'), 'ok');
     step('deleted', $s->fcall('rs_tunnel_delete',
                               [$s->{key}, "tun:$tun", 'tuns', 'tunx',
-                               "dtun:$dev", "pips:$tun"], 'tunnels:write',
-                              $tun, 'deleted'), 'ok', $dev);
+                               "dtun:$dev", "pips:$tun", "adm:$tun"],
+                              'tunnels:write', $tun, 'deleted'), 'ok', $dev,
+         20000);
+    step('freed', $s->fcall('rs_port_free', ['ports'], 20000, $s->{tenant},
+                            $tun), 'ok', 'freed');
     session_pipe($s, $dev);
 
     return;

@@ -125,7 +125,7 @@ sub api_key {
 sub key {
     my ($self, $name) = @_;
 
-    return "rs:{b}:$name" if $name =~ /^(?:bans|hookt|eventd|(?:ban|help|tries):.*)$/;
+    return "rs:{b}:$name" if $name =~ /^(?:bans|hookt|eventd|ports|(?:ban|help|tries):.*)$/;
     return $name =~ /^(?:lease|dead|denied|fleet|tens|node:.*|ten:.*)$/
            ? "rs:{w}:$name" : "rs:{$self->{tenant}}:$name";
 }
@@ -655,7 +655,7 @@ sub turn_subscribe {
 
 
 # A tunnel to a device; opt: auth, scope, target, users, nets, ttl_s, max,
-# quota.  Its id, or the code.
+# quota, port.  Its id, or the code.
 
 sub tunnel {
     my ($self, $dev, %opt) = @_;
@@ -668,7 +668,8 @@ sub tunnel {
                          $opt{target} // '127.0.0.1:22', 'tcp', 'ssh',
                          $opt{addresses} // '', $opt{nets} // '',
                          $opt{users} // '', 600, $opt{ttl_s} // 3600,
-                         $opt{max} // 8, $opt{quota} // 0, '');
+                         $opt{max} // 8, $opt{quota} // 0, '',
+                         $opt{port} // '');
 
     return $r->[0] eq 'ok' ? $id : $r->[0];
 }
