@@ -23,8 +23,11 @@ use RS::Util qw(now patience random_id start wait_until);
 my @VERBS = qw(devices:read tunnels:read tunnels:write tunnels:use);
 my $redis = RS::Redis->new(acl => 1);
 my $issuer = RS::Issuer->new();
-my $gw = RS::Gateway->new(redis => $redis, workers => 2, location =>
-    $issuer->conf . <<'END');
+
+# Workers that know each other by Redis only have no way to carry a pipe.
+
+my $gw = RS::Gateway->new(redis => $redis, workers => 2, ipc => 'on',
+                          location => $issuer->conf . <<'END');
     rs_oidc_tenant_claim tenants;
     rs_oidc_role technician techs;
     rs_device_tunnels 64;
