@@ -126,12 +126,19 @@ rs_addr_format(const rs_addr_t *addr, char *dst, size_t size)
 
 
 int
+rs_addr_same_node(const rs_addr_t *a, const rs_addr_t *b)
+{
+    return a->node_len == b->node_len
+           && memcmp(a->node, b->node, a->node_len) == 0;
+}
+
+
+int
 rs_addr_same_worker(const rs_addr_t *a, const rs_addr_t *b)
 {
     return a->incarnation == b->incarnation
            && a->worker == b->worker
-           && a->node_len == b->node_len
-           && memcmp(a->node, b->node, a->node_len) == 0;
+           && rs_addr_same_node(a, b);
 }
 
 

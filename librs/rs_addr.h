@@ -40,6 +40,8 @@ rs_err_e rs_addr_parse(rs_str_t s, rs_addr_t *addr);
 /* without conn when it is 0; no NUL; the length, 0 if it does not fit */
 size_t rs_addr_format(const rs_addr_t *addr, char *dst, size_t size);
 
+/* 1: both are of one node */
+int rs_addr_same_node(const rs_addr_t *a, const rs_addr_t *b);
 /* 1: both are of one process, whatever the conn */
 int rs_addr_same_worker(const rs_addr_t *a, const rs_addr_t *b);
 int rs_addr_eq(const rs_addr_t *a, const rs_addr_t *b);

@@ -74,9 +74,11 @@ main(void)
 
     (void) rs_addr_parse(RS_STR("n.2.0123456789abcdef.7"), &b);
     ok(!rs_addr_same_worker(&a, &b), "another worker");
+    ok(rs_addr_same_node(&a, &b), "of the same node");
 
     (void) rs_addr_parse(RS_STR("m.1.0123456789abcdef.7"), &b);
     ok(!rs_addr_same_worker(&a, &b), "another node");
+    ok(!rs_addr_same_node(&a, &b), "is another node");
 
     (void) rs_addr_parse(RS_STR("nn.1.0123456789abcdef.7"), &b);
     ok(!rs_addr_same_worker(&a, &b), "a longer name");
