@@ -63,10 +63,12 @@ typedef struct {
 #include "store/ngx_http_rs_zone.h"
 #include "store/ngx_http_rs_limit.h"
 #include "store/ngx_http_rs_ban.h"
+#include "store/ngx_http_rs_tally.h"
 #include "store/ngx_rs_redis.h"
 #include "store/ngx_http_rs_store.h"
 #include "carrier/ngx_http_rs_bus.h"
 #include "carrier/ngx_http_rs_conn.h"
+#include "carrier/ngx_http_rs_pace.h"
 #include "carrier/ngx_http_rs_relay.h"
 #include "carrier/ngx_http_rs_stale.h"
 #include "carrier/ngx_http_rs_ipc.h"
@@ -99,6 +101,8 @@ struct ngx_http_rs_main_conf_s {
     size_t                      pipe_buffer;   /* of a direction */
     ngx_msec_t                  pipe_wait;
     ngx_msec_t                  pipe_idle;
+    rs_pace_t                   pipe_rate;     /* of a tenant; rate 0: none */
+    ngx_uint_t                  max_pipes;     /* of a tenant; 0: any number */
     rs_rate_t                   address_rate;  /* burst 0: off */
     rs_rate_t                   tenant_rate;
     rs_rate_t                   check_rate;    /* burst 0: no checks */

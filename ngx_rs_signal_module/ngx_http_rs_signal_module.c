@@ -247,6 +247,20 @@ static ngx_command_t  ngx_http_rs_commands[] = {
       offsetof(ngx_http_rs_main_conf_t, pipe_idle),
       &ngx_http_rs_positive },
 
+    { ngx_string("rs_pipe_rate"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
+      ngx_http_rs_limit_pipe_rate,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("rs_max_pipes"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_rs_main_conf_t, max_pipes),
+      NULL },
+
     { ngx_string("rs_lease_ttl"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_msec_slot,
@@ -1016,6 +1030,7 @@ ngx_http_rs_create_main_conf(ngx_conf_t *cf)
     rmcf->pipe_buffer = NGX_CONF_UNSET_SIZE;
     rmcf->pipe_wait = NGX_CONF_UNSET_MSEC;
     rmcf->pipe_idle = NGX_CONF_UNSET_MSEC;
+    rmcf->max_pipes = NGX_CONF_UNSET_UINT;
     rmcf->max_connections = NGX_CONF_UNSET_UINT;
     rmcf->ipc_on = NGX_CONF_UNSET;
     rmcf->events_readers = NGX_CONF_UNSET_UINT;
@@ -1148,6 +1163,7 @@ ngx_http_rs_init_pipes(ngx_conf_t *cf, ngx_http_rs_main_conf_t *rmcf)
     ngx_conf_init_size_value(rmcf->pipe_buffer, 65536);
     ngx_conf_init_msec_value(rmcf->pipe_wait, 30000);
     ngx_conf_init_msec_value(rmcf->pipe_idle, 600000);
+    ngx_conf_init_uint_value(rmcf->max_pipes, 0);
 
     if (rmcf->node_listen.len && rmcf->node_nkeys == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,

@@ -159,6 +159,7 @@ subtest 'values' => sub {
                          . 'rs_ban_exempt 192.0.2.0/24 2001:db8::/32; '
                          . 'rs_ban_exempt 198.51.100.1;'],
         ['connections', http => 'rs_max_connections 500;'],
+        ['pipes', http => 'rs_pipe_rate 20m burst=4m; rs_max_pipes 500;'],
         ['origins', location => 'rs_origin https://a.test '
                                 . 'https://b.test:8443;'],
         ['any origin', location => 'rs_origin any;'],

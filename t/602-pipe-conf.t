@@ -62,7 +62,9 @@ my $key = "rs_node_key_file $dir/key;";
 for ("rs_node_listen 127.0.0.1:20900; $key",
      "rs_node_listen 127.0.0.1:20900-20907; rs_node_key_file $dir/two;",
      "rs_node_listen [::1]:20900-20907; $key", $key,
-     'rs_pipe_buffer 4k; rs_pipe_wait 1s; rs_pipe_idle 1s;')
+     'rs_pipe_buffer 4k; rs_pipe_wait 1s; rs_pipe_idle 1s;',
+     'rs_pipe_rate 16k; rs_max_pipes 1;', 'rs_pipe_rate off; rs_max_pipes 0;',
+     'rs_pipe_rate 4g burst=64g;', 'rs_pipe_rate 1m burst=1;')
 {
     like(verdict($_), qr/test is successful/, $_ =~ s/\Q$dir//gr);
 }
@@ -84,6 +86,13 @@ my @bad = (
     ['rs_pipe_buffer 2m;', qr/must be 4k to 1m/],
     ['rs_pipe_wait 0;', qr/rs_pipe_wait/],
     ['rs_pipe_idle 0;', qr/rs_pipe_idle/],
+    (map { ["rs_pipe_rate $_;", qr/invalid rate "\Q$_\E": bytes a second/] }
+     '0', '16383', '5g', '1r/s', '-1', 'many'),
+    (map { ["rs_pipe_rate 1m $_;", qr/invalid parameter "\Q$_\E": burst=/] }
+     'burst=0', 'burst=65g', 'burst=', '1m'),
+    ['rs_pipe_rate 1m; rs_pipe_rate off;', qr/is duplicate/],
+    ['rs_pipe_rate off; rs_pipe_rate 1m;', qr/is duplicate/],
+    ['rs_max_pipes some;', qr/invalid number/],
     (map { ["rs_node_key_file $dir/$_;", qr/must have one line, or two/] }
      'three', 'short', 'long', 'empty'),
     ["rs_node_key_file $dir/huge;", qr/longer than 1024 bytes/],

@@ -14,6 +14,9 @@
  * filled up to its end and emptied to its end: what was offered to TLS once
  * has to be offered again from the same place.
  *
+ * What comes from a client's socket is read at the rate of its tenant, if there
+ * is one (ngx_http_rs_pace.c); a link was read so at its other end.
+ *
  * The end.  A leg that closed or died is "done": nothing more of it goes on.
  * The other one is "ending": it is sent what there is for it, then its close
  * frame, and what it says is dropped.  After anything but a proper close that
@@ -51,6 +54,7 @@ static size_t ngx_http_rs_relay_room(ngx_http_rs_leg_t *to);
 static void ngx_http_rs_relay_frames(ngx_http_rs_leg_t *from,
     ngx_http_rs_leg_t *to, size_t n);
 static ngx_int_t ngx_http_rs_relay_flush(ngx_http_rs_leg_t *to);
+static void ngx_http_rs_relay_paced_handler(ngx_event_t *ev);
 static void ngx_http_rs_relay_ignore(ngx_http_rs_leg_t *leg);
 
 static rs_err_e ngx_http_rs_relay_why(ngx_http_rs_leg_t *leg,
@@ -189,6 +193,8 @@ ngx_http_rs_relay_init(ngx_http_rs_relay_t *relay,
     ngx_http_rs_main_conf_t *rmcf, ngx_log_t *log,
     const ngx_http_rs_relay_handlers_t *handlers, void *data)
 {
+    ngx_uint_t  i;
+
     ngx_memzero(relay, sizeof(ngx_http_rs_relay_t));
 
     relay->rmcf = rmcf;
@@ -204,6 +210,12 @@ ngx_http_rs_relay_init(ngx_http_rs_relay_t *relay,
 
     /* what keeps an exiting worker alive is its drain */
     relay->timer.cancelable = 1;
+
+    for (i = 0; i < NGX_HTTP_RS_LEGS; i++) {
+        ngx_http_rs_pace_init(&relay->legs[i].pace,
+                              ngx_http_rs_relay_paced_handler,
+                              &relay->legs[i], log);
+    }
 }
 
 
@@ -422,6 +434,11 @@ ngx_http_rs_relay_pump(ngx_http_rs_leg_t *from)
 
         room = ngx_http_rs_relay_room(to);
 
+        if (room && !from->link) {
+            room = ngx_http_rs_pace(relay->rmcf, &from->pace, &relay->tenant,
+                                    room);
+        }
+
         if (room == 0) {
             ngx_http_rs_conn_hold(from->rc, 1);
             ngx_http_rs_conn_look(from->rc);
@@ -454,6 +471,7 @@ ngx_http_rs_relay_pump(ngx_http_rs_leg_t *from)
         }
 
         done += n;
+        ngx_http_rs_pace_spend(&from->pace, n);
         ngx_http_rs_relay_frames(from, to, n);
     }
 }
@@ -580,6 +598,18 @@ ngx_http_rs_relay_flush(ngx_http_rs_leg_t *to)
 }
 
 
+/* its turn has come */
+
+static void
+ngx_http_rs_relay_paced_handler(ngx_event_t *ev)
+{
+    ngx_http_rs_leg_t *from = ev->data;
+
+    ngx_http_rs_pace_wake(from->relay->rmcf, &from->pace);
+    ngx_http_rs_relay_pump(from);
+}
+
+
 /* of a leg that is done only its close frame and its end matter */
 
 static void
@@ -668,6 +698,7 @@ static void
 ngx_http_rs_relay_end(ngx_http_rs_leg_t *leg, rs_err_e code)
 {
     leg->done = 1;
+    ngx_http_rs_pace_stop(leg->relay->rmcf, &leg->pace);
 
     if (leg->rc == NULL) {
         if (leg->buf) {
@@ -736,6 +767,13 @@ ngx_http_rs_relay_timer_handler(ngx_event_t *ev)
     ngx_http_rs_relay_t  *relay;
 
     relay = ev->data;
+
+    for (i = 0; i < NGX_HTTP_RS_LEGS; i++) {
+        if (relay->legs[i].pace.timer.timer_set) {
+            /* who waits for his turn is not idle */
+            relay->moved = ngx_current_msec;
+        }
+    }
 
     if (!relay->ending || relay->code == RS_OK) {
         passed = ngx_current_msec - relay->moved;

@@ -31,6 +31,7 @@ typedef struct {
     rs_ws_side_e                side;
 
     rs_ws_pipe_t                pipe;      /* what comes from it */
+    ngx_http_rs_pace_t          pace;      /* how much of it is read */
 
     u_char                     *buf;       /* what goes to it; NULL: nothing */
     u_char                     *pos;

@@ -830,6 +830,12 @@ ngx_http_rs_api_pipe_create(ngx_http_rs_api_t *api)
         return (rc == NGX_DECLINED) ? NGX_OK : rc;
     }
 
+    if (ngx_http_rs_pipe_full(api->rmcf, &api->caller.tenant)) {
+        return ngx_http_rs_api_fail(api, RS_E_OVERLOADED,
+                                    "this node has as many pipes of the "
+                                    "tenant as it takes", NULL);
+    }
+
     pipe = ngx_pcalloc(api->request->pool, sizeof(ngx_http_rs_api_pipe_t));
     if (pipe == NULL) {
         return NGX_ERROR;

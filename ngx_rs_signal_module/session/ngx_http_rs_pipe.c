@@ -436,6 +436,10 @@ ngx_http_rs_pipe_take(ngx_http_rs_pipe_t *p, ngx_rs_reply_t *reply)
 static void
 ngx_http_rs_pipe_first(ngx_http_rs_pipe_t *p)
 {
+    if (ngx_http_rs_pipe_enter(p) != NGX_OK) {
+        return;
+    }
+
     ngx_http_rs_relay_start(&p->relay, p->side);
 
     if (!p->joined) {
@@ -570,6 +574,12 @@ ngx_http_rs_pipe_reach(ngx_http_rs_pipe_t *p, rs_addr_t *addr,
     ngx_http_rs_main_conf_t  *rmcf;
 
     rmcf = p->pipes->rmcf;
+
+    if (!rs_addr_same_node(addr, &rmcf->self)
+        && ngx_http_rs_pipe_enter(p) != NGX_OK)
+    {
+        return;
+    }
 
     announced = ngx_rs_reply_str(reply, 6);
     nonce = ngx_rs_reply_str(reply, 7);
@@ -781,6 +791,8 @@ ngx_http_rs_pipe_gone(ngx_http_rs_relay_t *relay)
     ngx_http_rs_pipe_t  *p;
 
     p = relay->data;
+
+    ngx_http_rs_pipe_leave(p);
 
     if (p->attached && !p->moved) {
         ngx_http_rs_pipe_report(p);

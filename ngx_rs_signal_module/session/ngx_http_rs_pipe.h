@@ -26,6 +26,10 @@ ngx_http_rs_pipes_t *ngx_http_rs_pipes_create(ngx_http_rs_main_conf_t *rmcf,
 ngx_int_t ngx_http_rs_pipe_start(ngx_http_request_t *r, rs_cred_t *cred,
     rs_ws_side_e side, ngx_str_t *rid, ngx_http_rs_conn_t **rcp);
 
+/* 1: this node has "rs_max_pipes" of the tenant, so another one is refused */
+ngx_uint_t ngx_http_rs_pipe_full(ngx_http_rs_main_conf_t *rmcf,
+    ngx_str_t *tenant);
+
 /* an envelope `pip` for a leg of this worker */
 void ngx_http_rs_pipe_env(ngx_http_rs_main_conf_t *rmcf, rs_env_t *env);
 /* another worker's leg comes by c: NGX_OK, c is taken over; or NGX_DECLINED */

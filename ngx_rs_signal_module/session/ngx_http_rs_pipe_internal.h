@@ -2,8 +2,9 @@
 /*
  * Copyright (C) rs-gateway contributors
  *
- * What ngx_http_rs_pipe.c (legs come and go) and ngx_http_rs_pipe_guard.c
- * (may the client still?) share.  Nobody else includes this.
+ * What ngx_http_rs_pipe.c (legs come and go), ngx_http_rs_pipe_guard.c (may
+ * the client still?) and ngx_http_rs_pipe_count.c (how many are there?)
+ * share.  Nobody else includes this.
  */
 
 
@@ -52,6 +53,8 @@ typedef struct {
 
     ngx_event_t                 wait;      /* for the other leg */
 
+    ngx_http_rs_tally_place_t  *place;     /* NULL: no number of them is set */
+
     /* of the guard */
 
     ngx_http_rs_store_watcher_t who;       /* the client, as the store had
@@ -64,6 +67,7 @@ typedef struct {
     unsigned                    attached:1;    /* the ticket was taken */
     unsigned                    joined:1;  /* the other leg, or a link, came */
     unsigned                    moved:1;   /* its leg went to another one */
+    unsigned                    counted:1; /* one of those of this node */
     unsigned                    guarded:1; /* the client's leg is here */
     unsigned                    allowed:1; /* he may, when asked last */
     unsigned                    asked:1;   /* a check is under way */
@@ -95,6 +99,14 @@ void ngx_http_rs_pipe_guard_init(ngx_http_rs_pipe_t *p);
 /* who and ends_at are known: asks for the first time */
 void ngx_http_rs_pipe_guard(ngx_http_rs_pipe_t *p);
 void ngx_http_rs_pipe_guard_stop(ngx_http_rs_pipe_t *p);
+
+
+/* ngx_http_rs_pipe_count.c */
+
+/* one more at this node; NGX_BUSY: there is no room, it is being cut */
+ngx_int_t ngx_http_rs_pipe_enter(ngx_http_rs_pipe_t *p);
+/* idempotent */
+void ngx_http_rs_pipe_leave(ngx_http_rs_pipe_t *p);
 
 
 #endif /* _NGX_HTTP_RS_PIPE_INTERNAL_H_INCLUDED_ */

@@ -165,6 +165,43 @@ ngx_http_rs_limit(ngx_http_rs_main_conf_t *rmcf, rs_rate_t *rate,
 
 
 ngx_atomic_uint_t
+ngx_http_rs_limit_pipes(ngx_http_rs_main_conf_t *rmcf, ngx_str_t *tenant)
+{
+    return ngx_http_rs_limit_hash(ngx_http_rs_zone_limits(rmcf->zone), 'p',
+                                  tenant->data, tenant->len);
+}
+
+
+ngx_int_t
+ngx_http_rs_limit_bytes(ngx_http_rs_main_conf_t *rmcf, ngx_atomic_uint_t key,
+    size_t n, uint64_t *wait_us)
+{
+    int                         there;
+    uint64_t                    now, next;
+    ngx_uint_t                  i;
+    ngx_atomic_uint_t           state;
+    ngx_http_rs_limit_place_t  *place;
+
+    now = (uint64_t) ngx_current_msec * 1000;
+    place = ngx_http_rs_limit_find(ngx_http_rs_zone_limits(rmcf->zone), key);
+    i = 0;
+
+    do {
+        state = place->state;
+        there = rs_pace(&rmcf->pipe_rate, state, now, n, &next, wait_us);
+
+        if (!there) {
+            return NGX_BUSY;
+        }
+
+    } while (!ngx_atomic_cmp_set(&place->state, state, next)
+             && ++i < NGX_HTTP_RS_LIMIT_TRIES);
+
+    return NGX_OK;
+}
+
+
+ngx_atomic_uint_t
 ngx_http_rs_limit_hash(ngx_http_rs_limits_t *limits, u_char kind,
     u_char *name, size_t len)
 {
@@ -279,6 +316,62 @@ ngx_http_rs_limit_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     rate->burst = n;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_rs_limit_pipe_rate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_rs_main_conf_t *rmcf = conf;
+
+    off_t       n;
+    ngx_str_t  *value, s;
+
+    if (rmcf->pipe_rate.burst) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    rmcf->pipe_rate.burst = 1;
+
+    if (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "off") == 0) {
+        return NGX_CONF_OK;
+    }
+
+    n = ngx_parse_offset(&value[1]);
+
+    if (n < RS_PACE_RATE_MIN || n > (off_t) RS_PACE_RATE_MAX) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid rate \"%V\": bytes a second, 16k to 4g",
+                           &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    rmcf->pipe_rate.rate = n;
+    rmcf->pipe_rate.burst = n / 4;
+
+    if (cf->args->nelts == 2) {
+        return NGX_CONF_OK;
+    }
+
+    n = NGX_ERROR;
+
+    if (ngx_strncmp(value[2].data, "burst=", 6) == 0) {
+        s.data = value[2].data + 6;
+        s.len = value[2].len - 6;
+        n = ngx_parse_offset(&s);
+    }
+
+    if (n < 1 || n > (off_t) RS_PACE_BURST_MAX) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\": burst=1 to 64g",
+                           &value[2]);
+        return NGX_CONF_ERROR;
+    }
+
+    rmcf->pipe_rate.burst = n;
 
     return NGX_CONF_OK;
 }

@@ -25,11 +25,14 @@
 typedef struct {
     u_char                     *slots;
     ngx_http_rs_limits_t        limits;
+    ngx_http_rs_tallies_t       tallies;
     ngx_http_rs_zone_node_t     node;
 } ngx_http_rs_zone_sh_t;
 
 
 static ngx_int_t ngx_http_rs_zone_init(ngx_shm_zone_t *zone, void *data);
+static void ngx_http_rs_zone_clear(ngx_http_rs_zone_sh_t *sh,
+    ngx_uint_t index);
 static ngx_uint_t ngx_http_rs_zone_gone(ngx_atomic_uint_t pid);
 
 
@@ -81,11 +84,11 @@ ngx_http_rs_zone_init(ngx_shm_zone_t *zone, void *data)
 
     sh->slots = p;
 
-    /* three eighths of the zone are rates, one is bans */
+    /* of 16 parts of the zone five are rates, two bans, one numbers */
 
     size = NGX_HTTP_RS_LIMIT_WAYS * sizeof(ngx_http_rs_limit_place_t);
 
-    sh->limits.nsets = zone->shm.size * 3 / 8 / size;
+    sh->limits.nsets = zone->shm.size * 5 / 16 / size;
     sh->limits.places = ngx_slab_calloc(pool, sh->limits.nsets * size);
 
     size = NGX_HTTP_RS_LIMIT_WAYS * sizeof(ngx_http_rs_ban_place_t);
@@ -93,7 +96,13 @@ ngx_http_rs_zone_init(ngx_shm_zone_t *zone, void *data)
     sh->limits.nbans = zone->shm.size / 8 / size;
     sh->limits.bans = ngx_slab_calloc(pool, sh->limits.nbans * size);
 
+    size = NGX_HTTP_RS_LIMIT_WAYS * sizeof(ngx_http_rs_tally_place_t);
+
+    sh->tallies.nsets = zone->shm.size / 16 / size;
+    sh->tallies.places = ngx_slab_calloc(pool, sh->tallies.nsets * size);
+
     if (sh->limits.places == NULL || sh->limits.bans == NULL
+        || sh->tallies.places == NULL
         || RAND_bytes(sh->limits.seed, NGX_HTTP_RS_LIMIT_SEED) != 1)
     {
         return NGX_ERROR;
@@ -127,6 +136,7 @@ ngx_http_rs_zone_enter(ngx_shm_zone_t *zone, ngx_log_t *log)
 
         if (ngx_atomic_cmp_set(&slot->pid, pid, ngx_pid)) {
             ngx_memzero((void *) slot->gauges, sizeof(slot->gauges));
+            ngx_http_rs_zone_clear(sh, i);
             return slot;
         }
     }
@@ -136,6 +146,26 @@ ngx_http_rs_zone_enter(ngx_shm_zone_t *zone, ngx_log_t *log)
                   "this worker does not", NGX_HTTP_RS_ZONE_SLOTS);
 
     return NULL;
+}
+
+
+/* what the last one of this slot had counted; nobody else touches it */
+
+static void
+ngx_http_rs_zone_clear(ngx_http_rs_zone_sh_t *sh, ngx_uint_t index)
+{
+    ngx_uint_t                  i;
+    ngx_http_rs_tally_place_t  *place;
+
+    for (i = 0; i < sh->tallies.nsets * NGX_HTTP_RS_LIMIT_WAYS; i++) {
+        place = &sh->tallies.places[i];
+
+        if (place->key && place->key % NGX_HTTP_RS_ZONE_SLOTS == index) {
+            place->count = 0;
+            ngx_memory_barrier();
+            place->key = 0;
+        }
+    }
 }
 
 
@@ -177,6 +207,43 @@ ngx_http_rs_zone_limits(ngx_shm_zone_t *zone)
     sh = zone->data;
 
     return &sh->limits;
+}
+
+
+ngx_http_rs_tallies_t *
+ngx_http_rs_zone_tallies(ngx_shm_zone_t *zone)
+{
+    ngx_http_rs_zone_sh_t  *sh;
+
+    sh = zone->data;
+
+    return &sh->tallies;
+}
+
+
+ngx_uint_t
+ngx_http_rs_zone_index(ngx_shm_zone_t *zone, ngx_http_rs_slot_t *slot)
+{
+    ngx_http_rs_zone_sh_t  *sh;
+
+    sh = zone->data;
+
+    return ((u_char *) slot - sh->slots) / NGX_HTTP_RS_ZONE_STRIDE;
+}
+
+
+ngx_uint_t
+ngx_http_rs_zone_lives(ngx_shm_zone_t *zone, ngx_uint_t index)
+{
+    ngx_atomic_uint_t       pid;
+    ngx_http_rs_slot_t     *slot;
+    ngx_http_rs_zone_sh_t  *sh;
+
+    sh = zone->data;
+    slot = ngx_http_rs_zone_slot(sh, index);
+    pid = slot->pid;
+
+    return pid && !ngx_http_rs_zone_gone(pid);
 }
 
 

@@ -3,9 +3,9 @@
  * Copyright (C) rs-gateway contributors
  *
  * What the workers of a node share: counters, one slot for each process, rates
- * of addresses and tenants, who is banned, and the word that says the node is
- * being drained.  Only what may be lost is here; nothing points from one
- * process into another.
+ * of addresses and tenants, who is banned, how many pipes a tenant has, and
+ * the word that says the node is being drained.  Only what may be lost is
+ * here; nothing points from one process into another.
  *
  * A slot has one writer, so counting is a plain addition.  Its counters are
  * never reset: who takes a slot over goes on counting, and the sum over all
@@ -124,6 +124,8 @@ typedef enum {
     NGX_HTTP_RS_STAT_PIPE,                 /* joined */
     NGX_HTTP_RS_STAT_PIPE_UP,              /* bytes of messages, from the */
     NGX_HTTP_RS_STAT_PIPE_DOWN,            /* client and to it */
+    NGX_HTTP_RS_STAT_PIPE_WAIT,            /* a leg had to, for its rate */
+    NGX_HTTP_RS_STAT_PIPE_FULL,            /* refused, rs_max_pipes */
 
     NGX_HTTP_RS_STAT_EVENT_SENT,           /* to readers of GET /events */
     NGX_HTTP_RS_STAT_EVENT_SLOW,           /* of these, cut off: not reading */
@@ -146,6 +148,8 @@ typedef enum {
     NGX_HTTP_RS_GAUGE_WATCHERS,
     NGX_HTTP_RS_GAUGE_LEGS,                /* of pipes, of clients */
     NGX_HTTP_RS_GAUGE_LINKS,               /* and of other workers */
+    NGX_HTTP_RS_GAUGE_PIPES,               /* each once at this node */
+    NGX_HTTP_RS_GAUGE_PIPE_WAITING,        /* legs, for their rate */
     NGX_HTTP_RS_GAUGE_PIPE_BUFFERS,
     NGX_HTTP_RS_GAUGE_READERS,             /* of GET /events */
     NGX_HTTP_RS_GAUGE_PENDING,             /* of these, not let in yet */
@@ -194,6 +198,19 @@ typedef struct {
     ngx_http_rs_ban_place_t    *bans;
     ngx_atomic_t                banned_until;  /* the last of them ends */
 } ngx_http_rs_limits_t;
+
+
+/* numbers of a tenant at a worker: ngx_http_rs_tally.c */
+
+typedef struct {
+    ngx_atomic_t                key;       /* 0: empty */
+    ngx_atomic_t                count;
+} ngx_http_rs_tally_place_t;
+
+typedef struct {
+    ngx_uint_t                  nsets;
+    ngx_http_rs_tally_place_t  *places;
+} ngx_http_rs_tallies_t;
 
 
 /* of the node, until it is told otherwise: survives a reload */
@@ -261,6 +278,13 @@ void ngx_http_rs_zone_leave(ngx_http_rs_slot_t *slot);
 
 ngx_http_rs_zone_node_t *ngx_http_rs_zone_node(ngx_shm_zone_t *zone);
 ngx_http_rs_limits_t *ngx_http_rs_zone_limits(ngx_shm_zone_t *zone);
+ngx_http_rs_tallies_t *ngx_http_rs_zone_tallies(ngx_shm_zone_t *zone);
+
+/* the number of a slot, and whether the process that has it is there */
+ngx_uint_t ngx_http_rs_zone_index(ngx_shm_zone_t *zone,
+    ngx_http_rs_slot_t *slot);
+ngx_uint_t ngx_http_rs_zone_lives(ngx_shm_zone_t *zone, ngx_uint_t index);
+
 void ngx_http_rs_zone_sum(ngx_shm_zone_t *zone, ngx_http_rs_sums_t *sums);
 
 

@@ -28,7 +28,7 @@ Enrols a device and connects it; its C<ws> is the control channel.
 
 =item new($redis, $key, $device, %opt)
 
-Puts tunnel and pipe into the store, with both tickets. C<idle>: of the
+Puts tunnel and pipe of the key's tenant into the store, with both tickets. C<idle>: of the
 tunnel, 600 s; C<ttl>: of the tickets, 60 s; C<life>: of the tunnel, 3600 s;
 C<users>, C<nets>: its list; C<origin>: what the client's ticket is bound to;
 C<tunnel>: the id of one there is.
@@ -91,7 +91,7 @@ sub secret { return substr(random_id('') . random_id(''), 0, 52) }
 
 sub fcall {
     my ($self, $name, $keys, @args) = @_;
-    my @keys = map { "rs:{default}:$_" } @$keys;
+    my @keys = map { "rs:{$self->{tenant}}:$_" } @$keys;
     my $r = $self->{redis}->call('FCALL', $name, scalar @keys, @keys, @args);
 
     die "$name: " . JSON::PP->new->allow_nonref->encode($r) . "\n"
@@ -114,7 +114,9 @@ sub guarded {
 
 sub new {
     my ($class, $redis, $key, $device, %opt) = @_;
+    my ($tenant) = $key =~ /^rsk_(.*)_/;
     my $self = bless { redis => $redis, key => $key, dev => $device->id,
+                       tenant => $tenant,
                        id => random_id('pip_'), tunnel => $opt{tunnel},
                        client => secret() }, $class;
     my $dev = $self->{dev};
@@ -161,7 +163,7 @@ sub tunnel { return $_[0]{tunnel} }
 sub ticket {
     my ($self, $side) = @_;
 
-    return 'default.' . substr($self->{id}, 4) . $self->{$side};
+    return "$self->{tenant}." . substr($self->{id}, 4) . $self->{$side};
 }
 
 
