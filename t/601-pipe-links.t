@@ -24,10 +24,10 @@ use RS::Util qw(free_port tempdir wait_until write_file);
 my $redis = RS::Redis->new();
 my $dir = tempdir();
 
-write_file("$dir/key", 'k' x 40 . "\n");
-write_file("$dir/keys", 'k' x 40 . "\n" . 'n' x 40 . "\n");
-write_file("$dir/new", 'n' x 40 . "\n");
-write_file("$dir/other", 'o' x 40 . "\n");
+write_file("$dir/key", 'k' x 40 . "\n", 0600);
+write_file("$dir/keys", 'k' x 40 . "\n" . 'n' x 40 . "\n", 0600);
+write_file("$dir/new", 'n' x 40 . "\n", 0600);
+write_file("$dir/other", 'o' x 40 . "\n", 0600);
 
 
 sub gateway {

@@ -20,13 +20,16 @@ my @modules = split ' ', $ENV{TEST_NGINX_LOAD_MODULES}
 
 mkdir "$dir/logs" or die "$dir/logs: $!";
 
-write_file("$dir/key", 'k' x 64 . "\n");
-write_file("$dir/two", 'k' x 64 . "\n" . 'l' x 256);
-write_file("$dir/three", join "\n", ('k' x 64) x 3);
-write_file("$dir/short", 'k' x 31 . "\n");
-write_file("$dir/long", 'k' x 257 . "\n");
-write_file("$dir/huge", join "\n", ('k' x 64) x 20);
-write_file("$dir/empty", "\n");
+write_file("$dir/key", 'k' x 64 . "\n", 0600);
+write_file("$dir/two", 'k' x 64 . "\n" . 'l' x 256, 0600);
+write_file("$dir/three", join("\n", ('k' x 64) x 3), 0600);
+write_file("$dir/short", 'k' x 31 . "\n", 0600);
+write_file("$dir/long", 'k' x 257 . "\n", 0600);
+write_file("$dir/huge", join("\n", ('k' x 64) x 20), 0600);
+write_file("$dir/empty", "\n", 0600);
+write_file("$dir/$_", 'k' x 64 . "\n", oct) for '0640', '0604', '0620', '0602';
+write_file("$dir/foreign", 'k' x 64 . "\n", 0600);
+chown 1, -1, "$dir/foreign" or die "chown: $!";
 
 
 sub verdict {
@@ -95,6 +98,9 @@ my @bad = (
     ['rs_max_pipes some;', qr/invalid number/],
     (map { ["rs_node_key_file $dir/$_;", qr/must have one line, or two/] }
      'three', 'short', 'long', 'empty'),
+    (map { ["rs_node_key_file $dir/$_;",
+            qr/others may read the nodes' key ".*$_": .*"chmod 600"/] }
+     '0640', '0604', '0620', '0602', 'foreign'),
     ["rs_node_key_file $dir/huge;", qr/longer than 1024 bytes/],
 );
 

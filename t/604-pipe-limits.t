@@ -384,7 +384,7 @@ subtest 'a number' => sub {
 subtest 'of two nodes' => sub {
     my $dir = tempdir();
 
-    write_file("$dir/key", 'k' x 40 . "\n");
+    write_file("$dir/key", 'k' x 40 . "\n", 0600);
 
     my @gw = map {
         my $port = free_port();

@@ -23,11 +23,11 @@
 #define NGX_HTTP_RS_NODE_FILE_MAX  1024    /* bytes */
 
 
+static ngx_int_t ngx_http_rs_node_key_read(ngx_conf_t *cf, ngx_str_t *name,
+    rs_str_t *text);
 static char *ngx_http_rs_node_keys(ngx_conf_t *cf,
     ngx_http_rs_main_conf_t *rmcf, ngx_str_t *name, rs_str_t text);
 
-
-/* one byte more than may be in it is read, so that too long is seen */
 
 char *
 ngx_http_rs_node_key_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
@@ -36,8 +36,7 @@ ngx_http_rs_node_key_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     char       *rv;
     u_char      text[NGX_HTTP_RS_NODE_FILE_MAX + 1];
-    ssize_t     n;
-    ngx_fd_t    fd;
+    rs_str_t    s;
     ngx_str_t   file, *value;
 
     if (rmcf->node_nkeys) {
@@ -46,35 +45,65 @@ ngx_http_rs_node_key_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
     file = value[1];
+    s.data = text;
 
-    if (ngx_conf_full_name(cf->cycle, &file, 1) != NGX_OK) {
+    if (ngx_conf_full_name(cf->cycle, &file, 1) != NGX_OK
+        || ngx_http_rs_node_key_read(cf, &file, &s) != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
 
-    fd = ngx_open_file(file.data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
+    rv = ngx_http_rs_node_keys(cf, rmcf, &file, s);
+
+    OPENSSL_cleanse(text, sizeof(text));
+
+    return rv;
+}
+
+
+/* one byte more than may be in it is read, so that too long is seen */
+
+static ngx_int_t
+ngx_http_rs_node_key_read(ngx_conf_t *cf, ngx_str_t *name, rs_str_t *text)
+{
+    ssize_t           n;
+    ngx_fd_t          fd;
+    ngx_file_info_t   fi;
+
+    fd = ngx_open_file(name->data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
 
     if (fd == NGX_INVALID_FILE) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           ngx_open_file_n " \"%V\" failed", &file);
-        return NGX_CONF_ERROR;
+                           ngx_open_file_n " \"%V\" failed", name);
+        return NGX_ERROR;
     }
 
-    n = ngx_read_fd(fd, text, sizeof(text));
+    if (ngx_fd_info(fd, &fi) == NGX_FILE_ERROR
+        || (fi.st_mode & (S_IRWXG|S_IRWXO))
+        || (fi.st_uid != 0 && fi.st_uid != geteuid()))
+    {
+        (void) ngx_close_file(fd);
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "others may read the nodes' key \"%V\": \"chown "
+                           "root\" and \"chmod 600\" it, and make a new one "
+                           "if anybody did", name);
+        return NGX_ERROR;
+    }
+
+    n = ngx_read_fd(fd, (void *) text->data, NGX_HTTP_RS_NODE_FILE_MAX + 1);
 
     (void) ngx_close_file(fd);
 
     if (n < 0 || n > NGX_HTTP_RS_NODE_FILE_MAX) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "the key file \"%V\" cannot be read, or is longer "
-                           "than %d bytes", &file, NGX_HTTP_RS_NODE_FILE_MAX);
-        return NGX_CONF_ERROR;
+                           "than %d bytes", name, NGX_HTTP_RS_NODE_FILE_MAX);
+        return NGX_ERROR;
     }
 
-    rv = ngx_http_rs_node_keys(cf, rmcf, &file, (rs_str_t) { text, n });
+    text->len = n;
 
-    OPENSSL_cleanse(text, sizeof(text));
-
-    return rv;
+    return NGX_OK;
 }
 
 
