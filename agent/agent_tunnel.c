@@ -13,7 +13,7 @@
  * What agent.conf does not list is refused before anybody is asked.  The
  * person is asked once for a tunnel, not for each of its connections, and
  * again for somebody else or another target; a no, or the banner's button,
- * holds for as long as the tunnel is known of.
+ * holds for as long as the tunnel can be there, whatever else comes.
  */
 
 #define G_LOG_DOMAIN  "rs-tunnel"
@@ -25,6 +25,7 @@
 #include "agent_run.h"
 #include "agent_shell.h"
 #include "agent_text.h"
+#include "agent_veto.h"
 #include "agent_version.h"
 #include "rs_err.h"
 
@@ -44,7 +45,6 @@ typedef struct {
     agent_ask_t      *ask;
     agent_shown_t    *shown;
     gboolean          granted;          /* the person said yes */
-    gboolean          vetoed;
     guint             timer;            /* without links: hides, forgets */
     gint64            idle_us;
 } agent_tunnel_t;
@@ -76,6 +76,7 @@ struct agent_tunnels_s {
     void             *data;
     GHashTable       *tunnels;          /* key -> agent_tunnel_t */
     GHashTable       *links;            /* pipe's id -> agent_link_t */
+    agent_vetoes_t   *vetoes;           /* by the keys of tunnels */
 };
 
 
@@ -142,6 +143,7 @@ agent_tunnels_new(agent_t *agent, GResolver *resolver,
                                              agent_tunnel_free);
     tunnels->links = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
                                            agent_link_free);
+    tunnels->vetoes = agent_vetoes_new();
 
     return tunnels;
 }
@@ -152,6 +154,7 @@ agent_tunnels_free(agent_tunnels_t *tunnels)
 {
     g_hash_table_unref(tunnels->links);
     g_hash_table_unref(tunnels->tunnels);
+    agent_vetoes_free(tunnels->vetoes);
     g_free(tunnels);
 }
 
@@ -187,12 +190,6 @@ agent_tunnels_open(agent_tunnels_t *tunnels, const agent_open_t *open)
     }
 
     tunnel = agent_tunnels_get(tunnels, open, key);
-
-    if (tunnel->vetoed) {
-        agent_tunnels_refuse(tunnels, open->tunnel_id, open->pipe_id,
-                             "policy", "ended by the person at the device");
-        return;
-    }
 
     link = g_new0(agent_link_t, 1);
     link->tunnel = tunnel;
@@ -250,6 +247,17 @@ agent_tunnels_refusal(agent_tunnels_t *tunnels, const agent_open_t *open,
     } else if (!open->shell && agent_tunnels_closed(config, open)) {
         *detail = g_strdup(rs_target_why(RS_TARGET_UNLISTED));
         return "target_refused";
+    }
+
+    if (agent_vetoes_has(tunnels->vetoes, key)) {
+        *detail = g_strdup("ended by the person at the device");
+        return "policy";
+    }
+
+    if (agent_vetoes_full(tunnels->vetoes, g_get_monotonic_time())) {
+        *detail = g_strdup_printf("the person at the device has ended %d "
+                                  "tunnels", AGENT_VETOES);
+        return "policy";
     }
 
     n = agent_tunnels_count(tunnels);
@@ -436,6 +444,8 @@ agent_tunnels_cut(agent_tunnels_t *tunnels, const agent_open_t *cut)
         return;
     }
 
+    agent_vetoes_end(tunnels->vetoes, cut->tunnel_id);
+
     list = g_hash_table_get_values(tunnels->tunnels);
 
     for (item = list; item != NULL; item = item->next) {
@@ -472,7 +482,11 @@ agent_tunnels_end(agent_tunnels_t *tunnels, gboolean veto)
                   veto ? "by the person at the device"
                        : "nobody can be told any more");
 
-        tunnel->vetoed = tunnel->vetoed || veto;
+        if (veto) {
+            agent_vetoes_add(tunnels->vetoes, tunnel->key,
+                             g_get_monotonic_time());
+        }
+
         agent_tunnel_end(tunnel, RS_E_FORBIDDEN);
         g_clear_pointer(&tunnel->shown, agent_shown_free);
     }
@@ -547,7 +561,8 @@ agent_tunnel_answered(void *data, agent_answer_e answer)
         return;
 
     case AGENT_ANSWER_NO:
-        tunnel->vetoed = TRUE;
+        agent_vetoes_add(tunnel->owner->vetoes, tunnel->key,
+                         g_get_monotonic_time());
         agent_tunnel_refuse(tunnel, "refused by the person at the device");
         return;
 
@@ -632,12 +647,8 @@ agent_tunnel_hide(gpointer data)
     agent_tunnel_t  *tunnel = data;
 
     g_clear_pointer(&tunnel->shown, agent_shown_free);
-
-    /* a no is kept until the gateway ends the tunnel, or room is wanted */
-
-    tunnel->timer = tunnel->vetoed ? 0
-                    : g_timeout_add_seconds(AGENT_TUNNEL_KEPT_S,
-                                            agent_tunnel_forget, tunnel);
+    tunnel->timer = g_timeout_add_seconds(AGENT_TUNNEL_KEPT_S,
+                                          agent_tunnel_forget, tunnel);
 
     return G_SOURCE_REMOVE;
 }

@@ -19,7 +19,7 @@
 #define AGENT_TUNNELS         64        /* that are known of at once */
 #define AGENT_TUNNEL_SHOWN_S  5         /* on the banner behind its last
                                            connection */
-#define AGENT_TUNNEL_KEPT_S   900       /* and known of: what the person said
+#define AGENT_TUNNEL_KEPT_S   900       /* and known of: a yes of the person
                                            holds so long */
 
 

@@ -11,6 +11,7 @@
 
 #include "agent_tunnel.h"
 #include "agent_dial.h"
+#include "agent_veto.h"
 #include "leg_server.h"
 
 #include <gio/gnetworking.h>
@@ -908,6 +909,82 @@ test_consent(void)
 }
 
 
+/* what the person ended stays ended, whatever else is wanted meanwhile */
+
+static void
+test_veto(void)
+{
+    guint      i, before;
+    device_t  *d = device_new(NULL, "127.0.0.1", "127.0.0.1:%u");
+
+    d->agent.config->consent = AGENT_CONSENT_REQUIRED;
+    before = questions;
+    want(d, '1', "anna", "127.0.0.1", d->port, "tcp");
+    reply(AGENT_ANSWER_NO);
+
+    for (i = 0; i < 2 * AGENT_TUNNELS; i++) {
+        g_autofree char  *who = g_strdup_printf("u%u", i);
+
+        want(d, '2', who, "127.0.0.1", d->port, "tcp");
+        reply(AGENT_ANSWER_TIMEOUT);
+    }
+
+    is_int(questions - before, 1 + 2 * AGENT_TUNNELS, "each is asked for");
+    refuses(d, "127.0.0.1", d->port, "tcp", "policy: ", "but not the first");
+    want(d, '1', "anna", "127.0.0.1", d->port, "tcp");
+    ok(question == NULL, "whom the person said no to");
+    is_int(questions - before, 1 + 2 * AGENT_TUNNELS, "for good");
+
+    /* until the gateway has ended the tunnel */
+
+    say(d, "{\"type\":\"tunnel\",\"op\":\"cut\",\"tunnel_id\":\"" TUN
+        "\"}");
+    want(d, '1', "anna", "127.0.0.1", d->port, "tcp");
+    ok(question != NULL, "or the tunnel is over");
+    reply(AGENT_ANSWER_NO);
+
+    /* nor can there be so many nos that one is forgotten */
+
+    for (i = 1; i < AGENT_VETOES; i++) {
+        g_autofree char  *who = g_strdup_printf("v%u", i);
+
+        want(d, '2', who, "127.0.0.1", d->port, "tcp");
+        reply(AGENT_ANSWER_NO);
+    }
+
+    want(d, '2', "bert", "127.0.0.1", d->port, "tcp");
+    ok(question == NULL, "after a thousand nos nobody is asked");
+    device_free(d);
+}
+
+
+static void
+test_veto_end(void)
+{
+    guint            i;
+    agent_vetoes_t  *vetoes = agent_vetoes_new();
+
+    for (i = 0; i < AGENT_VETOES; i++) {
+        g_autofree char  *key = g_strdup_printf("tun_a%u x", i);
+
+        agent_vetoes_add(vetoes, key, 1000000);
+    }
+
+    ok(agent_vetoes_full(vetoes, 2000000), "full");
+    agent_vetoes_end(vetoes, "tun_a1");
+    ok(!agent_vetoes_full(vetoes, 2000000), "one is over");
+    ok(!agent_vetoes_has(vetoes, "tun_a1 x"), "that one");
+    ok(agent_vetoes_has(vetoes, "tun_a10 x"), "and no other");
+    agent_vetoes_add(vetoes, "tun_b x", 2000000);
+    ok(agent_vetoes_full(vetoes, 2000000), "full again");
+    ok(!agent_vetoes_full(vetoes, (gint64) (AGENT_VETO_KEPT_S + 2)
+                                  * G_USEC_PER_SEC),
+       "until no tunnel of then can be left");
+    ok(agent_vetoes_has(vetoes, "tun_b x"), "a newer one is kept");
+    agent_vetoes_free(vetoes);
+}
+
+
 /* consent of its own for tunnels, where nobody sits */
 
 static void
@@ -1040,6 +1117,8 @@ main(void)
     test_command();
     test_bound();
     test_consent();
+    test_veto();
+    test_veto_end();
     test_own_consent();
     test_cut("{\"type\":\"tunnel\",\"op\":\"cut\",\"pipe_id\":\"pip_c\","
              "\"reason\":\"acl\"}", 4410, "one connection is cut");
