@@ -103,6 +103,8 @@ struct ngx_http_rs_main_conf_s {
     ngx_msec_t                  pipe_idle;
     rs_pace_t                   pipe_rate;     /* of a tenant; rate 0: none */
     ngx_uint_t                  max_pipes;     /* of a tenant; 0: any number */
+    ngx_uint_t                  tunnel_port;   /* the first; 0: none */
+    ngx_uint_t                  tunnel_port_last;
     rs_rate_t                   address_rate;  /* burst 0: off */
     rs_rate_t                   tenant_rate;
     rs_rate_t                   check_rate;    /* burst 0: no checks */

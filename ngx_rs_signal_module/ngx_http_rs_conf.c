@@ -14,6 +14,7 @@
 
 
 #define NGX_HTTP_RS_REPLICAS_MAX     16
+#define NGX_HTTP_RS_PORTS_MAX        10000
 
 
 char *
@@ -60,6 +61,48 @@ ngx_http_rs_redis_wait(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     rmcf->redis.wait_timeout = ms;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_rs_tunnel_ports(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_rs_main_conf_t *rmcf = conf;
+
+    u_char     *p, *end;
+    ngx_int_t   first, last;
+    ngx_str_t  *value;
+
+    if (rmcf->tunnel_port) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    end = value[1].data + value[1].len;
+
+    first = NGX_ERROR;
+    last = NGX_ERROR;
+
+    p = ngx_strlchr(value[1].data, end, '-');
+
+    if (p) {
+        first = ngx_atoi(value[1].data, p - value[1].data);
+        last = ngx_atoi(p + 1, end - p - 1);
+    }
+
+    if (first < 1 || last < first || last > 65535
+        || last - first >= NGX_HTTP_RS_PORTS_MAX)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid ports \"%V\": first-last, 10000 at most",
+                           &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    rmcf->tunnel_port = first;
+    rmcf->tunnel_port_last = last;
 
     return NGX_CONF_OK;
 }

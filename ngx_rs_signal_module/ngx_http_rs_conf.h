@@ -25,6 +25,8 @@ char *ngx_http_rs_ipc_path(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_rs_message_rate(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_rs_tunnel_ports(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 char *ngx_http_rs_webhook_key_file(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 

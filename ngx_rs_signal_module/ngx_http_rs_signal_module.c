@@ -261,6 +261,13 @@ static ngx_command_t  ngx_http_rs_commands[] = {
       offsetof(ngx_http_rs_main_conf_t, max_pipes),
       NULL },
 
+    { ngx_string("rs_tunnel_ports"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_rs_tunnel_ports,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("rs_lease_ttl"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_msec_slot,

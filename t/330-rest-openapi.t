@@ -24,7 +24,9 @@ my $file = write_file(tempdir() . '/secret',
                       'p8Kd3mWq7ZtRv2Nx9LbHf5YcJg4TsQa6', 0644);
 my $redis = RS::Redis->new(acl => 1);
 my $issuer = RS::Issuer->new();
-my $gw = RS::Gateway->new(redis => $redis, location => $issuer->conf . "
+my $gw = RS::Gateway->new(redis => $redis,
+                          http => 'rs_tunnel_ports 20000-20099;',
+                          location => $issuer->conf . "
     rs_oidc_tenant_claim tenants;
     rs_oidc_role admin admins;
     rs_max_participants 4;
@@ -309,7 +311,8 @@ my $tunnel = $api->call($rest, 201, 'POST', '/devices/{id}/tunnels', $d->{id},
                         %key, body => {
                             target => '127.0.0.1:22', protocol => 'tcp',
                             acl => { addresses => ['127.0.0.0/8'] },
-                            idle_s => 60, ttl_s => 60, label => 'ssh' })->json;
+                            idle_s => 60, ttl_s => 60, label => 'ssh',
+                            port => JSON::true() })->json;
 my $alone = RS::Device->enroll($rest);
 my $nowhere = $rest->post('/devices/' . $alone->id . '/tunnels',
                           { target => 'shell' })->json->{id};
@@ -329,6 +332,17 @@ $api->call($rest, 200, 'PATCH', '/tunnels/{id}', $tunnel->{id},
 $api->call($rest, 201, 'POST', '/tunnels/{id}/pipes', $tunnel->{id},
            body => { origin => 'https://support.example.net' });
 $api->call($rest, 409, 'POST', '/tunnels/{id}/pipes', $nowhere);
+$api->call($rest, 200, 'POST', '/tunnels/{id}/port', $tunnel->{id});
+$api->call($rest, 409, 'POST', '/tunnels/{id}/port', $nowhere);
+
+# a call that is repeated when its port is another's
+
+$redis->call('HSET', 'rs:{b}:ports', $tunnel->{port},
+             "other tun_x dev_x tcp " . (time() + 60));
+$api->call($rest, 409, 'POST', '/devices/{id}/tunnels', $d->{id}, %key,
+           body => { target => '127.0.0.1:22', protocol => 'tcp',
+                     acl => { addresses => ['127.0.0.0/8'] }, idle_s => 60,
+                     ttl_s => 60, label => 'ssh', port => JSON::true() });
 $api->call($rest, 204, 'DELETE', '/tunnels/{id}', $tunnel->{id});
 
 my $helped = $api->call($rest, 201, 'POST', '/sessions', undef,

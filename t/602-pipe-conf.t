@@ -67,7 +67,9 @@ for ("rs_node_listen 127.0.0.1:20900; $key",
      "rs_node_listen [::1]:20900-20907; $key", $key,
      'rs_pipe_buffer 4k; rs_pipe_wait 1s; rs_pipe_idle 1s;',
      'rs_pipe_rate 16k; rs_max_pipes 1;', 'rs_pipe_rate off; rs_max_pipes 0;',
-     'rs_pipe_rate 4g burst=64g;', 'rs_pipe_rate 1m burst=1;')
+     'rs_pipe_rate 4g burst=64g;', 'rs_pipe_rate 1m burst=1;',
+     'rs_tunnel_ports 20000-20099;', 'rs_tunnel_ports 1-10000;',
+     'rs_tunnel_ports 65535-65535;')
 {
     like(verdict($_), qr/test is successful/, $_ =~ s/\Q$dir//gr);
 }
@@ -101,6 +103,9 @@ my @bad = (
     (map { ["rs_node_key_file $dir/$_;",
             qr/others may read the nodes' key ".*$_": .*"chmod 600"/] }
      '0640', '0604', '0620', '0602', 'foreign'),
+    (map { ["rs_tunnel_ports $_;", qr/invalid ports "\Q$_\E"/] }
+     '20000', '0-9', '9-8', '65535-65536', '1-10001', 'a-b', '-', '1-2-3'),
+    ['rs_tunnel_ports 1-2; rs_tunnel_ports 1-2;', qr/is duplicate/],
     ["rs_node_key_file $dir/huge;", qr/longer than 1024 bytes/],
 );
 

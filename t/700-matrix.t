@@ -31,7 +31,8 @@ my $secret = write_file(tempdir() . '/secret',
                         'p8Kd3mWq7ZtRv2Nx9LbHf5YcJg4TsQa6', 0644);
 my $redis = RS::Redis->new(acl => 1);
 my $issuer = RS::Issuer->new();
-my $gw = RS::Gateway->new(redis => $redis, workers => 2, location =>
+my $gw = RS::Gateway->new(redis => $redis, workers => 2,
+                          http => 'rs_tunnel_ports 20000-20099;', location =>
     $issuer->conf . 'rs_oidc_tenant_claim tenants; '
     . join('', map { "rs_oidc_role $_ g-$_; " } sort keys %cell) . "
     rs_stun_server stun:turn.example.net:3478;
@@ -157,7 +158,7 @@ sub fresh_tunnel {
     my ($place) = @_;
 
     return made($place, '/devices/' . $device{$place}->id . '/tunnels',
-                { target => '127.0.0.1:22' })->{id};
+                { target => '127.0.0.1:22', port => JSON::true() })->{id};
 }
 
 
@@ -307,6 +308,9 @@ my %specimen = (
     'POST /tunnels/{id}/pipes' => [
         { path => sub { object('tun', '/tunnels', \&listed_tunnel)->(@_)
                         . '/pipes' } }],
+    'POST /tunnels/{id}/port' => [
+        { path => sub { object('tun', '/tunnels', \&listed_tunnel)->(@_)
+                        . '/port' } }],
     'POST /ice' => [{ path => '/ice', wide => 1, own => 1 }],
     'GET /turn' => [{ path => '/turn?service=turn', wide => 1, own => 1 }],
     (map { ("POST /turn/keys/{id}/credentials/$_" => []) }

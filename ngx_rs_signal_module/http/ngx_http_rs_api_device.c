@@ -52,6 +52,11 @@ static ngx_int_t ngx_http_rs_api_device_tunnel(ngx_http_rs_api_t *api,
     ngx_str_t *tunnel_id, rs_err_e *worst);
 static ngx_int_t ngx_http_rs_api_device_session_ended(ngx_http_rs_api_t *api,
     void *data, rs_err_e code, ngx_rs_reply_t *reply);
+static ngx_int_t ngx_http_rs_api_device_tunnel_ended(ngx_http_rs_api_t *api,
+    void *data, rs_err_e code, ngx_rs_reply_t *reply);
+static ngx_int_t ngx_http_rs_api_device_port_freed(ngx_http_rs_api_t *api,
+    void *data, rs_err_e code, ngx_rs_reply_t *reply);
+static void ngx_http_rs_api_device_worse(rs_err_e *worst, rs_err_e code);
 static ngx_uint_t ngx_http_rs_api_device_online(ngx_http_rs_api_t *api,
     ngx_rs_reply_t *obj);
 static json_t *ngx_http_rs_api_device_json(ngx_http_rs_api_t *api,
@@ -699,7 +704,7 @@ ngx_http_rs_api_device_tunnel(ngx_http_rs_api_t *api, ngx_str_t *tunnel_id,
 
     ngx_http_rs_caller_self(&self, &api->caller.tenant);
 
-    aop = ngx_http_rs_api_op(api, ngx_http_rs_api_device_session_ended,
+    aop = ngx_http_rs_api_op(api, ngx_http_rs_api_device_tunnel_ended,
                              worst);
     if (aop == NULL) {
         return NGX_ERROR;
@@ -712,14 +717,44 @@ ngx_http_rs_api_device_tunnel(ngx_http_rs_api_t *api, ngx_str_t *tunnel_id,
 }
 
 
-/* also of a tunnel */
-
 static ngx_int_t
 ngx_http_rs_api_device_session_ended(ngx_http_rs_api_t *api, void *data,
     rs_err_e code, ngx_rs_reply_t *reply)
 {
     rs_err_e *worst = data;
 
+    ngx_http_rs_api_device_worse(worst, code);
+
+    return ngx_http_rs_api_device_removed(api, *worst);
+}
+
+
+static ngx_int_t
+ngx_http_rs_api_device_tunnel_ended(ngx_http_rs_api_t *api, void *data,
+    rs_err_e code, ngx_rs_reply_t *reply)
+{
+    rs_err_e *worst = data;
+
+    ngx_http_rs_api_device_worse(worst, code);
+
+    return ngx_http_rs_api_port_free(api, reply,
+                                     ngx_http_rs_api_device_port_freed, worst);
+}
+
+
+static ngx_int_t
+ngx_http_rs_api_device_port_freed(ngx_http_rs_api_t *api, void *data,
+    rs_err_e code, ngx_rs_reply_t *reply)
+{
+    rs_err_e *worst = data;
+
+    return ngx_http_rs_api_device_removed(api, *worst);
+}
+
+
+static void
+ngx_http_rs_api_device_worse(rs_err_e *worst, rs_err_e code)
+{
     /* not_found: its time was over */
 
     if (code == RS_E_UNCERTAIN) {
@@ -731,8 +766,6 @@ ngx_http_rs_api_device_session_ended(ngx_http_rs_api_t *api, void *data,
     } else if (code != RS_OK && code != RS_E_NOT_FOUND) {
         *worst = RS_E_UNAVAILABLE;
     }
-
-    return ngx_http_rs_api_device_removed(api, *worst);
 }
 
 

@@ -348,6 +348,44 @@ json_t *ngx_http_rs_api_guest_json(ngx_http_rs_api_t *api,
     ngx_rs_reply_t *obj, ngx_str_t *ticket, int64_t expires);
 
 
+/* ngx_http_rs_api_tunnel.c */
+
+typedef struct ngx_http_rs_api_pipe_s  ngx_http_rs_api_pipe_t;
+
+/* a call of a tunnel whose keys need the device: that is asked for first */
+
+struct ngx_http_rs_api_pipe_s {
+    ngx_http_rs_store_pipe_t        p;
+    ngx_str_t                       ticket;
+    u_char                          nobody[RS_ID_LEN];
+    ngx_int_t                     (*go)(ngx_http_rs_api_t *api,
+                                        ngx_http_rs_api_pipe_t *pipe);
+};
+
+/* object and device_id of pipe->p, then go */
+ngx_int_t ngx_http_rs_api_tunnel_find(ngx_http_rs_api_t *api,
+    ngx_http_rs_api_pipe_t *pipe);
+/* the tunnel itself, when all is known of it */
+ngx_int_t ngx_http_rs_api_tunnel_put(ngx_http_rs_api_t *api,
+    ngx_http_rs_store_tunnel_t *t);
+
+
+/* ngx_http_rs_api_port.c: as handlers */
+
+/* a port for the tunnel, then ngx_http_rs_api_tunnel_put() */
+ngx_int_t ngx_http_rs_api_port_want(ngx_http_rs_api_t *api,
+    ngx_http_rs_store_tunnel_t *t);
+/* obj is there, its answer in api->json: what the port needs besides */
+ngx_int_t ngx_http_rs_api_port_made(ngx_http_rs_api_t *api,
+    ngx_http_rs_store_tunnel_t *t, ngx_rs_reply_t *obj);
+/*
+ * reply of ngx_http_rs_store_tunnel_delete(): its port is nobody's; done comes
+ * next, at once if there is nothing to do, and its code says nothing
+ */
+ngx_int_t ngx_http_rs_api_port_free(ngx_http_rs_api_t *api,
+    ngx_rs_reply_t *reply, ngx_http_rs_api_done_pt done, void *data);
+
+
 /* ngx_http_rs_api_pipe.c */
 
 /*
@@ -447,6 +485,7 @@ ngx_int_t ngx_http_rs_api_tunnel_get(ngx_http_rs_api_t *api);
 ngx_int_t ngx_http_rs_api_tunnel_patch(ngx_http_rs_api_t *api);
 ngx_int_t ngx_http_rs_api_tunnel_delete(ngx_http_rs_api_t *api);
 ngx_int_t ngx_http_rs_api_pipe_create(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_port_create(ngx_http_rs_api_t *api);
 
 ngx_int_t ngx_http_rs_api_me(ngx_http_rs_api_t *api);
 ngx_int_t ngx_http_rs_api_me_sign_out(ngx_http_rs_api_t *api);

@@ -116,6 +116,9 @@ static const ngx_http_rs_api_route_t  ngx_http_rs_api_routes[] = {
     { NGX_HTTP_POST, "/tunnels/{id}/pipes", RS_ID_TUNNEL, RS_VERB_TUNNELS_USE,
       NGX_HTTP_RS_API_MAY_BODY, ngx_http_rs_api_pipe_create },
 
+    { NGX_HTTP_POST, "/tunnels/{id}/port", RS_ID_TUNNEL, RS_VERB_TUNNELS_USE,
+      NGX_HTTP_RS_API_MAY_BODY, ngx_http_rs_api_port_create },
+
     { NGX_HTTP_POST, "/ice", NULL, RS_VERB_ICE,
       NGX_HTTP_RS_API_MAY_BODY, ngx_http_rs_api_ice },
 

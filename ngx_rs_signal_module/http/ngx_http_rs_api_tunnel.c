@@ -29,6 +29,7 @@ typedef struct {
     int64_t                         idle_s;
     int64_t                         ttl_s;
     rs_str_t                        label;
+    int                             port;
 } ngx_http_rs_api_tunnel_body_t;
 
 
@@ -43,20 +44,10 @@ typedef struct {
 } ngx_http_rs_api_pipe_body_t;
 
 
-/* a pipe that is opened, or a tunnel that is removed: the device comes first */
-
-typedef struct {
-    ngx_http_rs_store_pipe_t        p;
-    ngx_str_t                       ticket;
-    u_char                          nobody[RS_ID_LEN];
-    ngx_uint_t                      remove;
-} ngx_http_rs_api_pipe_t;
-
-
 static ngx_int_t ngx_http_rs_api_tunnel_read(ngx_http_rs_api_t *api,
     ngx_http_rs_store_tunnel_t *t);
-static ngx_int_t ngx_http_rs_api_tunnel_put(ngx_http_rs_api_t *api,
-    ngx_http_rs_store_tunnel_t *t);
+static ngx_int_t ngx_http_rs_api_tunnel_port(ngx_http_rs_api_t *api,
+    rs_endpoint_t *target);
 static ngx_int_t ngx_http_rs_api_tunnel_created(ngx_http_rs_api_t *api,
     void *data, rs_err_e code, ngx_rs_reply_t *reply);
 static ngx_int_t ngx_http_rs_api_acl_read(ngx_http_rs_api_t *api,
@@ -79,12 +70,16 @@ static ngx_int_t ngx_http_rs_api_tunnel_got(ngx_http_rs_api_t *api,
     void *data, rs_err_e code, ngx_rs_reply_t *reply);
 static ngx_int_t ngx_http_rs_api_tunnel_changes(ngx_http_rs_api_t *api,
     ngx_str_t *fields, ngx_uint_t *n);
-static ngx_int_t ngx_http_rs_api_tunnel_find(ngx_http_rs_api_t *api,
-    ngx_http_rs_api_pipe_t *pipe);
 static ngx_int_t ngx_http_rs_api_tunnel_found(ngx_http_rs_api_t *api,
     void *data, rs_err_e code, ngx_rs_reply_t *reply);
+static ngx_int_t ngx_http_rs_api_tunnel_remove(ngx_http_rs_api_t *api,
+    ngx_http_rs_api_pipe_t *pipe);
 static ngx_int_t ngx_http_rs_api_tunnel_deleted(ngx_http_rs_api_t *api,
     void *data, rs_err_e code, ngx_rs_reply_t *reply);
+static ngx_int_t ngx_http_rs_api_tunnel_freed(ngx_http_rs_api_t *api,
+    void *data, rs_err_e code, ngx_rs_reply_t *reply);
+static ngx_int_t ngx_http_rs_api_pipe_open(ngx_http_rs_api_t *api,
+    ngx_http_rs_api_pipe_t *pipe);
 static ngx_int_t ngx_http_rs_api_pipe_opened(ngx_http_rs_api_t *api,
     void *data, rs_err_e code, ngx_rs_reply_t *reply);
 
@@ -113,7 +108,9 @@ static const rs_json_field_t  ngx_http_rs_api_tunnel_fields[] = {
     { "ttl_s", RS_JSON_INT, 0, 1, INT64_MAX,
       offsetof(ngx_http_rs_api_tunnel_body_t, ttl_s), NULL, NULL, NULL },
     { "label", RS_JSON_STRING, 0, 1, NGX_HTTP_RS_API_NAME_MAX,
-      offsetof(ngx_http_rs_api_tunnel_body_t, label), NULL, NULL, NULL }
+      offsetof(ngx_http_rs_api_tunnel_body_t, label), NULL, NULL, NULL },
+    { "port", RS_JSON_BOOL, 0, 0, 0,
+      offsetof(ngx_http_rs_api_tunnel_body_t, port), NULL, NULL, NULL }
 };
 
 static const rs_json_field_t  ngx_http_rs_api_tunnel_changed[] = {
@@ -158,6 +155,7 @@ static const ngx_http_rs_api_field_t  ngx_http_rs_api_tunnel_head[] = {
     { "used_at", ngx_http_rs_api_number },
     { "pipes", ngx_http_rs_api_number },
     { "opened", ngx_http_rs_api_number },
+    { "port", ngx_http_rs_api_number },
     { NULL, NULL }
 };
 
@@ -216,7 +214,8 @@ ngx_http_rs_api_tunnel_create(ngx_http_rs_api_t *api)
     t->idem = api->idem;
     t->body_hash = api->body_hash;
 
-    return ngx_http_rs_api_tunnel_put(api, t);
+    return t->port ? ngx_http_rs_api_port_want(api, t)
+                   : ngx_http_rs_api_tunnel_put(api, t);
 }
 
 
@@ -257,6 +256,11 @@ ngx_http_rs_api_tunnel_read(ngx_http_rs_api_t *api,
         return NGX_DECLINED;
     }
 
+    if (body.port && ngx_http_rs_api_tunnel_port(api, &target) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    t->port = body.port;                  /* which one is not known yet */
     t->target = ngx_http_rs_str(body.target);
     t->protocol = ngx_http_rs_api_protocol_names[body.protocol];
     t->label = ngx_http_rs_str(body.label);
@@ -267,7 +271,30 @@ ngx_http_rs_api_tunnel_read(ngx_http_rs_api_t *api,
 }
 
 
+/* can it have one? */
+
 static ngx_int_t
+ngx_http_rs_api_tunnel_port(ngx_http_rs_api_t *api, rs_endpoint_t *target)
+{
+    if (api->rmcf->tunnel_port == 0) {
+        ngx_http_rs_api_fail(api, RS_E_INVALID_VALUE,
+                             "this gateway has no ports for tunnels: "
+                             "\"rs_tunnel_ports\" is not set", "/port");
+        return NGX_DECLINED;
+    }
+
+    if (target->shell) {
+        ngx_http_rs_api_fail(api, RS_E_INVALID_VALUE,
+                             "a shell has no port: its messages are no stream",
+                             "/port");
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
 ngx_http_rs_api_tunnel_put(ngx_http_rs_api_t *api,
     ngx_http_rs_store_tunnel_t *t)
 {
@@ -313,8 +340,13 @@ ngx_http_rs_api_tunnel_created(ngx_http_rs_api_t *api, void *data,
         return NGX_ERROR;
     }
 
-    return ngx_http_rs_api_answer(api, NGX_HTTP_CREATED,
-                                  ngx_http_rs_api_tunnel_json(obj));
+    api->json = ngx_http_rs_api_tunnel_json(obj);
+
+    if (api->json && ngx_rs_reply_field(obj, "port").len) {
+        return ngx_http_rs_api_port_made(api, t, obj);
+    }
+
+    return ngx_http_rs_api_answer(api, NGX_HTTP_CREATED, api->json);
 }
 
 
@@ -721,7 +753,7 @@ ngx_http_rs_api_tunnel_delete(ngx_http_rs_api_t *api)
         return NGX_ERROR;
     }
 
-    pipe->remove = 1;
+    pipe->go = ngx_http_rs_api_tunnel_remove;
 
     return ngx_http_rs_api_tunnel_find(api, pipe);
 }
@@ -733,7 +765,7 @@ ngx_http_rs_api_tunnel_delete(ngx_http_rs_api_t *api)
  * tunnel.
  */
 
-static ngx_int_t
+ngx_int_t
 ngx_http_rs_api_tunnel_find(ngx_http_rs_api_t *api,
     ngx_http_rs_api_pipe_t *pipe)
 {
@@ -759,8 +791,7 @@ ngx_http_rs_api_tunnel_found(ngx_http_rs_api_t *api, void *data,
 {
     ngx_http_rs_api_pipe_t *pipe = data;
 
-    ngx_str_t              id;
-    ngx_http_rs_api_op_t  *aop;
+    ngx_str_t  id;
 
     id = ngx_rs_reply_str(reply, 1);
 
@@ -780,22 +811,26 @@ ngx_http_rs_api_tunnel_found(ngx_http_rs_api_t *api, void *data,
     pipe->p.device_id.data = pipe->nobody;
     pipe->p.device_id.len = RS_ID_LEN;
 
-    aop = ngx_http_rs_api_op(api,
-                             pipe->remove ? ngx_http_rs_api_tunnel_deleted
-                                          : ngx_http_rs_api_pipe_opened,
-                             pipe);
+    return pipe->go(api, pipe);
+}
+
+
+static ngx_int_t
+ngx_http_rs_api_tunnel_remove(ngx_http_rs_api_t *api,
+    ngx_http_rs_api_pipe_t *pipe)
+{
+    ngx_http_rs_api_op_t  *aop;
+
+    aop = ngx_http_rs_api_op(api, ngx_http_rs_api_tunnel_deleted, NULL);
     if (aop == NULL) {
         return NGX_ERROR;
     }
 
     return ngx_http_rs_api_wait(aop,
-               pipe->remove
-               ? ngx_http_rs_store_tunnel_delete(aop->op, &api->caller,
-                                                 &api->id,
+                                ngx_http_rs_store_tunnel_delete(aop->op,
+                                                 &api->caller, &api->id,
                                                  &pipe->p.device_id,
-                                                 "deleted")
-               : ngx_http_rs_store_pipe_open(aop->op, &api->caller,
-                                             &pipe->p));
+                                                 "deleted"));
 }
 
 
@@ -803,8 +838,28 @@ static ngx_int_t
 ngx_http_rs_api_tunnel_deleted(ngx_http_rs_api_t *api, void *data,
     rs_err_e code, ngx_rs_reply_t *reply)
 {
-    if (code != RS_OK) {
-        return ngx_http_rs_api_fail(api, code, NULL, NULL);
+    rs_err_e  *rc;
+
+    rc = ngx_palloc(api->request->pool, sizeof(rs_err_e));
+    if (rc == NULL) {
+        return NGX_ERROR;
+    }
+
+    *rc = code;
+
+    return ngx_http_rs_api_port_free(api, reply, ngx_http_rs_api_tunnel_freed,
+                                     rc);
+}
+
+
+static ngx_int_t
+ngx_http_rs_api_tunnel_freed(ngx_http_rs_api_t *api, void *data,
+    rs_err_e code, ngx_rs_reply_t *reply)
+{
+    rs_err_e *rc = data;
+
+    if (*rc != RS_OK) {
+        return ngx_http_rs_api_fail(api, *rc, NULL, NULL);
     }
 
     return ngx_http_rs_api_answer(api, NGX_HTTP_NO_CONTENT, NULL);
@@ -849,7 +904,26 @@ ngx_http_rs_api_pipe_create(ngx_http_rs_api_t *api)
         return NGX_ERROR;
     }
 
+    pipe->go = ngx_http_rs_api_pipe_open;
+
     return ngx_http_rs_api_tunnel_find(api, pipe);
+}
+
+
+static ngx_int_t
+ngx_http_rs_api_pipe_open(ngx_http_rs_api_t *api,
+    ngx_http_rs_api_pipe_t *pipe)
+{
+    ngx_http_rs_api_op_t  *aop;
+
+    aop = ngx_http_rs_api_op(api, ngx_http_rs_api_pipe_opened, pipe);
+    if (aop == NULL) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_rs_api_wait(aop,
+                                ngx_http_rs_store_pipe_open(aop->op,
+                                                 &api->caller, &pipe->p));
 }
 
 

@@ -459,7 +459,7 @@ ngx_int_t ngx_http_rs_store_tunnel_get(ngx_http_rs_store_op_t *op,
 ngx_int_t ngx_http_rs_store_tunnel_patch(ngx_http_rs_store_op_t *op,
     ngx_http_rs_caller_t *caller, ngx_str_t *id, ngx_str_t *version,
     ngx_uint_t n, ngx_str_t *fields);
-/* ok: its device's id, the port that is to be freed or "" */
+/* ok: its device's id, the port that is to be freed or "", its id */
 ngx_int_t ngx_http_rs_store_tunnel_delete(ngx_http_rs_store_op_t *op,
     ngx_http_rs_caller_t *caller, ngx_str_t *id, ngx_str_t *device_id,
     const char *reason);
@@ -524,12 +524,18 @@ ngx_int_t ngx_http_rs_store_pipe_gone(ngx_http_rs_store_op_t *op,
 ngx_int_t ngx_http_rs_store_tunnel_room(ngx_http_rs_store_op_t *op,
     ngx_http_rs_caller_t *caller, ngx_http_rs_store_tunnel_t *t);
 /*
- * For a tunnel that is about to be made: id, device_id, protocol and ttl of t.
- * ok: port.  RS_E_LIMIT_REACHED: there is none.
+ * For a tunnel that is made next: id, device_id and protocol of t.  ok: port.
+ * RS_E_LIMIT_REACHED: there is none.
  */
 ngx_int_t ngx_http_rs_store_port_take(ngx_http_rs_store_op_t *op,
     ngx_uint_t first, ngx_uint_t last, ngx_str_t *tenant,
     ngx_http_rs_store_tunnel_t *t);
+/*
+ * When it is made; also the port of t; ends_at: s, as text.  RS_E_CONFLICT: it
+ * is another's by now.
+ */
+ngx_int_t ngx_http_rs_store_port_keep(ngx_http_rs_store_op_t *op,
+    ngx_str_t *tenant, ngx_http_rs_store_tunnel_t *t, ngx_str_t *ends_at);
 /*
  * ok: tenant, tunnel id, device id, s when it ends, tcp|udp.
  * RS_E_NOT_FOUND: it is nobody's.
@@ -538,7 +544,7 @@ ngx_int_t ngx_http_rs_store_port_get(ngx_http_rs_store_op_t *op,
     ngx_uint_t port);
 /* if it is still this tunnel's; ok: freed|stale */
 ngx_int_t ngx_http_rs_store_port_free(ngx_http_rs_store_op_t *op,
-    ngx_uint_t port, ngx_str_t *tenant, ngx_str_t *tunnel_id);
+    ngx_str_t *port, ngx_str_t *tenant, ngx_str_t *tunnel_id);
 /*
  * Who comes to the tunnel's port from the caller's address is the caller from
  * now on: object, device_id, peer, ends_at of p.  ok: port, s when that ends.

@@ -14,6 +14,11 @@
 #include "store/ngx_http_rs_store_call.h"
 
 
+/* s: until its tunnel is made, a call that waits for the store at most */
+
+#define NGX_HTTP_RS_STORE_PORT_HOLD  15
+
+
 /* the tag of the ports, instead of a tenant */
 
 static ngx_str_t  ngx_http_rs_store_fleet = ngx_string("b");
@@ -57,7 +62,28 @@ ngx_http_rs_store_port_take(ngx_http_rs_store_op_t *op, ngx_uint_t first,
     ngx_http_rs_store_arg(&call, &t->id);
     ngx_http_rs_store_arg(&call, &t->device_id);
     ngx_http_rs_store_arg(&call, &t->protocol);
-    ngx_http_rs_store_arg_number(&call, t->ttl);
+    ngx_http_rs_store_arg_number(&call, NGX_HTTP_RS_STORE_PORT_HOLD);
+
+    return ngx_http_rs_store_send(&call);
+}
+
+
+ngx_int_t
+ngx_http_rs_store_port_keep(ngx_http_rs_store_op_t *op, ngx_str_t *tenant,
+    ngx_http_rs_store_tunnel_t *t, ngx_str_t *ends_at)
+{
+    ngx_http_rs_store_call_t  call;
+
+    ngx_http_rs_store_begin(&call, op, "rs_port_keep", 0);
+
+    ngx_http_rs_store_index(&call, &ngx_http_rs_store_fleet, "ports");
+
+    ngx_http_rs_store_arg_number(&call, t->port);
+    ngx_http_rs_store_arg(&call, tenant);
+    ngx_http_rs_store_arg(&call, &t->id);
+    ngx_http_rs_store_arg(&call, &t->device_id);
+    ngx_http_rs_store_arg(&call, &t->protocol);
+    ngx_http_rs_store_arg(&call, ends_at);
 
     return ngx_http_rs_store_send(&call);
 }
@@ -79,7 +105,7 @@ ngx_http_rs_store_port_get(ngx_http_rs_store_op_t *op, ngx_uint_t port)
 
 
 ngx_int_t
-ngx_http_rs_store_port_free(ngx_http_rs_store_op_t *op, ngx_uint_t port,
+ngx_http_rs_store_port_free(ngx_http_rs_store_op_t *op, ngx_str_t *port,
     ngx_str_t *tenant, ngx_str_t *tunnel_id)
 {
     ngx_http_rs_store_call_t  call;
@@ -88,7 +114,7 @@ ngx_http_rs_store_port_free(ngx_http_rs_store_op_t *op, ngx_uint_t port,
 
     ngx_http_rs_store_index(&call, &ngx_http_rs_store_fleet, "ports");
 
-    ngx_http_rs_store_arg_number(&call, port);
+    ngx_http_rs_store_arg(&call, port);
     ngx_http_rs_store_arg(&call, tenant);
     ngx_http_rs_store_arg(&call, tunnel_id);
 

@@ -6819,8 +6819,8 @@ end
 
 -- rs_tunnel_delete, guarded
 -- KEYS: tun, tuns, tunx, dtun, pips, adm.  ARGV: id, reason.
--- ok: the device's id, its port (or empty) to be freed.  Its pipes are cut by
---     their workers.
+-- ok: the device's id, its port (or empty) and its id, for that to be freed.
+--     Its pipes are cut by their workers.
 -- Errors: not_found (a write as well).  O(log tunnels)
 
 function lib.rs_tunnel_delete(keys, args, who)
@@ -6850,7 +6850,7 @@ function lib.rs_tunnel_delete(keys, args, who)
     tunnel.event(t, 'tunnel.deleted', 'reason', args[2])
     watch.tell(t.key, 'tun', t.id, t.group_id, 'ended')
 
-    return { 'ok', t.device_id, t.port }
+    return { 'ok', t.device_id, t.port, t.id }
 end
 
 
@@ -6911,10 +6911,16 @@ function port.find(key, n, m, now)
 end
 
 
+function port.write(key, n, p, ends)
+    call('HSET', key, n, table.concat({ p[1], p[2], p[3], p[4], int(ends) },
+                                      ' '))
+end
+
+
 -- rs_port_take
 -- KEYS: ports.
 -- ARGV: first and last of the range, tenant, tunnel id, device id, protocol,
---       ttl_s.
+--       ttl_s: until the tunnel is made, then rs_port_keep.
 -- ok: a port that is nobody's.  It goes round the range: who still has the
 --     number of before should meet nobody there for a while.
 -- Errors: limit_reached.  O(range)
@@ -6945,11 +6951,35 @@ function lib.rs_port_take(keys, args)
         return { 'limit_reached' }
     end
 
-    call('HSET', keys[1], 'last', found, found, table.concat({
-        args[3], args[4], args[5], args[6], int(now + number(args[7]))
-    }, ' '))
+    call('HSET', keys[1], 'last', found)
+    port.write(keys[1], found, { unpack(args, 3) }, now + number(args[7]))
 
     return { 'ok', found }
+end
+
+
+-- rs_port_keep
+-- KEYS: ports.
+-- ARGV: port, tenant, tunnel id, device id, protocol, s when the tunnel ends.
+-- ok.  Errors: conflict (it is another's by now).  O(1)
+
+function lib.rs_port_keep(keys, args)
+    local n, p
+
+    check(keys, 1, args, 6)
+
+    n = int(number(args[1]))
+    p = port.read(keys[1], n)
+
+    if p.ends and tonumber(p.ends) > now_s()
+       and (p.tenant ~= args[2] or p.tunnel ~= args[3])
+    then
+        return { 'conflict' }
+    end
+
+    port.write(keys[1], n, { unpack(args, 2) }, number(args[6]))
+
+    return { 'ok' }
 end
 
 
@@ -7699,6 +7729,7 @@ register('rs_tunnel_patch', guarded(lib.rs_tunnel_patch), WRITE)
 register('rs_tunnel_delete', guarded(lib.rs_tunnel_delete), ALWAYS)
 register('rs_tunnel_device', lib.rs_tunnel_device, READ)
 register('rs_port_take', lib.rs_port_take, WRITE)
+register('rs_port_keep', lib.rs_port_keep, WRITE)
 register('rs_port_get', lib.rs_port_get, READ)
 register('rs_port_free', lib.rs_port_free, ALWAYS)
 register('rs_tunnel_admit', guarded(lib.rs_tunnel_admit), WRITE)

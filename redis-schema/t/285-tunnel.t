@@ -342,7 +342,7 @@ is($s->pipe($few[1], $dev, max => 1)->{reply}[0], 'ok',
 
 # what is deleted, and a device that is not there
 
-is_deeply(gone($few[1]), ['ok', $dev, ''], 'deleted');
+is_deeply(gone($few[1]), ['ok', $dev, '', $few[1]], 'deleted');
 is_deeply(gone($few[1]), ['not_found'], 'once');
 is($s->exists("pips:$few[1]"), 0, 'with its pipes');
 $s->offline($dev, "$W1.3");

@@ -126,6 +126,31 @@ is_deeply(take(20000, 20002, $tun[4], 60, 'other'), ['ok', 20001],
           'another one has its port');
 is(freed(20001, $tun[1]), 'stale', 'which who was before does not free');
 is(whose(20001)->[1], 'other', 'of another tenant');
+
+
+# a port is kept for the tunnel's life when that is made
+
+sub keep {
+    my ($port, $tun, $ends) = @_;
+
+    return $s->fcall('rs_port_keep', ['ports'], $port, $s->{tenant}, $tun,
+                     $dev, 'udp', $ends);
+}
+
+
+my $til = time() + 500;
+
+is_deeply(keep(20000, $tun[3], $til), ['ok'], 'it is kept');
+is_deeply([@{ whose(20000) }[2, 4, 5]], [$tun[3], $til, 'udp'], 'until then');
+is_deeply(keep(20000, $tun[0], $til), ['conflict'], 'by whom it is of');
+is_deeply(keep(20001, $tun[4], $til), ['conflict'], 'not another tenant');
+is_deeply(keep(20090, $tun[0], $til), ['ok'], "one that is nobody's");
+is_deeply(keep(20090, $tun[0], time()), ['ok'], 'or was his');
+is_deeply(keep(20090, $tun[1], $til), ['ok'], 'until it ended');
+
+
+# ranges
+
 is_deeply(take(20101, 20400, $tun[4]), ['ok', 20101], 'another range');
 is_deeply(take(20101, 20400, $tun[4]), ['ok', 20102], 'goes round as well');
 $redis->call('HSET', 'rs:{b}:ports', map { ($_ => "o $tun[0] $dev tcp "
@@ -324,7 +349,7 @@ is($redis->call('HLEN', $s->key("adm:$long")), 16, 'and is gone');
 is_deeply($s->fcall('rs_tunnel_delete', [$s->{key}, "tun:$long", 'tuns',
                                          'tunx', "dtun:$dev", "pips:$long",
                                          "adm:$long"], 'tunnels:write', $long,
-                    'deleted'), ['ok', $dev, 20003],
+                    'deleted'), ['ok', $dev, 20003, $long],
           'a tunnel that is deleted leaves its port to be freed');
 is($s->exists("adm:$long"), 0, 'and nobody admitted');
 is_deeply(enter($long, v4('192.0.2.16')), ['not_found'], 'it is over');

@@ -639,6 +639,8 @@ sub tunnels {
     step('its device', $s->fcall_ro('rs_tunnel_device', ["tun:$tun"]), 'ok',
          $dev);
 
+    step('kept', $s->fcall('rs_port_keep', ['ports'], 20000, $s->{tenant},
+                           $tun, $dev, 'tcp', time() + 3600), 'ok');
     step('of its port', $s->fcall_ro('rs_port_get', ['ports'], 20000), 'ok',
          $s->{tenant}, $tun, $dev);
     step('admitted', $s->fcall('rs_tunnel_admit',
