@@ -153,7 +153,7 @@ agent_dial_add(agent_dial_t *dial, GInetAddress *address)
     g_autofree char   *why = NULL;
 
     verdict = agent_targets_check(dial->targets, &dial->target, address,
-                                  agent_network_own(address));
+                                  agent_network_own);
 
     if (verdict != RS_TARGET_ALLOWED) {
         text = g_inet_address_to_string(address);

@@ -85,15 +85,26 @@ agent_targets_hopeful(const agent_targets_t *targets,
 
 rs_target_e
 agent_targets_check(const agent_targets_t *targets,
-    const rs_target_t *target, GInetAddress *found, gboolean own)
+    const rs_target_t *target, GInetAddress *found,
+    gboolean (*own)(GInetAddress *address))
 {
-    rs_ip_t  ip;
+    rs_ip_t                  ip, inner;
+    gboolean                 mine;
+    g_autoptr(GInetAddress)  address = NULL;
 
     memset(&ip, 0, sizeof(ip));
     ip.len = (uint8_t) g_inet_address_get_native_size(found);
     memcpy(ip.b, g_inet_address_to_bytes(found), MIN(ip.len, RS_IP_V6));
 
+    /* a network's NAT64 leads back to this machine's IPv4 address */
+
+    rs_target_unwrap(&ip, &inner);
+    address = g_inet_address_new_from_bytes(inner.b, inner.len == RS_IP_V4
+                                                     ? G_SOCKET_FAMILY_IPV4
+                                                     : G_SOCKET_FAMILY_IPV6);
+    mine = own(found) || own(address);
+
     return (targets != NULL)
-           ? rs_target_check(targets->rules, targets->n, target, &ip, own)
-           : rs_target_check(NULL, 0, target, &ip, own);
+           ? rs_target_check(targets->rules, targets->n, target, &ip, mine)
+           : rs_target_check(NULL, 0, target, &ip, mine);
 }

@@ -37,9 +37,10 @@ void agent_targets_free(agent_targets_t *targets);
 gboolean agent_targets_hopeful(const agent_targets_t *targets,
     const rs_target_t *target);
 
-/* own: the address is one of this machine's */
+/* own: says whether an address is one of this machine's */
 rs_target_e agent_targets_check(const agent_targets_t *targets,
-    const rs_target_t *target, GInetAddress *found, gboolean own);
+    const rs_target_t *target, GInetAddress *found,
+    gboolean (*own)(GInetAddress *address));
 
 
 #endif /* _AGENT_TARGET_H_INCLUDED_ */

@@ -28,7 +28,6 @@ static int rs_target_named(const rs_target_rule_t *rule, rs_str_t name);
 static int rs_target_within(const rs_ip_t *ip, const rs_target_net_t *net);
 static int rs_target_any(const rs_ip_t *ip, const rs_target_net_t *nets,
     size_t n);
-static void rs_target_unwrap(const rs_ip_t *ip, rs_ip_t *inner);
 
 
 #define NET4(a, b, c, d, bits)  { RS_IP_V4, bits, { a, b, c, d } }
@@ -327,7 +326,7 @@ rs_target_any(const rs_ip_t *ip, const rs_target_net_t *nets, size_t n)
 }
 
 
-static void
+void
 rs_target_unwrap(const rs_ip_t *ip, rs_ip_t *inner)
 {
     *inner = *ip;

@@ -65,11 +65,14 @@ typedef enum {
 int rs_target_hopeful(const rs_target_rule_t *rules, size_t n,
     const rs_target_t *target);
 
+/* the IPv4 address inside of ip (mapped, NAT64), or else ip itself */
+void rs_target_unwrap(const rs_ip_t *ip, rs_ip_t *inner);
+
 /*
  * The address that was found for target (of an address: itself).  Rules of
  * addresses allow what is in them; rules of names allow any address but those
- * of this device, own says whether it is one of them (loopback is known
- * here).  IPv4 inside of IPv6 (mapped, NAT64) counts as what it is.
+ * of this device, own says whether it is one of them, wrapped or not (loopback
+ * is known here).  IPv4 inside of IPv6 (mapped, NAT64) counts as what it is.
  */
 rs_target_e rs_target_check(const rs_target_rule_t *rules, size_t n,
     const rs_target_t *target, const rs_ip_t *found, int own);

@@ -671,6 +671,62 @@ test_rebind(void)
 }
 
 
+static gboolean
+own(GInetAddress *address)
+{
+    g_autofree char  *text = g_inet_address_to_string(address);
+
+    return strcmp(text, "10.1.1.1") == 0 || strcmp(text, "fd00::1") == 0;
+}
+
+
+/* a name that leads to an address of the device, whatever it is written as */
+
+static void
+test_own(void)
+{
+    gsize             i;
+    rs_target_t       target;
+    agent_targets_t  *targets = agent_targets_parse("*.lan:80;10.1.1.1:81",
+                                                    NULL);
+
+    static const struct {
+        const char   *address;
+        rs_target_e   verdict;
+    } found[] = {
+        { "10.1.1.1", RS_TARGET_SELF }, { "10.1.1.2", RS_TARGET_ALLOWED },
+        { "fd00::1", RS_TARGET_SELF }, { "fd00::2", RS_TARGET_ALLOWED },
+        { "::ffff:10.1.1.1", RS_TARGET_SELF },
+        { "64:ff9b::a01:101", RS_TARGET_SELF },
+        { "64:ff9b::a01:102", RS_TARGET_ALLOWED }
+    };
+
+    (void) rs_target_parse(RS_STR("app.lan"), 80, 0, &target);
+
+    for (i = 0; i < G_N_ELEMENTS(found); i++) {
+        g_autoptr(GInetAddress)  address = g_inet_address_new_from_string(
+                                                           found[i].address);
+
+        is_int(agent_targets_check(targets, &target, address, own),
+               found[i].verdict, found[i].address);
+    }
+
+    /* but as an address it may be listed */
+
+    (void) rs_target_parse(RS_STR("64:ff9b::a01:101"), 81, 0, &target);
+
+    {
+        g_autoptr(GInetAddress)  address = g_inet_address_new_from_string(
+                                                       "64:ff9b::a01:101");
+
+        is_int(agent_targets_check(targets, &target, address, own),
+               RS_TARGET_ALLOWED, "an address that is listed");
+    }
+
+    agent_targets_free(targets);
+}
+
+
 /*
  * The first answer passes, the next ones would not: the address that passed
  * is the one that is connected to.
@@ -1110,6 +1166,7 @@ main(void)
     test_refused();
     test_nothing_listed();
     test_rebind();
+    test_own();
     test_once();
     test_unreachable();
     test_policy();
