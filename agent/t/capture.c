@@ -27,7 +27,7 @@
 static void
 bail(const char *why)
 {
-    printf("Bail out! %s\n", why);
+    printf("not ok - %s\n", why);
     exit(1);
 }
 

@@ -46,7 +46,7 @@ typedef struct {
 static void
 bail(const char *why)
 {
-    printf("Bail out! %s\n", why);
+    printf("not ok - %s\n", why);
     exit(1);
 }
 

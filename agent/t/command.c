@@ -75,7 +75,7 @@ static gboolean
 on_late(gpointer data)
 {
     (void) data;
-    printf("Bail out! not within %d s\n", DEADLINE_S);
+    printf("not ok - not within %d s\n", DEADLINE_S);
     exit(1);
 }
 
@@ -239,7 +239,7 @@ start(leg_t *leg, server_t *server, const char *lines)
     config = config_of(lines, &error);
 
     if (config == NULL) {
-        printf("Bail out! %s\n", error->message);
+        printf("not ok - %s\n", error->message);
         exit(1);
     }
 
@@ -254,7 +254,7 @@ start(leg_t *leg, server_t *server, const char *lines)
                              &error);
 
     if (leg->run == NULL) {
-        printf("Bail out! %s\n", error->message);
+        printf("not ok - %s\n", error->message);
         exit(1);
     }
 

@@ -52,7 +52,7 @@ join_files(const char *pem)
     if (!g_file_get_contents(pem, &key, NULL, NULL)
         || !g_file_get_contents(crt, &cert, NULL, NULL))
     {
-        printf("Bail out! no certificate\n");
+        printf("not ok - no certificate\n");
         exit(1);
     }
 
@@ -126,7 +126,7 @@ serve(gpointer data)
                                              |SOUP_SERVER_LISTEN_IPV4_ONLY,
                                   &error))
     {
-        printf("Bail out! %s\n", error->message);
+        printf("not ok - %s\n", error->message);
         exit(1);
     }
 
@@ -214,7 +214,7 @@ test_busy(const char *dir)
     if (!g_spawn_command_line_sync(make, NULL, &err, &status, NULL)
         || status != 0)
     {
-        printf("Bail out! %s\n", make);
+        printf("not ok - %s\n", make);
         exit(1);
     }
 

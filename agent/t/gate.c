@@ -224,7 +224,7 @@ start(fixture_t *f)
     f->vectors = json_load_file(path, JSON_ALLOW_NUL, &error);
 
     if (f->vectors == NULL) {
-        printf("Bail out! %s: %s\n", path, error.text);
+        printf("not ok - %s: %s\n", path, error.text);
         exit(1);
     }
 

@@ -37,7 +37,7 @@ example(const char *name)
                            name);
 
     if (!g_file_get_contents(path, &text, NULL, NULL)) {
-        printf("Bail out! no %s\n", path);
+        printf("not ok - no %s\n", path);
         exit(1);
     }
 

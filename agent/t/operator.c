@@ -356,7 +356,7 @@ make_certificate(fixture_t *f)
     if (!g_spawn_command_line_sync(make, NULL, &err, &status, NULL)
         || status != 0)
     {
-        printf("Bail out! %s\n", make);
+        printf("not ok - %s\n", make);
         exit(1);
     }
 }
@@ -427,7 +427,7 @@ restart(fixture_t *f, gboolean cached)
     f->operator = agent_operator_new(f->config, &error);
 
     if (f->operator == NULL) {
-        printf("Bail out! %s\n", error->message);
+        printf("not ok - %s\n", error->message);
         exit(1);
     }
 }

@@ -70,7 +70,7 @@ static gboolean
 on_late(gpointer data)
 {
     (void) data;
-    printf("Bail out! not within %d s\n", DEADLINE_S);
+    printf("not ok - not within %d s\n", DEADLINE_S);
     exit(1);
 }
 
@@ -866,7 +866,7 @@ test_udp(void)
     server_t  *server = server_new(serve_echo, FALSE);
 
     if (socketpair(AF_UNIX, SOCK_DGRAM|SOCK_NONBLOCK, 0, pair) == -1) {
-        printf("Bail out! socketpair\n");
+        printf("not ok - socketpair\n");
         exit(1);
     }
 
@@ -954,7 +954,7 @@ run(const char *command)
     if (!g_spawn_command_line_sync(command, NULL, &err, &status, NULL)
         || !g_spawn_check_wait_status(status, NULL))
     {
-        printf("Bail out! %s: %s\n", command, err);
+        printf("not ok - %s: %s\n", command, err);
         exit(1);
     }
 }

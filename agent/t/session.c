@@ -257,7 +257,7 @@ start(fixture_t *f)
     if (!soup_server_listen_local(f->server, 0,
                                   SOUP_SERVER_LISTEN_IPV4_ONLY, &error))
     {
-        printf("Bail out! %s\n", error->message);
+        printf("not ok - %s\n", error->message);
         exit(1);
     }
 
@@ -337,7 +337,7 @@ conn(fixture_t *f, guint n)
     WAIT(f->n > n);
 
     if (f->n <= n) {
-        printf("Bail out! only %u sockets came\n%s", f->n, f->log->str);
+        printf("not ok - only %u sockets came\n%s", f->n, f->log->str);
         exit(1);
     }
 

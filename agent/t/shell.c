@@ -203,7 +203,7 @@ static gboolean
 on_late(gpointer data)
 {
     (void) data;
-    printf("Bail out! not within %d s: %s\n", DEADLINE_S, screen->str);
+    printf("not ok - not within %d s: %s\n", DEADLINE_S, screen->str);
     exit(1);
 }
 
@@ -266,7 +266,7 @@ leg_start(leg_t *leg, server_t *server)
     leg->shell = agent_shell_new(&to, user, on_closed, leg, &error);
 
     if (leg->shell == NULL) {
-        printf("Bail out! %s\n", error->message);
+        printf("not ok - %s\n", error->message);
         exit(1);
     }
 }

@@ -59,7 +59,7 @@ run(const char *command)
     if (!g_spawn_command_line_sync(command, NULL, &err, &status, &error)
         || !g_spawn_check_wait_status(status, NULL))
     {
-        printf("Bail out! %s\n", command);
+        printf("not ok - %s\n", command);
         exit(1);
     }
 }
@@ -290,7 +290,7 @@ client_new(const char *address, guint16 port, const char *text, gsize len)
     client->conn = g_socket_client_connect_to_host(connector,
                                                    address, port, NULL, NULL);
     if (client->conn == NULL) {
-        printf("Bail out! the shim does not listen\n");
+        printf("not ok - the shim does not listen\n");
         exit(1);
     }
 

@@ -207,7 +207,7 @@ server_start(server_t *s, server_e kind, agent_proto_e proto)
     if (!g_socket_bind(s->socket, any, TRUE, NULL)
         || (proto != AGENT_PROTO_UDP && !g_socket_listen(s->socket, NULL)))
     {
-        printf("Bail out! no socket\n");
+        printf("not ok - no socket\n");
         exit(1);
     }
 

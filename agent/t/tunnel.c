@@ -276,7 +276,7 @@ device_new(server_t *gateway, const char *address, const char *allow)
                                        G_SOCKET_PROTOCOL_TCP, NULL, &bound,
                                        NULL))
     {
-        printf("Bail out! no listener at %s\n", address);
+        printf("not ok - no listener at %s\n", address);
         exit(1);
     }
 
@@ -329,7 +329,7 @@ static gboolean
 on_late(gpointer data)
 {
     (void) data;
-    printf("Bail out! not within %d s\n", DEADLINE_S);
+    printf("not ok - not within %d s\n", DEADLINE_S);
     exit(1);
 }
 
@@ -368,7 +368,7 @@ say(device_t *d, const char *text)
     msg = agent_msg_parse(AGENT_CHANNEL_AGENT, text, strlen(text), 0, &error);
 
     if (msg == NULL || msg->type != AGENT_MSG_TUNNEL) {
-        printf("Bail out! %s\n", error != NULL ? error->message : text);
+        printf("not ok - %s\n", error != NULL ? error->message : text);
         exit(1);
     }
 

@@ -138,7 +138,7 @@ run(const char *format, ...)
     out = NULL;
 
     if (!g_spawn_command_line_sync(command, &out, NULL, &status, NULL)) {
-        printf("Bail out! %s does not run\n", command);
+        printf("not ok - %s does not run\n", command);
         exit(1);
     }
 

@@ -94,7 +94,7 @@ xvfb_start(const char *screen, pid_t *pid)
         }
     }
 
-    printf("Bail out! Xvfb does not start (is xvfb installed?)\n");
+    printf("not ok - Xvfb does not start (is xvfb installed?)\n");
     exit(1);
 }
 

@@ -38,7 +38,7 @@ setup(size_t streams, uint64_t n)
     rl_check_free(&c);
 
     if (rl_check_init(&c, streams) != 0) {
-        printf("Bail out! no memory\n");
+        printf("not ok - no memory\n");
         exit(1);
     }
 

@@ -67,7 +67,7 @@ listener(uint16_t *port)
         || listen(fd, 8) != 0
         || getsockname(fd, (struct sockaddr *) &sin, &len) != 0)
     {
-        printf("Bail out! no listening socket\n");
+        printf("not ok - no listening socket\n");
         exit(1);
     }
 
@@ -109,7 +109,7 @@ try(rl_net_t *net, const char *scheme, uint16_t port)
     if (rl_net_tls(net, NULL, err, sizeof(err)) != 0
         || rl_net_add(net, url, 0, err, sizeof(err)) != 0)
     {
-        printf("Bail out! %s\n", err);
+        printf("not ok - %s\n", err);
         exit(1);
     }
 
@@ -133,7 +133,7 @@ main(void)
     rl_watch_t  w;
 
     if (rl_loop_init() != 0) {
-        printf("Bail out! no epoll\n");
+        printf("not ok - no epoll\n");
         return 1;
     }
 

@@ -21,7 +21,7 @@ range_of(const char *text)
     rs_ip_range_t  r;
 
     if (rs_ip_range_parse(rs_str(text), &r) != RS_OK) {
-        printf("Bail out! bad range \"%s\"\n", text);
+        printf("not ok - bad range \"%s\"\n", text);
         exit(1);
     }
 

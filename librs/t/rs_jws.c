@@ -42,7 +42,7 @@ verify(rs_str_t token, const char *keys, uint32_t algs, const char **why)
     rc = rs_jwks_parse(rs_str(keys), &set, why);
 
     if (rc != RS_OK) {
-        printf("Bail out! %s\n", *why);
+        printf("not ok - %s\n", *why);
         exit(1);
     }
 
@@ -243,7 +243,7 @@ make_key(const char *group, rs_jwk_t *jwk)
         || EVP_PKEY_get_octet_string_param(pkey, OSSL_PKEY_PARAM_PUB_KEY,
                                            point, sizeof(point), &len) != 1)
     {
-        printf("Bail out! no key\n");
+        printf("not ok - no key\n");
         exit(1);
     }
 
@@ -277,7 +277,7 @@ sign_raw(EVP_PKEY *pkey, const char *hash, rs_str_t data, uint8_t *raw,
     if (EVP_DigestSignInit_ex(ctx, NULL, hash, NULL, NULL, pkey, NULL) != 1
         || EVP_DigestSign(ctx, der, &len, data.data, data.len) != 1)
     {
-        printf("Bail out! no signature\n");
+        printf("not ok - no signature\n");
         exit(1);
     }
 

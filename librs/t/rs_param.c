@@ -25,7 +25,7 @@ value(const char *text, const char *v, rs_err_e want)
     rs_param_t  p;
 
     if (rs_param_parse(rs_str(text), &p) != RS_OK) {
-        printf("Bail out! type \"%s\"\n", text);
+        printf("not ok - type \"%s\"\n", text);
         exit(1);
     }
 

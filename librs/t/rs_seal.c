@@ -64,7 +64,7 @@ load(vectors_t *t)
     t->v = json_load_file(tap_path("docs/protocol/vectors/seal.json"), 0,
                           &err);
     if (t->v == NULL) {
-        printf("Bail out! seal.json: %s\n", err.text);
+        printf("not ok - seal.json: %s\n", err.text);
         exit(1);
     }
 
@@ -95,7 +95,7 @@ start(const vectors_t *t, rs_seal_t s[2])
         if (rs_seal_start(&s[i], (rs_seal_side_e) i, t->scalar[i],
                           t->point[!i], t->signed_bytes, t->len) != RS_OK)
         {
-            printf("Bail out! no keys for the %s\n", sides[i]);
+            printf("not ok - no keys for the %s\n", sides[i]);
             exit(1);
         }
     }

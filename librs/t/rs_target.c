@@ -33,7 +33,7 @@ set_rules(const char *text)
 
         if (one.len && rs_target_rule_parse(one, &rules[n_rules++]) != RS_OK)
         {
-            printf("Bail out! rule \"%.*s\"\n", (int) one.len, one.data);
+            printf("not ok - rule \"%.*s\"\n", (int) one.len, one.data);
             exit(1);
         }
 
@@ -64,7 +64,7 @@ verdict(const char *host, unsigned port, unsigned udp, const char *found,
     ip = t.ip;
 
     if (found != NULL && rs_ip_parse(rs_str(found), &ip) != RS_OK) {
-        printf("Bail out! address \"%s\"\n", found);
+        printf("not ok - address \"%s\"\n", found);
         exit(1);
     }
 

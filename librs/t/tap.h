@@ -96,7 +96,7 @@ tap_hex(uint8_t *dst, size_t size, const char *text)
         }
 
         if (n == size || sscanf(p, "%2x", &v) != 1) {
-            printf("Bail out! bad hex \"%s\"\n", text);
+            printf("not ok - bad hex \"%s\"\n", text);
             exit(1);
         }
 

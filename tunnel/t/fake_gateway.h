@@ -59,7 +59,7 @@ fake_cert(fake_gateway_t *g)
         || !g_file_get_contents(key, &text, NULL, NULL)
         || !g_file_get_contents(crt, &more, NULL, NULL))
     {
-        printf("Bail out! %s\n", make);
+        printf("not ok - %s\n", make);
         exit(1);
     }
 
@@ -96,7 +96,7 @@ fake_serve(gpointer data)
                                              |SOUP_SERVER_LISTEN_IPV4_ONLY,
                                   &error))
     {
-        printf("Bail out! %s\n", error->message);
+        printf("not ok - %s\n", error->message);
         exit(1);
     }
 

@@ -280,7 +280,7 @@ stream(const char *said, const char *mode, gsize len, gboolean half,
     thread = g_thread_new("client", connect_client, c);
 
     if (!until(&c->over, 1)) {
-        printf("Bail out! %s: the connection does not end\n", mode);
+        printf("not ok - %s: the connection does not end\n", mode);
         exit(1);
     }
 

@@ -24,7 +24,7 @@ file_is(const char *text)
     f = fopen(name, "w");
 
     if (f == NULL || fputs(text, f) < 0 || fclose(f) != 0) {
-        printf("Bail out! %s\n", name);
+        printf("not ok - %s\n", name);
         exit(1);
     }
 }
@@ -260,7 +260,7 @@ main(void)
     fd = mkstemp(name);
 
     if (fd == -1) {
-        printf("Bail out! no file\n");
+        printf("not ok - no file\n");
         return 1;
     }
 

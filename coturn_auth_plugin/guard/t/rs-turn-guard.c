@@ -159,7 +159,7 @@ start(server_t *s)
         || pthread_mutex_init(&s->lock, NULL) != 0
         || pthread_create(&s->thread, NULL, server, s) != 0)
     {
-        printf("Bail out! no server\n");
+        printf("not ok - no server\n");
         exit(1);
     }
 

@@ -45,7 +45,7 @@ file(const char *name, const char *text)
     if (f == NULL || fputs(text, f) == EOF || fclose(f) != 0
         || chmod(path_of(name), 0600) != 0)
     {
-        printf("Bail out! %s\n", path_of(name));
+        printf("not ok - %s\n", path_of(name));
         exit(1);
     }
 }
@@ -74,7 +74,7 @@ conf_of(const char *more)
     conf = turn_conf_read(path_of("conf"), error);
 
     if (conf == NULL) {
-        printf("Bail out! %s\n", error);
+        printf("not ok - %s\n", error);
         exit(1);
     }
 
@@ -93,7 +93,7 @@ reload(turn_policy_t *policy)
     conf = turn_conf_read(path_of("conf"), error);
 
     if (conf == NULL) {
-        printf("Bail out! %s\n", error);
+        printf("not ok - %s\n", error);
         exit(1);
     }
 
@@ -431,7 +431,7 @@ main(void)
     };
 
     if (mkdtemp(dir) == NULL) {
-        printf("Bail out! %s\n", dir);
+        printf("not ok - %s\n", dir);
         return 1;
     }
 

@@ -240,7 +240,7 @@ cli_read(struct bufferevent *bev, void *data)
     /* one read is one command */
 
     if (strchr(text, '\n') != text + n - 1) {
-        printf("Bail out! commands were sent together: %s\n", text);
+        printf("not ok - commands were sent together: %s\n", text);
         exit(1);
     }
 
@@ -287,7 +287,7 @@ cli_read(struct bufferevent *bev, void *data)
                             limit);
 
     } else {
-        printf("Bail out! what is \"%s\"\n", text);
+        printf("not ok - what is \"%s\"\n", text);
         exit(1);
     }
 
@@ -349,7 +349,7 @@ cli_listen(void)
         || getsockname(evconnlistener_get_fd(listener),
                        (struct sockaddr *) in, &len) != 0)
     {
-        printf("Bail out! cannot listen\n");
+        printf("not ok - cannot listen\n");
         exit(1);
     }
 

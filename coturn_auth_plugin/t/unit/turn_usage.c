@@ -89,7 +89,7 @@ usage(int file, size_t max)
     u = turn_usage_create(&conf, error, NOW);
 
     if (u == NULL) {
-        printf("Bail out! %s\n", error);
+        printf("not ok - %s\n", error);
         exit(1);
     }
 
