@@ -14,7 +14,7 @@ import { randomInt } from "node:crypto";
 
 import { until } from "../e2e/lib/wait.mjs";
 import { Bytes, Check } from "./lib/bytes.mjs";
-import { options, Tunnel } from "./lib/program.mjs";
+import { ENTRIES } from "./lib/entry.mjs";
 import { BREAKS } from "./lib/size.mjs";
 import { World } from "./lib/world.mjs";
 
@@ -85,8 +85,8 @@ async function pour(socket, seed) {
 
 
 /* a connection through a tunnel, with both of its ends in hand */
-async function both(port, watcher = watch) {
-    const here = connect({host: "127.0.0.1", port, allowHalfOpen: true});
+async function both({host, port}, watcher = watch) {
+    const here = connect({host, port, allowHalfOpen: true});
     const seen = watcher(here, "down");
 
     here.on("error", () => {});
@@ -115,13 +115,16 @@ async function online(after_s = 0) {
 }
 
 
-/* which process, by the way it is found */
+/* which process, by the way it is found; nodes: where the client's leg is */
 const VICTIMS = {
     "rs-tunnel": {
+        nodes: [0, 1],
+        entries: ["rs-tunnel"],
         kill: (tunnel) => tunnel.child.kill("SIGKILL"),
         mend: async () => {},
     },
     "the agent": {
+        nodes: [0, 1],
         kill: () => process.kill(world.stack.state.agent.pid, "SIGKILL"),
         mend: async () => {
             await until("end of the agent", () =>
@@ -133,10 +136,12 @@ const VICTIMS = {
         },
     },
     "each worker of the client's node": {
+        nodes: [1],
         kill: () => killWorkers(1),
         mend: async () => {},
     },
     "each worker of the device's node": {
+        nodes: [1, 0],
         /* who is back came in a later second than before */
         kill: async () => {
             since_s = (await device()).connected_at;
@@ -156,84 +161,96 @@ async function killWorkers(node) {
 }
 
 
-for (const [name, {kill, mend}] of Object.entries(VICTIMS)) {
-    test(`${name} is killed at ${BREAKS} random bytes`, {timeout: TIMEOUT},
-         async (t) => {
-        for (let i = 0; i < BREAKS; i++) {
-            const tunnel = await Tunnel.open([
-                ...options(world.stack, 1), "tcp", world.stack.device,
-                `127.0.0.1:${world.tcp.port}`]);
-            const {here, there, seen, far} = await both(tunnel.port,
-                                                         watchBreak);
-            const at = randomInt(MOST);
+async function breaks(t, open, {nodes, kill, mend}, i) {
+    const tunnel = await open(world, {node: nodes[(i >> 1) % nodes.length],
+                                      port: world.tcp.port});
+    const {here, there, seen, far} = await both(tunnel, watchBreak);
 
-            /* one way: who writes may read an end behind the error that
-             * its write has met, as Linux tells each reset once */
+    await until("both legs", async () =>
+        (await world.count("pipe")).reduce((a, b) => a + b) === 2);
 
-            const [source, seed, reader, writer] = i % 2 === 0
-                ? [there, "down", seen, far] : [here, "up", far, seen];
+    const way = await world.way();
+    const at = randomInt(MOST);
 
-            pour(source, seed);
-            await until(`byte ${at}`, () => reader.check.count >= at);
-            await kill(tunnel);
-            await until("both ends", () => seen.closed && far.closed);
+    /* one way: who writes may read an end behind the error that
+     * its write has met, as Linux tells each reset once */
 
-            t.diagnostic(`at ${at}: ${seen.check.count} here (${seen.error}), `
-                         + `${far.check.count} there (${far.error})`);
+    const [source, seed, reader, writer] = i % 2 === 0
+        ? [there, "down", seen, far] : [here, "up", far, seen];
 
-            await tunnel.close("SIGKILL");
-            await mend();
+    pour(source, seed);
+    await until(`byte ${at}`, () => reader.check.count >= at);
+    await kill(tunnel);
+    await until("both ends", () => seen.closed && far.closed);
 
-            assert.ok(reader.check.right, "a beginning of what was sent");
-            assert.equal(reader.ended, false, "no end was told");
-            assert.equal(reader.error, "ECONNRESET");
-            assert.match(writer.error, /^(ECONNRESET|EPIPE)$/);
-        }
-    });
+    t.diagnostic(`${way}, at ${at}: ${seen.check.count} here (${seen.error}), `
+                 + `${far.check.count} there (${far.error})`);
+
+    await tunnel.close("SIGKILL");
+    await mend();
+    await world.remove(tunnel.id);
+
+    assert.ok(reader.check.right, "a beginning of what was sent");
+    assert.equal(reader.ended, false, "no end was told");
+    assert.equal(reader.error, "ECONNRESET");
+    assert.match(writer.error, /^(ECONNRESET|EPIPE)$/);
 }
 
 
-test("an end in one direction leaves the other one", {timeout: 60000},
-     async (t) => {
-    const tunnel = await Tunnel.open([
-        ...options(world.stack), "tcp", world.stack.device,
-        `127.0.0.1:${world.tcp.port}`]);
+for (const [entry, open] of Object.entries(ENTRIES)) {
+    for (const [name, victim] of Object.entries(VICTIMS)) {
+        if (victim.entries?.includes(entry) === false) {
+            continue;
+        }
 
-    t.after(() => tunnel.close());
-
-    const {here, there, seen, far} = await both(tunnel.port);
-
-    here.end(new Bytes("up").next(1000));
-    await until("end there", () => far.ended);
-    assert.equal(far.check.count, 1000);
-    assert.equal(seen.ended, false);
-
-    there.end(new Bytes("down").next(2000));
-    await until("both ends", () => seen.closed && far.closed);
-
-    assert.equal(seen.check.count, 2000);
-    assert.ok(seen.check.right && far.check.right);
-    assert.deepEqual([seen.ended, seen.error, far.error], [true, null, null]);
-});
-
-
-test("what is reset at one end is reset at the other", {timeout: 60000},
-     async (t) => {
-    const tunnel = await Tunnel.open([
-        ...options(world.stack), "tcp", world.stack.device,
-        `127.0.0.1:${world.tcp.port}`]);
-
-    t.after(() => tunnel.close());
-
-    for (const whose of ["here", "there"]) {
-        const pair = await both(tunnel.port);
-        const other = whose === "here" ? pair.far : pair.seen;
-
-        pair.here.write("x");
-        await until("a byte there", () => pair.far.check.count === 1);
-        pair[whose].resetAndDestroy();
-        await until("reset", () => other.closed);
-        assert.deepEqual([other.ended, other.error], [false, "ECONNRESET"],
-                         whose);
+        test(`${entry}: ${name} is killed at ${BREAKS} random bytes`,
+             {timeout: TIMEOUT}, async (t) => {
+            for (let i = 0; i < BREAKS; i++) {
+                await breaks(t, open, victim, i);
+            }
+        });
     }
-});
+
+
+    test(`${entry}: an end in one direction leaves the other one`,
+         {timeout: 60000}, async (t) => {
+        const tunnel = await open(world, {port: world.tcp.port});
+
+        t.after(() => tunnel.close());
+
+        const {here, there, seen, far} = await both(tunnel);
+
+        here.end(new Bytes("up").next(1000));
+        await until("end there", () => far.ended);
+        assert.equal(far.check.count, 1000);
+        assert.equal(seen.ended, false);
+
+        there.end(new Bytes("down").next(2000));
+        await until("both ends", () => seen.closed && far.closed);
+
+        assert.equal(seen.check.count, 2000);
+        assert.ok(seen.check.right && far.check.right);
+        assert.deepEqual([seen.ended, seen.error, far.error],
+                         [true, null, null]);
+    });
+
+
+    test(`${entry}: what is reset at one end is reset at the other`,
+         {timeout: 60000}, async (t) => {
+        const tunnel = await open(world, {port: world.tcp.port});
+
+        t.after(() => tunnel.close());
+
+        for (const whose of ["here", "there"]) {
+            const pair = await both(tunnel);
+            const other = whose === "here" ? pair.far : pair.seen;
+
+            pair.here.write("x");
+            await until("a byte there", () => pair.far.check.count === 1);
+            pair[whose].resetAndDestroy();
+            await until("reset", () => other.closed);
+            assert.deepEqual([other.ended, other.error],
+                             [false, "ECONNRESET"], whose);
+        }
+    });
+}

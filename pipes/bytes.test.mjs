@@ -2,7 +2,7 @@
 /*
  * Copyright (C) rs-gateway contributors
  *
- * A file through rs-tunnel from an HTTP server behind the device and to it,
+ * A file through a tunnel from an HTTP server behind the device and to it,
  * with both legs at one worker, at two, and at two nodes: the same bytes.
  */
 
@@ -13,8 +13,8 @@ import { once } from "node:events";
 import { Agent, request } from "node:http";
 
 import { until } from "../e2e/lib/wait.mjs";
-import { Bytes } from "./lib/bytes.mjs";
-import { options, Tunnel } from "./lib/program.mjs";
+import { hashOf, pourInto } from "./lib/bytes.mjs";
+import { ENTRIES } from "./lib/entry.mjs";
 import { BYTES } from "./lib/size.mjs";
 import { World } from "./lib/world.mjs";
 
@@ -35,13 +35,17 @@ after(async () => {
 
 
 /* one call by a connection that stays; the body is sent by send() */
-async function call(agent, port, method, path, send = (req) => req.end()) {
-    const req = request({host: "127.0.0.1", port, method, path, agent});
+async function call(agent, {host, port}, method, path,
+                    send = (req) => req.end()) {
+    const req = request({host, port, method, path, agent});
 
     req.on("error", () => {});
+
+    const response = once(req, "response");
+
     await send(req);
 
-    const [res] = await once(req, "response");
+    const [res] = await response;
     const hash = createHash("sha256");
     let length = 0;
 
@@ -54,41 +58,12 @@ async function call(agent, port, method, path, send = (req) => req.end()) {
 }
 
 
-async function upload(req) {
-    const bytes = new Bytes("upload");
-
-    for (let left = BYTES; left > 0;) {
-        const chunk = bytes.next(Math.min(left, 65536));
-
-        left -= chunk.length;
-
-        if (!req.write(chunk)) {
-            await once(req, "drain");
-        }
-    }
-
-    req.end();
-}
-
-
-function uploaded() {
-    const bytes = new Bytes("upload");
-    const hash = createHash("sha256");
-
-    for (let left = BYTES; left > 0; left -= 65536) {
-        hash.update(bytes.next(Math.min(left, 65536)));
-    }
-
-    return hash.digest("hex");
-}
-
-
 /* a connection whose pipe takes that way: another one until it does */
-async function connection(port, way) {
+async function connection(tunnel, way) {
     return until(`pipe by ${way}`, async () => {
         const agent = new Agent({keepAlive: true, maxSockets: 1});
 
-        await call(agent, port, "HEAD", "/blob");
+        await call(agent, tunnel, "HEAD", "/blob");
 
         if (await world.way() === way) {
             return agent;
@@ -103,37 +78,45 @@ async function connection(port, way) {
 }
 
 
-/* the agent is at the first node */
-for (const [way, node] of [["worker", 0], ["workers", 0], ["nodes", 1]]) {
-    test(`${BYTES / 1024 ** 2} MiB each way, by ${way}`, {timeout: TIMEOUT},
-         async (t) => {
-        const tunnel = await Tunnel.open([
-            ...options(world.stack, node), "tcp", world.stack.device,
-            `127.0.0.1:${world.http.port}`]);
+async function bothWays(t, open, node, way) {
+    const tunnel = await open(world, {node, port: world.http.port});
 
-        t.after(() => tunnel.close());
+    t.after(() => tunnel.close());
 
-        const agent = await connection(tunnel.port, way);
+    const agent = await connection(tunnel, way);
 
-        t.after(() => agent.destroy());
+    t.after(() => agent.destroy());
 
-        const from = Date.now();
-        const down = await call(agent, tunnel.port, "GET", "/blob");
-        const between = Date.now();
-        const up = await call(agent, tunnel.port, "PUT", `/${way}`, upload);
-        const rate = (ms) => Math.round(BYTES / 1e3 / ms);
+    const from = Date.now();
+    const down = await call(agent, tunnel, "GET", "/blob");
+    const between = Date.now();
+    const up = await call(agent, tunnel, "PUT", `/${way}`,
+                          (req) => pourInto(req, "upload", BYTES));
+    const rate = (ms) => Math.round(BYTES / 1e3 / ms);
 
-        t.diagnostic(`${rate(between - from)} MB/s down, `
-                     + `${rate(Date.now() - between)} MB/s up`);
+    t.diagnostic(`${rate(between - from)} MB/s down, `
+                 + `${rate(Date.now() - between)} MB/s up`);
 
-        assert.deepEqual(down, {status: 200, length: BYTES,
-                                hash: world.http.hash});
-        assert.equal(up.status, 201);
-        assert.equal(await world.http.taken(way), uploaded());
+    assert.deepEqual(down, {status: 200, length: BYTES,
+                            hash: world.http.hash});
+    assert.equal(up.status, 201);
+    assert.equal(await world.http.taken(way), hashOf("upload", BYTES));
 
-        /* all of it by the one connection */
-        assert.equal(await world.way(), way);
+    /* all of it by the one connection */
+    assert.equal(await world.way(), way);
 
-        assert.ok(!tunnel.shown.includes(world.stack.key));
-    });
+    return tunnel;
+}
+
+
+for (const [entry, open] of Object.entries(ENTRIES)) {
+    /* the agent is at the first node */
+    for (const [way, node] of [["worker", 0], ["workers", 0], ["nodes", 1]]) {
+        test(`${entry}: ${BYTES / 1024 ** 2} MiB each way, by ${way}`,
+             {timeout: TIMEOUT}, async (t) => {
+            const tunnel = await bothWays(t, open, node, way);
+
+            assert.ok(!tunnel.shown?.includes(world.stack.key));
+        });
+    }
 }

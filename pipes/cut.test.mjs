@@ -14,13 +14,15 @@ import { connect } from "node:net";
 import { join } from "node:path";
 
 import { until } from "../e2e/lib/wait.mjs";
-import { options, Tunnel } from "./lib/program.mjs";
+import { ENTRIES } from "./lib/entry.mjs";
 import { World } from "./lib/world.mjs";
 
 const SOON_MS = 2000;
 
 
 let world, keys = 0;
+
+const timed = {};
 
 
 before(async () => {
@@ -47,22 +49,22 @@ async function rest(method, path, body, headers = {}) {
 
 
 /* a tunnel by a key of its own, with a connection that is open */
-async function open(t, node, more = []) {
+async function opened(open, node, more = {}) {
     const {data} = await rest("POST", "/keys", {
         name: `cut ${++keys}`,
         scopes: ["devices:read", "tunnels:read", "tunnels:write",
                  "tunnels:use"]});
-    const file = join(world.dir, `key${keys}`);
+    const keyFile = join(world.dir, `key${keys}`);
 
-    await writeFile(file, data.key, {mode: 0o600});
+    await writeFile(keyFile, data.key, {mode: 0o600});
 
-    const tunnel = await Tunnel.open([
-        ...options(world.stack, node).slice(0, -1), file, ...more, "tcp",
-        world.stack.device, String(world.tcp.port)]);
-    const here = connect({host: "127.0.0.1", port: tunnel.port});
+    const tunnel = await open(world, {node, port: world.tcp.port, keyFile,
+                                      ...more});
+    const {host, port} = tunnel;
+    const here = connect({host, port});
 
-    t.after(() => tunnel.close());
     here.on("error", (e) => { here.code = e.code; });
+    here.on("close", () => { here.at = Date.now(); });
     here.resume();
     await once(here, "connect");
 
@@ -96,40 +98,65 @@ const CUTS = {
     "the key is deleted": ({key}) => rest("DELETE", `/keys/${key}`),
 };
 
-for (const [name, cut] of Object.entries(CUTS)) {
-    for (const node of [0, 1]) {
-        test(`${name}, the legs at ${node + 1} node(s)`, {timeout: 60000},
-             async (t) => {
-            const all = await open(t, node);
-            const from = Date.now();
+/* both ends are told, within that time */
+async function isCut({tunnel, here, there}, ms) {
+    await until("both ends", () => here.closed && there.closed, ms);
 
-            await cut(all);
-            await until("both ends", () => all.here.closed && all.there.closed,
-                        SOON_MS);
-            t.diagnostic(`${Date.now() - from} ms`);
+    assert.equal(here.code, "ECONNRESET");
+    assert.equal(there.code, "ECONNRESET");
 
-            assert.equal(all.here.code, "ECONNRESET");
-            assert.equal(all.there.code, "ECONNRESET");
+    await until("line of the audit", async () => {
+        const {data} = await rest("GET", "/audit?order=newest&limit=50");
 
-            await until("line of the audit", async () => {
-                const {data} = await rest("GET",
-                                          "/audit?order=newest&limit=50");
-
-                return data.items.some((line) => line.verb === "pipe:end"
-                    && JSON.stringify(line).includes(all.tunnel.id));
-            });
-        });
-    }
+        return data.items.some((line) => line.verb === "pipe:end"
+            && JSON.stringify(line).includes(tunnel.id));
+    });
 }
 
 
-test("a tunnel's time is over", {timeout: 180000}, async (t) => {
-    const all = await open(t, 1, ["--ttl", "10"]);
-    const {data} = await rest("GET", `/tunnels/${all.tunnel.id}`);
+for (const [entry, open] of Object.entries(ENTRIES)) {
+    /* its time goes by while the others have their turn */
 
-    await until("both ends", () => all.here.closed && all.there.closed,
-                data.expires_at * 1000 - Date.now() + SOON_MS);
-    assert.ok(Date.now() / 1000 >= data.expires_at - 1);
-    await until("end of rs-tunnel", () => all.tunnel.child.exitCode !== null);
-    assert.equal(all.tunnel.child.exitCode, 4);
-});
+    test(`${entry}: a tunnel with little time`, {timeout: 60000}, async () => {
+        const all = await opened(open, 1, {ttl: 10});
+        const {data} = await rest("GET", `/tunnels/${all.tunnel.id}`);
+
+        timed[entry] = {...all, ends_ms: data.expires_at * 1000};
+    });
+
+
+    for (const [name, cut] of Object.entries(CUTS)) {
+        for (const node of [0, 1]) {
+            test(`${entry}: ${name}, the legs at ${node + 1} node(s)`,
+                 {timeout: 60000}, async (t) => {
+                const all = await opened(open, node);
+
+                t.after(() => all.tunnel.close());
+
+                const from = Date.now();
+
+                await cut(all);
+                await isCut(all, SOON_MS);
+                t.diagnostic(`${all.here.at - from} ms`);
+            });
+        }
+    }
+
+
+    test(`${entry}: a tunnel's time is over`, {timeout: 60000}, async (t) => {
+        const {tunnel, here, ends_ms} = timed[entry];
+
+        t.after(() => tunnel.close());
+
+        await isCut(timed[entry],
+                    Math.max(0, ends_ms - Date.now()) + SOON_MS);
+        t.diagnostic(`${here.at - ends_ms} ms after it`);
+        assert.ok(here.at >= ends_ms - 1000);
+
+        if (tunnel.child) {
+            await until("end of rs-tunnel",
+                        () => tunnel.child.exitCode !== null);
+            assert.equal(tunnel.child.exitCode, 4);
+        }
+    });
+}

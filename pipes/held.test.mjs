@@ -14,7 +14,7 @@ import { connect } from "node:net";
 
 import { until } from "../e2e/lib/wait.mjs";
 import { Bytes, Check } from "./lib/bytes.mjs";
-import { options, Tunnel } from "./lib/program.mjs";
+import { ENTRIES } from "./lib/entry.mjs";
 import { World } from "./lib/world.mjs";
 
 /* sockets of six hops, each with what the kernel gives it, and our buffers */
@@ -33,17 +33,6 @@ before(async () => {
 after(async () => {
     await world?.close();
 }, {timeout: 60000});
-
-
-async function tunnel(t, node, protocol, port) {
-    const it = await Tunnel.open([
-        ...options(world.stack, node), protocol, world.stack.device,
-        `127.0.0.1:${port}`]);
-
-    t.after(() => it.close());
-
-    return it;
-}
 
 
 /* until nothing moves any more for a while */
@@ -65,10 +54,13 @@ async function stalled(f) {
 }
 
 
-test("a reader that stops holds its writer, and nobody else",
-     {timeout: 300000}, async (t) => {
-    const {port} = await tunnel(t, 1, "tcp", world.tcp.port);
-    const here = connect({host: "127.0.0.1", port});
+async function holds(t, open) {
+    const tunnel = await open(world, {node: 1, port: world.tcp.port});
+
+    t.after(() => tunnel.close());
+
+    const {host, port} = tunnel;
+    const here = connect({host, port});
 
     await once(here, "connect");
     here.pause();
@@ -97,7 +89,7 @@ test("a reader that stops holds its writer, and nobody else",
     assert.ok(held > 0 && held < BOUND, `${held} bytes were taken`);
 
     /* another one through the same processes */
-    const other = connect({host: "127.0.0.1", port, allowHalfOpen: true});
+    const other = connect({host, port, allowHalfOpen: true});
 
     await once(other, "connect");
 
@@ -131,11 +123,11 @@ test("a reader that stops holds its writer, and nobody else",
     await once(here, "close");
     assert.equal(all.count, sent);
     assert.ok(all.right);
-});
+}
 
 
 /* one datagram there and back; UDP may lose some, so it is sent again */
-async function echoed(socket, port, bytes) {
+async function echoed(socket, {host, port}, bytes) {
     let found = false;
     const look = (got) => { found ||= got.equals(bytes); };
 
@@ -143,7 +135,7 @@ async function echoed(socket, port, bytes) {
 
     await until(`echo of ${bytes.length} bytes`, () => {
         if (!found) {
-            socket.send(bytes, port, "127.0.0.1");
+            socket.send(bytes, port, host);
         }
 
         return found;
@@ -153,10 +145,13 @@ async function echoed(socket, port, bytes) {
 }
 
 
-test("datagrams come back whole, to who sent them", {timeout: 120000},
-     async (t) => {
+async function echoes(t, open) {
     for (const node of [0, 1]) {
-        const {port} = await tunnel(t, node, "udp", world.echo.port);
+        const tunnel = await open(world, {node, port: world.echo.port,
+                                          protocol: "udp"});
+
+        t.after(() => tunnel.close());
+
         const sockets = [];
 
         for (const seed of ["a", "b"]) {
@@ -173,9 +168,18 @@ test("datagrams come back whole, to who sent them", {timeout: 120000},
 
         for (const len of [1, 1400, 9000, 65507]) {
             await Promise.all(sockets.map((socket) => echoed(
-                socket, port, new Bytes(`${socket.seed}${len}`).next(len))));
+                socket, tunnel, new Bytes(`${socket.seed}${len}`).next(len))));
         }
 
         assert.equal(world.echo.senders.size, 2, "a flow for each");
     }
-});
+}
+
+
+for (const [entry, open] of Object.entries(ENTRIES)) {
+    test(`${entry}: a reader that stops holds its writer, and nobody else`,
+         {timeout: 300000}, (t) => holds(t, open));
+
+    test(`${entry}: datagrams come back whole, to who sent them`,
+         {timeout: 120000}, (t) => echoes(t, open));
+}

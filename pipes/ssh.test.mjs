@@ -9,20 +9,18 @@
 import test, { after, before } from "node:test";
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import { chmod, copyFile, readFile, writeFile } from "node:fs/promises";
 
 import { until } from "../e2e/lib/wait.mjs";
-import { Bytes } from "./lib/bytes.mjs";
+import { Check, pourInto } from "./lib/bytes.mjs";
 import { environment, options, PROGRAM, runOnce, Tunnel }
     from "./lib/program.mjs";
 import { port } from "./lib/servers.mjs";
+import { BYTES } from "./lib/size.mjs";
 import { World } from "./lib/world.mjs";
-
-const SIZE = 10 * 1024 ** 2;
 
 
 let world, closed, known, ssh;
@@ -90,20 +88,30 @@ test("rs-tunnel ssh: the device by its name, the key by the environment",
 });
 
 
-test("ProxyCommand: 10 MiB each way are the same bytes", {timeout: 120000},
-     async () => {
+test(`ProxyCommand: ${BYTES / 1024 ** 2} MiB each way are the same bytes`,
+     {timeout: 1200000}, async (t) => {
     const proxy = [PROGRAM, ...options(world.stack), "-W",
                    `127.0.0.1:${world.sshd.port}`, "%n"].join(" ");
-    const bytes = new Bytes("ssh");
-    const sent = Buffer.concat(Array.from({length: SIZE / 65536},
-                                          () => bytes.next()));
-    const hash = (b) => createHash("sha256").update(b).digest("hex");
-    const done = await run("ssh", [
+    const child = spawn("ssh", [
         ...ssh, "-o", `ProxyCommand=${proxy}`, "-l", userInfo().username,
-        world.stack.device, "cat"], {input: sent});
+        world.stack.device, "cat"], {env: environment()});
+    const back = new Check("ssh");
+    const from = Date.now();
+    let stderr = "";
 
-    assert.equal(done.status, 0, done.stderr);
-    assert.equal(hash(done.out), hash(sent));
+    child.stdout.on("data", (chunk) => back.take(chunk));
+    child.stderr.on("data", (text) => { stderr += text; });
+
+    child.stdin.on("error", () => {});
+    pourInto(child.stdin, "ssh", BYTES).catch(() => {});
+
+    const [status] = await once(child, "close");
+
+    t.diagnostic(`${Math.round(BYTES / 1e3 / (Date.now() - from))} MB/s `
+                 + "there and back");
+    assert.equal(status, 0, stderr);
+    assert.equal(back.count, BYTES);
+    assert.ok(back.right);
 });
 
 

@@ -230,7 +230,7 @@ COMMANDS = {
 
     "rs-tunnel ssh admin@desk": {"by": ("pipes/ssh.test.mjs", '"ssh"')},
     "rs-tunnel tcp desk 192.0.2.7:80 --local 8080":
-        {"by": ("pipes/bytes.test.mjs", '"tcp"')},
+        {"by": ("pipes/lib/entry.mjs", 'protocol = "tcp"')},
     "rs-tunnel udp desk 192.0.2.9:161":
         {"by": ("pipes/held.test.mjs", '"udp"')},
     "rs-tunnel rdp desk /u:admin": {"by": ("pipes/ssh.test.mjs", '"rdp"')},

@@ -7,6 +7,7 @@
  */
 
 import { createCipheriv, createHash } from "node:crypto";
+import { once } from "node:events";
 
 const ZERO = Buffer.alloc(64 * 1024);
 
@@ -22,6 +23,37 @@ export class Bytes {
     next(len = ZERO.length) {
         return this.cipher.update(ZERO.subarray(0, len));
     }
+}
+
+
+/** So many bytes of a seed into a stream, as fast as it takes them. */
+export async function pourInto(stream, seed, count) {
+    const bytes = new Bytes(seed);
+
+    for (let left = count; left > 0;) {
+        const chunk = bytes.next(Math.min(left, ZERO.length));
+
+        left -= chunk.length;
+
+        if (!stream.write(chunk)) {
+            await once(stream, "drain");
+        }
+    }
+
+    stream.end();
+}
+
+
+/** The SHA-256 of so many bytes of a seed. */
+export function hashOf(seed, count) {
+    const bytes = new Bytes(seed);
+    const hash = createHash("sha256");
+
+    for (let left = count; left > 0; left -= ZERO.length) {
+        hash.update(bytes.next(Math.min(left, ZERO.length)));
+    }
+
+    return hash.digest("hex");
 }
 
 

@@ -18,9 +18,10 @@ export const PROGRAM = join(TOP, "build", "tunnel", "rs-tunnel");
 
 
 /** What stands before the command: which gateway, by whose key. */
-export function options(stack, node = 0) {
+export function options(stack, node = 0,
+                        keyFile = stack.state.api_key_file) {
     return ["-c", "/dev/null", "--ca-file", stack.state.ca, "-s",
-            stack.state.nodes[node].base, "-k", stack.state.api_key_file];
+            stack.state.nodes[node].base, "-k", keyFile];
 }
 
 
@@ -62,14 +63,14 @@ export class Tunnel {
         it.child.stdout.on("data", (text) => { it.line += text; });
         it.child.stderr.on("data", (text) => { it.said += text; });
 
-        await until("port of rs-tunnel", () => {
-            if (it.child.exitCode !== null) {
-                throw new Error(it.said);
-            }
+        await until("port of rs-tunnel", () => it.line.endsWith("\n")
+                                               || it.child.exitCode !== null);
 
-            return it.line.endsWith("\n");
-        });
+        if (it.child.exitCode !== null) {
+            throw new Error(it.said);
+        }
 
+        it.host = "127.0.0.1";
         it.port = Number(it.line.trim().split(":").at(-1));
         it.id = /tun_[a-z2-7]{26}/.exec(it.said)?.[0];
 

@@ -168,8 +168,16 @@ export class Sshd {
                          {stdio: ["ignore", "ignore", "pipe"]});
         it.said = "";
         it.child.stderr.on("data", (text) => { it.said += text; });
+        it.child.on("error", (e) => { it.said = `${e.message}: util/deps pipes`; });
 
-        await until("sshd", () => /Server listening/.test(it.said));
+        const gone = () => it.child.pid === undefined
+                           || it.child.exitCode !== null;
+
+        await until("sshd", () => gone() || /Server listening/.test(it.said));
+
+        if (gone()) {
+            throw new Error(it.said);
+        }
 
         return it;
     }

@@ -11,4 +11,4 @@ export const FULL = process.env.PIPES !== "short";
 export const BYTES = FULL ? 1024 ** 3 : 64 * 1024 ** 2;
 
 /** Pipes that are broken, each way of doing so. */
-export const BREAKS = FULL ? 10 : 3;
+export const BREAKS = FULL ? 12 : 2;

@@ -108,6 +108,18 @@ export class World {
         return links.filter((n) => n > 0).length > 1 ? "nodes" : "workers";
     }
 
+    /** Removes a tunnel whose maker is no more, or cannot. */
+    async remove(id) {
+        const {status} = await this.stack.fetch(
+            `${this.stack.state.base}/tunnels/${id}`,
+            {method: "DELETE",
+             headers: {Authorization: `Bearer ${this.stack.key}`}});
+
+        if (status !== 204 && status !== 404) {
+            throw new Error(`tunnel ${id}: ${status}`);
+        }
+    }
+
     async close() {
         await this.stack?.down();
         await this.http?.close();
