@@ -135,6 +135,7 @@ static void agent_wire_unwatch(GSource **source);
 
 static void agent_wire_flush(agent_wire_t *wire);
 static gboolean agent_wire_writable(GObject *stream, gpointer data);
+static gboolean agent_wire_owes(const agent_wire_t *wire);
 static void agent_wire_room(agent_wire_t *wire);
 static void agent_wire_compact(agent_wire_t *wire, gsize need);
 static gboolean agent_wire_frame(agent_wire_t *wire, guint opcode,
@@ -809,7 +810,13 @@ agent_wire_flush(agent_wire_t *wire)
 
     wire->head = 0;
     wire->tail = 0;
-    agent_wire_unwatch(&wire->writable);
+
+    /* whatever it was that emptied it, an answer to a ping say: room() comes
+     * from the main loop, to whom it is owed */
+
+    if (!agent_wire_owes(wire)) {
+        agent_wire_unwatch(&wire->writable);
+    }
 }
 
 
@@ -829,10 +836,18 @@ agent_wire_writable(GObject *stream, gpointer data)
 }
 
 
+static gboolean
+agent_wire_owes(const agent_wire_t *wire)
+{
+    return wire->wanted != 0 && !wire->freed
+           && wire->state == AGENT_WIRE_OPEN;
+}
+
+
 static void
 agent_wire_room(agent_wire_t *wire)
 {
-    if (wire->wanted != 0 && !wire->freed && wire->state == AGENT_WIRE_OPEN
+    if (agent_wire_owes(wire)
         && wire->tail - wire->head + AGENT_WIRE_HEADER + wire->wanted
            <= AGENT_WIRE_OUT - AGENT_WIRE_RESERVE)
     {

@@ -17,6 +17,7 @@
 #include <gio/gunixinputstream.h>
 #include <glib-unix.h>
 #include <glib/gstdio.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -26,6 +27,7 @@
 #define DEADLINE_S  60
 #define PLENTY      (48 * 1024 * 1024)
 #define BOUND       (16 * 1024 * 1024)  /* of buffers on loopback, by far */
+#define SIP         (512 * 1024)
 
 
 typedef struct {
@@ -363,6 +365,42 @@ serve_deaf(GIOStream *io)
 }
 
 
+/*
+ * Deaf until it may go on; then it takes a little and asks whether the leg
+ * lives: a socket has room for an answer, and for what waits before it, long
+ * before poll() says that it has room.  Bytes are counted with their frames.
+ */
+
+static void
+serve_ping(GIOStream *io)
+{
+    int            fd;
+    gssize         n;
+    guint8         bytes[65536];
+    gboolean       asked = FALSE;
+    struct pollfd  p;
+
+    upgrade(io);
+    wait_go(1);
+    fd = g_socket_get_fd(g_socket_connection_get_socket(
+                             G_SOCKET_CONNECTION(io)));
+    p = (struct pollfd) { fd, POLLIN, 0 };
+
+    do {
+        if (!asked && g_atomic_int_get(&server_bytes) >= SIP) {
+            asked = TRUE;
+            put_frame(io, 0x89, "alive?", 6);
+            g_atomic_int_set(&server_go, 2);
+        }
+
+        (void) poll(&p, 1, -1);
+        n = recv(fd, bytes, sizeof(bytes), 0);
+        g_atomic_int_add(&server_bytes, (gint) MAX(n, 0));
+
+    } while (n > 0 && g_atomic_int_get(&server_bytes) < PLENTY);
+}
+
+
 static void
 serve_fragments(GIOStream *io)
 {
@@ -670,6 +708,53 @@ test_deaf(void)
     ok(!leg->clean, "what was not taken is no clean end");
     wait_for(app.error != 0);
     is_int(app.error, ECONNRESET, "the socket is reset");
+
+    g_source_remove(turn);
+    server_free(server);
+    leg_free(leg);
+    close(pair[1]);
+}
+
+
+/*
+ * Who writes is held, and what empties the buffer is the answer to a ping,
+ * not the socket that takes more: it goes on all the same.
+ */
+
+static void
+test_ping(void)
+{
+    int        pair[2];
+    gsize      last = 0;
+    guint      turn;
+    app_t      app = { 0 };
+    leg_t     *leg;
+    gint64     since = g_get_monotonic_time();
+    server_t  *server = server_new(serve_ping, FALSE);
+
+    tcp_pair(pair);
+    app.fd = pair[1];
+    app.total = PLENTY;
+    leg = leg_new(server, AGENT_PIPE_STREAM, pair[0], pair[0], NULL);
+    turn = g_timeout_add(1, app_turn, &app);
+    wait_for(leg->opened);
+
+    do {
+        if (app.written != last) {
+            last = app.written;
+            since = g_get_monotonic_time();
+        }
+
+        g_main_context_iteration(NULL, TRUE);
+
+    } while (g_get_monotonic_time() - since < G_USEC_PER_SEC);
+
+    /* the leg's loop stands still, so that both are there when it goes on */
+
+    g_atomic_int_set(&server_go, 1);
+    wait_go(2);
+    wait_for(g_atomic_int_get(&server_bytes) >= PLENTY);
+    ok(app.written == PLENTY, "a ping in between holds nobody for ever");
 
     g_source_remove(turn);
     server_free(server);
@@ -998,6 +1083,7 @@ main(void)
     test_echo(TRUE, ca, FALSE);
     test_echo(FALSE, NULL, TRUE);
     test_deaf();
+    test_ping();
     test_broken(serve_no_end, 0, "the gateway is gone");
     test_broken(serve_close_early, 1000, "1000 without an end");
     test_broken(serve_broken, 4502, "4502 behind its end");
