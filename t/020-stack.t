@@ -86,12 +86,12 @@ sub ready {
 
 
 my ($rc, $one, $err, $dir_a) = up('--nodes', 2, '--workers', 1);
-is($rc, 0, 'a stack of two nodes') or BAIL_OUT($err);
+is($rc, 0, 'a stack of two nodes') or die $err;
 like($err, qr/Redis.*coturn.*nginx node 1.*nginx node 2/s,
      'it says what it is doing');
 
 ($rc, my $two, $err, my $dir_b) = up('--no-turn', '--quiet', '--http');
-is($rc, 0, 'another one beside it') or BAIL_OUT($err);
+is($rc, 0, 'another one beside it') or die $err;
 is($err, '', 'quietly');
 
 is(ready($one), 200, 'the first one answers');
@@ -175,7 +175,7 @@ is((stack('down', $dir_a))[0], 0, 'a stranger is left alone');
 for my $mode (qw(compat strict)) {
     my ($up, $three, $log, $dir) = up('--turn-mode', $mode);
 
-    is($up, 0, "a stack with the TURN plugin, $mode") or BAIL_OUT($log);
+    is($up, 0, "a stack with the TURN plugin, $mode") or die $log;
 
     my ($daemon) = grep { $_->{name} eq 'turn-authd' }
                    @{ $three->{processes} };
