@@ -189,6 +189,21 @@ tunnel_addr_text(GSocketAddress *address)
 }
 
 
+/* a host without IPv6 misses nothing; whose port it is gets what is sent */
+
+void
+tunnel_addr_taken(guint16 port, const char *said, const GError *why)
+{
+    if (g_error_matches(why, G_IO_ERROR, G_IO_ERROR_ADDRESS_IN_USE)) {
+        g_warning("[::1]:%u is another program's: use %s, for \"localhost\" "
+                  "may be either; or --local names another port", port, said);
+        return;
+    }
+
+    g_debug("not at [::1]:%u: %s", port, why->message);
+}
+
+
 guint16
 tunnel_addr_port(const char *device_id)
 {

@@ -31,6 +31,9 @@ gboolean tunnel_addr_local(const char *text, GInetAddress **address,
 /* "127.0.0.1:22", "[::1]:22" */
 char *tunnel_addr_text(GSocketAddress *address);
 
+/* Says that [::1]:port could not be had beside said. */
+void tunnel_addr_taken(guint16 port, const char *said, const GError *why);
+
 /* Outside of what systems hand out: the same for a device every time. */
 guint16 tunnel_addr_port(const char *device_id);
 

@@ -177,7 +177,7 @@ tunnel_flows_open(tunnel_flows_t *f, const char *local, char **said,
         port = g_inet_socket_address_get_port(G_INET_SOCKET_ADDRESS(bound));
 
         if (!tunnel_flows_bind(f, six, port, &why)) {
-            g_debug("not at [::1]:%u: %s", port, why->message);
+            tunnel_addr_taken(port, *said, why);
         }
 
     } else if (!g_inet_address_get_is_loopback(address)) {

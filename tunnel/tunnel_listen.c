@@ -147,7 +147,7 @@ tunnel_listen_open(tunnel_listen_t *l, const char *local, guint16 wish,
         port = g_inet_socket_address_get_port(G_INET_SOCKET_ADDRESS(bound));
 
         if (!tunnel_listen_bind(l, six, port, NULL, &why)) {
-            g_debug("not on [::1]:%u: %s", port, why->message);
+            tunnel_addr_taken(port, *said, why);
         }
 
     } else if (!g_inet_address_get_is_loopback(address)) {

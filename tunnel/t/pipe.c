@@ -336,6 +336,82 @@ test_streams(tunnel_gate_t *gate)
 }
 
 
+static void
+on_log(const char *domain, GLogLevelFlags level, const char *text,
+    gpointer data)
+{
+    (void) domain;
+
+    if ((level & G_LOG_LEVEL_MASK) == G_LOG_LEVEL_WARNING) {
+        g_string_append(data, text);
+    }
+}
+
+
+/* a port of which another program has the half that "localhost" may be */
+
+static void
+test_taken(tunnel_gate_t *gate, gboolean udp)
+{
+    int                         code = 0;
+    tunnel_listen_t            *listen;
+    tunnel_flows_t             *flows;
+    const char                 *what = udp ? "UDP" : "TCP";
+    g_autofree char            *port = NULL;
+    g_autofree char            *said = NULL;
+    g_autofree char            *again = NULL;
+    g_autoptr(GString)          log = g_string_new("");
+    g_autoptr(GSocket)          other = NULL;
+    g_autoptr(GInetAddress)     six = NULL;
+    g_autoptr(GSocketAddress)   any = NULL;
+    g_autoptr(GSocketAddress)   bound = NULL;
+
+    six = g_inet_address_new_loopback(G_SOCKET_FAMILY_IPV6);
+    any = g_inet_socket_address_new(six, 0);
+    other = g_socket_new(G_SOCKET_FAMILY_IPV6,
+                         udp ? G_SOCKET_TYPE_DATAGRAM : G_SOCKET_TYPE_STREAM,
+                         G_SOCKET_PROTOCOL_DEFAULT, NULL);
+
+    if (other == NULL || !g_socket_bind(other, any, FALSE, NULL)
+        || (!udp && !g_socket_listen(other, NULL)))
+    {
+        ok(TRUE, "# SKIP no IPv6");
+        return;
+    }
+
+    bound = g_socket_get_local_address(other, NULL);
+    port = g_strdup_printf("%u", g_inet_socket_address_get_port(
+                                     G_INET_SOCKET_ADDRESS(bound)));
+
+    g_log_set_default_handler(on_log, log);
+
+    listen = tunnel_listen_new(gate, 1, on_over, &code);
+    flows = tunnel_flows_new(gate, 1, 1, on_over, &code);
+
+    ok(udp ? tunnel_flows_open(flows, port, &said, NULL)
+           : tunnel_listen_open(listen, port, 0, &said, NULL),
+       "%s: it is opened", what);
+    ok(strstr(log->str, port) != NULL && strstr(log->str, said) != NULL
+       && strstr(log->str, "another program's") != NULL,
+       "and said: %s", log->str);
+
+    tunnel_flows_free(flows);
+    tunnel_listen_free(listen);
+
+    g_string_truncate(log, 0);
+    listen = tunnel_listen_new(gate, 1, on_over, &code);
+    flows = tunnel_flows_new(gate, 1, 1, on_over, &code);
+    ok(udp ? tunnel_flows_open(flows, "0", &again, NULL)
+           : tunnel_listen_open(listen, "0", 0, &again, NULL),
+       "%s: another port", what);
+    is_str(log->str, "", "has nothing to be said");
+    tunnel_flows_free(flows);
+    tunnel_listen_free(listen);
+
+    g_log_set_default_handler(g_log_default_handler, NULL);
+}
+
+
 /* with room for one, the second connection waits until the first is over */
 
 static void
@@ -536,6 +612,8 @@ main(void)
     test_bound(gate);
     test_flows(gate);
     test_idle(gate);
+    test_taken(gate, FALSE);
+    test_taken(gate, TRUE);
 
     tunnel_gate_close(gate);
     tunnel_rest_free(rest);
