@@ -169,8 +169,8 @@ agent_pipe_on_open(void *data)
 /* ---- to the gateway */
 
 /*
- * Reading, or not for now: then a reset is one all the same.  A hang-up by
- * itself says nothing as long as bytes may be left.
+ * Reading, or not for now, or not any more behind its end: then a reset is one
+ * all the same.  A hang-up by itself says nothing as long as bytes may be left.
  */
 
 static void
@@ -178,11 +178,11 @@ agent_pipe_watch(agent_pipe_t *pipe, gboolean reading)
 {
     g_clear_handle_id(&pipe->in_watch, g_source_remove);
 
-    if (pipe->in == -1 || pipe->sent_end) {
+    if (pipe->in == -1) {
         return;
     }
 
-    if (reading) {
+    if (reading && !pipe->sent_end) {
         pipe->in_watch = g_unix_fd_add(pipe->in, G_IO_IN|G_IO_HUP|G_IO_ERR,
                                        agent_pipe_readable, pipe);
 
@@ -207,7 +207,11 @@ agent_pipe_hung(int fd, GIOCondition condition, gpointer data)
         error = 0;
         (void) getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len);
 
-        if (error != 0 && pipe->kind == AGENT_PIPE_STREAM) {
+        /* behind both ends nothing of it is wanting */
+
+        if (error != 0 && pipe->kind == AGENT_PIPE_STREAM
+            && !(pipe->sent_end && pipe->got_end))
+        {
             agent_pipe_break(pipe, g_strerror(error));
         }
     }

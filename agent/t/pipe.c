@@ -856,6 +856,52 @@ test_fragments(void)
 }
 
 
+static void
+serve_half(GIOStream *io)
+{
+    gsize    len;
+    guint8  *data = g_malloc(65536);
+
+    upgrade(io);
+
+    while (get_frame(io, data, &len) != -1 && len != 0) { }
+
+    g_atomic_int_set(&server_bytes, 1);
+    get_close(io);
+    g_free(data);
+}
+
+
+/* it has ended its own direction, and then breaks: nothing is written to it */
+
+static void
+test_reset_half(void)
+{
+    int            pair[2];
+    leg_t         *leg;
+    server_t      *server = server_new(serve_half, FALSE);
+    struct linger  reset = { 1, 0 };
+
+    g_atomic_int_set(&server_bytes, 0);
+    tcp_pair(pair);
+    leg = leg_new(server, AGENT_PIPE_STREAM, pair[0], pair[0], NULL);
+    wait_for(leg->opened);
+    (void) shutdown(pair[1], SHUT_WR);
+    wait_for(g_atomic_int_get(&server_bytes) == 1);
+    ok(!leg->closed, "one direction has ended");
+
+    (void) setsockopt(pair[1], SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+    close(pair[1]);
+    wait_for(leg->closed);
+    ok(!leg->clean && leg->code == 0, "then a reset: broken: %s", leg->why);
+
+    server_free(server);
+    is_int(g_atomic_int_get(&server_code), AGENT_WIRE_BROKEN,
+           "the gateway is told");
+    leg_free(leg);
+}
+
+
 /* this end's connection breaks, also while nothing is read of it */
 
 static void
@@ -1095,6 +1141,7 @@ main(void)
                "a datagram too long");
     test_fragments();
     test_reset(serve_close_wait, FALSE, "reset");
+    test_reset_half();
     test_reset(serve_deaf, TRUE, "reset while nothing is read");
     test_datagrams();
     test_udp();
