@@ -143,7 +143,9 @@ typedef struct {
     rs_str_t         tunnel_id;
     rs_str_t         pipe_id;
     rs_str_t         ticket;
-    rs_endpoint_t     target;
+    rs_endpoint_t    target;
+    rs_str_t         command;         /* compact JSON, in place of target;
+                                         empty: none */
     rs_str_t         protocol;        /* tcp, udp */
     rs_str_t         kind;            /* of who asks: key, user */
     rs_str_t         id;

@@ -172,7 +172,11 @@ rs_msg_write_open(rs_buf_t *b, const rs_msg_open_t *open)
     rs_msg_write_field(b, "pipe_id", open->pipe_id);
     rs_msg_write_field(b, "ticket", open->ticket);
 
-    if (open->target.shell) {
+    if (open->command.len) {
+        rs_buf_cstr(b, ",\"target\":");
+        rs_buf_str(b, open->command);
+
+    } else if (open->target.shell) {
         rs_msg_write_field(b, "target", RS_STR(RS_ENDPOINT_SHELL));
 
     } else {

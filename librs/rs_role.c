@@ -56,6 +56,7 @@ static const char  *rs_verb_names[RS_VERB_N] = {
     [RS_VERB_TUNNELS_READ] = "tunnels:read",
     [RS_VERB_TUNNELS_WRITE] = "tunnels:write",
     [RS_VERB_TUNNELS_USE] = "tunnels:use",
+    [RS_VERB_COMMANDS_RUN] = "commands:run",
     [RS_VERB_ICE] = "ice",
     [RS_VERB_NODE_DRAIN] = "node:drain"
 };
@@ -69,6 +70,7 @@ static const rs_role_entry_t  rs_role_table[RS_ROLE_N] = {
         "technician", BIT(ICE),
         RS_ROLE_WATCHES | BIT(SESSIONS_CONTROL) | BIT(SESSIONS_INVITE)
         | BIT(TUNNELS_READ) | BIT(TUNNELS_WRITE) | BIT(TUNNELS_USE)
+        | BIT(COMMANDS_RUN)
     },
     [RS_ROLE_ADMIN] = {
         "admin", RS_VERBS_ALL & ~BIT(AUDIT_TRIM), 0

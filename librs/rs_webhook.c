@@ -44,6 +44,9 @@ const char *const  rs_event_types[] = {
     "tunnel.opened",
     "tunnel.refused",
     "tunnel.closed",
+    "command.started",
+    "command.refused",
+    "command.ended",
     NULL
 };
 

@@ -177,6 +177,7 @@ sub sample {
     return { token => 'x' } if $path eq '/login';
     return { role => 'viewer' } if $path =~ /participants$/;
     return { target => '127.0.0.1:22' } if $path =~ /tunnels$/;
+    return { command => 'ping' } if $path =~ /commands$/;
     return {} if $path =~ m{^/(?:ice|enrollments|devices/|.*/generate
                                  |groups/|policies/|webhooks/|tunnels/)}x;
     return { name => 'n' } if $path eq '/groups';
@@ -344,6 +345,15 @@ $api->call($rest, 409, 'POST', '/devices/{id}/tunnels', $d->{id}, %key,
                      acl => { addresses => ['127.0.0.0/8'] }, idle_s => 60,
                      ttl_s => 60, label => 'ssh', port => JSON::true() });
 $api->call($rest, 204, 'DELETE', '/tunnels/{id}', $tunnel->{id});
+
+my $run = '/devices/{id}/commands';
+
+$api->call($rest, 201, 'POST', $run, $d->{id},
+           body => { command => 'ping', args => { host => 'nas' },
+                     secret => ['host'] });
+$api->call($rest, 429, 'POST', $run, $d->{id}, body => { command => 'ping' });
+$api->call($rest, 409, 'POST', $run, $alone->id,
+           body => { command => 'ping' });
 
 my $helped = $api->call($rest, 201, 'POST', '/sessions', undef,
                         body => { host => { type => 'browser' },

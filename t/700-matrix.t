@@ -78,7 +78,7 @@ for my $place (@places) {
 
 made('granted', '/grants', {
     subject => "group:g-$_", group_id => $group{granted},
-    verbs => [grep { /^(?:devices|sessions|tunnels):/ } @verbs] })
+    verbs => [grep { /^(?:devices|sessions|tunnels|commands):/ } @verbs] })
     for qw(observer technician);
 
 
@@ -151,6 +151,13 @@ sub delete_tunnel {
     my ($place, $r) = @_;
 
     $root{$tenant{$place}}->delete('/tunnels/' . $r->json->{id});
+}
+
+
+sub delete_command {
+    my ($place, $r) = @_;
+
+    $root{$tenant{$place}}->delete('/tunnels/' . $r->json->{tunnel_id});
 }
 
 
@@ -296,6 +303,9 @@ my %specimen = (
     'POST /devices/{id}/tunnels' => [
         { path => sub { $dev->(@_) . '/tunnels' }, end => \&delete_tunnel,
           body => sub { { target => '127.0.0.1:22' } } }],
+    'POST /devices/{id}/commands' => [
+        { path => sub { $dev->(@_) . '/commands' }, end => \&delete_command,
+          body => sub { { command => 'uptime' } } }],
     'GET /tunnels' => [{ path => '/tunnels?limit=200',
                          list => sub { $tunnel{$_[0]} } }],
     'GET /tunnels/{id}' => [

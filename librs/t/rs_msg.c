@@ -812,6 +812,11 @@ test_pipe_writers(rs_buf_t *b)
     rs_msg_write_open(b, &open);
     same(b, "agent.server.tunnel.shell");
 
+    open.command = RS_STR("{\"command\":\"ping\",\"args\":{\"host\":"
+                          "\"nas\",\"count\":3},\"secret\":[\"host\"]}");
+    rs_msg_write_open(b, &open);
+    same(b, "agent.server.tunnel.command");
+
     rs_msg_write_cut(b, RS_STR(PIP), RS_STR("tunnel_ended"));
     same(b, "agent.server.tunnel.cut");
     rs_msg_write_pipe(b, 1, RS_STR(PIP), RS_STR("client"), RS_STR(TICKET));

@@ -35,7 +35,8 @@ static ngx_int_t ngx_http_rs_api_grant_created(ngx_http_rs_api_t *api,
      | RS_VERB_BIT(RS_VERB_SESSIONS_CONTROL)                                 \
      | RS_VERB_BIT(RS_VERB_SESSIONS_INVITE)                                  \
      | RS_VERB_BIT(RS_VERB_TUNNELS_READ)                                     \
-     | RS_VERB_BIT(RS_VERB_TUNNELS_WRITE) | RS_VERB_BIT(RS_VERB_TUNNELS_USE))
+     | RS_VERB_BIT(RS_VERB_TUNNELS_WRITE) | RS_VERB_BIT(RS_VERB_TUNNELS_USE)  \
+     | RS_VERB_BIT(RS_VERB_COMMANDS_RUN))
 
 
 static const rs_json_field_t  ngx_http_rs_api_grant_fields[] = {

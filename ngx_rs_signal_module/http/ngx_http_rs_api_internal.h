@@ -486,6 +486,7 @@ ngx_int_t ngx_http_rs_api_tunnel_patch(ngx_http_rs_api_t *api);
 ngx_int_t ngx_http_rs_api_tunnel_delete(ngx_http_rs_api_t *api);
 ngx_int_t ngx_http_rs_api_pipe_create(ngx_http_rs_api_t *api);
 ngx_int_t ngx_http_rs_api_port_create(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_command_run(ngx_http_rs_api_t *api);
 
 ngx_int_t ngx_http_rs_api_me(ngx_http_rs_api_t *api);
 ngx_int_t ngx_http_rs_api_me_sign_out(ngx_http_rs_api_t *api);

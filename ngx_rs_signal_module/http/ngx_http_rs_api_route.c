@@ -101,6 +101,10 @@ static const ngx_http_rs_api_route_t  ngx_http_rs_api_routes[] = {
       RS_VERB_TUNNELS_WRITE,
       NGX_HTTP_RS_API_BODY, ngx_http_rs_api_tunnel_create },
 
+    { NGX_HTTP_POST, "/devices/{id}/commands", RS_ID_DEVICE,
+      RS_VERB_COMMANDS_RUN,
+      NGX_HTTP_RS_API_BODY, ngx_http_rs_api_command_run },
+
     { NGX_HTTP_GET, "/tunnels", NULL, RS_VERB_TUNNELS_READ,
       NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_tunnel_list },
 

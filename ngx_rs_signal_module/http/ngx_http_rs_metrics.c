@@ -323,6 +323,10 @@ static const ngx_http_rs_metric_t  ngx_http_rs_metrics_table[] = {
     NGX_HTTP_RS_COUNTER("rs_tunnels_created_total", "Tunnels created.",
                         TUNNEL_CREATED, ""),
 
+    NGX_HTTP_RS_COUNTER("rs_commands_total",
+                        "Commands of devices that were asked for.",
+                        COMMAND, ""),
+
     NGX_HTTP_RS_COUNTER("rs_pipe_offers_total",
                         "Pipes that devices were asked to open.",
                         PIPE_OFFERED, ""),

@@ -18,8 +18,11 @@
 
 #define NGX_HTTP_RS_OFFERS_MAX   64      /* under way, of one device */
 
-/* of `tunnel`: texts of 128 characters each, ids, a ticket */
-#define NGX_HTTP_RS_OFFER_SIZE   8192
+/* of a command: its parameters and which are secret, as JSON */
+#define NGX_HTTP_RS_OFFER_ARGS   6144
+
+/* of `tunnel`: texts of 128 characters each, ids, a ticket; and these */
+#define NGX_HTTP_RS_OFFER_SIZE   (8192 + NGX_HTTP_RS_OFFER_ARGS)
 
 
 /* a pipe that the store is asked for; kept by its device and used again */
@@ -29,11 +32,14 @@ struct ngx_http_rs_offer_s {
     ngx_http_rs_dev_t           *dev;
     u_char                       pipe_id[RS_ID_LEN];
     char                         secret[RS_ID_SECRET_LEN];
+    ngx_str_t                    command;      /* or empty; secret as well */
 };
 
 
 static void ngx_http_rs_device_offer(ngx_http_rs_dev_t *dev,
-    rs_str_t pipe_id);
+    rs_str_t pipe_id, rs_str_t command);
+static ngx_int_t ngx_http_rs_device_keep(ngx_http_rs_offer_t *offer,
+    rs_str_t command);
 static void ngx_http_rs_device_offered(void *data, rs_err_e code,
     ngx_rs_reply_t *reply);
 static void ngx_http_rs_device_send_offer(ngx_http_rs_dev_t *dev,
@@ -53,7 +59,7 @@ ngx_http_rs_device_pipe(ngx_http_rs_dev_t *dev, rs_env_t *env)
     (void) rs_str_split(env->body, ' ', &word, &code);
 
     if (rs_str_eq(word, RS_STR("open"))) {
-        ngx_http_rs_device_offer(dev, env->session);
+        ngx_http_rs_device_offer(dev, env->session, code);
         return;
     }
 
@@ -68,7 +74,8 @@ ngx_http_rs_device_pipe(ngx_http_rs_dev_t *dev, rs_env_t *env)
 
 
 static void
-ngx_http_rs_device_offer(ngx_http_rs_dev_t *dev, rs_str_t pipe_id)
+ngx_http_rs_device_offer(ngx_http_rs_dev_t *dev, rs_str_t pipe_id,
+    rs_str_t command)
 {
     char                       hash[RS_ID_HASH_LEN];
     ngx_http_rs_offer_t       *offer;
@@ -95,10 +102,12 @@ ngx_http_rs_device_offer(ngx_http_rs_dev_t *dev, rs_str_t pipe_id)
     }
 
     offer->dev = dev;
+    ngx_str_null(&offer->command);
     ngx_memcpy(offer->pipe_id, pipe_id.data, RS_ID_LEN);
 
-    if (ngx_http_rs_session_secret(offer->secret, hash, dev->rc->log)
-        != NGX_OK)
+    if (ngx_http_rs_device_keep(offer, command) != NGX_OK
+        || ngx_http_rs_session_secret(offer->secret, hash, dev->rc->log)
+           != NGX_OK)
     {
         ngx_http_rs_device_unoffer(offer);
         return;
@@ -125,6 +134,39 @@ ngx_http_rs_device_offer(ngx_http_rs_dev_t *dev, rs_str_t pipe_id)
 
     dev->offers++;
     dev->refs++;
+}
+
+
+/* what the store does not keep */
+
+static ngx_int_t
+ngx_http_rs_device_keep(ngx_http_rs_offer_t *offer, rs_str_t command)
+{
+    ngx_log_t  *log;
+
+    if (command.len == 0) {
+        return NGX_OK;
+    }
+
+    log = offer->dev->rc->log;
+
+    if (command.len > NGX_HTTP_RS_OFFER_ARGS) {
+        ngx_log_error(NGX_LOG_ERR, log, 0,
+                      "rs device %V cannot be asked for %*s: %uz bytes of a "
+                      "command are too many", &offer->dev->id,
+                      sizeof(offer->pipe_id), offer->pipe_id, command.len);
+        return NGX_ERROR;
+    }
+
+    offer->command.data = ngx_alloc(command.len, log);
+    if (offer->command.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    offer->command.len = command.len;
+    ngx_memcpy(offer->command.data, command.data, command.len);
+
+    return NGX_OK;
 }
 
 
@@ -163,6 +205,12 @@ ngx_http_rs_device_unoffer(ngx_http_rs_offer_t *offer)
 {
     OPENSSL_cleanse(offer->secret, sizeof(offer->secret));
 
+    if (offer->command.data) {
+        OPENSSL_cleanse(offer->command.data, offer->command.len);
+        ngx_free(offer->command.data);
+        ngx_str_null(&offer->command);
+    }
+
     offer->next = offer->dev->free_offers;
     offer->dev->free_offers = offer;
 }
@@ -190,6 +238,7 @@ ngx_http_rs_device_send_offer(ngx_http_rs_dev_t *dev,
     open.kind = ngx_http_rs_slice(&s[4]);
     open.id = ngx_http_rs_slice(&s[5]);
     open.name = ngx_http_rs_slice(&s[6]);
+    open.command = ngx_http_rs_slice(&offer->command);
     open.expires_at = 0;
 
     open.ticket.data = (uint8_t *) ticket;
@@ -201,7 +250,9 @@ ngx_http_rs_device_send_offer(ngx_http_rs_dev_t *dev,
 
     rs_buf_init(&b, buf, sizeof(buf));
 
-    if (rs_endpoint_parse(ngx_http_rs_slice(&s[1]), &open.target) == RS_OK
+    if ((open.command.len
+         || rs_endpoint_parse(ngx_http_rs_slice(&s[1]), &open.target)
+            == RS_OK)
         && rs_u64_parse(ngx_http_rs_slice(&s[7]), NGX_MAX_INT_T_VALUE,
                         &open.expires_at))
     {

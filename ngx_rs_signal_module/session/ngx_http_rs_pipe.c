@@ -817,6 +817,7 @@ ngx_http_rs_pipe_report(ngx_http_rs_pipe_t *p)
     ngx_memzero(&pipe, sizeof(ngx_http_rs_store_pipe_t));
     pipe.id = p->id;
     pipe.object = p->object;
+    pipe.device_id = p->device_id;
     pipe.session = p->session;
 
     gone.address = seat->address;

@@ -426,6 +426,17 @@ typedef struct {
     unsigned                    session:1;     /* it is a session's */
 } ngx_http_rs_store_pipe_t;
 
+/* a command of a device: a tunnel with one pipe */
+
+typedef struct {
+    ngx_http_rs_store_tunnel_t  tunnel;        /* id, device_id, label, ttl
+                                                  and both bounds of it */
+    ngx_http_rs_store_pipe_t    pipe;          /* id, ticket, peer, ends_at */
+    ngx_str_t                   name;
+    ngx_str_t                   args;          /* JSON, for the device */
+    ngx_str_t                   shown;         /* the same for the audit */
+} ngx_http_rs_store_command_t;
+
 /* one side of it comes */
 
 typedef struct {
@@ -476,6 +487,9 @@ ngx_int_t ngx_http_rs_store_pipe_open(ngx_http_rs_store_op_t *op,
 /* the same by a caller of before: what rs_port_enter gave */
 ngx_int_t ngx_http_rs_store_pipe_open_as(ngx_http_rs_store_op_t *op,
     ngx_http_rs_store_watcher_t *who, ngx_http_rs_store_pipe_t *p);
+/* the same, in one step with the tunnel that it is of */
+ngx_int_t ngx_http_rs_store_command_open(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_http_rs_store_command_t *c);
 /*
  * By that worker: id, device_id and the host's ticket of p.  ok: tunnel id,
  * target, protocol, label, kind, id and name of who asks, expires_at of the
@@ -510,7 +524,10 @@ ngx_int_t ngx_http_rs_store_pipe_attach(ngx_http_rs_store_op_t *op,
  */
 ngx_int_t ngx_http_rs_store_pipe_check(ngx_http_rs_store_op_t *op,
     ngx_http_rs_store_watcher_t *who, ngx_http_rs_store_pipe_t *p);
-/* id, object, session of p; by each leg that had come, the first one counts */
+/*
+ * id, object, device_id, session of p; by each leg that had come, the first
+ * one counts
+ */
 ngx_int_t ngx_http_rs_store_pipe_gone(ngx_http_rs_store_op_t *op,
     ngx_str_t *tenant, ngx_http_rs_store_pipe_t *p,
     ngx_http_rs_store_gone_t *gone);

@@ -140,6 +140,51 @@ ngx_http_rs_store_tunnel_device(ngx_http_rs_store_op_t *op, ngx_str_t *tenant,
 
 
 ngx_int_t
+ngx_http_rs_store_command_open(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_http_rs_store_command_t *c)
+{
+    ngx_http_rs_store_call_t     call;
+    ngx_http_rs_store_pipe_t    *p;
+    ngx_http_rs_store_tunnel_t  *t;
+
+    p = &c->pipe;
+    t = &c->tunnel;
+
+    ngx_http_rs_store_guarded(&call, op, "rs_command_open", caller);
+
+    ngx_http_rs_store_key(&call, &caller->tenant, "tun", &t->id);
+    ngx_http_rs_store_index(&call, &caller->tenant, "tuns");
+    ngx_http_rs_store_index(&call, &caller->tenant, "tunx");
+    ngx_http_rs_store_key(&call, &caller->tenant, "dev", &t->device_id);
+    ngx_http_rs_store_key(&call, &caller->tenant, "dtun", &t->device_id);
+    ngx_http_rs_store_key(&call, &caller->tenant, "pips", &t->id);
+    ngx_http_rs_store_key(&call, &caller->tenant, "pip", &p->id);
+
+    ngx_http_rs_store_arg(&call, &t->id);
+    ngx_http_rs_store_arg(&call, &t->device_id);
+    ngx_http_rs_store_arg(&call, &c->name);
+    ngx_http_rs_store_arg(&call, &c->args);
+    ngx_http_rs_store_arg(&call, &c->shown);
+    ngx_http_rs_store_arg(&call, &t->label);
+    ngx_http_rs_store_arg_number(&call, t->ttl);
+    ngx_http_rs_store_arg_number(&call, t->device_max);
+    ngx_http_rs_store_arg_number(&call, t->tenant_max);
+    ngx_http_rs_store_arg(&call, &p->ticket_hash);
+    ngx_http_rs_store_arg_number(&call, p->ticket_ttl);
+    ngx_http_rs_store_arg(&call, &p->peer);
+
+    if (p->ends_at) {
+        ngx_http_rs_store_arg_number(&call, p->ends_at);
+
+    } else {
+        ngx_http_rs_store_arg_text(&call, "");
+    }
+
+    return ngx_http_rs_store_send(&call);
+}
+
+
+ngx_int_t
 ngx_http_rs_store_pipe_open(ngx_http_rs_store_op_t *op,
     ngx_http_rs_caller_t *caller, ngx_http_rs_store_pipe_t *p)
 {
@@ -248,6 +293,9 @@ ngx_http_rs_store_pipe_refuse(ngx_http_rs_store_op_t *op, ngx_str_t *tenant,
     ngx_http_rs_store_key(&call, tenant, "dev", &p->device_id);
     ngx_http_rs_store_key(&call, tenant, "pips", &p->object);
     ngx_http_rs_store_index(&call, tenant, "audit");
+    ngx_http_rs_store_index(&call, tenant, "tuns");
+    ngx_http_rs_store_index(&call, tenant, "tunx");
+    ngx_http_rs_store_key(&call, tenant, "dtun", &p->device_id);
 
     ngx_http_rs_store_arg(&call, address);
     ngx_http_rs_store_arg_text(&call, rs_err_code(code));
@@ -341,6 +389,12 @@ ngx_http_rs_store_pipe_gone(ngx_http_rs_store_op_t *op, ngx_str_t *tenant,
                           &p->object);
     ngx_http_rs_store_key(&call, tenant, "pips", &p->object);
     ngx_http_rs_store_index(&call, tenant, "audit");
+
+    if (!p->session) {
+        ngx_http_rs_store_index(&call, tenant, "tuns");
+        ngx_http_rs_store_index(&call, tenant, "tunx");
+        ngx_http_rs_store_key(&call, tenant, "dtun", &p->device_id);
+    }
 
     ngx_http_rs_store_arg_text(&call, gone->host ? "host" : "client");
     ngx_http_rs_store_arg(&call, &gone->address);

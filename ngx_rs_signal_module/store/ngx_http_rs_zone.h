@@ -89,6 +89,7 @@ typedef enum {
     NGX_HTTP_RS_STAT_SESSION_ENDED,
     NGX_HTTP_RS_STAT_INVITE,
     NGX_HTTP_RS_STAT_TUNNEL_CREATED,
+    NGX_HTTP_RS_STAT_COMMAND,              /* asked for */
     NGX_HTTP_RS_STAT_PIPE_OFFERED,         /* to devices */
     NGX_HTTP_RS_STAT_PIPE_REFUSED,         /* by them */
     NGX_HTTP_RS_STAT_ICE,                  /* credentials minted */

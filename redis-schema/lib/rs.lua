@@ -6541,7 +6541,8 @@ end
 
 -- Tunnels: a device's leave to be asked for one target, with a list of who may
 -- ask.  Pipes: what bytes flow through, of a tunnel or between two members of
--- a session.  docs/design/pipes.md.
+-- a session.  A command that runs on a device: a tunnel with one pipe, over
+-- when that is.  docs/design/pipes.md.
 --
 -- A pipe has two sides, client and host, each with a ticket that is used up
 -- when its socket comes (rs_pipe_attach).  What the client may is asked when
@@ -6595,6 +6596,14 @@ function tunnel.get(key, now)
 end
 
 
+-- The name of the command that it is, or nil: no target of a tunnel that is
+-- made has a blank.
+
+function tunnel.command(t)
+    return string.match(t.target, '^run (.+)$')
+end
+
+
 function tunnel.live(pips, now)
     return call('ZCOUNT', pips, '(' .. int(now), '+inf')
 end
@@ -6614,6 +6623,63 @@ function tunnel.event(t, kind, ...)
     event.put(t.key, 't', t.group_id, kind, 'tunnel_id', t.id, 'device_id',
               t.device_id, 'group_id', t.group_id, 'target', t.target,
               'protocol', t.protocol, 'label', t.label, ...)
+end
+
+
+-- What a command was asked with is nobody's to be told.
+
+function tunnel.ran(t, kind, pip, ...)
+    event.put(t.key, 't', t.group_id, 'command.' .. kind, 'tunnel_id', t.id,
+              'device_id', t.device_id, 'group_id', t.group_id, 'command',
+              tunnel.command(t), 'label', t.label, 'pipe_id', pip, ...)
+end
+
+
+-- A command's, with its only pipe: it counts no more.  No worker is told,
+-- since what the pipe still has is on its way to the client.
+-- keys: tun, tuns, tunx, dtun.
+
+function tunnel.over(t, keys)
+    call('DEL', keys[1])
+    call('ZREM', keys[2], t.id)
+    call('ZREM', keys[3], t.id)
+    call('ZREM', keys[4], t.id)
+end
+
+
+-- Room for one more?
+
+function tunnel.full(tunx, dtun, now, max, quota)
+    call('ZREMRANGEBYSCORE', tunx, '-inf', int(now))
+    call('ZREMRANGEBYSCORE', dtun, '-inf', int(now))
+
+    return call('ZCARD', dtun) >= math.min(number(max), DSES_MAX)
+           or over(quota, call('ZCARD', tunx))
+end
+
+
+-- keys: tun, tuns, tunx, dtun.  t: what a tunnel has besides its times and
+-- who made it.
+
+function tunnel.put(keys, id, t, who, ms, expires)
+    local flat = {}
+
+    t.by_kind, t.by_id, t.by_name = who.kind, who.id, who.name
+    t.created_at = int(math.floor(ms / 1000))
+    t.expires_at = int(expires)
+    t.version, t.opened, t.up, t.down, t.used_at = '1', '0', '0', '0', ''
+
+    for _, name in ipairs(TUN) do
+        flat[#flat + 1] = name
+        flat[#flat + 1] = t[name]
+    end
+
+    call('HSET', keys[1], unpack(flat))
+    call('EXPIREAT', keys[1], int(expires))
+    call('ZADD', keys[2], int(ms), id)
+    index_trim(keys[2], ms - TUNNEL_LIFE * 1000)
+    sessions_put(keys[3], id, expires)
+    sessions_put(keys[4], id, expires)
 end
 
 
@@ -6655,12 +6721,7 @@ function tunnel.room(who, keys, args, now)
         return no, d, ours
     end
 
-    call('ZREMRANGEBYSCORE', keys[1], '-inf', int(now))
-    call('ZREMRANGEBYSCORE', keys[3], '-inf', int(now))
-
-    if call('ZCARD', keys[3]) >= math.min(number(args[2]), DSES_MAX)
-       or over(args[3], call('ZCARD', keys[1]))
-    then
+    if tunnel.full(keys[1], keys[3], now, args[2], args[3]) then
         return { 'limit_reached' }
     end
 
@@ -6717,19 +6778,13 @@ function lib.rs_tunnel_create(keys, args, who)
                or { 'not_found' }
     end
 
-    call('HSET', keys[1], 'device_id', args[2], 'target', args[3],
-         'protocol', args[4], 'label', args[5], 'addresses', args[6],
-         'nets', args[7], 'users', args[8] ~= '' and args[8] or who.id,
-         'by_kind', who.kind, 'by_id', who.id, 'by_name', who.name,
-         'idle_s', int(number(args[9])), 'created_at', int(now),
-         'expires_at', int(expires), 'group_id', d.group_id, 'version', '1',
-         'opened', '0', 'up', '0', 'down', '0', 'used_at', '',
-         'port', args[14])
-    call('EXPIREAT', keys[1], int(expires))
-    call('ZADD', keys[2], int(ms), args[1])
-    index_trim(keys[2], ms - TUNNEL_LIFE * 1000)
-    sessions_put(keys[3], args[1], expires)
-    sessions_put(keys[5], args[1], expires)
+    tunnel.put({ keys[1], keys[2], keys[3], keys[5] }, args[1], {
+        device_id = args[2], target = args[3], protocol = args[4],
+        label = args[5], addresses = args[6], nets = args[7],
+        users = args[8] ~= '' and args[8] or who.id,
+        idle_s = int(number(args[9])), group_id = d.group_id,
+        port = args[14]
+    }, who, ms, expires)
     remember(keys[7], args[13], args[1])
 
     t = tunnel.get(keys[1], now)
@@ -6847,7 +6902,13 @@ function lib.rs_tunnel_delete(keys, args, who)
     call('ZREM', keys[2], t.id)
 
     who.detail = args[2]
-    tunnel.event(t, 'tunnel.deleted', 'reason', args[2])
+
+    if tunnel.command(t) then
+        tunnel.ran(t, 'ended', '', 'reason', args[2])
+    else
+        tunnel.event(t, 'tunnel.deleted', 'reason', args[2])
+    end
+
     watch.tell(t.key, 'tun', t.id, t.group_id, 'ended')
 
     return { 'ok', t.device_id, t.port, t.id }
@@ -7218,6 +7279,31 @@ function pipe.audit(key, p, verb, args, outcome, reason, detail)
 end
 
 
+-- keys: tun, pip, pips.  p: ticket, its ttl_s, the caller's address, s when his
+-- token ends (or empty).  What the device's worker is to know besides is in no
+-- key.  Returns expires_at of the ticket.
+
+function pipe.put(keys, t, d, p, who, told)
+    local now = now_s()
+    local til = now + number(p.ttl)
+    local ends = math.min(tonumber(t.expires_at), who.expires_at or math.huge,
+                          p.ends ~= '' and number(p.ends) or math.huge)
+
+    call('HSET', keys[2], 'kind', 'tunnel', 'object', t.id, 'device_id',
+         t.device_id, 'client_ticket', p.ticket, 'client_until', int(til),
+         'auth', who.auth, 'caller', who.text, 'ends_at', int(ends),
+         'idle_s', t.idle_s, 'protocol', t.protocol, 'by_kind', who.kind,
+         'by_id', who.id, 'by_name', who.name, 'peer', p.peer, 'made_at',
+         int(now), 'target', t.target, 'label', t.label)
+    call('HINCRBY', keys[1], 'opened', '1')
+    pipe.keep(keys[3], keys[2], til + PIPE_TOLD)
+    tell(d.owner, 'pip', keys[2], id_of(keys[2]),
+         told and 'open ' .. told or 'open')
+
+    return int(til)
+end
+
+
 -- rs_pipe_open, guarded
 -- KEYS: tun, pip, dev, pips.
 -- ARGV: hash of the client's ticket, ttl_s of the tickets, the caller's
@@ -7225,12 +7311,13 @@ end
 --       of a tunnel at most.
 -- ok: owner, tunnel obj, expires_at of the ticket; publishes pip open to the
 --     device's worker.
--- Errors: not_found, forbidden (he is not on the list, too), device_offline,
---         limit_reached.  O(log pipes)
+-- Errors: not_found, forbidden (he is not on the list, too), conflict (it is a
+--         command's, which has its pipe), device_offline, limit_reached.
+-- O(log pipes)
 
 function lib.rs_pipe_open(keys, args, who)
     local now = now_s()
-    local t, d, no, ends
+    local t, d, no, til
 
     check(keys, 4, args, 5)
 
@@ -7248,6 +7335,10 @@ function lib.rs_pipe_open(keys, args, who)
         return no or { 'forbidden' }
     end
 
+    if tunnel.command(t) then
+        return { 'conflict' }
+    end
+
     if d.owner == '' then
         return { 'device_offline' }
     end
@@ -7256,25 +7347,69 @@ function lib.rs_pipe_open(keys, args, who)
         return { 'limit_reached' }
     end
 
-    ends = math.min(tonumber(t.expires_at), who.expires_at or math.huge,
-                    args[4] ~= '' and number(args[4]) or math.huge)
-
-    call('HSET', keys[2], 'kind', 'tunnel', 'object', t.id, 'device_id',
-         t.device_id, 'client_ticket', args[1], 'client_until',
-         int(now + number(args[2])), 'auth', who.auth, 'caller', who.text,
-         'ends_at', int(ends), 'idle_s', t.idle_s, 'protocol', t.protocol,
-         'by_kind', who.kind, 'by_id', who.id, 'by_name', who.name,
-         'peer', args[3], 'made_at', int(now), 'target', t.target, 'label',
-         t.label)
-    call('HINCRBY', keys[1], 'opened', '1')
-    pipe.keep(keys[4], keys[2], now + number(args[2]) + PIPE_TOLD)
-    tell(d.owner, 'pip', keys[2], id_of(keys[2]), 'open')
+    til = pipe.put({ keys[1], keys[2], keys[4] }, t, d,
+                   { ticket = args[1], ttl = args[2], peer = args[3],
+                     ends = args[4] }, who)
     tunnel.event(t, 'tunnel.opened', 'pipe_id', id_of(keys[2]), 'user_id',
                  who.kind == 'user' and who.id or '', 'key_id',
                  who.kind == 'key' and who.id or '')
 
-    return { 'ok', d.owner, tunnel.obj(t, keys[4], now),
-             int(now + number(args[2])) }
+    return { 'ok', d.owner, tunnel.obj(t, keys[4], now), til }
+end
+
+
+-- rs_command_open, guarded
+-- KEYS: tun, tuns, tunx, dev, dtun, pips, pip.
+-- ARGV: tunnel id, device id, name of the command, its parameters for the
+--       device (JSON), the same for the audit, label, ttl_s, tunnels of a
+--       device at most, quota of the tenant's, then hash of the client's ticket, ttl_s
+--       of the tickets, the caller's address (as rs_ip_key(), or empty), s when
+--       his token ends (or empty).
+-- ok: owner, tunnel obj, expires_at of the ticket; publishes pip open, with the
+--     parameters, to the device's worker: they are in no key.
+-- Errors: not_found, forbidden, device_offline, limit_reached.  O(log tunnels)
+
+function lib.rs_command_open(keys, args, who)
+    local ms = now_ms()
+    local now = math.floor(ms / 1000)
+    local expires = now + math.min(number(args[7]), TUNNEL_LIFE)
+    local d, t, no, til
+
+    check(keys, 7, args, 13)
+
+    who.detail = args[2] .. ' ' .. id_of(keys[7]) .. ' ' .. args[3] .. ' '
+                 .. args[5]
+
+    d = load_fields(keys[4], DEV)
+    no = refused(who, d.group_id, 'devices:read')
+
+    if d.created_at == '' or no then
+        return no or { 'not_found' }
+    end
+
+    if d.owner == '' then
+        return { 'device_offline' }
+    end
+
+    if tunnel.full(keys[3], keys[5], now, args[8], args[9]) then
+        return { 'limit_reached' }
+    end
+
+    tunnel.put({ keys[1], keys[2], keys[3], keys[5] }, args[1], {
+        device_id = args[2], target = 'run ' .. args[3], protocol = 'tcp',
+        label = args[6], addresses = '', nets = '', users = who.id,
+        idle_s = int(expires - now), group_id = d.group_id, port = ''
+    }, who, ms, expires)
+
+    t = tunnel.get(keys[1], now)
+    til = pipe.put({ keys[1], keys[7], keys[6] }, t, d,
+                   { ticket = args[10], ttl = args[11], peer = args[12],
+                     ends = args[13] }, who, args[4])
+    tunnel.ran(t, 'started', id_of(keys[7]), 'user_id',
+               who.kind == 'user' and who.id or '', 'key_id',
+               who.kind == 'key' and who.id or '')
+
+    return { 'ok', d.owner, tunnel.obj(t, keys[6], now), til }
 end
 
 
@@ -7313,7 +7448,7 @@ end
 
 
 -- rs_pipe_refuse
--- KEYS: pip, tun, dev, pips, audit.
+-- KEYS: pip, tun, dev, pips, audit, tuns, tunx, dtun.
 -- ARGV: the device's address, error code, detail.
 -- ok: refused|stale.  The client is told: publishes pip cut to its socket if
 --     it is there, else when it comes.  O(1)
@@ -7321,7 +7456,7 @@ end
 function lib.rs_pipe_refuse(keys, args)
     local p, t
 
-    check(keys, 5, args, 3)
+    check(keys, 8, args, 3)
 
     p = pipe.get(keys[1])
 
@@ -7342,7 +7477,10 @@ function lib.rs_pipe_refuse(keys, args)
 
     t = tunnel.get(keys[2], now_s())
 
-    if t then
+    if t and tunnel.command(t) then
+        tunnel.ran(t, 'refused', p.id, 'reason', args[2])
+        tunnel.over(t, { keys[2], keys[6], keys[7], keys[8] })
+    elseif t then
         tunnel.event(t, 'tunnel.refused', 'pipe_id', p.id, 'reason', args[2])
     end
 
@@ -7418,6 +7556,7 @@ end
 function pipe.may_tunnel(p, keys, args, who, now)
     local t = tunnel.get(keys[2], now)
     local d = load_fields(keys[3], DEV)
+    local verb
 
     if who.text ~= p.caller then
         error('rs: "' .. p.id .. '" is of another caller')
@@ -7431,8 +7570,9 @@ function pipe.may_tunnel(p, keys, args, who, now)
         return { 'tunnel_ended' }
     end
 
-    if not allowed(who, 'tunnels:use', d.group_id)
-       or not tunnel.lets(t, who.id, args[1])
+    verb = tunnel.command(t) and 'commands:run' or 'tunnels:use'
+
+    if not allowed(who, verb, d.group_id) or not tunnel.lets(t, who.id, args[1])
     then
         return { 'forbidden' }
     end
@@ -7490,24 +7630,24 @@ end
 
 
 -- rs_pipe_gone
--- KEYS: pip, tun or ses, pips, audit.
+-- KEYS: pip, tun or ses, pips, audit; of a tunnel's also tuns, tunx, dtun.
 -- ARGV: side, address of its socket, bytes from and to the client, why (an
 --       error code, or empty: it was closed as it should), the client's
 --       address, request id.
 -- ok: gone|stale (the other side was first).  The line of the audit is by who
---     opened it.  Publishes pip cut to a device that was asked and has not
---     come.  O(log pipes)
+--     opened it.  A command's tunnel is over.  Publishes pip cut to a device
+--     that was asked and has not come.  O(log pipes)
 
 function lib.rs_pipe_gone(keys, args)
     local up, down = number(args[3] or ''), number(args[4] or '')
     local p, t
 
-    check(keys, 4, args, 7)
+    check(keys, #keys == 4 and 4 or 7, args, 7)
 
     p = pipe.get(keys[1])
 
     if not p or p.ended ~= '' or p.object ~= id_of(keys[2])
-       or args[2] == '' or p[args[1]] ~= args[2]
+       or (p.kind == 'tunnel' and #keys ~= 7) or args[2] == '' or p[args[1]] ~= args[2]
     then
         return { 'ok', 'stale' }
     end
@@ -7515,7 +7655,8 @@ function lib.rs_pipe_gone(keys, args)
     pipe.over(p, keys[3], args[5] ~= '' and args[5] or 'pipe_broken')
     pipe.audit(keys[4], p, 'pipe:end', { addr = args[6], rid = args[7] },
                'allow', args[5],
-               ' up ' .. int(up) .. ' down ' .. int(down) .. ' s '
+               (tunnel.command(p) and ' ' .. p.target or '')
+               .. ' up ' .. int(up) .. ' down ' .. int(down) .. ' s '
                .. int(now_s() - tonumber(p.made_at)))
 
     if p.host == '' and p.offered ~= '' then
@@ -7525,7 +7666,11 @@ function lib.rs_pipe_gone(keys, args)
 
     t = p.kind == 'tunnel' and tunnel.get(keys[2], now_s())
 
-    if t then
+    if t and tunnel.command(t) then
+        tunnel.ran(t, 'ended', p.id, 'reason', args[5], 'down', down)
+        tunnel.over(t, { keys[2], keys[5], keys[6], keys[7] })
+
+    elseif t then
         call('HINCRBY', keys[2], 'up', int(up))
         call('HINCRBY', keys[2], 'down', int(down))
         call('HSET', keys[2], 'used_at', int(now_s()))
@@ -7735,6 +7880,7 @@ register('rs_port_free', lib.rs_port_free, ALWAYS)
 register('rs_tunnel_admit', guarded(lib.rs_tunnel_admit), WRITE)
 register('rs_port_enter', lib.rs_port_enter, ALWAYS)
 register('rs_pipe_open', guarded(lib.rs_pipe_open), WRITE)
+register('rs_command_open', guarded(lib.rs_command_open), WRITE)
 register('rs_pipe_offer', lib.rs_pipe_offer, WRITE)
 register('rs_pipe_refuse', lib.rs_pipe_refuse, ALWAYS)
 register('rs_pipe_attach', lib.rs_pipe_attach, WRITE)

@@ -685,7 +685,32 @@ sub tunnels {
          20000);
     step('freed', $s->fcall('rs_port_free', ['ports'], 20000, $s->{tenant},
                             $tun), 'ok', 'freed');
+    command($s, $dev);
     session_pipe($s, $dev);
+
+    return;
+}
+
+
+sub command {
+    my ($s, $dev) = @_;
+
+    for my $end ('gone', 'refused') {
+        my $p = $s->run_command($dev, 'backup');
+
+        step('command', $p->{reply}, 'ok', "$W1.3");
+        step('offered', $s->pipe_offer($p, "$W1.3"), 'ok', $p->{object},
+             'run backup', 'tcp');
+
+        if ($end eq 'gone') {
+            step('host', $s->pipe_attach($p, 'host', "$W1.52"), 'ok',
+                 'first', 'tunnel', $p->{object}, $dev);
+            step('gone', $s->pipe_gone($p, 'host', "$W1.52"), 'ok', 'gone');
+        } else {
+            step('refused', $s->pipe_refuse($p, "$W1.3", 'forbidden'),
+                 'ok', 'refused');
+        }
+    }
 
     return;
 }

@@ -695,6 +695,31 @@ sub pipe {
 }
 
 
+# A command of a device, with its pipe: as above; opt also: args (for the
+# device), shown (for the audit), quota.
+
+sub run_command {
+    my ($self, $dev, $name, %opt) = @_;
+    my $tun = random_id('tun_');
+    my $p = { id => random_id('pip_'), object => $tun, dev => $dev,
+              client => hash(), host => hash(),
+              auth => $opt{auth} // $self->{key},
+              scope => $opt{scope} // caller_json(verb => 'commands:run') };
+
+    $p->{reply} = $self->fcall('rs_command_open',
+                               [$p->{auth}, "tun:$tun", 'tuns', 'tunx',
+                                "dev:$dev", "dtun:$dev", "pips:$tun",
+                                "pip:$p->{id}"],
+                               $p->{scope}, $tun, $dev, $name,
+                               $opt{args} // '{}', $opt{shown} // '{}',
+                               'why', $opt{ttl_s} // 3600, $opt{max} // 8,
+                               $opt{quota} // 0, $p->{client}, 60,
+                               $opt{peer} // '', $opt{ends} // '');
+
+    return $p;
+}
+
+
 sub pipe_offer {
     my ($self, $p, $address) = @_;
 
@@ -708,7 +733,8 @@ sub pipe_refuse {
 
     return $self->fcall('rs_pipe_refuse',
                         ["pip:$p->{id}", "tun:$p->{object}", "dev:$p->{dev}",
-                         "pips:$p->{object}", 'audit'], $address, $code, 'x');
+                         "pips:$p->{object}", 'audit', 'tuns', 'tunx',
+                         "dtun:$p->{dev}"], $address, $code, 'x');
 }
 
 
@@ -752,9 +778,11 @@ sub pipe_check {
 sub pipe_gone {
     my ($self, $p, $side, $address, %opt) = @_;
     my $object = ($p->{object} =~ /^tun/ ? 'tun:' : 'ses:') . $p->{object};
+    my @tunnel = $p->{dev} ? ('tuns', 'tunx', "dtun:$p->{dev}") : ();
 
     return $self->fcall('rs_pipe_gone', ["pip:$p->{id}", $object,
-                                         "pips:$p->{object}", 'audit'],
+                                         "pips:$p->{object}", 'audit',
+                                         @tunnel],
                         $side, $address, $opt{up} // 10, $opt{down} // 20,
                         $opt{code} // '', '192.0.2.1', 'r1');
 }
