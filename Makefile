@@ -92,7 +92,7 @@ gateway: module console
 e2e: deps all
 	@util/test e2e
 
-test-asan: console
+test-asan: deps all
 	@util/build-module --asan
 	@util/test librs-asan agent-asan tunnel-asan gateway-asan turn-asan
 
