@@ -644,6 +644,29 @@ export function tunnelWords(tunnel) {
 }
 
 
+/** Who made it. */
+export function tunnelMaker({created_by: by}) {
+    return by.name || by.id;
+}
+
+
+/** What there is to know of it: names and words. */
+export function tunnelFacts(tunnel) {
+    return [
+        ["Target", `${tunnel.target} (${tunnel.protocol})`],
+        ["Made by", tunnelMaker(tunnel)],
+        ["Opened", whenWords(tunnel.created_at)],
+        ["Ends", whenWords(tunnel.expires_at)],
+        ["Open connections", String(tunnel.pipes)],
+        ["To the device", byteWords(tunnel.bytes_up)],
+        ["From the device", byteWords(tunnel.bytes_down)],
+        ...(tunnel.port ? [["Port of the gateway", String(tunnel.port)]]
+                        : []),
+        ["Id", tunnel.id],
+    ];
+}
+
+
 /** Who did something, of a line of the audit. */
 export function actorWords(actor) {
     const kind = ACTORS[actor?.kind] ?? "";

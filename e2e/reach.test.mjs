@@ -343,15 +343,19 @@ test("VNC: a place that the device does not allow", {timeout: 60000},
 test("the page of tunnels shows one, and closes it", {timeout: 120000},
      async () => {
     const page = await browser.page({viewport: DESK});
-    const {id} = await stack.api.post(`/devices/${stack.device}/tunnels`, {
-        target: `127.0.0.1:${vncPort}`, protocol: "tcp",
-        label: "the desk's VNC"});
+    const {id, created_by: by} = await stack.api.post(
+        `/devices/${stack.device}/tunnels`, {
+            target: `127.0.0.1:${vncPort}`, protocol: "tcp",
+            label: "the desk's VNC"});
 
     await signIn(page);
     await page.click('a[data-page="tunnels"]');
     await page.waitForSelector("#tunnels :text('the desk\\'s VNC')");
     await screenshot(page, "tunnels");
     await page.click("#tunnels :text('the desk\\'s VNC')");
+    await page.waitForSelector(`#tunnels dd:text-is('${id}')`);
+    await page.waitForSelector(
+        `#tunnels dd:text-is('${by.name || by.id}')`);
     await page.click("#tunnels button:text-is('Close this tunnel')");
     await until("end of it", async () => {
         const {items} = await stack.api.page("/tunnels");

@@ -10,7 +10,8 @@
 import { RsEvent } from "../rs-client.js";
 import { el, fillFacts, icon } from "../rs-dom.js";
 import { RsRecords } from "../rs-records.js";
-import { byteWords, tunnelWords, whenWords } from "../rs-words.js";
+import { byteWords, tunnelFacts, tunnelMaker, tunnelWords, whenWords }
+    from "../rs-words.js";
 
 
 const PIPE = "M3 9h5v6H3zM16 9h5v6h-5zM8 12h8";
@@ -20,8 +21,8 @@ const LIVE_MS = 5000;       /* what went through changes by itself */
 
 /* what a query is looked for in */
 function heap(tunnel, device) {
-    return [device, tunnel.target, tunnel.label, tunnel.requester?.name,
-            tunnel.id].join("\n").toLowerCase();
+    return [device, tunnel.target, tunnel.label, tunnelMaker(tunnel),
+            tunnel.port, tunnel.id].join("\n").toLowerCase();
 }
 
 
@@ -88,20 +89,11 @@ export class TunnelsPage extends EventTarget {
     #row(tunnel) {
         const facts = el("dl", {class: "facts"});
 
-        fillFacts(facts, [
-            ["Target", `${tunnel.target} (${tunnel.protocol})`],
-            ["Made by", tunnel.requester?.name || tunnel.requester?.id || ""],
-            ["Opened", whenWords(tunnel.created_at)],
-            ["Ends", whenWords(tunnel.expires_at)],
-            ["Open connections", String(tunnel.pipes)],
-            ["To the device", byteWords(tunnel.bytes_to_device ?? 0)],
-            ["From the device", byteWords(tunnel.bytes_from_device ?? 0)],
-            ["Id", tunnel.id],
-        ]);
+        fillFacts(facts, tunnelFacts(tunnel));
 
         return {
-            key: [tunnel.id, tunnel.pipes, tunnel.bytes_to_device,
-                  tunnel.bytes_from_device].join(" "),
+            key: [tunnel.id, tunnel.pipes, tunnel.bytes_up,
+                  tunnel.bytes_down].join(" "),
             state: tunnel.pipes > 0 ? "active" : "idle",
             glyph: icon(PIPE),
             title: this.#name(tunnel),
@@ -109,8 +101,7 @@ export class TunnelsPage extends EventTarget {
             chip: tunnel.pipes > 0 ? "In use" : "Idle",
             kind: tunnel.pipes > 0 ? "good" : "plain",
             when: whenWords(tunnel.created_at),
-            more: byteWords((tunnel.bytes_to_device ?? 0)
-                            + (tunnel.bytes_from_device ?? 0)),
+            more: byteWords(tunnel.bytes_up + tunnel.bytes_down),
             body: el("div", {class: "record-body"}, facts,
                      this.#endButton(tunnel)),
         };

@@ -19,6 +19,15 @@ export function protocolFile(name) {
 }
 
 
+/** A schema of REST, by its name in openapi.json. */
+export function schema(name) {
+    const file = new URL("../../ngx_rs_signal_module/http/openapi.json",
+                         import.meta.url);
+
+    return JSON.parse(readFileSync(file, "utf8")).components.schemas[name];
+}
+
+
 /** The example messages of one channel and sender: name -> message. */
 export function examples(channel, sender) {
     const prefix = `${channel}.${sender}.`;

@@ -12,9 +12,10 @@ import assert from "node:assert/strict";
 import { actorWords, agentWords, agoWords, byteWords, durationWords, endWords,
          errorWords, fileErrorWords, knownCodes, pathWords, peopleWords,
          presenceWords, sessionWords, stateWords, whenWords, tokenWords,
-         transferWords, trustWords, verbWords }
+         transferWords, trustWords, tunnelFacts, tunnelMaker, tunnelWords,
+         verbWords }
     from "../rs-words.js";
-import { protocolFile } from "./lib.mjs";
+import { protocolFile, schema } from "./lib.mjs";
 
 
 test("each code of errors.json has words", () => {
@@ -228,4 +229,36 @@ test("a file says how far it is, and why it failed", () => {
                  /no room for it\. \(1 MB free\)/);
     assert.match(fileErrorWords({code: "later", message: "x"}),
                  /did not arrive\. \(x\)/);
+});
+
+
+test("a tunnel says whose it is, and what went through", () => {
+    const tunnel = {
+        id: "tun_x", device_id: "dev_x", target: "192.0.2.7:80",
+        protocol: "tcp", label: "printer", group_id: null,
+        acl: {addresses: [], users: ["key_x"]},
+        created_by: {kind: "key", id: "key_x", name: "help desk"}, idle_s: 0,
+        created_at: 1, expires_at: 2, used_at: null, pipes: 1, opened: 2,
+        port: 20017, bytes_up: 1234, bytes_down: 0,
+    };
+
+    /* as REST gives it, and no field that it does not have */
+
+    assert.deepEqual(Object.keys(tunnel).sort(),
+                     Object.keys(schema("Tunnel").properties).sort());
+
+    const facts = new Map(tunnelFacts(tunnel));
+
+    assert.equal(facts.get("Made by"), "help desk");
+    assert.equal(facts.get("To the device"), "1.2\u00a0kB");
+    assert.equal(facts.get("From the device"), "0\u00a0bytes");
+    assert.equal(facts.get("Port of the gateway"), "20017");
+    assert.equal(facts.get("Open connections"), "1");
+    assert.ok(!new Map(tunnelFacts({...tunnel, port: null}))
+              .has("Port of the gateway"));
+    assert.equal(tunnelMaker({created_by: {...tunnel.created_by, name: null}}),
+                 "key_x");
+    assert.equal(tunnelWords(tunnel), "printer \u00b7 192.0.2.7:80");
+    assert.equal(tunnelWords({...tunnel, label: null, protocol: "udp"}),
+                 "192.0.2.7:80 (UDP)");
 });
