@@ -18,8 +18,8 @@ _rs_tunnel()
 
     if [[ $cur == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "--server --key-file --config
-            --local --direct --target --label --idle --ttl --tenant --ca-file
-            --verbose --quiet --version --help -W" -- "$cur")
+            --local --gateway-port --direct --target --label --idle --ttl
+            --tenant --ca-file --verbose --quiet --version --help -W" -- "$cur")
         return
     fi
 

@@ -24,12 +24,14 @@
 #define TUNNEL_GATE_ID        30        /* bytes: prefix, 26 characters */
 #define TUNNEL_GATE_NAME      512
 #define TUNNEL_GATE_TICKET    256
+#define TUNNEL_GATE_ADDRESS   64
 
 
 struct tunnel_gate_s {
     tunnel_rest_t  *rest;
     char           *id;
     char           *url;
+    char           *host;           /* as in a URL, without the port */
     guint           ttl_s;
 };
 
@@ -41,7 +43,8 @@ static json_t *tunnel_device_page(tunnel_rest_t *rest, const char *cursor,
 static void tunnel_device_match(json_t *page, const char *name,
     GPtrArray *found);
 static json_t *tunnel_gate_body(const tunnel_config_t *config,
-    const char *target, gboolean datagrams, const char *label);
+    const tunnel_wish_t *wish);
+static char *tunnel_gate_host(const char *server);
 
 
 static gboolean
@@ -240,13 +243,12 @@ tunnel_device_here(const tunnel_device_t *device, GError **error)
 
 
 static json_t *
-tunnel_gate_body(const tunnel_config_t *config, const char *target,
-    gboolean datagrams, const char *label)
+tunnel_gate_body(const tunnel_config_t *config, const tunnel_wish_t *wish)
 {
     json_t  *body;
 
-    body = json_pack("{s:s, s:s}", "target", target, "protocol",
-                     datagrams ? "udp" : "tcp");
+    body = json_pack("{s:s, s:s}", "target", wish->target, "protocol",
+                     wish->datagrams ? "udp" : "tcp");
     if (body == NULL) {
         g_error("a target that is not UTF-8");
     }
@@ -259,18 +261,39 @@ tunnel_gate_body(const tunnel_config_t *config, const char *target,
         json_object_set_new(body, "ttl_s", json_integer(config->ttl_s));
     }
 
-    if (label != NULL) {
-        json_object_set_new(body, "label", json_string(label));
+    if (wish->label != NULL) {
+        json_object_set_new(body, "label", json_string(wish->label));
+    }
+
+    if (wish->port) {
+        json_object_set_new(body, "port", json_true());
     }
 
     return body;
 }
 
 
+static char *
+tunnel_gate_host(const char *server)
+{
+    const char          *host;
+    g_autoptr(GUri)      uri = NULL;
+
+    uri = g_uri_parse(server, G_URI_FLAGS_NONE, NULL);
+    host = (uri != NULL) ? g_uri_get_host(uri) : NULL;
+
+    if (host == NULL) {
+        g_error("a server that is no URL");       /* the configuration's */
+    }
+
+    return strchr(host, ':') ? g_strconcat("[", host, "]", NULL)
+                             : g_strdup(host);
+}
+
+
 tunnel_gate_t *
 tunnel_gate_open(tunnel_rest_t *rest, const tunnel_config_t *config,
-    const tunnel_device_t *device, const char *target, gboolean datagrams,
-    const char *label, GError **error)
+    const tunnel_device_t *device, const tunnel_wish_t *wish, GError **error)
 {
     gint64               expires_at, now;
     const char          *id;
@@ -281,8 +304,7 @@ tunnel_gate_open(tunnel_rest_t *rest, const tunnel_config_t *config,
     path = g_strdup_printf("/devices/%s/tunnels", device->id);
 
     answer = tunnel_rest_wait(rest, "POST", path,
-                              tunnel_gate_body(config, target, datagrams,
-                                               label),
+                              tunnel_gate_body(config, wish),
                               TUNNEL_GATE_LIMIT_S, error);
     if (answer == NULL) {
         return NULL;
@@ -301,6 +323,7 @@ tunnel_gate_open(tunnel_rest_t *rest, const tunnel_config_t *config,
     gate->id = g_strdup(id);
     gate->url = g_strconcat("wss", config->server + strlen("https"), "/pipe",
                             NULL);
+    gate->host = tunnel_gate_host(config->server);
 
     /* of a clock that is not ours: what is wrong with it is not longer */
 
@@ -313,6 +336,37 @@ tunnel_gate_open(tunnel_rest_t *rest, const tunnel_config_t *config,
     }
 
     return gate;
+}
+
+
+char *
+tunnel_gate_port(tunnel_gate_t *gate, char **address, GError **error)
+{
+    gint64               port;
+    const char          *from;
+    g_autofree char     *path = NULL;
+    g_autoptr(json_t)    answer = NULL;
+
+    path = g_strconcat("/tunnels/", gate->id, "/port", NULL);
+
+    answer = tunnel_rest_wait(gate->rest, "POST", path, json_object(),
+                              TUNNEL_GATE_LIMIT_S, error);
+    if (answer == NULL) {
+        return NULL;
+    }
+
+    from = agent_json_string(answer, "address", TUNNEL_GATE_ADDRESS);
+
+    if (from == NULL || !agent_json_int(answer, "port", 1, 65535, &port)) {
+        g_set_error(error, TUNNEL_ERROR, TUNNEL_ERROR_FAILED,
+                    "the gateway did not say which port tunnel %s has, or "
+                    "for whom", gate->id);
+        return NULL;
+    }
+
+    *address = g_strdup(from);
+
+    return g_strdup_printf("%s:%d", gate->host, (int) port);
 }
 
 
@@ -337,6 +391,7 @@ tunnel_gate_close(tunnel_gate_t *gate)
 
     g_free(gate->id);
     g_free(gate->url);
+    g_free(gate->host);
     g_free(gate);
 }
 

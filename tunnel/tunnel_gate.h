@@ -20,6 +20,15 @@ typedef struct {
     gboolean   online;
 } tunnel_device_t;
 
+/* what a tunnel shall be */
+
+typedef struct {
+    const char  *target;            /* as tunnel_addr_target() gives it */
+    gboolean     datagrams;
+    gboolean     port;              /* of the gateway, besides */
+    const char  *label;             /* NULL: none */
+} tunnel_wish_t;
+
 typedef struct tunnel_gate_s  tunnel_gate_t;
 
 
@@ -34,14 +43,10 @@ void tunnel_device_free(tunnel_device_t *device);
 /* TUNNEL_ERROR_ABSENT unless it is online. */
 gboolean tunnel_device_here(const tunnel_device_t *device, GError **error);
 
-/*
- * Makes a tunnel to target, as tunnel_addr_target() gives it; rest must
- * outlive it, device need not.
- */
+/* Makes a tunnel; rest must outlive it, device and wish need not. */
 tunnel_gate_t *tunnel_gate_open(tunnel_rest_t *rest,
     const tunnel_config_t *config, const tunnel_device_t *device,
-    const char *target, gboolean datagrams, const char *label,
-    GError **error);
+    const tunnel_wish_t *wish, GError **error);
 
 /* Ends it on the gateway, too, which waits a little. */
 void tunnel_gate_close(tunnel_gate_t *gate);
@@ -50,6 +55,12 @@ const char *tunnel_gate_id(const tunnel_gate_t *gate);
 
 /* How long it is good, in seconds; 0: not said. */
 guint tunnel_gate_ttl(const tunnel_gate_t *gate);
+
+/*
+ * Of one with a port: asks to be let in from here, and gives HOST:PORT, or
+ * NULL; *address gets the one that is let in, as the gateway sees it.
+ */
+char *tunnel_gate_port(tunnel_gate_t *gate, char **address, GError **error);
 
 /*
  * A new pipe of the tunnel: what it takes to attach to it.  done runs exactly

@@ -73,6 +73,9 @@ tunnel_options_read(tunnel_options_t *o, char **direct, char **target,
         { "local", 'l', 0, G_OPTION_ARG_STRING, &o->local,
           "Where to listen ([ADDRESS:]PORT; any free port of this host's "
           "own)", "LOCAL" },
+        { "gateway-port", 0, 0, G_OPTION_ARG_NONE, &o->gateway_port,
+          "tcp, udp: open no port here, but one at the gateway, for this "
+          "address", NULL },
         { "direct", 'W', 0, G_OPTION_ARG_STRING, direct,
           "Standard input and output are the connection: -W TARGET DEVICE",
           "TARGET" },
@@ -130,6 +133,11 @@ tunnel_options_direct(tunnel_options_t *options, const char *direct,
 {
     options->command = TUNNEL_STDIO;
 
+    if (options->gateway_port) {
+        return tunnel_options_usage(error, "--gateway-port is of tcp and "
+                                    "udp, not of -W");
+    }
+
     if (g_strv_length(words) != 2) {
         return tunnel_options_usage(error, "-W TARGET wants one device "
                                     "behind it");
@@ -156,6 +164,11 @@ tunnel_options_port(tunnel_options_t *options, const tunnel_word_t *word,
         return tunnel_options_usage(error, text);
     }
 
+    if (options->gateway_port && options->local != NULL) {
+        return tunnel_options_usage(error, "--local and --gateway-port do not "
+                                    "go together");
+    }
+
     options->device = g_strdup(words[1]);
     options->target = tunnel_addr_target(words[2], error);
 
@@ -173,6 +186,12 @@ tunnel_options_program(tunnel_options_t *options, const tunnel_word_t *word,
     if (g_strv_length(words) < 2) {
         text = g_strdup_printf("%s wants a device: rs-tunnel %s DEVICE",
                                word->name, word->name);
+        return tunnel_options_usage(error, text);
+    }
+
+    if (options->gateway_port) {
+        text = g_strdup_printf("--gateway-port is of tcp and udp, not of %s",
+                               word->name);
         return tunnel_options_usage(error, text);
     }
 

@@ -41,6 +41,7 @@ typedef struct {
     char              *local;
     char              *idle_s;
     char              *ttl_s;
+    gboolean           gateway_port;
     gboolean           verbose;
     gboolean           quiet;
 } tunnel_options_t;

@@ -54,6 +54,8 @@ static gboolean tunnel_run_late(gpointer data);
 static gboolean tunnel_run_begin(tunnel_run_t *run, GError **error);
 static gboolean tunnel_run_port(tunnel_run_t *run, char **local,
     GError **error);
+static gboolean tunnel_run_gateway(tunnel_run_t *run, char **there,
+    GError **error);
 static gboolean tunnel_run_stdio(tunnel_run_t *run, GError **error);
 static gboolean tunnel_run_program(tunnel_run_t *run, const char *local,
     GError **error);
@@ -178,6 +180,28 @@ tunnel_run_port(tunnel_run_t *run, char **local, GError **error)
 }
 
 
+/* nothing is open here: who comes to the gateway goes without this program */
+
+static gboolean
+tunnel_run_gateway(tunnel_run_t *run, char **there, GError **error)
+{
+    g_autofree char  *address = NULL;
+
+    *there = tunnel_gate_port(run->gate, &address, error);
+
+    if (*there == NULL) {
+        return FALSE;
+    }
+
+    g_message("%s is %s of \"%s\", by tunnel %s, for all who come from %s, "
+              "as the gateway sees you: whoever shares that address, too",
+              *there, run->options->target, run->device->name,
+              tunnel_gate_id(run->gate), address);
+
+    return TRUE;
+}
+
+
 /*
  * The pipe gets descriptors of its own, and closes them when their direction
  * ends: nothing may hold the other ends open.
@@ -265,7 +289,12 @@ tunnel_run_begin(tunnel_run_t *run, GError **error)
         return tunnel_run_stdio(run, error);
     }
 
-    if (!tunnel_run_port(run, &local, error)) {
+    if (run->options->gateway_port) {
+        if (!tunnel_run_gateway(run, &local, error)) {
+            return FALSE;
+        }
+
+    } else if (!tunnel_run_port(run, &local, error)) {
         return FALSE;
     }
 
@@ -362,6 +391,8 @@ static int
 tunnel_run_rest(tunnel_run_t *run, tunnel_rest_t *rest, const char *key,
     const char *self, GError **error)
 {
+    tunnel_wish_t  wish;
+
     run->device = tunnel_device_find(rest, run->options->device, error);
 
     if (run->device == NULL || !tunnel_device_here(run->device, error)) {
@@ -372,10 +403,13 @@ tunnel_run_rest(tunnel_run_t *run, tunnel_rest_t *rest, const char *key,
         return tunnel_run_ssh(run, key, self, error);
     }
 
-    run->gate = tunnel_gate_open(rest, run->config, run->device,
-                                 run->options->target,
-                                 run->options->command == TUNNEL_UDP,
-                                 run->options->label, error);
+    wish.target = run->options->target;
+    wish.datagrams = (run->options->command == TUNNEL_UDP);
+    wish.port = run->options->gateway_port;
+    wish.label = run->options->label;
+
+    run->gate = tunnel_gate_open(rest, run->config, run->device, &wish,
+                                 error);
 
     if (run->gate == NULL || !tunnel_run_begin(run, error)) {
         return 1;

@@ -54,7 +54,12 @@ test_refused(void)
         { "rs-tunnel -W 22 a b", "one device behind it" },
         { "rs-tunnel -W x desk", "invalid target \"x\"" },
         { "rs-tunnel --key rsk_x tcp desk 22", "Unknown option --key" },
-        { "rs-tunnel ssh -t 0 desk", "invalid target \"0\"" }
+        { "rs-tunnel ssh -t 0 desk", "invalid target \"0\"" },
+        { "rs-tunnel --gateway-port ssh desk", "not of ssh" },
+        { "rs-tunnel --gateway-port rdp desk", "not of rdp" },
+        { "rs-tunnel --gateway-port -W 22 desk", "not of -W" },
+        { "rs-tunnel tcp desk 22 --gateway-port -l 1", "do not go together" },
+        { "rs-tunnel -l 1 udp desk 53 --gateway-port", "do not go together" }
     };
 
     for (i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -94,6 +99,12 @@ test_ports(void)
     is_str(options.target, "127.0.0.1:53", "a port of the device itself");
     is_str(options.ttl_s, "60", "ttl");
     is_str(options.idle_s, "5", "idle");
+    ok(!options.gateway_port, "a port is here");
+    tunnel_options_clear(&options);
+
+    ok(parse(&options, "rs-tunnel tcp desk 80 --gateway-port", NULL)
+       && options.command == TUNNEL_TCP && options.gateway_port,
+       "unless it shall be at the gateway");
     tunnel_options_clear(&options);
 
     ok(parse(&options, "rs-tunnel -v -W 127.0.0.1:22 desk", NULL)

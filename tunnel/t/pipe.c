@@ -590,6 +590,8 @@ main(void)
     tunnel_rest_t                *rest;
     tunnel_gate_t                *gate;
     fake_gateway_t                g;
+    tunnel_wish_t                 wish = { "127.0.0.1:1", FALSE, FALSE,
+                                           NULL };
     tunnel_device_t               device = { (char *) DEV, (char *) "desk",
                                              TRUE };
     g_autoptr(tunnel_config_t)    config = tunnel_config_new();
@@ -604,8 +606,7 @@ main(void)
     tunnel_config_set(config, "proxy", "direct", NULL);
 
     rest = tunnel_rest_new(config, "rsk_x", NULL);
-    gate = tunnel_gate_open(rest, config, &device, "127.0.0.1:1", FALSE, NULL,
-                            NULL);
+    gate = tunnel_gate_open(rest, config, &device, &wish, NULL);
     is_int(tunnel_gate_ttl(gate), 0, "no time is said");
 
     test_streams(gate);

@@ -27,6 +27,7 @@ typedef struct {
     const char *text;
     const char *after;              /* Retry-After */
     gint        busy;               /* so many 503 before it */
+    const char *port;               /* of /port */
     char       *said;               /* the last request: method, path, body */
     char       *bearer;
     char       *tenant;
@@ -102,6 +103,9 @@ on_request(SoupServer *server, SoupServerMessage *msg, const char *path,
 
     } else if (strcmp(path, "/base/tunnels/" TUN "/pipes") == 0) {
         fake_json(msg, 201, "{\"pipe_id\":\"" PIP "\",\"ticket\":\"a.b\"}");
+
+    } else if (strcmp(path, "/base/tunnels/" TUN "/port") == 0) {
+        fake_json(msg, 200, script.port);
 
     } else if (strcmp(path, "/base/tunnels/" TUN) == 0) {
         soup_server_message_set_status(msg, 204, NULL);
@@ -291,6 +295,7 @@ static void
 test_tunnel(tunnel_rest_t *rest, tunnel_config_t *config)
 {
     tunnel_device_t      device = { (char *) DEV_A, (char *) "desk", TRUE };
+    tunnel_wish_t        wish = { "127.0.0.1:53", TRUE, FALSE, "a \"b\"" };
     GAsyncResult        *result = NULL;
     tunnel_gate_t       *gate;
     g_autofree char     *id = NULL;
@@ -299,8 +304,7 @@ test_tunnel(tunnel_rest_t *rest, tunnel_config_t *config)
 
     config->ttl_s = 100;
     config->idle_s = 9;
-    gate = tunnel_gate_open(rest, config, &device, "127.0.0.1:53", TRUE,
-                            "a \"b\"", &error);
+    gate = tunnel_gate_open(rest, config, &device, &wish, &error);
 
     if (!ok(gate != NULL, "a tunnel")) {
         printf("#  %s\n", error->message);
@@ -328,6 +332,56 @@ test_tunnel(tunnel_rest_t *rest, tunnel_config_t *config)
 
     tunnel_gate_close(gate);
     is_str(script.said, "DELETE /base/tunnels/" TUN " ", "its end");
+}
+
+
+static void
+test_port(tunnel_rest_t *rest, tunnel_config_t *config)
+{
+    gsize              i;
+    tunnel_device_t    device = { (char *) DEV_A, (char *) "desk", TRUE };
+    tunnel_wish_t      wish = { "nas:80", FALSE, TRUE, NULL };
+    tunnel_gate_t     *gate;
+    g_autofree char   *there = NULL;
+    g_autofree char   *address = NULL;
+    g_autofree char   *server = g_strdup(config->server);
+
+    static const char *const  bad[] = {
+        "{}", "{\"port\":20001}", "{\"address\":\"192.0.2.1\"}",
+        "{\"port\":0,\"address\":\"192.0.2.1\"}",
+        "{\"port\":65536,\"address\":\"192.0.2.1\"}",
+        "{\"port\":\"20001\",\"address\":\"192.0.2.1\"}"
+    };
+
+    config->ttl_s = 0;
+    config->idle_s = 0;
+
+    gate = tunnel_gate_open(rest, config, &device, &wish, NULL);
+    is_str(script.said, "POST /base/devices/" DEV_A "/tunnels "
+           "{\"target\":\"nas:80\",\"protocol\":\"tcp\",\"port\":true}",
+           "a tunnel with a port");
+
+    script.port = "{\"port\":20001,\"address\":\"2001:db8::1\","
+                  "\"expires_at\":1}";
+    there = tunnel_gate_port(gate, &address, NULL);
+    is_str(script.said, "POST /base/tunnels/" TUN "/port {}",
+           "which is asked for");
+    ok(g_str_has_suffix(there, ":20001")
+       && strncmp(there, server + strlen("https://"),
+                  strlen(there) - strlen(":20001")) == 0,
+       "it is at the gateway: %s", there);
+    is_str(address, "2001:db8::1", "for whom");
+
+    for (i = 0; i < G_N_ELEMENTS(bad); i++) {
+        g_autoptr(GError)  error = NULL;
+
+        script.port = bad[i];
+        ok(tunnel_gate_port(gate, &address, &error) == NULL
+           && g_error_matches(error, TUNNEL_ERROR, TUNNEL_ERROR_FAILED),
+           "not said: %s", bad[i]);
+    }
+
+    tunnel_gate_close(gate);
 }
 
 
@@ -381,6 +435,7 @@ main(void)
     test_long(rest);
     test_busy(rest);
     test_tunnel(rest, config);
+    test_port(rest, config);
     test_stranger(&g);
 
     tunnel_rest_free(rest);
