@@ -137,6 +137,8 @@ typedef struct {
     gboolean     shell;             /* a terminal, and no host */
     const char  *command;           /* one to run, and no host */
     const json_t  *args;            /* of it: an object, or NULL */
+    const json_t  *secret;          /* names of those that nobody is shown:
+                                       an array, or NULL */
     const char  *host;
     guint        port;
     gboolean     udp;

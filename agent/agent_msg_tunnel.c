@@ -134,8 +134,11 @@ agent_msg_tunnel_target(agent_open_t *open, const json_t *json)
 
     if (open->command != NULL) {
         open->args = agent_json_object(json, "args");
+        open->secret = json_object_get(json, "secret");
+
         return !open->udp && (open->args != NULL
-                              || json_object_get(json, "args") == NULL);
+                              || json_object_get(json, "args") == NULL)
+               && (open->secret == NULL || json_is_array(open->secret));
     }
 
     if (!agent_json_int(json, "port", 0, 65535, &port)) {

@@ -7,7 +7,11 @@
  * Owns a process without a terminal, its two outputs and the leg.  It reads
  * nothing.  An output is read when the wire has room; who writes more waits,
  * while the time goes on.  Time or output that is used up ends the process
- * (SIGTERM, then SIGKILL), and is said as its end.
+ * (SIGTERM, then SIGKILL), and is said as its end.  What it has left running
+ * in its group ends with it.
+ *
+ * The client closes when it has all: a command may be over before he comes,
+ * and a leg that is gone by then takes along what waits for him.
  */
 
 #define _GNU_SOURCE                     /* pipe2() */
@@ -33,6 +37,7 @@
 #define AGENT_RUN_MESSAGE  4096         /* of the other side's, left aside */
 #define AGENT_RUN_OUTPUTS  2
 #define AGENT_RUN_END      2            /* first byte: 0 and 1 are outputs */
+#define AGENT_RUN_KEPT_S   120          /* for a client that does not close */
 
 
 typedef struct {
@@ -48,8 +53,9 @@ struct agent_run_s {
     void                   *data;
     agent_wire_t           *wire;
     agent_child_t          *child;      /* NULL: it has ended */
+    pid_t                   group;
     agent_run_output_t      outputs[AGENT_RUN_OUTPUTS];
-    guint                   timer;
+    guint                   timer;      /* its time, then the leg's */
     guint64                 left;       /* bytes it may still write */
     guint64                 sent;
     const char             *limit;      /* that it met, or NULL */
@@ -65,6 +71,7 @@ static void agent_run_exec(char **argv, char **env, const agent_user_t *user,
     int null, int out, int err) G_GNUC_NORETURN;
 static void agent_run_exited(void *data, int status);
 static gboolean agent_run_late(gpointer data);
+static gboolean agent_run_alone(gpointer data);
 static void agent_run_limit(agent_run_t *run, const char *limit);
 
 static void agent_run_on_open(void *data);
@@ -109,6 +116,7 @@ agent_run_new(const agent_wire_to_t *to, const agent_command_t *command,
     run->closed = closed;
     run->data = data;
     run->left = (guint64) command->output * 1024;
+    run->group = pid;
     run->child = agent_child_new(pid, agent_run_exited, run);
     run->timer = g_timeout_add_seconds(command->timeout_s, agent_run_late,
                                        run);
@@ -208,6 +216,10 @@ agent_run_exited(void *data, int status)
 {
     agent_run_t  *run = data;
 
+    /* the group has its number for as long as anybody is in it */
+
+    (void) kill(-run->group, SIGKILL);
+
     run->child = NULL;
     run->status = status;
     g_clear_handle_id(&run->timer, g_source_remove);
@@ -222,6 +234,18 @@ agent_run_late(gpointer data)
 
     run->timer = 0;
     agent_run_limit(run, "time");
+
+    return G_SOURCE_REMOVE;
+}
+
+
+static gboolean
+agent_run_alone(gpointer data)
+{
+    agent_run_t  *run = data;
+
+    run->timer = 0;
+    agent_wire_close(run->wire, AGENT_WIRE_DONE, "");
 
     return G_SOURCE_REMOVE;
 }
@@ -401,7 +425,8 @@ agent_run_over(agent_run_t *run)
     memcpy(to + 1, text, len);
     run->said = TRUE;
     agent_wire_send(run->wire, len + 1);
-    agent_wire_close(run->wire, AGENT_WIRE_DONE, "");
+    run->timer = g_timeout_add_seconds(AGENT_RUN_KEPT_S, agent_run_alone,
+                                       run);
 }
 
 

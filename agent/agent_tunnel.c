@@ -41,6 +41,8 @@ typedef struct {
     char             *id;
     char             *name;             /* of who made it, for people */
     char             *text;             /* where it leads */
+    char             *asked;            /* the same for people: of a command
+                                           with its parameters */
     GList            *links;
     agent_ask_t      *ask;
     agent_shown_t    *shown;
@@ -94,6 +96,9 @@ static agent_tunnel_t *agent_tunnels_get(agent_tunnels_t *tunnels,
 static char *agent_tunnel_key(const agent_open_t *open);
 static gboolean agent_tunnels_room(agent_tunnels_t *tunnels);
 static char *agent_tunnel_text(const agent_open_t *open);
+static char *agent_tunnel_asked(const agent_open_t *open);
+static gboolean agent_tunnel_secret(const agent_open_t *open,
+    const char *name);
 
 static void agent_tunnel_admit(agent_tunnel_t *tunnel);
 static void agent_tunnel_answered(void *data, agent_answer_e answer);
@@ -355,6 +360,7 @@ agent_tunnels_get(agent_tunnels_t *tunnels, const agent_open_t *open,
     tunnel->id = g_strdup(open->tunnel_id);
     tunnel->name = agent_text_clean(name, strlen(name), AGENT_TUNNEL_NAME);
     tunnel->text = agent_text_clean(text, strlen(text), RS_TARGET_NAME_MAX);
+    tunnel->asked = agent_tunnel_asked(open);
     g_hash_table_insert(tunnels->tunnels, tunnel->key, tunnel);
 
     return tunnel;
@@ -392,16 +398,28 @@ agent_tunnels_room(agent_tunnels_t *tunnels)
 }
 
 
-/* none of them has a blank */
+/*
+ * None of them has a blank, but the last.  With other parameters a command is
+ * another one; they are not kept, being perhaps secret.
+ */
 
 static char *
 agent_tunnel_key(const agent_open_t *open)
 {
     g_autofree char  *text = agent_tunnel_text(open);
+    g_autofree char  *sum = NULL;
+
+    if (open->args != NULL) {
+        char  *args = json_dumps(open->args, JSON_COMPACT|JSON_SORT_KEYS);
+
+        sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, args, -1);
+        free(args);
+    }
 
     return g_strconcat(open->tunnel_id, " ",
                        (open->requester_id != NULL) ? open->requester_id
-                                                    : "", " ", text, NULL);
+                                                    : "", " ",
+                       (sum != NULL) ? sum : "", " ", text, NULL);
 }
 
 
@@ -420,6 +438,54 @@ agent_tunnel_text(const agent_open_t *open)
                            && open->host[0] != '['
                            ? "[%s]:%u%s" : "%s:%u%s", open->host, open->port,
                            open->udp ? "/udp" : "");
+}
+
+
+/*
+ * What people at the device say yes to: of a command its parameters, too.
+ * These are in no log.
+ */
+
+static char *
+agent_tunnel_asked(const agent_open_t *open)
+{
+    json_t                 *value;
+    const char             *name;
+    g_autofree char        *head = agent_tunnel_text(open);
+    g_autoptr(GString)      text = g_string_new(head);
+
+    json_object_foreach((json_t *) open->args, name, value) {
+        g_string_append_printf(text, " %s=", name);
+
+        if (agent_tunnel_secret(open, name)) {
+            g_string_append(text, "***");
+
+        } else if (json_is_string(value)) {
+            g_string_append(text, json_string_value(value));
+
+        } else if (json_is_integer(value)) {
+            g_string_append_printf(text, "%" JSON_INTEGER_FORMAT,
+                                   json_integer_value(value));
+        }
+    }
+
+    return agent_text_clean(text->str, text->len, RS_TARGET_NAME_MAX);
+}
+
+
+static gboolean
+agent_tunnel_secret(const agent_open_t *open, const char *name)
+{
+    gsize    i;
+    json_t  *item;
+
+    json_array_foreach(open->secret, i, item) {
+        if (g_strcmp0(json_string_value(item), name) == 0) {
+            return TRUE;
+        }
+    }
+
+    return FALSE;
 }
 
 
@@ -537,7 +603,7 @@ agent_tunnel_subject(const agent_tunnel_t *tunnel)
     subject.name = tunnel->name;
     subject.by = NULL;
     subject.control = FALSE;
-    subject.tunnel = tunnel->text;
+    subject.tunnel = tunnel->asked;
 
     return subject;
 }
@@ -679,6 +745,7 @@ agent_tunnel_free(void *data)
     g_free(tunnel->id);
     g_free(tunnel->name);
     g_free(tunnel->text);
+    g_free(tunnel->asked);
     g_free(tunnel);
 }
 

@@ -845,12 +845,85 @@ test_shell(void)
 }
 
 
+/* has all of it, and only then leaves */
+
+static void
+serve_command(GIOStream *io)
+{
+    int      op;
+    gsize    len;
+    guint8  *data = g_malloc(65536);
+
+    upgrade_known(io);
+
+    do {
+        op = get_frame(io, data, &len);
+    } while (op != -1 && op != RS_WS_CLOSE && (len == 0 || data[0] != 2));
+
+    g_atomic_int_set(&server_bytes, op == RS_WS_BINARY ? (gint) len : -1);
+    put_close(io, 1000);
+
+    while (op != -1 && op != RS_WS_CLOSE) {
+        op = get_frame(io, data, &len);
+    }
+
+    g_free(data);
+}
+
+
+/* what it left in the background; 0: nothing has said so yet */
+
+static pid_t
+left_running(const char *file)
+{
+    g_autofree char  *text = NULL;
+
+    return g_file_get_contents(file, &text, NULL, NULL)
+           && g_str_has_suffix(text, "\n") ? (pid_t) atoi(text) : 0;
+}
+
+
+static void
+test_background(void)
+{
+    pid_t              pid;
+    server_t          *gateway = server_new_with(serve_command, NULL);
+    device_t          *d = device_new(gateway, "127.0.0.1", "");
+    g_autofree char   *dir = g_dir_make_tmp("rs-t-XXXXXX", NULL);
+    g_autofree char   *file = g_build_filename(dir, "pid", NULL);
+    g_autofree char   *script = g_build_filename(dir, "script", NULL);
+    g_autofree char   *text = NULL;
+    g_autofree char   *conf = NULL;
+
+    text = g_strdup_printf("trap '' HUP TERM\nsleep 600 &\n"
+                           "echo $! > %s\n", file);
+    (void) g_file_set_contents(script, text, -1, NULL);
+    conf = g_strdup_printf("[command bg]\nargv=/bin/sh;%s\nuser=%s\n",
+                           script, g_get_user_name());
+    (void) agent_config_parse(d->agent.config, conf, strlen(conf), NULL);
+    say(d, "{\"type\":\"tunnel\",\"op\":\"open\",\"tunnel_id\":\"" TUN "\","
+           "\"pipe_id\":\"pip_b\",\"ticket\":\"t\",\"protocol\":\"tcp\","
+           "\"target\":{\"command\":\"bg\"}}");
+    wait_for(agent_tunnels_count(d->tunnels) == 0);
+    server_free(gateway);
+    is_int(server_bytes, (gint) strlen("2{\"exit\":0}"), "it has ended");
+    pid = left_running(file);
+    ok(pid > 0, "it left process %d behind", (int) pid);
+    wait_for(kill(pid, 0) != 0);
+    ok(TRUE, "which is gone with it");
+    device_free(d);
+    (void) unlink(script);
+    (void) unlink(file);
+    (void) rmdir(dir);
+}
+
+
 static void
 test_command(void)
 {
     gsize              i;
     const char        *text;
-    server_t          *gateway = server_new_with(serve_shell, NULL);
+    server_t          *gateway = server_new_with(serve_command, NULL);
     device_t          *d = device_new(gateway, "127.0.0.1", "");
     g_autofree char   *conf = NULL;
 
@@ -880,16 +953,25 @@ test_command(void)
            && strstr(why, wrong[i][1]) != NULL, "%s: %s", wrong[i][0], why);
     }
 
+    say(d, "{\"type\":\"tunnel\",\"op\":\"open\",\"tunnel_id\":\"" TUN "\","
+           "\"pipe_id\":\"pip_u\",\"ticket\":\"t\",\"protocol\":\"tcp\","
+           "\"target\":{\"command\":\"t\",\"args\":{\"n\":8},"
+           "\"secret\":[\"n\"]}}");
+    is_str(question->tunnel, "run t n=***", "a secret parameter is not shown");
+    reply(AGENT_ANSWER_NO);
     text = "{\"type\":\"tunnel\",\"op\":\"open\",\"tunnel_id\":\"" TUN "\","
            "\"pipe_id\":\"pip_t\",\"ticket\":\"t\",\"protocol\":\"tcp\","
            "\"target\":{\"command\":\"t\",\"args\":{\"n\":7}}}";
     say(d, text);
-    is_str(question->tunnel, "run t", "the person is told what runs");
+    is_str(question->tunnel, "run t n=7", "the person is told what runs, and "
+           "with what: what was said of another parameter is not for this");
     reply(AGENT_ANSWER_YES);
     wait_for(agent_tunnels_count(d->tunnels) == 0);
     server_free(gateway);
-    is_int(server_code, 1000, "it ran, and its end was said");
-    is_int(d->said->len, G_N_ELEMENTS(wrong), "nothing more was refused");
+    is_int(server_bytes, (gint) strlen("2{\"exit\":0}"),
+           "it ran, and its end was said");
+    is_int(server_code, 1000, "and it waited for a goodbye");
+    is_int(d->said->len, G_N_ELEMENTS(wrong) + 1, "nothing more was refused");
     device_free(d);
 }
 
@@ -1172,6 +1254,7 @@ main(void)
     test_policy();
     test_shell();
     test_command();
+    test_background();
     test_bound();
     test_consent();
     test_veto();
