@@ -73,6 +73,7 @@ typedef struct {
 #include "carrier/ngx_http_rs_stale.h"
 #include "carrier/ngx_http_rs_ipc.h"
 #include "carrier/ngx_http_rs_link.h"
+#include "carrier/ngx_http_rs_pair.h"
 #include "carrier/ngx_http_rs_drain.h"
 #include "session/ngx_http_rs_ice.h"
 #include "session/ngx_http_rs_identity.h"
@@ -113,6 +114,7 @@ struct ngx_http_rs_main_conf_s {
     ngx_uint_t                  max_connections;   /* of a worker */
     ngx_uint_t                  events_readers;    /* the same */
     ngx_flag_t                  enabled;       /* some rs_gateway exists */
+    ngx_http_rs_loc_conf_t     *gateway;       /* of the first one: ports' */
     ngx_flag_t                  metrics;       /* some rs_metrics does */
     ngx_shm_zone_t             *zone;
     ngx_shm_zone_t             *jwks_zone;     /* NULL: jwks is */

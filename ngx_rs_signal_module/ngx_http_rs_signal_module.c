@@ -1394,5 +1394,9 @@ ngx_http_rs_gateway(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     rmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_rs_signal_module);
     rmcf->enabled = 1;
 
+    if (rmcf->gateway == NULL) {
+        rmcf->gateway = rlcf;
+    }
+
     return NGX_CONF_OK;
 }

@@ -23,6 +23,8 @@ my @modules = split ' ', $ENV{TEST_NGINX_LOAD_MODULES}
                          || top('build', 'module',
                                 'ngx_http_rs_signal_module.so');
 my ($module) = grep { /ngx_http_rs_signal_module\.so$/ } @modules;
+my $tunnel = $module =~ s/[^\/]+$/ngx_stream_rs_tunnel_module.so/r;
+my $stream = '/usr/lib/nginx/modules/ngx_stream_module.so';
 my $nchan = '/usr/lib/nginx/modules/ngx_nchan_module.so';
 
 # a prefix as an operator has it: modules/, and the site's files below rs/
@@ -125,8 +127,14 @@ subtest 'symbols' => sub {
     my @symbols = map { (split)[-1] } `nm -D --defined-only $module`;
 
     is_deeply([sort @symbols],
+              [qw(ngx_http_rs_port_api ngx_module_names ngx_module_order
+                  ngx_modules)],
+              'nothing but what nginx and the other module ask for');
+
+    @symbols = map { (split)[-1] } `nm -D --defined-only $tunnel`;
+    is_deeply([sort @symbols],
               [qw(ngx_module_names ngx_module_order ngx_modules)],
-              'nothing but what nginx asks for');
+              'of which nginx does only');
 };
 
 
@@ -380,6 +388,47 @@ END
 
     ok($ok, 'nginx loads all of them') or diag($said);
     unlike($said, qr/\[warn\]/, 'without a warning');
+
+    # ports of tunnels
+
+    my $ports = read_file(top('conf.d', 'rs-tunnel-ports.conf'));
+
+    like($ports, qr/^# rs-tunnel-ports\.conf: .*?^# Included by .*?^# Expects/ms,
+         'tunnel-ports says who includes it, and what it expects');
+
+    # a test owns its ports, and a range of one is one, too
+
+    my @two = map { free_port() } 1, 2;
+
+    $ports =~ s/listen 20000-20099 /listen 127.0.0.1:$two[0]-$two[0] /g;
+    $ports =~ s/# listen \[::\]:20000-20099/listen [::1]:$two[1]/g;
+    $ports =~ s/# (set_real_ip_from)/$1/;
+    write_file("$dir/rs/rs-tunnel-ports.conf", $ports);
+
+    ($ok, $said) = check(<<"END");
+load_module $stream;
+include rs/rs-main.conf;
+load_module $tunnel;
+events {
+}
+stream {
+    include rs/rs-tunnel-ports.conf;
+}
+http {
+    include rs/rs-site.conf;
+    include rs/rs-http.conf;
+    rs_tunnel_ports 20000-20099;
+    server {
+        listen 127.0.0.1:$port ssl;
+        ssl_certificate rs/cert.pem;
+        ssl_certificate_key rs/key.pem;
+        include rs/rs-locations.conf;
+    }
+}
+END
+
+    ok($ok, 'nginx loads ports of tunnels') or diag($said);
+    unlike($said, qr/\[warn\]/, 'without a warning either');
 
     # behind a balancer, with the log for programs
 

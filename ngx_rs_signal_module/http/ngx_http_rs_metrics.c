@@ -128,6 +128,17 @@ static const ngx_http_rs_metric_t  ngx_http_rs_metrics_table[] = {
                       "Buffers of pipes in use, each of rs_pipe_buffer.",
                       PIPE_BUFFERS, ""),
 
+    NGX_HTTP_RS_COUNTER("rs_port_connections_total",
+                        "Connections and UDP flows that came to ports of "
+                        "tunnels.",
+                        PORT, ",result=\"ok\""),
+    NGX_HTTP_RS_COUNTER("rs_port_connections_total", NULL,
+                        PORT_REFUSED, ",result=\"refused\""),
+    NGX_HTTP_RS_COUNTER("rs_port_connections_total", NULL,
+                        PORT_LIMITED, ",result=\"limited\""),
+    NGX_HTTP_RS_COUNTER("rs_port_connections_total", NULL,
+                        PORT_UNAVAILABLE, ",result=\"unavailable\""),
+
     NGX_HTTP_RS_GAUGE("rs_event_readers", "Open streams of GET /events.",
                       READERS, ""),
     NGX_HTTP_RS_COUNTER("rs_events_sent_total",

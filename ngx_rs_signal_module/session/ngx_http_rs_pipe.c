@@ -27,10 +27,13 @@
 
 static void ngx_http_rs_pipes_cleanup(void *data);
 
-static ngx_http_rs_pipe_t *ngx_http_rs_pipe_create(ngx_http_request_t *r,
-    rs_cred_t *cred, rs_ws_side_e side, ngx_str_t *rid);
+static ngx_http_rs_pipe_t *ngx_http_rs_pipe_create(
+    ngx_http_rs_main_conf_t *rmcf, rs_ws_side_e side,
+    ngx_http_rs_pipe_from_t *from);
 static ngx_int_t ngx_http_rs_pipe_client(ngx_http_rs_pipe_t *p,
-    ngx_http_rs_pipe_seat_t *seat, ngx_connection_t *c, ngx_str_t *rid);
+    ngx_http_rs_pipe_seat_t *seat, ngx_http_rs_pipe_from_t *from);
+static void ngx_http_rs_pipe_begin(ngx_http_rs_pipe_t *p,
+    ngx_http_rs_conn_t *rc);
 static ngx_int_t ngx_http_rs_pipe_attach(ngx_http_rs_pipe_t *p);
 static void ngx_http_rs_pipe_attached(void *data, rs_err_e code,
     ngx_rs_reply_t *reply);
@@ -79,6 +82,8 @@ ngx_http_rs_pipes_create(ngx_http_rs_main_conf_t *rmcf, ngx_log_t *log)
     pipes->rmcf = rmcf;
     pipes->log = log;
     ngx_queue_init(&pipes->all);
+    ngx_queue_init(&pipes->coming);
+    pipes->ncoming = 0;
 
     cln->handler = ngx_http_rs_pipes_cleanup;
 
@@ -111,6 +116,8 @@ ngx_http_rs_pipes_cleanup(void *data)
 
         ngx_destroy_pool(p->pool);
     }
+
+    ngx_http_rs_ports_cleanup(pipes);
 }
 
 
@@ -118,10 +125,18 @@ ngx_int_t
 ngx_http_rs_pipe_start(ngx_http_request_t *r, rs_cred_t *cred,
     rs_ws_side_e side, ngx_str_t *rid, ngx_http_rs_conn_t **rcp)
 {
-    ngx_http_rs_conn_t  *rc;
-    ngx_http_rs_pipe_t  *p;
+    ngx_http_rs_conn_t       *rc;
+    ngx_http_rs_pipe_t       *p;
+    ngx_http_rs_main_conf_t  *rmcf;
+    ngx_http_rs_pipe_from_t   from;
 
-    p = ngx_http_rs_pipe_create(r, cred, side, rid);
+    rmcf = ngx_http_get_module_main_conf(r, ngx_http_rs_signal_module);
+
+    from.addr = r->connection->addr_text;
+    from.rid = *rid;
+    from.cred = cred;
+
+    p = ngx_http_rs_pipe_create(rmcf, side, &from);
     if (p == NULL) {
         return NGX_ERROR;
     }
@@ -136,12 +151,9 @@ ngx_http_rs_pipe_start(ngx_http_request_t *r, rs_cred_t *cred,
     }
 
     *rcp = rc;
+    p->stranger = 1;
 
-    p->refs = 1;
-    ngx_queue_insert_tail(&p->pipes->all, &p->queue);
-    ngx_http_rs_relay_join(&p->relay, side, rc, 0);
-
-    ngx_http_rs_count(rc->rmcf, NGX_HTTP_RS_STAT_CONN_PIPE);
+    ngx_http_rs_pipe_begin(p, rc);
 
     if (p->relay.ending) {
         /* the worker ends: the ticket is good for another one */
@@ -165,16 +177,59 @@ ngx_http_rs_pipe_start(ngx_http_request_t *r, rs_cred_t *cred,
 }
 
 
-static ngx_http_rs_pipe_t *
-ngx_http_rs_pipe_create(ngx_http_request_t *r, rs_cred_t *cred,
-    rs_ws_side_e side, ngx_str_t *rid)
+ngx_int_t
+ngx_http_rs_pipe_adopt(ngx_http_rs_main_conf_t *rmcf,
+    ngx_http_rs_loc_conf_t *rlcf, ngx_connection_t *c,
+    ngx_http_rs_pipe_from_t *from)
 {
-    uint8_t                   random[RS_ID_SECRET_RANDOM_LEN];
-    ngx_pool_t               *pool;
-    ngx_http_rs_pipe_t       *p;
-    ngx_http_rs_main_conf_t  *rmcf;
+    ngx_http_rs_conn_t  *rc;
+    ngx_http_rs_pipe_t  *p;
 
-    rmcf = ngx_http_get_module_main_conf(r, ngx_http_rs_signal_module);
+    p = ngx_http_rs_pipe_create(rmcf, RS_WS_SIDE_CLIENT, from);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_http_rs_conn_adopt(rmcf, rlcf, c, &ngx_http_rs_relay_leg,
+                                ngx_http_rs_relay_place(&p->relay,
+                                                        RS_WS_SIDE_CLIENT));
+    if (rc == NULL) {
+        ngx_destroy_pool(p->pool);
+        return NGX_ERROR;
+    }
+
+    ngx_http_rs_pipe_begin(p, rc);
+
+    if (p->relay.ending) {
+        ngx_http_rs_conn_end(rc, RS_E_GOING_AWAY);
+
+    } else if (ngx_http_rs_pipe_attach(p) != NGX_OK) {
+        ngx_http_rs_relay_cut(&p->relay, RS_E_UNAVAILABLE);
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_rs_pipe_begin(ngx_http_rs_pipe_t *p, ngx_http_rs_conn_t *rc)
+{
+    p->refs = 1;
+    ngx_queue_insert_tail(&p->pipes->all, &p->queue);
+    ngx_http_rs_relay_join(&p->relay, p->side, rc, 0);
+
+    ngx_http_rs_count(rc->rmcf, NGX_HTTP_RS_STAT_CONN_PIPE);
+}
+
+
+static ngx_http_rs_pipe_t *
+ngx_http_rs_pipe_create(ngx_http_rs_main_conf_t *rmcf, rs_ws_side_e side,
+    ngx_http_rs_pipe_from_t *from)
+{
+    uint8_t              random[RS_ID_SECRET_RANDOM_LEN];
+    rs_cred_t           *cred;
+    ngx_pool_t          *pool;
+    ngx_http_rs_pipe_t  *p;
 
     pool = ngx_create_pool(NGX_HTTP_RS_PIPE_POOL, rmcf->pipes->log);
     if (pool == NULL) {
@@ -202,12 +257,13 @@ ngx_http_rs_pipe_create(ngx_http_request_t *r, rs_cred_t *cred,
                            &ngx_http_rs_pipe_handlers, p);
     ngx_http_rs_pipe_guard_init(p);
 
-    if (ngx_http_rs_pipe_client(p, ngx_http_rs_pipe_seat(p, side),
-                                r->connection, rid)
+    if (ngx_http_rs_pipe_client(p, ngx_http_rs_pipe_seat(p, side), from)
         != NGX_OK)
     {
         goto failed;
     }
+
+    cred = from->cred;
 
     if (cred == NULL) {
         return p;
@@ -238,7 +294,7 @@ failed:
 
 static ngx_int_t
 ngx_http_rs_pipe_client(ngx_http_rs_pipe_t *p, ngx_http_rs_pipe_seat_t *seat,
-    ngx_connection_t *c, ngx_str_t *rid)
+    ngx_http_rs_pipe_from_t *from)
 {
     rs_ip_t   ip;
     ngx_str_t key;
@@ -247,7 +303,7 @@ ngx_http_rs_pipe_client(ngx_http_rs_pipe_t *p, ngx_http_rs_pipe_seat_t *seat,
     key.len = 0;
     key.data = (u_char *) text;
 
-    if (rs_ip_parse(ngx_http_rs_slice(&c->addr_text), &ip) == RS_OK) {
+    if (rs_ip_parse(ngx_http_rs_slice(&from->addr), &ip) == RS_OK) {
         key.len = rs_ip_key(&ip, text);
     }
 
@@ -255,14 +311,14 @@ ngx_http_rs_pipe_client(ngx_http_rs_pipe_t *p, ngx_http_rs_pipe_seat_t *seat,
                                  ngx_http_rs_slice(&key))
         != NGX_OK
         || ngx_http_rs_session_copy(p->pool, &seat->addr,
-                                    ngx_http_rs_slice(&c->addr_text))
+                                    ngx_http_rs_slice(&from->addr))
            != NGX_OK)
     {
         return NGX_ERROR;
     }
 
     return ngx_http_rs_session_copy(p->pool, &seat->rid,
-                                    ngx_http_rs_slice(rid));
+                                    ngx_http_rs_slice(&from->rid));
 }
 
 
@@ -333,7 +389,7 @@ ngx_http_rs_pipe_attached(void *data, rs_err_e code, ngx_rs_reply_t *reply)
         ngx_log_error(NGX_LOG_INFO, rc->log, 0, "rs pipe %V is refused: %s",
                       &p->id, rs_err_code(code));
 
-        if (code == RS_E_UNAUTHENTICATED) {
+        if (code == RS_E_UNAUTHENTICATED && p->stranger) {
             ngx_http_rs_pipe_refused(rc);
         }
     }

@@ -14,6 +14,16 @@
 typedef struct ngx_http_rs_pipes_s  ngx_http_rs_pipes_t;
 
 
+/* who comes; valid during the call */
+
+typedef struct {
+    ngx_str_t                   addr;      /* of the client, as text */
+    ngx_str_t                   rid;       /* the request's id, or the like */
+    rs_cred_t                  *cred;      /* tenant, pipe_id, hash and bound;
+                                              NULL: none */
+} ngx_http_rs_pipe_from_t;
+
+
 /* NULL: no memory */
 ngx_http_rs_pipes_t *ngx_http_rs_pipes_create(ngx_http_rs_main_conf_t *rmcf,
     ngx_log_t *log);
@@ -29,6 +39,15 @@ ngx_int_t ngx_http_rs_pipe_start(ngx_http_request_t *r, rs_cred_t *cred,
 /* 1: this node has "rs_max_pipes" of the tenant, so another one is refused */
 ngx_uint_t ngx_http_rs_pipe_full(ngx_http_rs_main_conf_t *rmcf,
     ngx_str_t *tenant);
+
+/*
+ * The client's leg by a connection that is no request: NGX_OK, c is taken
+ * over; or NGX_ERROR, it is still the caller's.  rlcf: of whom it is served
+ * as.
+ */
+ngx_int_t ngx_http_rs_pipe_adopt(ngx_http_rs_main_conf_t *rmcf,
+    ngx_http_rs_loc_conf_t *rlcf, ngx_connection_t *c,
+    ngx_http_rs_pipe_from_t *from);
 
 /* an envelope `pip` for a leg of this worker */
 void ngx_http_rs_pipe_env(ngx_http_rs_main_conf_t *rmcf, rs_env_t *env);

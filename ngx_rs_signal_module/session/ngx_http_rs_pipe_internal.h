@@ -64,6 +64,7 @@ typedef struct {
     ngx_event_t                 check;     /* each five minutes */
 
     unsigned                    session:1; /* it is of a session */
+    unsigned                    stranger:1;    /* showed the ticket himself */
     unsigned                    attached:1;    /* the ticket was taken */
     unsigned                    joined:1;  /* the other leg, or a link, came */
     unsigned                    moved:1;   /* its leg went to another one */
@@ -79,6 +80,8 @@ struct ngx_http_rs_pipes_s {
     ngx_http_rs_main_conf_t    *rmcf;
     ngx_log_t                  *log;
     ngx_queue_t                 all;
+    ngx_queue_t                 coming;    /* at ports, not answered yet */
+    ngx_uint_t                  ncoming;
 };
 
 
@@ -91,6 +94,11 @@ struct ngx_http_rs_pipes_s {
 /* bytes may go on, if nothing is wanting */
 void ngx_http_rs_pipe_open(ngx_http_rs_pipe_t *p);
 void ngx_http_rs_pipe_unref(ngx_http_rs_pipe_t *p);
+
+
+/* ngx_http_rs_port.c: the process ends */
+
+void ngx_http_rs_ports_cleanup(ngx_http_rs_pipes_t *pipes);
 
 
 /* ngx_http_rs_pipe_guard.c */

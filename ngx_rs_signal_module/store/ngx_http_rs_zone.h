@@ -122,6 +122,11 @@ typedef enum {
                               + NGX_HTTP_RS_REDIS_NBOUNDS + 1,
     NGX_HTTP_RS_STAT_LEASE_LOST,           /* not renewed in time */
 
+    NGX_HTTP_RS_STAT_PORT,                 /* let in at a port */
+    NGX_HTTP_RS_STAT_PORT_REFUSED,
+    NGX_HTTP_RS_STAT_PORT_LIMITED,         /* a rate, a ban, no room */
+    NGX_HTTP_RS_STAT_PORT_UNAVAILABLE,
+
     NGX_HTTP_RS_STAT_PIPE,                 /* joined */
     NGX_HTTP_RS_STAT_PIPE_UP,              /* bytes of messages, from the */
     NGX_HTTP_RS_STAT_PIPE_DOWN,            /* client and to it */

@@ -30,7 +30,8 @@ RS::Gateway - an nginx node with the module, for flows of several clients
 Starts nginx and waits until it answers ready. C<redis>: an C<RS::Redis>
 (or C<redis_conf>, what stands behind C<rs_redis>). C<workers>, 1. C<node>,
 the name, default one of its own. C<ipc>: C<on> or C<off>. C<main>, C<http>, C<server>, C<location>:
-more lines of configuration for that place. C<drain>: C<rs_drain_time>, 0. C<tls>: true for TLS, made with a
+more lines of configuration for that place. C<stream>: what is in a stream
+block, which C<rs_tunnel> may be, too. C<drain>: C<rs_drain_time>, 0. C<tls>: true for TLS, made with a
 CA of its own. C<ready>: 0 to wait for the port only. C<daemon>: 1 for a
 master in the background, which C<upgrade> needs. C<connections>:
 C<worker_connections>, 1024.
@@ -93,7 +94,8 @@ reported.
 =head1 ENVIRONMENT
 
 C<TEST_NGINX_BINARY> (default nginx), C<TEST_NGINX_LOAD_MODULES> (default the
-module of C<make all>). Further modules may be listed before it.
+module of C<make all>). Further modules may be listed before it. That of the
+stream block is taken from beside it.
 C<RS_TEST_IPC>: C<on> (default) or C<off>, how workers of a node reach each
 other where the test does not say it; everything must work both ways.
 
@@ -173,6 +175,16 @@ sub _modules {
 }
 
 
+# those of a stream block: nginx's own, and ours
+
+sub _stream_modules {
+    my ($beside) = grep { m{/ngx_http_rs_signal_module\.so$} } _modules();
+
+    return ('/usr/lib/nginx/modules/ngx_stream_module.so',
+            $beside =~ s/[^\/]+$/ngx_stream_rs_tunnel_module.so/r);
+}
+
+
 sub _make_tls {
     my ($self) = @_;
 
@@ -191,7 +203,9 @@ sub _make_tls {
 sub _conf {
     my ($self) = @_;
     my $dir = $self->{dir};
-    my $load = CORE::join("\n", map { "load_module $_;" } _modules());
+    my $load = CORE::join("\n", map { "load_module $_;" } _modules(),
+                         $self->{stream} ? _stream_modules() : ());
+    my $stream = $self->{stream} ? "stream {\n$self->{stream}\n}" : '';
     my $user = $> == 0 ? 'user root;' : '';
     my $redis = $self->{redis_conf} // $self->{redis}->conf;
     my %more = map { $_ => $self->{$_} // '' } qw(main http server location);
@@ -219,6 +233,8 @@ $more{main}
 events {
     worker_connections @{[ $self->{connections} // 1024 ]};
 }
+
+$stream
 
 http {
     access_log $dir/logs/access.log;
