@@ -13,8 +13,8 @@ set -uo pipefail
 
 test -n "${RS_IN_ROOT:-}" || in_clean_root
 
-OURS=(libnginx-mod-http-rs-signal rs-agent rs-console rs-eventd rs-gateway
-      rs-tools rs-tunnel rs-turn-auth)
+OURS=(libnginx-mod-http-rs-signal libnginx-mod-stream-rs-tunnel rs-agent
+      rs-console rs-eventd rs-gateway rs-tools rs-tunnel rs-turn-auth)
 
 
 # ---- the repository
@@ -77,6 +77,7 @@ is "in /etc there is" \
     "$(comm -13 /tmp/before /tmp/after | grep '^/etc' | cut -d ' ' -f 1,2,3)" \
     "/etc/X11/Xsession.d/90rs-agent -rw-r--r-- root:root
 /etc/nginx/modules-enabled/50-mod-http-rs-signal.conf lrwxrwxrwx root:root
+/etc/nginx/modules-enabled/70-mod-stream-rs-tunnel.conf lrwxrwxrwx root:root
 /etc/rs-agent drwxr-xr-x root:root
 /etc/rs-agent/agent.conf -rw-r--r-- root:root
 /etc/rs-eventd drwxr-x--- root:rs-eventd
