@@ -53,29 +53,55 @@ export class World {
         this.stack = await Stack.up([
             "--no-turn", "--agent", "--nodes", String(what.nodes ?? 2),
             "--workers", "2",
+            "--tunnel-ports",
             "--agent-conf", `tunnels.allow=${allow.join(";")}`,
             ...what.options ?? []]);
         this.ca = await readFile(this.stack.state.ca);
     }
 
-    /** The metrics of a node, by its own text: only who is there may ask. */
-    metrics(node) {
+    /* what a node answers to an address of this machine */
+    #call(node, from, method, path, headers = {}, body = "") {
         const {https_port: port} = this.stack.state.nodes[node];
 
         return new Promise((resolve, reject) => {
-            const req = request({host: "127.0.0.1", port, path: "/metrics",
-                                 ca: this.ca, agent: false,
+            const req = request({host: "127.0.0.1", port, path, method,
+                                 headers, localAddress: from, ca: this.ca,
+                                 agent: false,
                                  checkServerIdentity: () => {}}, (res) => {
                 let text = "";
 
                 res.on("data", (chunk) => { text += chunk; });
                 res.on("error", reject);
-                res.on("end", () => resolve(text));
+                res.on("end", () => resolve({status: res.statusCode, text}));
             });
 
             req.on("error", reject);
-            req.end();
+            req.end(body);
         });
+    }
+
+    /** The metrics of a node, by its own text: only who is there may ask. */
+    async metrics(node) {
+        return (await this.#call(node, "127.0.0.1", "GET", "/metrics")).text;
+    }
+
+    /**
+     * A call of REST that must succeed, unless fails says with which status:
+     * {status, data}.
+     */
+    async ask(method, path, {node = 0, from = "127.0.0.1", body, fails,
+                             key = this.stack.key} = {}) {
+        const {status, text} = await this.#call(
+            node, from, method, `/rs/v1${path}`,
+            {Authorization: `Bearer ${key}`,
+             ...body && {"Content-Type": "application/json"}},
+            body && JSON.stringify(body));
+
+        if (fails ? status !== fails : status >= 300) {
+            throw new Error(`${method} ${path}: ${status} ${text}`);
+        }
+
+        return {status, data: text ? JSON.parse(text) : null};
     }
 
     /** How many connections of a kind each node has. */

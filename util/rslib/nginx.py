@@ -59,12 +59,27 @@ BEHIND = """
 
 STREAM = """\
 load_module {module};
-
+{more}
 stream {{
+{servers}}}
+
+"""
+
+# one port 443
+
+STREAM_443 = """\
     include {dir}/rs-stream-site.conf;
     include {conf_d}/rs-stream.conf;
-}}
+"""
 
+# ways into tunnels
+
+STREAM_TUNNEL = """\
+    server {{
+        listen {ip}:{first}-{last} reuseport so_keepalive=on;
+        listen {ip}:{first}-{last} udp reuseport;
+        rs_tunnel;
+    }}
 """
 
 # what conf.d/rs-stream-site.conf is for a real site
@@ -117,6 +132,10 @@ def _site(stack, index, ns):
              f"rs_identity_file {_identity(stack)};"]
 
     lines += _between(stack, index, ns)
+
+    if stack.args.tunnel_ports:
+        lines.append("rs_tunnel_ports {}-{};".format(*_tunnel_ports(stack)))
+
     turn = stack.state.get("turn")
 
     if turn:
@@ -254,13 +273,45 @@ def _listen(stack, index, ns):
     return "\n".join("        " + line for line in lines)
 
 
-def _stream(stack, folder):
-    """What stands in the main context for one port 443."""
+def _tunnel_ports(stack):
+    """Any node serves any of them, so they are the same for all."""
 
-    args, turn = stack.args, stack.state["turn"]
+    return stack.base + ports.TUNNEL_MIN, stack.base + ports.TUNNEL_MAX
+
+
+def _tunnel_ip(index, ns):
+    """Nodes of one machine cannot share address and port."""
+
+    return ns["node_ip"] if ns else f"127.0.0.{index + 1}"
+
+
+def _stream(stack, folder, index, ns):
+    """What stands in the main context for TCP and UDP as they are."""
+
+    args = stack.args
+    more, servers = "", ""
+
+    if not args.port_443 and not args.tunnel_ports:
+        return ""
 
     if not os.path.exists(STREAM_MODULE):
         raise StackError(f"no {STREAM_MODULE}: make deps")
+
+    if args.port_443:
+        _stream_443(stack, folder)
+        servers += STREAM_443.format(dir=folder, conf_d=files.top("conf.d"))
+
+    if args.tunnel_ports:
+        first, last = _tunnel_ports(stack)
+        more = f"load_module {args.stream_module};\n"
+        servers += STREAM_TUNNEL.format(ip=_tunnel_ip(index, ns), first=first,
+                                        last=last)
+
+    return STREAM.format(module=STREAM_MODULE, more=more, servers=servers)
+
+
+def _stream_443(stack, folder):
+    args, turn = stack.args, stack.state["turn"]
 
     ips = [stack.http_ip, *([f"[{args.ip6}]"] if args.ip6 else [])]
     host = f"[{turn['ip']}]" if ":" in turn["ip"] else turn["ip"]
@@ -272,9 +323,6 @@ def _stream(stack, folder):
                     turn=stack.base + ports.FRONT_TURN,
                     listen="".join(f"    listen {ip}:443;\n" for ip in ips),
                     turns=f"{host}:{turn['tls_port']}"))
-
-    return STREAM.format(module=STREAM_MODULE, dir=folder,
-                         conf_d=files.top("conf.d"))
 
 
 def _env(args):
@@ -309,7 +357,7 @@ def start(stack, index, tls_dir, names, ns):
         oidc=(f"        include {files.top('conf.d')}/rs-oidc.conf;\n"
               if "issuer" in stack.state else ""),
         extra="".join(f"    {line}\n" for line in args.http_conf),
-        stream=_stream(stack, folder) if args.port_443 else "",
+        stream=_stream(stack, folder, index, ns),
         behind=(BEHIND.format(https=stack.base + ports.FRONT_HTTPS)
                 if args.port_443 else "")))
 
@@ -341,6 +389,9 @@ def start(stack, index, tls_dir, names, ns):
 
     if ns:
         node["netns"] = ns
+
+    if args.tunnel_ports:
+        node["tunnel_ip"] = _tunnel_ip(index, ns)
 
     if args.http:
         http_port = stack.base + ports.HTTP + index

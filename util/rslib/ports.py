@@ -9,6 +9,7 @@
 #     base + 500       balancer                base + 510..513  rs-turn-authd
 #     base + 520       OpenID provider     base + 460, 461  behind port 443
 #     base + 100..339  from node to node, as many for each
+#     base + 820..859  ways into tunnels
 #
 # A base is taken by binding an abstract unix socket of its name, which the
 # stack's Redis inherits: it is free again when the stack is gone, whatever
@@ -26,6 +27,7 @@ ISSUER = 520
 FRONT_HTTPS, FRONT_TURN = 460, 461
 RELAY_MIN, RELAY_MAX = 600, 799
 NODE, NODE_PORTS = 100, 240
+TUNNEL_MIN, TUNNEL_MAX = 820, 859
 NODES_MAX = 16
 
 

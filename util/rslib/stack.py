@@ -124,7 +124,9 @@ class Stack:
                              f"rs-stack down --dir {self.dir}")
 
         for path, cure in ((args.nginx, "make deps"),
-                           (args.module, "make all")):
+                           (args.module, "make all"),
+                           *([(args.stream_module, "make all")]
+                             if args.tunnel_ports else [])):
             if not os.path.exists(path):
                 raise StackError(f"{path}: no such file: {cure}")
 
