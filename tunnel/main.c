@@ -5,7 +5,7 @@
 
 /*
  * rs-tunnel: ports of a device, or of what it reaches, on this machine,
- * through a gateway.
+ * through a gateway; and what the device runs.
  */
 
 #include "tunnel_error.h"
@@ -46,7 +46,9 @@ tunnel_log_init(const tunnel_options_t *options)
         tunnel_log_levels |= G_LOG_LEVEL_MESSAGE|G_LOG_LEVEL_INFO
                              |G_LOG_LEVEL_DEBUG;
 
-    } else if (!options->quiet && options->command != TUNNEL_STDIO) {
+    } else if (!options->quiet && options->command != TUNNEL_STDIO
+               && options->command != TUNNEL_RUN)
+    {
         tunnel_log_levels |= G_LOG_LEVEL_MESSAGE;
     }
 

@@ -19,20 +19,20 @@ _rs_tunnel()
     if [[ $cur == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "--server --key-file --config
             --local --gateway-port --direct --target --label --idle --ttl
-            --tenant --ca-file --verbose --quiet --version --help -W" -- "$cur")
+            --tenant --ca-file --secret --verbose --quiet --version --help -W" -- "$cur")
         return
     fi
 
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
 
-        tcp|udp|ssh|rdp)
+        tcp|udp|ssh|rdp|run)
             return
             ;;
         esac
     done
 
-    mapfile -t COMPREPLY < <(compgen -W "tcp udp ssh rdp" -- "$cur")
+    mapfile -t COMPREPLY < <(compgen -W "tcp udp ssh rdp run" -- "$cur")
 }
 
 complete -F _rs_tunnel rs-tunnel

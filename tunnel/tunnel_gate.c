@@ -435,13 +435,16 @@ tunnel_gate_pipe(tunnel_gate_t *gate, GCancellable *cancel,
 char *
 tunnel_gate_pipe_finish(GAsyncResult *result, char **id, GError **error)
 {
-    const char          *pipe, *ticket;
-    g_autoptr(json_t)    answer = NULL;
+    g_autoptr(json_t)  answer = tunnel_rest_finish(result, error);
 
-    answer = tunnel_rest_finish(result, error);
-    if (answer == NULL) {
-        return NULL;
-    }
+    return (answer != NULL) ? tunnel_gate_ticket(answer, id, error) : NULL;
+}
+
+
+char *
+tunnel_gate_ticket(json_t *answer, char **id, GError **error)
+{
+    const char  *pipe, *ticket;
 
     pipe = agent_json_string(answer, "pipe_id", TUNNEL_GATE_ID);
     ticket = agent_json_string(answer, "ticket", TUNNEL_GATE_TICKET);

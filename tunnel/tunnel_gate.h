@@ -69,7 +69,10 @@ char *tunnel_gate_port(tunnel_gate_t *gate, char **address, GError **error);
 void tunnel_gate_pipe(tunnel_gate_t *gate, GCancellable *cancel,
     GAsyncReadyCallback done, gpointer data);
 
-/* The ticket, or NULL; *id gets the pipe's. */
+/* What an answer has of a pipe: the ticket, or NULL; *id gets the pipe's. */
+char *tunnel_gate_ticket(json_t *answer, char **id, GError **error);
+
+/* The same of that call. */
 char *tunnel_gate_pipe_finish(GAsyncResult *result, char **id,
     GError **error);
 

@@ -27,7 +27,8 @@ static const tunnel_word_t  tunnel_words[] = {
     { "tcp", TUNNEL_TCP, FALSE },
     { "udp", TUNNEL_UDP, FALSE },
     { "ssh", TUNNEL_SSH, TRUE },
-    { "rdp", TUNNEL_RDP, TRUE }
+    { "rdp", TUNNEL_RDP, TRUE },
+    { "run", TUNNEL_RUN, FALSE }
 };
 
 
@@ -40,6 +41,8 @@ static gboolean tunnel_options_port(tunnel_options_t *options,
     const tunnel_word_t *word, char **words, GError **error);
 static gboolean tunnel_options_program(tunnel_options_t *options,
     const tunnel_word_t *word, const char *target, char **words,
+    GError **error);
+static gboolean tunnel_options_run(tunnel_options_t *options, char **words,
     GError **error);
 static gboolean tunnel_options_usage(GError **error, const char *text);
 
@@ -91,6 +94,9 @@ tunnel_options_read(tunnel_options_t *o, char **direct, char **target,
           "Of a credential that is good for several", "NAME" },
         { "ca-file", 0, 0, G_OPTION_ARG_FILENAME, &o->ca_file,
           "CAs to trust, PEM (the system's)", "FILE" },
+        { "secret", 0, 0, G_OPTION_ARG_STRING_ARRAY, &o->secrets,
+          "run: a parameter that is shown nowhere, the first line of FILE "
+          "(-: standard input)", "P=FILE" },
         { "verbose", 'v', 0, G_OPTION_ARG_NONE, &o->verbose,
           "Say more", NULL },
         { "quiet", 'q', 0, G_OPTION_ARG_NONE, &o->quiet,
@@ -109,6 +115,8 @@ tunnel_options_read(tunnel_options_t *o, char **direct, char **target,
         "  udp DEVICE TARGET         a local port for UDP\n"
         "  ssh [USER@]DEVICE [ARGS]  ssh, with its arguments\n"
         "  rdp DEVICE [ARGS]         an RDP client, with its arguments\n"
+        "  run DEVICE NAME [P=V...]  a command of the device, with "
+        "parameters\n"
         "  -W TARGET DEVICE          for ProxyCommand of ssh\n\n"
         "DEVICE is an id (dev_...) or a name.  TARGET is HOST:PORT, or a "
         "port of the\ndevice itself; [tunnels] of its agent.conf says which "
@@ -217,6 +225,28 @@ tunnel_options_program(tunnel_options_t *options, const tunnel_word_t *word,
 }
 
 
+/* words: the program, DEVICE, NAME, P=V... */
+
+static gboolean
+tunnel_options_run(tunnel_options_t *options, char **words, GError **error)
+{
+    if (g_strv_length(words) < 3) {
+        return tunnel_options_usage(error, "run wants a device and a command: "
+                                    "rs-tunnel run DEVICE NAME [P=V...]");
+    }
+
+    if (options->gateway_port) {
+        return tunnel_options_usage(error, "--gateway-port is of tcp and udp, "
+                                    "not of run");
+    }
+
+    options->device = g_strdup(words[1]);
+    options->args = g_strdupv(words + 2);
+
+    return TRUE;
+}
+
+
 gboolean
 tunnel_options_parse(tunnel_options_t *options, int argc, char **argv,
     GError **error)
@@ -254,7 +284,7 @@ tunnel_options_parse(tunnel_options_t *options, int argc, char **argv,
 
     if (words[1] == NULL) {
         return tunnel_options_usage(error, "a command is wanted: tcp, udp, "
-                                    "ssh, rdp or -W");
+                                    "ssh, rdp, run or -W");
     }
 
     for (i = 0; i < G_N_ELEMENTS(tunnel_words); i++) {
@@ -279,13 +309,21 @@ tunnel_options_parse(tunnel_options_t *options, int argc, char **argv,
             return FALSE;
         }
 
+        if (word->command == TUNNEL_RUN) {
+            return tunnel_options_run(options, words, error);
+        }
+
+        if (options->secrets != NULL) {
+            return tunnel_options_usage(error, "--secret is of run");
+        }
+
         return word->program
                ? tunnel_options_program(options, word, target, words, error)
                : tunnel_options_port(options, word, words, error);
     }
 
-    text = g_strdup_printf("\"%s\" is no command: tcp, udp, ssh, rdp or -W "
-                           "is wanted", words[1]);
+    text = g_strdup_printf("\"%s\" is no command: tcp, udp, ssh, rdp, run "
+                           "or -W is wanted", words[1]);
 
     return tunnel_options_usage(error, text);
 }
@@ -298,6 +336,7 @@ tunnel_options_clear(tunnel_options_t *options)
     g_free(options->user);
     g_free(options->target);
     g_strfreev(options->args);
+    g_strfreev(options->secrets);
     g_free(options->label);
     g_free(options->config);
     g_free(options->server);

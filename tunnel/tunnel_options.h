@@ -20,7 +20,8 @@ typedef enum {
     TUNNEL_UDP,
     TUNNEL_SSH,
     TUNNEL_RDP,
-    TUNNEL_STDIO                    /* -W */
+    TUNNEL_STDIO,                   /* -W */
+    TUNNEL_RUN
 } tunnel_command_e;
 
 
@@ -30,7 +31,9 @@ typedef struct {
     char              *user;        /* of ssh; NULL: not said */
     char              *target;      /* in the gateway's form; NULL: that of
                                        the command */
-    char             **args;        /* of the program, never NULL then */
+    char             **args;        /* of the program, never NULL then; of
+                                       run: the command and NAME=VALUE */
+    char             **secrets;     /* NAME=FILE, or NULL */
     char              *label;
 
     char              *config;      /* file; NULL: the usual ones */

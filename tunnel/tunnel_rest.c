@@ -35,6 +35,7 @@ struct tunnel_rest_s {
     char              *server;
     char              *tenant;
     char              *bearer;      /* "Bearer ..." */
+    guint              tries;       /* of a call */
 };
 
 
@@ -48,7 +49,7 @@ typedef struct {
     char              *body;        /* NULL: none */
     char              *buf;
     GInputStream      *in;
-    guint              tries;
+    guint              tries;       /* that are left */
 } tunnel_call_t;
 
 
@@ -111,6 +112,7 @@ tunnel_rest_new(const tunnel_config_t *config, const char *key,
     rest->server = g_strdup(config->server);
     rest->tenant = g_strdup(config->tenant);
     rest->bearer = g_strconcat("Bearer ", key, NULL);
+    rest->tries = TUNNEL_REST_TRIES;
 
     return rest;
 }
@@ -131,6 +133,13 @@ tunnel_rest_free(tunnel_rest_t *rest)
     }
 
     g_free(rest);
+}
+
+
+void
+tunnel_rest_once(tunnel_rest_t *rest)
+{
+    rest->tries = 1;
 }
 
 
@@ -159,6 +168,7 @@ tunnel_rest_call(tunnel_rest_t *rest, const char *method, const char *path,
     call = g_new0(tunnel_call_t, 1);
     g_task_set_task_data(task, call, tunnel_call_free);
 
+    call->tries = rest->tries;
     call->soup = g_object_ref(rest->soup);
     call->method = g_strdup(method);
     call->url = g_strconcat(rest->server, path, NULL);
@@ -197,7 +207,7 @@ tunnel_call_send(GTask *task)
     SoupMessageHeaders   *headers;
     g_autoptr(GBytes)     bytes = NULL;
 
-    call->tries++;
+    call->tries--;
     g_set_object(&call->msg, NULL);
     call->msg = soup_message_new(call->method, call->url);
     soup_message_add_flags(call->msg, SOUP_MESSAGE_NO_REDIRECT);
@@ -338,7 +348,7 @@ tunnel_call_busy(const tunnel_call_t *call, guint *wait_s)
     const char  *value;
 
     if (soup_message_get_status(call->msg) != SOUP_STATUS_SERVICE_UNAVAILABLE
-        || call->tries >= TUNNEL_REST_TRIES)
+        || call->tries == 0)
     {
         return FALSE;
     }
@@ -370,7 +380,8 @@ tunnel_rest_cure(guint status, int *code)
         return "is the API key right, and not expired?";
 
     case 403:
-        return "the key needs devices:read, tunnels:write and tunnels:use";
+        return "the key needs devices:read, and tunnels:write and "
+               "tunnels:use; commands:run to run commands";
 
     case 429:
         *code = TUNNEL_ERROR_BUSY;

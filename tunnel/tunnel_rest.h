@@ -25,6 +25,9 @@ tunnel_rest_t *tunnel_rest_new(const tunnel_config_t *config,
     const char *key, GError **error);
 void tunnel_rest_free(tunnel_rest_t *rest);
 
+/* From here on a gateway that is busy is not asked again. */
+void tunnel_rest_once(tunnel_rest_t *rest);
+
 /* For who else connects to the gateway; NULL: the system's, none. */
 GTlsDatabase *tunnel_rest_tls(const tunnel_rest_t *rest);
 GProxyResolver *tunnel_rest_proxy(const tunnel_rest_t *rest);

@@ -13,6 +13,7 @@
 
 #include "tunnel_run.h"
 #include "tunnel_addr.h"
+#include "tunnel_command.h"
 #include "tunnel_error.h"
 #include "tunnel_flows.h"
 #include "tunnel_key.h"
@@ -388,6 +389,31 @@ tunnel_run_ssh(tunnel_run_t *run, const char *key, const char *self,
 
 
 static int
+tunnel_run_command(tunnel_run_t *run, tunnel_rest_t *rest, GError **error)
+{
+    json_t                  *body;
+    const tunnel_options_t  *options = run->options;
+
+    body = tunnel_command_body(options->args[0], options->args + 1,
+                               options->secrets, error);
+    if (body == NULL) {
+        return TUNNEL_ERROR_USAGE;
+    }
+
+    if (options->label != NULL) {
+        json_object_set_new(body, "label", json_string(options->label));
+    }
+
+    if (run->config->ttl_s != 0) {
+        json_object_set_new(body, "ttl_s",
+                            json_integer(run->config->ttl_s));
+    }
+
+    return tunnel_command_run(rest, run->config, run->device, body, error);
+}
+
+
+static int
 tunnel_run_rest(tunnel_run_t *run, tunnel_rest_t *rest, const char *key,
     const char *self, GError **error)
 {
@@ -401,6 +427,10 @@ tunnel_run_rest(tunnel_run_t *run, tunnel_rest_t *rest, const char *key,
 
     if (run->options->command == TUNNEL_SSH) {
         return tunnel_run_ssh(run, key, self, error);
+    }
+
+    if (run->options->command == TUNNEL_RUN) {
+        return tunnel_run_command(run, rest, error);
     }
 
     wish.target = run->options->target;
@@ -445,6 +475,10 @@ tunnel_run(const tunnel_options_t *options, const char *self, GError **error)
     if (key == NULL) {
         return TUNNEL_ERROR_USAGE;
     }
+
+    /* for no program that is started here, but for ProxyCommand's */
+
+    g_unsetenv(TUNNEL_KEY_ENV);
 
     rest = tunnel_rest_new(config, key, error);
 

@@ -234,6 +234,8 @@ COMMANDS = {
     "rs-tunnel udp desk 192.0.2.9:161":
         {"by": ("pipes/held.test.mjs", '"udp"')},
     "rs-tunnel rdp desk /u:admin": {"by": ("pipes/ssh.test.mjs", '"rdp"')},
+    "rs-tunnel run desk ping host=printer count=3":
+        {"by": ("pipes/command.test.mjs", '"count", "n=3"')},
 
     # turn.md
 

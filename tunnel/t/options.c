@@ -55,6 +55,10 @@ test_refused(void)
         { "rs-tunnel -W x desk", "invalid target \"x\"" },
         { "rs-tunnel --key rsk_x tcp desk 22", "Unknown option --key" },
         { "rs-tunnel ssh -t 0 desk", "invalid target \"0\"" },
+        { "rs-tunnel run", "run wants a device and a command" },
+        { "rs-tunnel run desk", "run wants a device and a command" },
+        { "rs-tunnel run desk x --gateway-port", "not of run" },
+        { "rs-tunnel tcp desk 22 --secret a=b", "--secret is of run" },
         { "rs-tunnel --gateway-port ssh desk", "not of ssh" },
         { "rs-tunnel --gateway-port rdp desk", "not of rdp" },
         { "rs-tunnel --gateway-port -W 22 desk", "not of -W" },
@@ -111,6 +115,15 @@ test_ports(void)
        && options.command == TUNNEL_STDIO && options.verbose, "-W");
     is_str(options.device, "desk", "its device");
     is_str(options.target, "127.0.0.1:22", "its target");
+    tunnel_options_clear(&options);
+
+    ok(parse(&options, "rs-tunnel run desk ping host=nas 'word=a b;c' "
+             "--secret pin=/pin -q", NULL)
+       && options.command == TUNNEL_RUN && options.quiet, "run");
+    is_str(options.device, "desk", "its device");
+    is_str(options.args[0], "ping", "its command");
+    is_str(options.args[2], "word=a b;c", "its parameters");
+    is_str(options.secrets[0], "pin=/pin", "and those that are secret");
     tunnel_options_clear(&options);
 
     ok(parse(&options, "rs-tunnel --version", NULL)

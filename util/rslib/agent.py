@@ -32,8 +32,12 @@ def _conf(stack, folder):
 
     for pair in stack.args.agent_conf:
         name, _, value = pair.partition("=")
-        section, _, key = name.rpartition(".")
-        sections.setdefault(section or "agent", {})[key] = value
+        section, _, key = name.partition(".")
+
+        # a key may have dots of its own, as "command NAME.param.P"
+
+        sections.setdefault(section if key else "agent",
+                            {})[key or section] = value
 
     return files.write(os.path.join(folder, "agent.conf"), "".join(
         f"[{section}]\n" + "".join(f"{k}={v}\n" for k, v in keys.items())
