@@ -12,6 +12,8 @@
 #define _AGENT_CHILD_H_INCLUDED_
 
 
+#include "agent_user.h"
+
 #include <glib.h>
 #include <sys/types.h>
 
@@ -26,18 +28,19 @@ typedef struct agent_child_s  agent_child_t;
 typedef void (*agent_child_exited_pt)(void *data, int status);
 
 
-agent_child_t *agent_child_new(pid_t pid, agent_child_exited_pt exited,
-    void *data);
+/* user: whom it has become */
+agent_child_t *agent_child_new(pid_t pid, const agent_user_t *user,
+    agent_child_exited_pt exited, void *data);
 
 /*
- * Its process group gets signal now, and SIGKILL AGENT_CHILD_S later or, what
- * is left of it, when the child has exited.
+ * Its process group and all of its session get signal now, and SIGKILL
+ * AGENT_CHILD_S later or, what is left of them, when the child has exited.
  */
 void agent_child_stop(agent_child_t *child, int signal);
 
 /*
- * The same, and exited() is not called any more.  group: another one of its
- * session that is to go with it, or 0.
+ * The same, and exited() is not called any more.  group: another one that
+ * is to go with it, or 0.
  */
 void agent_child_end(agent_child_t *child, int signal, pid_t group);
 

@@ -117,7 +117,7 @@ agent_run_new(const agent_wire_to_t *to, const agent_command_t *command,
     run->data = data;
     run->left = (guint64) command->output * 1024;
     run->group = pid;
-    run->child = agent_child_new(pid, agent_run_exited, run);
+    run->child = agent_child_new(pid, user, agent_run_exited, run);
     run->timer = g_timeout_add_seconds(command->timeout_s, agent_run_late,
                                        run);
 

@@ -133,7 +133,7 @@ agent_shell_new(const agent_wire_to_t *to, const agent_user_t *user,
         return NULL;
     }
 
-    shell->child = agent_child_new(pid, agent_shell_exited, shell);
+    shell->child = agent_child_new(pid, user, agent_shell_exited, shell);
 
     wire = *to;
     wire.max_message = AGENT_SHELL_MESSAGE;

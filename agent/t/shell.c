@@ -9,12 +9,18 @@
  * side.  Run as root the shell is another user's.
  */
 
+#define _GNU_SOURCE                     /* setresuid() */
+
 #include "agent_shell.h"
 #include "leg_server.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 
@@ -182,8 +188,21 @@ static void
 serve_gone(GIOStream *io)
 {
     upgrade(io);
-    type(io, "trap '' HUP; sh -c 'trap \"\" HUP; echo child $$ end; while :; "
-             "do sleep 1; done' & echo pid $$ end; wait\n");
+    type(io, "set -m; trap '' HUP; sh -c 'trap \"\" HUP; echo child $$ end; "
+             "while :; do sleep 1; done' & echo pid $$ end; wait\n");
+    see(io, NULL);
+}
+
+
+/* the shell goes at once, what it has behind it does not want to */
+
+static void
+serve_job(GIOStream *io)
+{
+    upgrade(io);
+    type(io, "set -m; (trap '' HUP; nohup sh -c 'echo child $$ end >/dev/tty; "
+             "while :; do sleep 1; done' >/dev/null 2>&1 &) ; "
+             "echo pid $$ end\n");
     see(io, NULL);
 }
 
@@ -294,10 +313,17 @@ number(const char *word)
 }
 
 
+/* one that nobody has waited for yet lives no more */
+
 static gboolean
 lives(pid_t pid)
 {
-    return kill(pid, 0) == 0 || errno == EPERM;
+    const char       *p;
+    g_autofree char  *path = g_strdup_printf("/proc/%d/stat", (int) pid);
+    g_autofree char  *text = NULL;
+
+    return g_file_get_contents(path, &text, NULL, NULL)
+           && (p = strrchr(text, ')')) != NULL && p[2] != 'Z';
 }
 
 
@@ -399,9 +425,73 @@ test_gone(void)
     server_free(server);
     is_int(server_code, 4410, "the gateway is told");
 
-    /* in the group of the shell or one of its own: it had the terminal */
+    wait_for(!lives(child));
+    ok(TRUE, "and with it what it has in the background");
+}
 
-    (void) kill(child, SIGKILL);
+
+static void
+test_job(void)
+{
+    pid_t      pid, child;
+    leg_t      leg;
+    server_t  *server = server_new_with(serve_job, NULL);
+
+    leg_start(&leg, server);
+    wait_for((pid = number("pid ")) > 0 && (child = number("child ")) > 0);
+    ok(lives(child) && getpgid(child) != pid && getsid(child) == pid,
+       "a job in a group of its own");
+    agent_shell_free(g_steal_pointer(&leg.shell), 4403);
+    wait_for(!lives(pid) && !lives(child));
+    ok(TRUE, "does not outlive the hang-up");
+    server_free(server);
+}
+
+
+/*
+ * The same by an agent that may become another user and nothing else, as the
+ * service is set up: it cannot kill what is his.
+ */
+
+static void
+test_caps(void)
+{
+    int                              status;
+    pid_t                            pid;
+    struct __user_cap_data_struct    data[2];
+    struct __user_cap_header_struct  header = {
+        _LINUX_CAPABILITY_VERSION_3, 0
+    };
+
+    if (geteuid() != 0) {
+        ok(TRUE, "# SKIP not root");
+        return;
+    }
+
+    (void) fflush(stdout);
+    pid = fork();
+
+    if (pid == 0) {
+        memset(data, 0, sizeof(data));
+        data[0].permitted = (1u << CAP_SETUID) | (1u << CAP_SETGID);
+        data[0].effective = data[0].permitted;
+
+        if (freopen("/dev/null", "w", stdout) == NULL
+            || prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0
+            || setresgid(65533, 65533, 65533) != 0
+            || setresuid(65533, 65533, 65533) != 0
+            || syscall(SYS_capset, &header, data) != 0)
+        {
+            _exit(2);
+        }
+
+        test_gone();
+        test_job();
+        _exit(done() != 0);
+    }
+
+    ok(waitpid(pid, &status, 0) == pid && status == 0,
+       "and so for an agent without CAP_KILL: %d", status);
 }
 
 
@@ -444,12 +534,14 @@ main(void)
     screen = g_string_new(NULL);
     signal(SIGPIPE, SIG_IGN);
 
+    test_caps();                        /* while there are no threads */
     test_users();
     test_session();
     test_pieces();
     test_much();
     test_pause();
     test_gone();
+    test_job();
     test_refused();
 
     g_string_free(screen, TRUE);
