@@ -48,10 +48,13 @@ serve_read(GIOStream *io)
         if (op == RS_WS_BINARY && len > 0) {
             g_string_append_len(data[0] == 2 ? verdict : outputs[data[0] & 1],
                                 (char *) data + 1, (gssize) len - 1);
+
+            if (data[0] == 2) {
+                put_close(io, 1000);
+            }
         }
     }
 
-    put_close(io, 1000);
     g_free(data);
 }
 
