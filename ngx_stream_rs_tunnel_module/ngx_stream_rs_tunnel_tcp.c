@@ -51,7 +51,7 @@ ngx_stream_rs_tunnel_tcp(ngx_stream_rs_tunnel_ctx_t *ctx)
     }
 
     if (rc == NGX_DONE && ctx->code == NGX_STREAM_RS_TUNNEL_DONE
-        && ctx->up_ended && ctx->down_ended)
+        && ctx->up_ended && ctx->up == NULL && ctx->down_ended)
     {
         ngx_stream_rs_tunnel_end(ctx, NGX_STREAM_OK, 1);
         return;

@@ -11,6 +11,7 @@ use FindBin qw($Bin);
 use lib "$Bin/lib";
 
 use Digest::SHA qw(sha256_hex);
+use JSON ();
 use IO::Select;
 use IO::Socket::INET;
 use IO::Socket::IP;
@@ -25,16 +26,16 @@ use RS::Stream;
 use RS::Util qw(free_port now patience random_id start wait_until within);
 
 my @free = map { free_port() } 1 .. 24;
-my ($mapped, $proxied) = (shift @free, shift @free);
+my ($mapped, $proxied, $rest) = (shift @free, shift @free, pop @free);
 my $redis = RS::Redis->new(acl => 1);
 my $gw = RS::Gateway->new(
     redis => $redis, workers => 2, server => $METRICS_LOCATION,
-    http => 'rs_tunnel_ports 20000-29999; rs_pipe_wait 5s;',
+    http => "rs_tunnel_ports $rest-$rest; rs_pipe_wait 5s;",
     location => 'rs_device_tunnels 64;',
     stream => "server {\n"
         . CORE::join('', map { "listen 127.0.0.1:$_ reuseport;\n"
                                . "listen 127.0.0.1:$_ udp reuseport;\n" }
-                         @free)
+                         @free, $rest)
         . "listen [::]:$mapped ipv6only=off reuseport;\n"
         . "rs_tunnel;\n}\nserver {\n"
         . "listen 127.0.0.1:$proxied proxy_protocol reuseport;\n"
@@ -387,6 +388,61 @@ subtest 'addresses' => sub {
     }
 
     all_gone();
+};
+
+
+# as people do it: what is made by REST lets its maker in, and by another call
+# who is somewhere else
+
+subtest 'REST' => sub {
+    my $r = $root->post('/devices/' . $device->id . '/tunnels',
+                        { target => '127.0.0.1:22', port => JSON::true() });
+
+    is($r->status, 201, 'a tunnel with a port');
+    is($r->json->{port}, $rest, 'which is this one');
+
+    my ($c, $h) = pair($r->json);
+
+    shutdown($c->socket, 1);
+    is(RS::Pipe::message($h), '', 'its maker comes in, and ends');
+    $h->send_frame(opcode => 2, payload => '');
+    ended_ok($c, 'all of it');
+    RS::Pipe::closed($h);
+    reset_ok(come($r->json, from => '127.0.0.9'), 'somebody else');
+
+    my $t = $root->get('/tunnels/' . $r->json->{id})->json;
+
+    is_deeply([@{$t}{qw(opened bytes_up bytes_down pipes)}], [1, 6, 6, 0],
+              'and it is in the accounts');
+    $root->delete("/tunnels/$t->{id}");
+    reset_ok(come($t), 'when it is deleted nobody comes');
+};
+
+
+# another node: any has all ports, and bounds of its own
+
+subtest 'bounds' => sub {
+    my $port = pop @free;
+    my $node = RS::Gateway->new(redis => $redis, server => $METRICS_LOCATION,
+        http => 'rs_tunnel_ports 20000-29999; rs_max_pipes 1;',
+        stream => "server { listen 127.0.0.2:$port; rs_tunnel; }");
+    my $t = tunnel($ana, port => $port);
+    my $to = sub { RS::Stream->connect(socket => IO::Socket::INET->new(
+        PeerAddr => '127.0.0.2', PeerPort => $port,
+        LocalAddr => '127.0.0.1')) };
+    my $c = $to->();
+    my $h = RS::Pipe::leg({}, $node, 'host', ticket => asked()->{ticket});
+
+    $c->write('there');
+    is(RS::Pipe::bytes($h, 5), 'there', 'at another node');
+    reset_ok($to->(), 'one more than "rs_max_pipes"');
+    is(metrics($node)->value('rs_port_connections_total',
+                             result => 'limited'), 1, 'counted');
+    $_->close() for $c, $h;
+    wait_until { metrics($node)->value('rs_connections', kind => 'pipe') == 0 }
+               20, 'there is room again';
+    $node->check_log();
+    $node->stop();
 };
 
 
