@@ -198,6 +198,16 @@ ngx_stream_rs_tunnel_udp_piece(ngx_stream_rs_tunnel_ctx_t *ctx,
 
     c = ctx->session->connection;
 
+    if (ngx_exiting) {
+
+        /*
+         * The socket is the server's and was closed, its number may be
+         * another one's by now; the client's datagrams go to other workers.
+         */
+
+        return NGX_DONE;
+    }
+
     if (ctx->datagram == NULL && piece->last) {
         ngx_stream_rs_tunnel_udp_send(c, (u_char *) piece->data, piece->len);
         return NGX_OK;

@@ -677,15 +677,33 @@ subtest 'Redis is away' => sub {
 
 
 subtest 'reload' => sub {
+    my $u = tunnel($ana, protocol => 'udp');
+    my $flow = IO::Socket::INET->new(Proto => 'udp', LocalAddr => '127.0.0.1',
+        PeerAddr => '127.0.0.1', PeerPort => $u->{port});
+
+    send($flow, 'before', 0);
+
+    my $f = host();
+
+    is(RS::Pipe::message($f), 'before', 'a flow');
+
     my ($c, $h) = pair($t);
 
     $gw->reload();
     reset_ok($c, 'a worker that ends');
     isnt(RS::Pipe::closed($h), '1000', 'no end for the device');
+    isnt(RS::Pipe::closed($f), '1000', 'nor of the flow');
     $device->connect($gw, worker => 1);
     ($c, $h) = pair($t);
     ok(1, 'the next one');
-    $_->close() for $c, $h;
+    send($flow, 'after', 0);
+    $f = host();
+    is(RS::Pipe::message($f), 'after', 'the flow begins anew');
+    $f->send_frame(opcode => 2, payload => 'answer');
+    ok(IO::Select->new($flow)->can_read(20), 'and goes on');
+    recv($flow, my $got, 100, 0);
+    is($got, 'answer', 'as the first one');
+    $_->close() for $c, $h, $f;
     all_gone();
 };
 
