@@ -501,7 +501,7 @@ start(fixture_t *f, agent_role_e role)
 static void
 stop(fixture_t *f)
 {
-    agent_viewer_free(f->viewer);
+    g_clear_pointer(&f->viewer, agent_viewer_free);
     agent_seat_free(f->agent.seat);
     agent_key_free(f->agent.key);
     agent_config_free(f->config);
@@ -558,10 +558,9 @@ test_fallback(void)
     input(&f, KEY_A);
     did("+a ", "then it is");
 
-    agent_viewer_free(f.viewer);
+    g_clear_pointer(&f.viewer, agent_viewer_free);
     did("-1 ", "whoever goes lets go");
-    agent_seat_free(f.agent.seat);
-    agent_config_free(f.config);
+    stop(&f);
 }
 
 
