@@ -18,7 +18,7 @@ import { join } from "node:path";
 import { until } from "../e2e/lib/wait.mjs";
 import { Check, pourInto } from "./lib/bytes.mjs";
 import { Port } from "./lib/entry.mjs";
-import { environment } from "./lib/program.mjs";
+import { environment, options, Tunnel } from "./lib/program.mjs";
 import { BYTES } from "./lib/size.mjs";
 import { World } from "./lib/world.mjs";
 
@@ -161,6 +161,32 @@ test("a port leads nowhere before and after its tunnel", {timeout: 60000},
     await until("end", () => open.closed);
     assert.equal(open.error, "ECONNRESET");
     await refused(tunnel, MINE);
+});
+
+
+test("rs-tunnel --gateway-port holds one as long as it runs",
+     {timeout: 60000}, async (t) => {
+    const tunnel = await Tunnel.open([
+        ...options(world.stack), "tcp", world.stack.device,
+        String(world.tcp.port), "--gateway-port"]);
+
+    t.after(() => tunnel.close());
+
+    /* it comes to the gateway from there */
+    const {ip, tunnel_ip: host} = world.stack.state.nodes[0];
+    const at = {host, port: tunnel.port};
+
+    await until("whom it is for", () =>
+        tunnel.said.includes(`for all who come from ${ip}, as`));
+    await refused(at, FOREIGN);
+
+    const open = await works(at, ip);
+
+    await tunnel.close();
+    assert.equal(tunnel.child.exitCode, 0);
+    await until("end", () => open.closed);
+    assert.equal(open.error, "ECONNRESET");
+    await refused(at, ip);
 });
 
 
