@@ -144,14 +144,16 @@ test("rs-tunnel rdp: a client at a local port, and its exit status",
     await writeFile(client, `#!/bin/bash
                              at=\${1#/v:}
                              exec 3<>"/dev/tcp/\${at%:*}/\${at##*:}"
-                             echo "$2" >&3
+                             echo "$2 \${RS_TUNNEL_KEY-no key}" >&3
                              cat <&3
                              exit 5\n`, {mode: 0o755});
     await writeFile(conf, `[rs-tunnel]\nrdp=${client}\n`);
 
     const going = run(PROGRAM, [
-        ...options(world.stack), "-c", conf, "rdp", "-t",
-        `127.0.0.1:${world.tcp.port}`, world.stack.device, "/u:me"]);
+        ...options(world.stack).filter((word, i, all) =>
+            word !== "-k" && all[i - 1] !== "-k"), "-c", conf, "rdp", "-t",
+        `127.0.0.1:${world.tcp.port}`, world.stack.device, "/u:me"],
+                      {env: {RS_TUNNEL_KEY: world.stack.key}});
     const there = await world.tcp.next();
 
     there.pipe(there);
@@ -159,7 +161,7 @@ test("rs-tunnel rdp: a client at a local port, and its exit status",
 
     const done = await going;
 
-    assert.equal(done.out.toString(), "/u:me\n", done.stderr);
+    assert.equal(done.out.toString(), "/u:me no key\n", done.stderr);
     assert.equal(done.status, 5);
 });
 

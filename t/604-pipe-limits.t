@@ -18,7 +18,8 @@ use RS::Gateway;
 use RS::Metrics qw($METRICS_LOCATION metrics);
 use RS::Pipe;
 use RS::Redis;
-use RS::Util qw(free_port now patience start tempdir wait_until write_file);
+use RS::Util qw(free_port now patience random_id start tempdir wait_until
+                write_file);
 
 my $redis = RS::Redis->new();
 my $hub = RS::Gateway->new(redis => $redis);
@@ -341,7 +342,9 @@ subtest 'a number' => sub {
     is($r->status, 503, 'and not even made');
     is($r->json->{code}, 'overloaded', 'by REST');
     cmp_ok($r->header('Retry-After'), '>', 0, 'which says when to come again');
-    is(metrics($gw)->value('rs_pipes_refused_total'), 2, 'counted');
+    is($rest->post('/devices/' . random_id('dev_') . '/commands',
+                   { command => 'x' })->status, 503, 'nor is a command');
+    is(metrics($gw)->value('rs_pipes_refused_total'), 3, 'counted');
 
     my @other = pair($gw, tenant => 'other', worker => 1);
 

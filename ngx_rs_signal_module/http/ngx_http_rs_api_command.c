@@ -94,6 +94,12 @@ ngx_http_rs_api_command_run(ngx_http_rs_api_t *api)
         return (rc == NGX_DECLINED) ? NGX_OK : rc;
     }
 
+    if (ngx_http_rs_pipe_full(api->rmcf, &api->caller.tenant)) {
+        return ngx_http_rs_api_fail(api, RS_E_OVERLOADED,
+                                    "this node has as many pipes of the "
+                                    "tenant as it takes", NULL);
+    }
+
     t = &command->c.tunnel;
 
     if (ngx_http_rs_api_new_id(api->request->pool, RS_ID_TUNNEL, &t->id)
