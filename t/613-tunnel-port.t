@@ -29,7 +29,7 @@ my @free = map { free_port() } 1 .. 24;
 my ($mapped, $proxied, $rest) = (shift @free, shift @free, pop @free);
 my $redis = RS::Redis->new(acl => 1);
 my $gw = RS::Gateway->new(
-    redis => $redis, workers => 2, server => $METRICS_LOCATION,
+    redis => $redis, workers => 2, ipc => 'on', server => $METRICS_LOCATION,
     http => "rs_tunnel_ports $rest-$rest; rs_pipe_wait 5s;",
     location => 'rs_device_tunnels 64;',
     stream => "server {\n"
