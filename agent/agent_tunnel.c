@@ -86,6 +86,8 @@ static const char *agent_tunnels_refusal(agent_tunnels_t *tunnels,
     const agent_open_t *open, const char *key, char ***argv, char **detail);
 static char **agent_tunnels_argv(const agent_config_t *config,
     const agent_open_t *open, char **detail);
+static gboolean agent_tunnels_hidden(const agent_config_t *config,
+    const agent_open_t *open);
 static gboolean agent_tunnels_closed(const agent_config_t *config,
     const agent_open_t *open);
 static void agent_tunnels_refuse(agent_tunnels_t *tunnels,
@@ -249,6 +251,12 @@ agent_tunnels_refusal(agent_tunnels_t *tunnels, const agent_open_t *open,
             return "policy";
         }
 
+        if (agent_tunnels_hidden(config, open)) {
+            *detail = g_strdup("the person here is asked, and cannot be "
+                               "shown parameters of that length");
+            return "policy";
+        }
+
     } else if (!open->shell && agent_tunnels_closed(config, open)) {
         *detail = g_strdup(rs_target_why(RS_TARGET_UNLISTED));
         return "target_refused";
@@ -311,6 +319,18 @@ agent_tunnels_argv(const agent_config_t *config, const agent_open_t *open,
 }
 
 
+/* nobody says yes to what he has not seen the end of */
+
+static gboolean
+agent_tunnels_hidden(const agent_config_t *config, const agent_open_t *open)
+{
+    g_autofree char  *asked = agent_tunnel_asked(open);
+
+    return agent_policy_tunnel_consent(config) == AGENT_CONSENT_REQUIRED
+           && g_utf8_strlen(asked, -1) > RS_TARGET_NAME_MAX;
+}
+
+
 /* no rule is for it, whatever its name turns out to be */
 
 static gboolean
@@ -343,6 +363,7 @@ agent_tunnels_get(agent_tunnels_t *tunnels, const agent_open_t *open,
     const char        *name;
     agent_tunnel_t    *tunnel;
     g_autofree char   *text = NULL;
+    g_autofree char   *asked = NULL;
 
     tunnel = g_hash_table_lookup(tunnels->tunnels, key);
 
@@ -353,6 +374,7 @@ agent_tunnels_get(agent_tunnels_t *tunnels, const agent_open_t *open,
     name = (open->requester != NULL) ? open->requester
            : (open->requester_id != NULL) ? open->requester_id : "";
     text = agent_tunnel_text(open);
+    asked = agent_tunnel_asked(open);
 
     tunnel = g_new0(agent_tunnel_t, 1);
     tunnel->owner = tunnels;
@@ -360,7 +382,8 @@ agent_tunnels_get(agent_tunnels_t *tunnels, const agent_open_t *open,
     tunnel->id = g_strdup(open->tunnel_id);
     tunnel->name = agent_text_clean(name, strlen(name), AGENT_TUNNEL_NAME);
     tunnel->text = agent_text_clean(text, strlen(text), RS_TARGET_NAME_MAX);
-    tunnel->asked = agent_tunnel_asked(open);
+    tunnel->asked = agent_text_clean(asked, strlen(asked),
+                                     RS_TARGET_NAME_MAX);
     g_hash_table_insert(tunnels->tunnels, tunnel->key, tunnel);
 
     return tunnel;
@@ -469,7 +492,7 @@ agent_tunnel_asked(const agent_open_t *open)
         }
     }
 
-    return agent_text_clean(text->str, text->len, RS_TARGET_NAME_MAX);
+    return g_strdup(text->str);
 }
 
 

@@ -919,6 +919,35 @@ test_background(void)
 
 
 static void
+test_hidden(void)
+{
+    device_t          *d = device_new(NULL, "127.0.0.1", "");
+    guint              before = questions;
+    g_autofree char   *conf = NULL;
+    g_autofree char   *much = g_strnfill(300, 'x');
+    g_autofree char   *open = NULL;
+    g_autofree char   *why = NULL;
+
+    conf = g_strdup_printf("[command t]\nargv=/bin/echo;{a};{b}\n"
+                           "param.a=text:400\nparam.b=word\nuser=%s\n",
+                           g_get_user_name());
+    (void) agent_config_parse(d->agent.config, conf, strlen(conf), NULL);
+    d->agent.config->consent = AGENT_CONSENT_REQUIRED;
+    open = g_strdup_printf("{\"type\":\"tunnel\",\"op\":\"open\","
+                           "\"tunnel_id\":\"" TUN "\",\"pipe_id\":"
+                           "\"pip_h\",\"ticket\":\"t\",\"protocol\":"
+                           "\"tcp\",\"target\":{\"command\":\"t\","
+                           "\"args\":{\"a\":\"%s\",\"b\":\"x\"}}}", much);
+    say(d, open);
+    why = refusal(d, 1);
+    ok(g_str_has_prefix(why, "policy: ") && strstr(why, "be shown") != NULL,
+       "what cannot be shown is not asked: %s", why);
+    is_int(questions, before, "nobody was");
+    device_free(d);
+}
+
+
+static void
 test_command(void)
 {
     gsize              i;
@@ -1255,6 +1284,7 @@ main(void)
     test_shell();
     test_command();
     test_background();
+    test_hidden();
     test_bound();
     test_consent();
     test_veto();
