@@ -14,7 +14,7 @@
  * as a daemon is.
  */
 
-#define _GNU_SOURCE                     /* getdents64(), setresuid() */
+#define _GNU_SOURCE                     /* getdents64() */
 
 #include "agent_child.h"
 
@@ -24,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 
@@ -36,6 +37,7 @@ struct agent_child_s {
     uid_t                   uid;
     gid_t                   gid;
     gboolean                own;        /* he is who the agent is */
+    gboolean                alone;      /* nobody of its session stays */
     guint                   timer;
     agent_child_exited_pt   exited;     /* NULL: nobody waits for it */
     void                   *data;
@@ -81,11 +83,11 @@ agent_child_exited(GPid pid, int status, gpointer data)
     (void) pid;
 
     /*
-     * What it started does not outlive one that was to end.  Group and session
-     * have their number for as long as anybody is in them.
+     * What it started does not outlive one that was to end, or any.  Group
+     * and session have their number for as long as anybody is in them.
      */
 
-    if (child->timer != 0) {
+    if (child->timer != 0 || child->alone) {
         agent_child_signal(child, SIGKILL);
     }
 
@@ -128,8 +130,11 @@ agent_child_sweep(const agent_child_t *child, int signal)
     helper = fork();
 
     if (helper == 0) {
-        if (setresgid(child->gid, child->gid, child->gid) != 0
-            || setresuid(child->uid, child->uid, child->uid) != 0)
+        /* not libc's, which tells threads that there are not here */
+
+        if (syscall(SYS_setresgid, child->gid, child->gid, child->gid) != 0
+            || syscall(SYS_setresuid, child->uid, child->uid, child->uid)
+               != 0)
         {
             _exit(1);
         }
@@ -250,6 +255,13 @@ agent_child_kill(gpointer data)
     agent_child_signal(child, SIGKILL);
 
     return G_SOURCE_REMOVE;
+}
+
+
+void
+agent_child_alone(agent_child_t *child)
+{
+    child->alone = TRUE;
 }
 
 

@@ -32,6 +32,9 @@ typedef void (*agent_child_exited_pt)(void *data, int status);
 agent_child_t *agent_child_new(pid_t pid, const agent_user_t *user,
     agent_child_exited_pt exited, void *data);
 
+/* What it leaves behind gets SIGKILL, however it ends. */
+void agent_child_alone(agent_child_t *child);
+
 /*
  * Its process group and all of its session get signal now, and SIGKILL
  * AGENT_CHILD_S later or, what is left of them, when the child has exited.

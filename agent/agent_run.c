@@ -8,7 +8,7 @@
  * nothing.  An output is read when the wire has room; who writes more waits,
  * while the time goes on.  Time or output that is used up ends the process
  * (SIGTERM, then SIGKILL), and is said as its end.  What it has left running
- * in its group ends with it.
+ * in its session ends with it.
  *
  * The client closes when it has all: a command may be over before he comes,
  * and a leg that is gone by then takes along what waits for him.
@@ -53,7 +53,6 @@ struct agent_run_s {
     void                   *data;
     agent_wire_t           *wire;
     agent_child_t          *child;      /* NULL: it has ended */
-    pid_t                   group;
     agent_run_output_t      outputs[AGENT_RUN_OUTPUTS];
     guint                   timer;      /* its time, then the leg's */
     guint64                 left;       /* bytes it may still write */
@@ -116,8 +115,8 @@ agent_run_new(const agent_wire_to_t *to, const agent_command_t *command,
     run->closed = closed;
     run->data = data;
     run->left = (guint64) command->output * 1024;
-    run->group = pid;
     run->child = agent_child_new(pid, user, agent_run_exited, run);
+    agent_child_alone(run->child);
     run->timer = g_timeout_add_seconds(command->timeout_s, agent_run_late,
                                        run);
 
@@ -215,10 +214,6 @@ static void
 agent_run_exited(void *data, int status)
 {
     agent_run_t  *run = data;
-
-    /* the group has its number for as long as anybody is in it */
-
-    (void) kill(-run->group, SIGKILL);
 
     run->child = NULL;
     run->status = status;

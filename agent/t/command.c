@@ -8,13 +8,17 @@
  * and one that runs, with its output, limits and end on a leg.
  */
 
+#define _GNU_SOURCE                     /* setresuid() */
+
 #include "agent_run.h"
 #include "agent_config.h"
 #include "leg_server.h"
 
+#include <linux/capability.h>
 #include <pwd.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -339,6 +343,70 @@ test_behind(void)
 }
 
 
+static void
+test_alone(void)
+{
+    leg_t  leg;
+    pid_t  pid;
+
+    runs(&leg, "argv=/bin/sh;-c;sleep 1000 >/dev/null 2>&1 & echo $!");
+    is_str(verdict->str, "{\"exit\":0}", "it ends by itself");
+    pid = (pid_t) strtol(outputs[0]->str, NULL, 10);
+    ok(pid > 0, "and leaves process %d", (int) pid);
+    wait_for(waitpid(pid, NULL, WNOHANG) == pid);
+    ok(TRUE, "which does not stay");
+}
+
+
+/*
+ * The same by an agent that may become another user and nothing else, as the
+ * service is set up: it cannot kill what is his.
+ */
+
+static void
+test_caps(void)
+{
+    int                              status;
+    pid_t                            pid;
+    struct __user_cap_data_struct    data[2];
+    struct __user_cap_header_struct  header = {
+        _LINUX_CAPABILITY_VERSION_3, 0
+    };
+
+    if (geteuid() != 0) {
+        ok(TRUE, "# SKIP not root");
+        return;
+    }
+
+    (void) fflush(stdout);
+    pid = fork();
+
+    if (pid == 0) {
+        memset(data, 0, sizeof(data));
+        data[0].permitted = (1u << CAP_SETUID) | (1u << CAP_SETGID);
+        data[0].effective = data[0].permitted;
+
+        if (freopen("/dev/null", "w", stdout) == NULL
+            || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0
+            || prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0
+            || setresgid(65533, 65533, 65533) != 0
+            || setresuid(65533, 65533, 65533) != 0
+            || syscall(SYS_capset, &header, data) != 0)
+        {
+            _exit(2);
+        }
+
+        test_limits();
+        test_behind();
+        test_alone();
+        _exit(done() != 0);
+    }
+
+    ok(waitpid(pid, &status, 0) == pid && status == 0,
+       "and so for an agent without CAP_KILL: %d", status);
+}
+
+
 /* who asked for it goes */
 
 static void
@@ -375,11 +443,13 @@ main(void)
     /* what loses its parent becomes this one's */
     (void) prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 
+    test_caps();                        /* while there are no threads */
     test_config();
     test_args();
     test_runs();
     test_limits();
     test_behind();
+    test_alone();
     test_left();
 
     g_string_free(outputs[0], TRUE);
