@@ -101,6 +101,10 @@ get_frame(GIOStream *io, guint8 *data, gsize *len)
 
     *len = h[1] & 0x7f;
 
+    if (*len == 127) {
+        return -1;
+    }
+
     if (*len == 126) {
         if (!get(io, more, 2)) {
             return -1;
@@ -109,7 +113,7 @@ get_frame(GIOStream *io, guint8 *data, gsize *len)
         *len = (gsize) more[0] << 8 | more[1];
     }
 
-    if (*len == 127 || !get(io, mask, 4) || !get(io, data, *len)) {
+    if (!get(io, mask, 4) || !get(io, data, *len)) {
         return -1;
     }
 
