@@ -19,6 +19,7 @@ import { until } from "./wait.mjs";
 
 
 const TEXT = 1;
+const CONTROL = 0x8;
 const FIN = 0x80;
 const MASK = 0x80;
 
@@ -108,7 +109,10 @@ function pass(from, to, change, see) {
 
         for (let f = frameOf(rest); f !== null; f = frameOf(rest)) {
             rest = rest.subarray(f.length);
-            see(f.payload);
+
+            if ((f.first & CONTROL) === 0) {
+                see(f.payload);
+            }
 
             if (f.first === (FIN | TEXT)) {
                 const message = change(JSON.parse(f.payload.toString()));
@@ -137,7 +141,7 @@ export class Hostile {
     answer = (data) => data;        /* of an answer */
     rest = (path, data) => data;    /* JSON of a REST answer */
     change = (message) => message;  /* any other message */
-    see = () => {};                 /* (path, payload) of each frame */
+    see = () => {};                 /* (path, payload) of data frames */
 
     #node;
     #ca;
