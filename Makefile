@@ -108,7 +108,7 @@ test-first: deps
 	@fleet/first-ten-minutes
 
 test-turn: deps all
-	@util/coturn-root
+	@test "$(TURNSERVER)" = own || util/coturn-root
 	@TURN=$(or $(TURN),full) util/test turn
 
 test-pipes: deps all

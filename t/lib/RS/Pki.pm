@@ -74,18 +74,26 @@ sub new {
 sub ca { return "$_[0]{dir}/ca.pem" }
 
 
+# New files, as all that renew certificates make them: nginx takes over from
+# the configuration of before what has the same number and second (1.27.4).
+
 sub issue {
     my ($self, $folder) = @_;
     my $dir = $self->{dir};
 
     $self->{n}++;
-    _openssl('req', @ec, '-keyout', "$folder/key.pem", '-out', "$dir/csr",
+    _openssl('req', @ec, '-keyout', "$folder/key.pem.new", '-out', "$dir/csr",
              '-subj', "/CN=gateway $self->{n}");
     _openssl('x509', '-req', '-in', "$dir/csr", '-CA', "$dir/ca.pem",
              '-CAkey', "$dir/ca.key", '-set_serial', $self->{n},
              '-days', '10', '-extfile', "$dir/ext",
-             '-out', "$folder/cert.pem");
-    copy("$dir/ca.pem", "$folder/ca.pem") or die "$folder/ca.pem: $!";
+             '-out', "$folder/cert.pem.new");
+    copy("$dir/ca.pem", "$folder/ca.pem.new") or die "$folder/ca.pem: $!";
+
+    for my $name (qw(key cert ca)) {
+        rename "$folder/$name.pem.new", "$folder/$name.pem"
+            or die "$folder/$name.pem: $!";
+    }
 
     return;
 }
