@@ -13,6 +13,7 @@
 #include "agent.h"
 #include "agent_chat.h"
 #include "agent_input.h"
+#include "agent_log.h"
 #include "agent_proxy.h"
 #include "agent_screen.h"
 #include "agent_sound.h"
@@ -75,7 +76,8 @@ SoupSession *
 agent_soup(const agent_config_t *config, GTlsDatabase **tls,
     GProxyResolver **proxy, GError **error)
 {
-    SoupSession  *soup;
+    SoupSession       *soup;
+    g_autofree char   *program = NULL;
 
     *tls = NULL;
     *proxy = agent_proxy_new(config->proxy, g_getenv);
@@ -89,9 +91,9 @@ agent_soup(const agent_config_t *config, GTlsDatabase **tls,
         }
     }
 
+    program = g_strconcat(agent_log_program(), "/" AGENT_VERSION, NULL);
     soup = soup_session_new_with_options("timeout", 30, "idle-timeout", 10,
-                                         "user-agent",
-                                         "rs-agent/" AGENT_VERSION,
+                                         "user-agent", program,
                                          "proxy-resolver", *proxy, NULL);
     if (*tls != NULL) {
         soup_session_set_tls_database(soup, *tls);
@@ -148,23 +150,41 @@ agent_use_server(agent_t *agent, guint i, GError **error)
 
 
 gboolean
-agent_init(agent_t *agent, agent_config_t *config, GError **error)
+agent_init(agent_t *agent, agent_config_t *config,
+    const agent_service_t *service, void *data, GError **error)
+{
+    agent_key_t                *key;
+    g_autoptr(agent_device_t)   device = NULL;
+
+    device = agent_device_load(config->state_dir, error);
+    if (device == NULL) {
+        return FALSE;
+    }
+
+    key = agent_key_load(config->state_dir, error);
+    if (key == NULL) {
+        return FALSE;
+    }
+
+    return agent_init_as(agent, config, service, data,
+                         g_steal_pointer(&device), key, error);
+}
+
+
+gboolean
+agent_init_as(agent_t *agent, agent_config_t *config,
+    const agent_service_t *service, void *data, agent_device_t *device,
+    agent_key_t *key, GError **error)
 {
     GError  *failed = NULL;
 
     agent->config = config;
+    agent->service = service;
+    agent->service_data = data;
+    agent->device = device;
+    agent->key = key;
 
     if (!agent_config_check(config, error)) {
-        return FALSE;
-    }
-
-    agent->device = agent_device_load(config->state_dir, error);
-    if (agent->device == NULL) {
-        return FALSE;
-    }
-
-    agent->key = agent_key_load(config->state_dir, error);
-    if (agent->key == NULL) {
         return FALSE;
     }
 
@@ -187,10 +207,13 @@ agent_init(agent_t *agent, agent_config_t *config, GError **error)
         return FALSE;
     }
 
-    agent->ui = agent_ui_new(config, &agent_ui_events, agent);
+    if (service->desktop) {
+        agent->ui = agent_ui_new(config, &agent_ui_events, agent);
+        agent->tunnels = agent_tunnels_new(agent, NULL, agent_say, agent);
+    }
+
     agent->network = agent_network_new(agent_on_network, agent);
     agent->relays = agent_relays_new();
-    agent->tunnels = agent_tunnels_new(agent, NULL, agent_say, agent);
     agent->loop = g_main_loop_new(NULL, FALSE);
     agent->sessions = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
                                    (GDestroyNotify) agent_session_free);
@@ -432,9 +455,7 @@ agent_own_check(agent_t *agent)
 static void
 agent_on_network(void *data, agent_network_e what)
 {
-    agent_t         *agent = data;
-    gpointer         session;
-    GHashTableIter   iter;
+    agent_t  *agent = data;
 
     if (agent->quitting) {
         return;
@@ -446,10 +467,8 @@ agent_on_network(void *data, agent_network_e what)
         agent_signal_nudge(agent->signal);
     }
 
-    g_hash_table_iter_init(&iter, agent->sessions);
-
-    while (g_hash_table_iter_next(&iter, NULL, &session)) {
-        agent_session_network(session, what);
+    if (agent->service->network != NULL) {
+        agent->service->network(agent->service_data, what);
     }
 }
 
@@ -477,9 +496,6 @@ agent_on_asking(void *data, gboolean asking)
 void
 agent_quit(agent_t *agent, int status)
 {
-    g_autoptr(GList)  sessions = NULL;
-    GList            *link;
-
     if (agent->quitting) {
         return;
     }
@@ -488,10 +504,8 @@ agent_quit(agent_t *agent, int status)
     agent->status = status;
     agent->quit_timer = g_timeout_add(AGENT_QUIT_MS, agent_quit_late, agent);
 
-    sessions = g_hash_table_get_values(agent->sessions);
-
-    for (link = sessions; link != NULL; link = link->next) {
-        agent_session_bye(link->data);
+    if (agent->service->quit != NULL) {
+        agent->service->quit(agent->service_data);
     }
 
     if (agent->signal != NULL) {
@@ -507,7 +521,8 @@ agent_quit_check(agent_t *agent)
 {
     if (agent->quitting
         && agent->loop != NULL
-        && g_hash_table_size(agent->sessions) == 0
+        && (agent->service->busy == NULL
+            || !agent->service->busy(agent->service_data))
         && (agent->signal == NULL || agent_signal_gone(agent->signal)))
     {
         g_main_loop_quit(agent->loop);

@@ -29,6 +29,7 @@ typedef struct agent_tunnels_s  agent_tunnels_t;
 #include "agent_network.h"
 #include "agent_operator.h"
 #include "agent_relays.h"
+#include "agent_service.h"
 #include "agent_socket.h"
 #include "agent_ui.h"
 #include "platform/platform.h"
@@ -43,6 +44,9 @@ typedef struct agent_tunnels_s  agent_tunnels_t;
 
 
 struct agent_s {
+    const agent_service_t  *service;    /* what kind of device this is */
+    void              *service_data;
+
     agent_config_t    *config;
     agent_device_t    *device;
     agent_key_t       *key;
@@ -69,13 +73,13 @@ struct agent_s {
     agent_sound_t     *sound;       /* as platform */
     agent_seat_t      *seat;        /* as platform */
     agent_clipboard_t *clipboard;   /* while a viewer may have of it */
-    agent_ui_t        *ui;          /* the person there */
+    agent_ui_t        *ui;          /* the person there; NULL: nobody can be */
     agent_chat_t      *chat;        /* from the first viewer who may chat */
     guint              viewers;     /* with video, over all sessions */
     GList             *screens;     /* agent_screen_t of each of them */
 
     agent_signal_t    *signal;
-    agent_tunnels_t   *tunnels;
+    agent_tunnels_t   *tunnels;     /* NULL: a service, which has none */
     GHashTable        *sessions;    /* id -> agent_session_t */
     GPtrArray         *arrived;     /* files: agent_files.c's; or NULL */
 
@@ -93,8 +97,21 @@ struct agent_s {
 SoupSession *agent_soup(const agent_config_t *config, GTlsDatabase **tls,
     GProxyResolver **proxy, GError **error);
 
-/* agent is all zero; after agent_done() too.  config stays the caller's. */
-gboolean agent_init(agent_t *agent, agent_config_t *config, GError **error);
+/*
+ * agent is all zero; after agent_done() too.  config stays the caller's, and
+ * so do service and what its calls get as data.  Takes what enrolment left in
+ * the state directory.
+ */
+gboolean agent_init(agent_t *agent, agent_config_t *config,
+    const agent_service_t *service, void *data, GError **error);
+
+/*
+ * The same for who has no state directory: device is taken over, key is too
+ * and may be NULL (then there is no control channel to be proven on).
+ */
+gboolean agent_init_as(agent_t *agent, agent_config_t *config,
+    const agent_service_t *service, void *data, agent_device_t *device,
+    agent_key_t *key, GError **error);
 
 /* From now on sockets are opened to servers[i]. */
 gboolean agent_use_server(agent_t *agent, guint i, GError **error);

@@ -8,6 +8,7 @@
  */
 
 #include "agent_config.h"
+#include "agent_log.h"
 #include "rs_devkey.h"
 
 
@@ -28,7 +29,8 @@ agent_device_load(const char *state_dir, GError **error)
     if (!g_key_file_load_from_file(file, path, G_KEY_FILE_NONE, &local)) {
         g_set_error(error, AGENT_CONFIG_ERROR, AGENT_CONFIG_ERROR_STATE,
                     "this device is not enrolled (%s: %s): "
-                    "run rs-agent enroll URL", path, local->message);
+                    "run %s enroll URL", path, local->message,
+                    agent_log_program());
         return NULL;
     }
 

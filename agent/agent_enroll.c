@@ -12,6 +12,7 @@
 #include "agent_enroll.h"
 #include "agent_json.h"
 #include "agent_key.h"
+#include "agent_log.h"
 #include "agent_socket.h"
 #include "agent_version.h"
 #include "rs_devkey.h"
@@ -100,9 +101,11 @@ agent_enroll_body(const agent_config_t *config, const agent_key_t *key,
     const char *token)
 {
     struct utsname     un;
+    g_autofree char   *program = NULL;
     g_autofree char   *public_key = NULL;
 
     public_key = agent_key_public(key);
+    program = g_strconcat(agent_log_program(), " " AGENT_VERSION, NULL);
 
     if (uname(&un) == -1) {
         memset(&un, 0, sizeof(un));
@@ -113,7 +116,7 @@ agent_enroll_body(const agent_config_t *config, const agent_key_t *key,
                                      "public_key", public_key,
                                      "name", config->name,
                                      "meta",
-                                     "agent", "rs-agent " AGENT_VERSION,
+                                     "agent", program,
                                      "os", un.sysname,
                                      "arch", un.machine));
 }

@@ -28,6 +28,20 @@ agent_log_init(gboolean verbose)
 }
 
 
+/* services set theirs; what a test or a link is called is no name */
+
+const char *
+agent_log_program(void)
+{
+    const char  *name;
+
+    name = g_get_prgname();
+
+    return (name != NULL && g_str_has_prefix(name, AGENT_LOG_OURS))
+           ? name : "rs-agent";
+}
+
+
 static const char *
 agent_log_level(GLogLevelFlags level)
 {
@@ -89,8 +103,8 @@ agent_log_write(GLogLevelFlags level, const GLogField *fields, gsize n,
 
     clean = agent_log_clean(message);
 
-    fprintf(stderr, "rs-agent: %s: %s: %s\n", agent_log_level(level), domain,
-            clean);
+    fprintf(stderr, "%s: %s: %s: %s\n", agent_log_program(),
+            agent_log_level(level), domain, clean);
     fflush(stderr);
 
     return G_LOG_WRITER_HANDLED;

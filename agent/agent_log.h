@@ -14,8 +14,11 @@
 #include <glib.h>
 
 
-/* "rs-agent: level: domain: message"; details only when verbose. */
+/* "PROGRAM: level: domain: message"; details only when verbose. */
 void agent_log_init(gboolean verbose);
+
+/* of the process: "rs-agent", unless g_set_prgname() named another one */
+const char *agent_log_program(void);
 
 /*
  * The text with every control character as "?": names and reasons come from

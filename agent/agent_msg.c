@@ -760,8 +760,9 @@ agent_msg_position_cmp(const char *a, const char *b)
 
 
 char *
-agent_msg_hello(const char *tenant, const char *device_id,
-    const char *signature, const char *instance, int width, int height)
+agent_msg_hello(const char *program, const char *tenant,
+    const char *device_id, const char *signature, const char *instance,
+    int width, int height)
 {
     json_t  *obj;
 
@@ -771,7 +772,7 @@ agent_msg_hello(const char *tenant, const char *device_id,
                     "device_id", device_id,
                     "signature", signature,
                     "agent",
-                    "name", "rs-agent",
+                    "name", program,
                     "version", AGENT_VERSION,
                     "os", "linux",
                     "instance", instance);

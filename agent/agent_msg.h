@@ -221,8 +221,9 @@ int agent_msg_position_cmp(const char *a, const char *b);
 /* What the agent says.  The caller frees the text. */
 
 /* instance: another one for each process */
-char *agent_msg_hello(const char *tenant, const char *device_id,
-    const char *signature, const char *instance, int width, int height);
+char *agent_msg_hello(const char *program, const char *tenant,
+    const char *device_id, const char *signature, const char *instance,
+    int width, int height);
 char *agent_msg_rotate(const char *public_key, const char *signature,
     const char *proof);
 char *agent_msg_accept(const char *session_id);

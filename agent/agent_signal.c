@@ -12,6 +12,7 @@
  *          +------- backoff, goaway ----------+
  *
  * Sessions have sockets of their own: they outlive a broken control channel.
+ * What is done about them is the executable's: agent_service.h.
  */
 
 #define G_LOG_DOMAIN  "rs-signal"
@@ -19,9 +20,7 @@
 #include "agent.h"
 #include "agent_home.h"
 #include "agent_identity.h"
-#include "agent_policy.h"
 #include "agent_rotate.h"
-#include "agent_tunnel.h"
 
 #include <string.h>
 
@@ -83,8 +82,6 @@ static void agent_signal_distrust(agent_signal_t *signal, const char *why);
 static void agent_signal_pin(agent_signal_t *signal);
 static void agent_signal_rotate(void *data);
 static void agent_signal_online(agent_signal_t *signal, agent_msg_t *msg);
-static void agent_signal_invite(agent_signal_t *signal, agent_msg_t *msg);
-static void agent_signal_tunnel(agent_signal_t *signal, agent_msg_t *msg);
 static void agent_signal_error(agent_signal_t *signal, agent_msg_t *msg);
 static void agent_signal_send(agent_signal_t *signal, char *text);
 
@@ -400,7 +397,7 @@ static void
 agent_signal_text(void *data, const char *text, gsize len)
 {
     agent_signal_t           *signal = data;
-    agent_session_t          *session;
+    const agent_service_t    *service = signal->agent->service;
     g_autoptr(GError)         error = NULL;
     g_autoptr(agent_msg_t)    msg = NULL;
 
@@ -437,11 +434,14 @@ agent_signal_text(void *data, const char *text, gsize len)
         break;
 
     case AGENT_MSG_INVITE:
-        agent_signal_invite(signal, msg);
+        service->invite(signal->agent->service_data, msg);
         break;
 
     case AGENT_MSG_TUNNEL:
-        agent_signal_tunnel(signal, msg);
+        if (service->tunnel != NULL) {
+            service->tunnel(signal->agent->service_data, msg);
+        }
+
         break;
 
     case AGENT_MSG_ROTATED:
@@ -449,12 +449,7 @@ agent_signal_text(void *data, const char *text, gsize len)
         break;
 
     case AGENT_MSG_REVOKE:
-        session = g_hash_table_lookup(signal->agent->sessions,
-                                      msg->session_id);
-        if (session != NULL) {
-            agent_session_end(session, "revoked");
-        }
-
+        service->revoke(signal->agent->service_data, msg);
         break;
 
     case AGENT_MSG_GOAWAY:
@@ -471,6 +466,11 @@ agent_signal_text(void *data, const char *text, gsize len)
         break;
 
     default:
+        if (service->other != NULL && signal->proven) {
+            service->other(signal->agent->service_data, msg);
+            break;
+        }
+
         g_debug("message of unknown type left aside");
         break;
     }
@@ -542,11 +542,12 @@ agent_signal_challenge(agent_signal_t *signal, agent_msg_t *msg)
     width = 0;
     height = 0;
 
-    if (agent_display(agent, NULL)) {
-        agent_platform_size(agent->platform, &width, &height);
+    if (agent->service->size != NULL) {
+        agent->service->size(agent->service_data, &width, &height);
     }
 
-    agent_signal_send(signal, agent_msg_hello(agent->device->tenant,
+    agent_signal_send(signal, agent_msg_hello(agent->service->name,
+                                              agent->device->tenant,
                                               agent->device->id, proof,
                                               agent->instance, width,
                                               height));
@@ -637,59 +638,9 @@ agent_signal_online(agent_signal_t *signal, agent_msg_t *msg)
 
     g_message("online as %s at %s", msg->device_id, signal->agent->host);
     agent_signal_rotate(signal);
-}
 
-
-static void
-agent_signal_invite(agent_signal_t *signal, agent_msg_t *msg)
-{
-    agent_t            *agent = signal->agent;
-    agent_session_t    *session;
-    agent_verdict_t     verdict;
-    g_autofree char    *detail = NULL;
-    g_autoptr(GError)   error = NULL;
-    g_autoptr(GDateTime)  now = g_date_time_new_now_local();
-
-    session = g_hash_table_lookup(agent->sessions, msg->session_id);
-
-    if (session != NULL) {
-        g_debug("invited again to %s", msg->session_id);
-        agent_session_invited(session, msg->ticket);
-        return;
-    }
-
-    agent_display(agent, &error);
-    agent_policy_invite(agent->config, g_hash_table_size(agent->sessions),
-                        error, now, &verdict);
-    detail = verdict.detail;
-
-    if (verdict.reason != NULL) {
-        g_message("invite to %s rejected: %s: %s", msg->session_id,
-                  verdict.reason, detail);
-        agent_signal_send(signal, agent_msg_reject(msg->session_id,
-                                                   verdict.reason, detail));
-        return;
-    }
-
-    g_message("invite to %s by \"%s\"%s%s accepted", msg->session_id,
-              msg->requester ? msg->requester : "?",
-              msg->text ? ", reason: " : "", msg->text ? msg->text : "");
-
-    agent_signal_send(signal, agent_msg_accept(msg->session_id));
-    agent_session_start(agent, msg->session_id, msg->ticket, &msg->rights);
-}
-
-
-static void
-agent_signal_tunnel(agent_signal_t *signal, agent_msg_t *msg)
-{
-    agent_t  *agent = signal->agent;
-
-    if (msg->open.cut) {
-        agent_tunnels_cut(agent->tunnels, &msg->open);
-
-    } else if (!agent->quitting) {
-        agent_tunnels_open(agent->tunnels, &msg->open);
+    if (signal->agent->service->online != NULL) {
+        signal->agent->service->online(signal->agent->service_data, msg);
     }
 }
 

@@ -12,6 +12,7 @@
 
 #include "agent.h"
 #include "agent_check.h"
+#include "agent_desktop.h"
 #include "agent_enroll.h"
 #include "agent_identity.h"
 #include "agent_log.h"
@@ -476,7 +477,7 @@ agent_command_check(agent_config_t *config, GError **error)
     memset(&agent, 0, sizeof(agent));
     gst_init(NULL, NULL);
 
-    if (!agent_init(&agent, config, error)) {
+    if (!agent_init(&agent, config, &agent_desktop, &agent, error)) {
         agent_done(&agent);
         return 1;
     }
@@ -516,7 +517,7 @@ agent_command_run(agent_config_t *config, GError **error)
     memset(&agent, 0, sizeof(agent));
     gst_init(NULL, NULL);
 
-    if (!agent_init(&agent, config, error)) {
+    if (!agent_init(&agent, config, &agent_desktop, &agent, error)) {
         agent_done(&agent);
         return 1;
     }

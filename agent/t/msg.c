@@ -466,12 +466,12 @@ test_said(void)
     g_strlcpy(path.region, "eu", sizeof(path.region));
     is_example(agent_msg_state(&path), "signal.client.state");
 
-    is_example(agent_msg_hello("default", dev, sig,
+    is_example(agent_msg_hello("rs-agent", "default", dev, sig,
                                "0f1e2d3c4b5a69788796a5b4c3d2e1f0", 1280, 720),
                "agent.client.hello");
 
-    is_taken(agent_msg_hello("default", dev, sig, "i", 0, 0), RS_CHANNEL_AGENT,
-             "hello without a display");
+    is_taken(agent_msg_hello("rs-agent", "default", dev, sig, "i", 0, 0),
+             RS_CHANNEL_AGENT, "hello without a display");
     is_taken(agent_msg_reject(SES, "no_display", NULL), RS_CHANNEL_AGENT,
              "reject without detail");
     is_taken(agent_msg_plain("bye"), RS_CHANNEL_AGENT, "bye");

@@ -12,6 +12,7 @@
  */
 
 #include "agent.h"
+#include "agent_desktop.h"
 #include "agent_input.h"
 #include "agent_webrtc.h"
 #include "fake_channel.h"
@@ -266,6 +267,8 @@ start(fixture_t *f)
     f->config.display = g_strdup(":65535");
     f->config.max_sessions = 4;
     f->config.max_viewers = 4;
+    f->agent.service = &agent_desktop;
+    f->agent.service_data = &f->agent;
     f->agent.config = &f->config;
     f->agent.host = g_strdup("127.0.0.1");
     f->agent.socket_url = g_strdup_printf("ws://127.0.0.1:%d",
