@@ -17,7 +17,7 @@
 
 
 /* of the calls that the gateway and the TURN daemon make */
-#define RS_SCHEMA           7
+#define RS_SCHEMA           8
 
 #define RS_SCHEMA_MAX       999999      /* of what a library may say */
 #define RS_SCHEMA_TEXT      320         /* bytes of rs_schema_text() */

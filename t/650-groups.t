@@ -164,6 +164,8 @@ subtest 'policies' => sub {
             [{ max_ttl_s => 1.5 }, '/max_ttl_s'],
             [{ max_ttl_s => '1' }, '/max_ttl_s'],
             [{ view_only => 'no' }, '/view_only'],
+            [{ recording => 'always' }, '/recording'],
+            [{ recorder_lost => 'stop' }, '/recorder_lost'],
             [{ clipboard => 'up' }, '/clipboard'],
             [{ files => undef }, '/files'],
             [{ sound => 0 }, '/sound'],
@@ -192,6 +194,8 @@ subtest 'policies' => sub {
     is_deeply([@{$p}{qw(view_only clipboard files sound)}],
               [JSON::true(), 'none', 'from_device', JSON::false()],
               'so is what may be carried');
+    is_deeply([@{$p}{qw(recording recorder_lost)}], [undef, undef],
+              'of recording nothing is said');
     is_deeply($rest->get('/policies/default')->json, $p, 'read again');
     is_deeply($rest->get('/policies')->json->{items}, [$p], 'in the list');
 
@@ -203,6 +207,11 @@ subtest 'policies' => sub {
     is_deeply([@{ $r->json }{qw(view_only clipboard files sound)}],
               [JSON::false(), 'both', 'both', JSON::true()],
               'so that nothing is narrowed');
+
+    $r = put('/policies/default', { recording => 'required',
+                                    recorder_lost => 'mark' });
+    is_deeply([@{ $r->json }{qw(recording recorder_lost)}],
+              ['required', 'mark'], 'or recording is');
 
     foreign('/policies', 'default', 'none', qw(GET DELETE));
     is($rest->delete('/policies/default')->status, 204, 'removed');

@@ -507,6 +507,9 @@ extern ngx_str_t  ngx_http_rs_openapi;
 /* "none", "notify", "required", NULL */
 extern const char *const  ngx_http_rs_api_consents[];
 extern const char *const  ngx_http_rs_api_ways[];
+/* "off", "optional", "required", NULL; "end", "mark", NULL */
+extern const char *const  ngx_http_rs_api_recordings[];
+extern const char *const  ngx_http_rs_api_losses[];
 
 
 #endif /* _NGX_HTTP_RS_API_INTERNAL_H_INCLUDED_ */

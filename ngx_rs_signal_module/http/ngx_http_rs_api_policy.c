@@ -18,6 +18,8 @@ typedef struct {
     unsigned    clipboard;
     unsigned    files;
     int         sound;
+    unsigned    recording;
+    unsigned    recorder_lost;
 } ngx_http_rs_api_policy_body_t;
 
 
@@ -33,6 +35,11 @@ const char *const  ngx_http_rs_api_consents[] =
 
 const char *const  ngx_http_rs_api_ways[] =
     { "both", "to_device", "from_device", "none", NULL };
+
+const char *const  ngx_http_rs_api_recordings[] =
+    { "off", "optional", "required", NULL };
+
+const char *const  ngx_http_rs_api_losses[] = { "end", "mark", NULL };
 
 
 static const rs_json_field_t  ngx_http_rs_api_policy_fields[] = {
@@ -53,10 +60,19 @@ static const rs_json_field_t  ngx_http_rs_api_policy_fields[] = {
       offsetof(ngx_http_rs_api_policy_body_t, files),
       ngx_http_rs_api_ways, NULL, NULL },
     { "sound", RS_JSON_BOOL, 0, 0, 0,
-      offsetof(ngx_http_rs_api_policy_body_t, sound), NULL, NULL, NULL }
+      offsetof(ngx_http_rs_api_policy_body_t, sound), NULL, NULL, NULL },
+    { "recording", RS_JSON_ENUM, 0, 0, 0,
+      offsetof(ngx_http_rs_api_policy_body_t, recording),
+      ngx_http_rs_api_recordings, NULL, NULL },
+    { "recorder_lost", RS_JSON_ENUM, 0, 0, 0,
+      offsetof(ngx_http_rs_api_policy_body_t, recorder_lost),
+      ngx_http_rs_api_losses, NULL, NULL }
 };
 
-#define NGX_HTTP_RS_API_POLICY_CONSENT  0x1
+/* bits of those that may say nothing, by their places above */
+#define NGX_HTTP_RS_API_POLICY_CONSENT    0x1
+#define NGX_HTTP_RS_API_POLICY_RECORDING  0x80
+#define NGX_HTTP_RS_API_POLICY_LOST       0x100
 
 
 static const ngx_http_rs_api_field_t  ngx_http_rs_api_policy_obj[] = {
@@ -67,6 +83,8 @@ static const ngx_http_rs_api_field_t  ngx_http_rs_api_policy_obj[] = {
     { "clipboard", ngx_http_rs_api_policy_way },
     { "files", ngx_http_rs_api_policy_way },
     { "sound", ngx_http_rs_api_policy_sound },
+    { "recording", ngx_http_rs_api_text },
+    { "recorder_lost", ngx_http_rs_api_text },
     { "updated_at", ngx_http_rs_api_number },
     { NULL, NULL }
 };
@@ -131,6 +149,16 @@ ngx_http_rs_api_policy_put(ngx_http_rs_api_t *api)
     if (present & NGX_HTTP_RS_API_POLICY_CONSENT) {
         p.consent = ngx_http_rs_str(rs_str(
                                       ngx_http_rs_api_consents[body.consent]));
+    }
+
+    if (present & NGX_HTTP_RS_API_POLICY_RECORDING) {
+        p.desktop.recording = ngx_http_rs_str(rs_str(
+                                  ngx_http_rs_api_recordings[body.recording]));
+    }
+
+    if (present & NGX_HTTP_RS_API_POLICY_LOST) {
+        p.desktop.recorder_lost = ngx_http_rs_str(rs_str(
+                                  ngx_http_rs_api_losses[body.recorder_lost]));
     }
 
     aop = ngx_http_rs_api_op(api, ngx_http_rs_api_policy_done, NULL);

@@ -39,7 +39,13 @@ typedef struct {
     unsigned                          clipboard;
     unsigned                          files;
     int                               sound;
+    unsigned                          recording;
+    unsigned                          recorder_lost;
 } ngx_http_rs_api_policy_body_t;
+
+/* of the last two: nothing was said, where their names end */
+#define NGX_HTTP_RS_API_NO_RECORDING  3
+#define NGX_HTTP_RS_API_NO_LOSS       2
 
 
 /* one POST /sessions */
@@ -137,7 +143,13 @@ static const rs_json_field_t  ngx_http_rs_api_policy_fields[] = {
       offsetof(ngx_http_rs_api_policy_body_t, files),
       ngx_http_rs_api_ways, NULL, NULL },
     { "sound", RS_JSON_BOOL, 0, 0, 0,
-      offsetof(ngx_http_rs_api_policy_body_t, sound), NULL, NULL, NULL }
+      offsetof(ngx_http_rs_api_policy_body_t, sound), NULL, NULL, NULL },
+    { "recording", RS_JSON_ENUM, 0, 0, 0,
+      offsetof(ngx_http_rs_api_policy_body_t, recording),
+      ngx_http_rs_api_recordings, NULL, NULL },
+    { "recorder_lost", RS_JSON_ENUM, 0, 0, 0,
+      offsetof(ngx_http_rs_api_policy_body_t, recorder_lost),
+      ngx_http_rs_api_losses, NULL, NULL }
 };
 
 
@@ -298,6 +310,8 @@ ngx_http_rs_api_session_read_host(ngx_http_rs_api_t *api,
     ngx_memzero(&host, sizeof(host));
     ngx_memzero(&policy, sizeof(policy));
     policy.sound = 1;
+    policy.recording = NGX_HTTP_RS_API_NO_RECORDING;
+    policy.recorder_lost = NGX_HTTP_RS_API_NO_LOSS;
 
     rc = ngx_http_rs_api_read_object(api, body->host,
                             ngx_http_rs_api_host_fields,
@@ -337,6 +351,16 @@ ngx_http_rs_api_session_read_host(ngx_http_rs_api_t *api,
     c->s.desktop.files = ngx_http_rs_str(rs_str(
                                        ngx_http_rs_api_ways[policy.files]));
     c->s.desktop.sound = policy.sound;
+
+    if (policy.recording != NGX_HTTP_RS_API_NO_RECORDING) {
+        c->s.desktop.recording = ngx_http_rs_str(rs_str(
+                                ngx_http_rs_api_recordings[policy.recording]));
+    }
+
+    if (policy.recorder_lost != NGX_HTTP_RS_API_NO_LOSS) {
+        c->s.desktop.recorder_lost = ngx_http_rs_str(rs_str(
+                                ngx_http_rs_api_losses[policy.recorder_lost]));
+    }
 
     return NGX_OK;
 }
@@ -438,6 +462,18 @@ ngx_http_rs_api_session_created(ngx_http_rs_api_t *api, void *data,
     if (code == RS_E_NOT_FOUND) {
         return ngx_http_rs_api_fail(api, code, "there is no such device",
                                     "/host/device_id");
+    }
+
+    if (code == RS_E_FORBIDDEN) {
+        what = ngx_rs_reply_str(reply, 1);
+
+        if (rs_str_eq(ngx_http_rs_slice(&what), RS_STR("recording"))) {
+            return ngx_http_rs_api_fail(api, code,
+                                        "a policy says that sessions here "
+                                        "are not recorded; ask for "
+                                        "\"off\", or for nothing",
+                                        "/policy/recording");
+        }
     }
 
     if (code != RS_OK) {

@@ -100,6 +100,9 @@ typedef struct {
     ngx_str_t                   clipboard;
     ngx_str_t                   files;
     ngx_uint_t                  sound;
+    ngx_str_t                   recording;     /* off, optional, required; or
+                                                  empty: says nothing */
+    ngx_str_t                   recorder_lost; /* end, mark; or empty */
 } ngx_http_rs_store_desktop_t;
 
 

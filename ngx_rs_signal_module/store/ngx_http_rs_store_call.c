@@ -335,14 +335,19 @@ ngx_http_rs_store_arg_desktop(ngx_http_rs_store_call_t *call,
     ngx_http_rs_store_desktop_t *desktop)
 {
     u_char     *p;
-    ngx_str_t   arg;
+    ngx_str_t   arg, recording, lost;
+
+    static ngx_str_t  nothing = ngx_string("-");
 
     if (call->caller) {
         ngx_http_rs_store_caller(call);
     }
 
-    arg.len = sizeof("0   0") - 1 + desktop->clipboard.len
-              + desktop->files.len;
+    recording = desktop->recording.len ? desktop->recording : nothing;
+    lost = desktop->recorder_lost.len ? desktop->recorder_lost : nothing;
+
+    arg.len = sizeof("0   0  ") - 1 + desktop->clipboard.len
+              + desktop->files.len + recording.len + lost.len;
 
     p = ngx_http_rs_store_text(call, arg.len);
     if (p == NULL) {
@@ -351,8 +356,9 @@ ngx_http_rs_store_arg_desktop(ngx_http_rs_store_call_t *call,
 
     arg.data = p;
 
-    (void) ngx_sprintf(p, "%ui %V %V %ui", desktop->view_only,
-                       &desktop->clipboard, &desktop->files, desktop->sound);
+    (void) ngx_sprintf(p, "%ui %V %V %ui %V %V", desktop->view_only,
+                       &desktop->clipboard, &desktop->files, desktop->sound,
+                       &recording, &lost);
 
     ngx_http_rs_store_arg(call, &arg);
 }

@@ -187,6 +187,8 @@ ngx_http_rs_store_policy_put(ngx_http_rs_store_op_t *op,
     ngx_http_rs_store_arg(&call, &p->desktop.clipboard);
     ngx_http_rs_store_arg(&call, &p->desktop.files);
     ngx_http_rs_store_arg_text(&call, p->desktop.sound ? "1" : "0");
+    ngx_http_rs_store_arg(&call, &p->desktop.recording);
+    ngx_http_rs_store_arg(&call, &p->desktop.recorder_lost);
 
     return ngx_http_rs_store_send(&call);
 }

@@ -27,7 +27,7 @@
 -- "members" is the number of members of the session (at most max_par),
 -- "participants" those it ever had (at most 4 x max_par).
 
-local VERSION = 7
+local VERSION = 8
 local SERVES = 5                -- the oldest version of callers served
 
 -- The functions by their names; local ones would be too many for Lua.
@@ -58,13 +58,20 @@ local TRIM_FIRST, TRIM_LAST = 4, 512    -- entries looked at in one round
 local REPLIDS = 4 * 41          -- bytes of replication ids kept
 local EPOCHS_LOST = 16          -- which a client may know of, at most
 local PAR_TOTAL = 4             -- times max_par: participants ever
-local FLAP_MAX = 6              -- takeovers of a device, more: quarantine
-local ROTATION_WINDOW = 3600    -- s
-local ROTATION_MAX = 6          -- changes of a device's key within it
-local KEY_HISTORY = 8           -- of which statements are kept
-local MISMATCH_WINDOW = 60      -- s between two lines of the audit
-local FLAP_WINDOW = 60          -- s, in which they are counted
-local QUARANTINE = 300          -- s
+
+local FLAP = {
+    max = 6,                    -- takeovers of a device, more: quarantine
+    window = 60,                -- s, in which they are counted
+    quarantine = 300            -- s
+}
+
+local ROTATION = {
+    window = 3600,              -- s
+    max = 6,                    -- changes of a device's key within it
+    history = 8,                -- of which statements are kept
+    mismatch = 60               -- s between two lines of the audit
+}
+
 local AUDIT_TRIM = 10000        -- lines one call removes
 local DENIED_MAX = 10000        -- lines of who was not recognised, about
 local AUDIT_TEXT = 512          -- bytes of one field of an audit line
@@ -1969,15 +1976,17 @@ end
 --       relay_only (1 or 0), consent or empty, external_id, reason, metadata,
 --       host par id, quota of live sessions, desktop, n,
 --       n x (par id, role, name, external_id, ticket ttl_s)
---       desktop: view_only (1 or 0), clipboard, files, sound (1 or 0), by
---       spaces.
+--       desktop: view_only (1 or 0), clipboard, files, sound (1 or 0),
+--       recording (or -), recorder_lost (or -), by spaces; a caller of before
+--       version 8 gives the first four.
 --       An empty device id: the host is a browser, which is let in by a code
 --       (rs_help_create); owner is empty then, and nobody is invited.
 -- ok: created|repeated, now_s, owner, session obj, id of the caller,
 --     {participant obj...}; or repeated, id of the first session.
 --     Publishes inv, and live to the TURN plugins.
 -- Errors: idempotency_mismatch, session_ended, participants_full, not_found,
---         device_offline, limit_reached.
+--         device_offline, limit_reached, forbidden (with "recording": a policy
+--         says off).
 -- O(n + log sessions + grants of the caller)
 
 local function session_again(s, par, tkts, ttls, who, now)
@@ -2042,15 +2051,81 @@ local function narrow(p, o)
 end
 
 
+-- Is the session kept?  A policy that says "required" wins, then one that says
+-- "off", then "optional": who asks for more than a policy lets him is refused.
+-- A recorder that is lost ends the session, unless all who require one say that
+-- it is to be marked.
+
+local recording = {
+    kinds = { off = true, optional = true, required = true },
+    losses = { ['end'] = true, mark = true }
+}
+
+
+-- "-": nothing is said
+
+function recording.word(text, known)
+    if text == '-' or text == '' then
+        return ''
+    end
+
+    if not known[text or ''] then
+        error('rs: "' .. tostring(text) .. '" is nothing to say of recording')
+    end
+
+    return text
+end
+
+
+function recording.add(p, o, by)
+    local what = o.recording or ''
+
+    if what == 'required' then
+        p.lost = (p.lost or 'mark') == 'mark' and o.recorder_lost == 'mark'
+                 and 'mark' or 'end'
+    end
+
+    if what ~= '' then
+        p[by][what] = true
+    end
+end
+
+
+-- What comes of it; nil: more is asked for than may be.
+
+function recording.merged(p)
+    local says, asks = p.says, p.asks
+
+    if says.required then
+        return 'required'
+    end
+
+    if says.off then
+        return not asks.optional and not asks.required and 'off' or nil
+    end
+
+    return asks.required and 'required' or asks.off and 'off'
+           or (asks.optional or says.optional) and 'optional' or 'off'
+end
+
+
 local function desktop(text)
-    local o = {}
+    local o, rest = {}, nil
 
-    o.view_only, o.clipboard, o.files, o.sound =
-        string.match(text, '^([01]) ([%l_]+) ([%l_]+) ([01])$')
+    o.view_only, o.clipboard, o.files, o.sound, rest =
+        string.match(text, '^([01]) ([%l_]+) ([%l_]+) ([01])(.*)$')
 
-    if not o.sound or not WAYS[o.clipboard] or not WAYS[o.files] then
+    o.recording, o.recorder_lost = string.match(rest or '', '^ (%S+) (%S+)$')
+
+    if not o.sound or not WAYS[o.clipboard] or not WAYS[o.files]
+       or (rest ~= '' and not o.recording)
+    then
         error('rs: "' .. text .. '" is not what a session may carry')
     end
+
+    o.recording = recording.word(o.recording or '-', recording.kinds)
+    o.recorder_lost = recording.word(o.recorder_lost or '-',
+                                     recording.losses)
 
     return o
 end
@@ -2087,11 +2162,12 @@ end
 local function session_policy(who, group, grps, pols, asked)
     local p = { consent = 'none', relay_only = false, ttl = asked.ttl,
                 view_only = false, clipboard = 'both', files = 'both',
-                sound = true }
+                sound = true, says = {}, asks = {} }
     local g = group ~= '' and entry(grps, group)
 
     stricter(p, asked.consent, asked.relay_only)
     narrow(p, asked.desktop)
+    recording.add(p, asked.desktop, 'asks')
 
     for _, name in ipairs({ 'default', g and g.policy or '' }) do
         local o = name ~= '' and entry(pols, name)
@@ -2099,15 +2175,25 @@ local function session_policy(who, group, grps, pols, asked)
         if o then
             stricter(p, o.consent, o.relay_only, o.max_ttl_s)
             narrow(p, o)
+            recording.add(p, o, 'says')
         end
     end
 
     granted_policy(p, who, group)
+    p.recording = recording.merged(p)
+
+    if not p.recording then
+        return nil, { 'forbidden', 'recording' }
+    end
 
     p.json = '{"relay_only":' .. tostring(p.relay_only) .. ',"consent":"'
              .. p.consent .. '","view_only":' .. tostring(p.view_only)
              .. ',"clipboard":"' .. p.clipboard .. '","files":"' .. p.files
-             .. '","sound":' .. tostring(p.sound) .. '}'
+             .. '","sound":' .. tostring(p.sound)
+             .. (p.recording ~= 'off' and ',"recording":"' .. p.recording .. '"'
+                 or '')
+             .. (p.recording == 'required'
+                 and ',"recorder_lost":"' .. p.lost .. '"' or '') .. '}'
 
     return p
 end
@@ -2296,10 +2382,14 @@ function lib.rs_session_create(keys, args, who)
         return { 'limit_reached' }
     end
 
-    policy = session_policy(who, dev.group_id, keys[10], keys[11],
-                            { relay_only = args[8], consent = args[9],
-                              ttl = number(args[4]),
-                              desktop = desktop(args[15]) })
+    policy, no = session_policy(who, dev.group_id, keys[10], keys[11],
+                                { relay_only = args[8], consent = args[9],
+                                  ttl = number(args[4]),
+                                  desktop = desktop(args[15]) })
+    if no then
+        return no
+    end
+
     reply = session_new(keys, args, now, who, dev, policy)
 
     remember(keys[5], args[7], args[2])
@@ -4333,7 +4423,7 @@ local function flaps(keys, d, address, agent, now)
     h = call('HMGET', keys[1], 'flaps', 'flaps_at')
     n = 1
 
-    if h[2] and now - tonumber(h[2]) < FLAP_WINDOW then
+    if h[2] and now - tonumber(h[2]) < FLAP.window then
         n = tonumber(h[1]) + 1
 
     else
@@ -4342,12 +4432,12 @@ local function flaps(keys, d, address, agent, now)
 
     call('HSET', keys[1], 'flaps', int(n))
 
-    if n <= FLAP_MAX then
+    if n <= FLAP.max then
         return nil
     end
 
     call('HSET', keys[1], 'owner', '', 'last_seen_at', int(now),
-         'quarantine', int(now + QUARANTINE))
+         'quarantine', int(now + FLAP.quarantine))
     call('HDEL', keys[1], 'flaps', 'flaps_at')
     audit(keys[4], { kind = 'device', id = id_of(keys[1]), name = d.name }, {
         verb = 'agent:connect', object = id_of(keys[1]), outcome = 'deny',
@@ -4357,7 +4447,7 @@ local function flaps(keys, d, address, agent, now)
     event.device(keys[1], d, 'device.offline', 'device_quarantined')
     watch.device(keys[1], d.group_id, 'offline')
 
-    return { 'device_quarantined', int(QUARANTINE), 'new' }
+    return { 'device_quarantined', int(FLAP.quarantine), 'new' }
 end
 
 
@@ -4450,10 +4540,10 @@ function lib.rs_device_rotate(keys, args)
     h = call('HMGET', keys[1], 'rotations', 'rotations_at')
     n = 1
 
-    if h[2] and now - tonumber(h[2]) < ROTATION_WINDOW then
+    if h[2] and now - tonumber(h[2]) < ROTATION.window then
         n = tonumber(h[1]) + 1
 
-        if n > ROTATION_MAX then
+        if n > ROTATION.max then
             return { 'limit_reached' }
         end
 
@@ -4465,7 +4555,7 @@ function lib.rs_device_rotate(keys, args)
     list[#list + 1] = { old = args[2], new = args[3], signature = args[4],
                         created_at = now }
 
-    if #list > KEY_HISTORY then
+    if #list > ROTATION.history then
         table.remove(list, 1)
     end
 
@@ -4502,7 +4592,7 @@ function lib.rs_device_mismatch(keys, args)
     n = call('HINCRBY', keys[1], 'mismatches', '1')
     h = call('HGET', keys[1], 'mismatch_at')
 
-    if h and now >= tonumber(h) and now - tonumber(h) < MISMATCH_WINDOW then
+    if h and now >= tonumber(h) and now - tonumber(h) < ROTATION.mismatch then
         return { 'ok', 'counted' }
     end
 
@@ -5188,7 +5278,8 @@ end
 
 local GROUP = { 'name', 'policy', 'created_at', 'version' }
 local POLICY = { 'consent', 'relay_only', 'max_ttl_s', 'view_only',
-                 'clipboard', 'files', 'sound', 'updated_at' }
+                 'clipboard', 'files', 'sound', 'recording', 'recorder_lost',
+                 'updated_at' }
 local GRANT = { 'subject', 'group_id', 'verbs', 'consent', 'created_at',
                 'created_by' }
 
@@ -5434,13 +5525,14 @@ end
 -- KEYS: pols.
 -- ARGV: name, consent or empty, relay_only (1 or 0), max_ttl_s or empty,
 --       view_only (1 or 0), clipboard or empty, files or empty, sound (1 or
---       0).
+--       0), recording or empty, recorder_lost or empty (those two only from
+--       version 8 on).
 -- ok: created|replaced, policy obj.  Errors: limit_reached.  O(1)
 
 function lib.rs_policy_put(keys, args, who)
     local there, p
 
-    check(keys, 1, args, 8)
+    check(keys, 1, args, #args == 8 and 8 or 10)
 
     who.object = args[1]
     there = call('HEXISTS', keys[1], args[1]) == 1
@@ -5463,6 +5555,8 @@ function lib.rs_policy_put(keys, args, who)
           max_ttl_s = args[4] ~= '' and int(number(args[4])) or '',
           view_only = args[5] == '1' and '1' or '0', clipboard = args[6],
           files = args[7], sound = args[8] == '0' and '0' or '1',
+          recording = recording.word(args[9] or '', recording.kinds),
+          recorder_lost = recording.word(args[10] or '', recording.losses),
           updated_at = int(now_s()) }
     entry_put(keys[1], args[1], p, POLICY)
 

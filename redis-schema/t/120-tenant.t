@@ -9,6 +9,7 @@ use strict;
 use warnings;
 
 use FindBin;
+use JSON::PP qw(decode_json);
 use Test::More;
 
 use lib "$FindBin::Bin/lib", "$FindBin::Bin/../../t/lib";
@@ -478,6 +479,59 @@ for my $bad ('0 both both', '2 both both 1', '0 up both 1', '0 both up 1',
 
     $s->dies_like(qr/is not what a session may carry/, "\"$bad\"", @call);
 }
+
+# is it kept?  "required" wins, then "off", then "optional"
+
+sub kept {
+    my ($asked, $tenant, $group) = @_;
+    my ($answer, $p);
+
+    $s->fcall(@put, 'default', '', 0, '', @wide, @{ $tenant // ['', ''] });
+    $s->fcall(@put, 'strict', '', 0, '', @wide, @{ $group // ['', ''] });
+
+    my @call = @{ $s->session_call($till,
+                                   desktop => "0 both both 1 $asked")->{call} };
+
+    $answer = $s->fcall(@call);
+
+    return join ' ', @$answer if $answer->[0] ne 'ok';
+
+    $p = decode_json(obj($answer->[4])->{policy});
+
+    return join ' ', grep { defined } @{$p}{qw(recording recorder_lost)};
+}
+
+
+for my $case (
+    [['- -'], '', 'nothing is said'],
+    [['off mark'], '', 'off is asked for'],
+    [['optional -'], 'optional', 'optional is asked for'],
+    [['required -'], 'required end', 'required, and the loss ends it'],
+    [['required mark'], 'required mark', 'or marks it'],
+    [['- -', ['optional', '']], 'optional', 'the tenant says optional'],
+    [['off -', ['optional', '']], '', 'which is no more than an offer'],
+    [['optional -', ['off', '']], 'forbidden recording', 'the tenant says off'],
+    [['required -', ['', ''], ['off', '']], 'forbidden recording',
+     'the group says off'],
+    [['off -', ['off', '']], '', 'what is asked for is as little'],
+    [['off -', ['required', '']], 'required end', 'required wins'],
+    [['- mark', ['required', '']], 'required end',
+     'who only asks does not loosen it'],
+    [['- -', ['required', 'mark'], ['off', '']], 'required mark',
+     'required wins over off'],
+    [['required -', ['required', 'mark']], 'required end',
+     'one that wants the end gets it'],
+    [['required mark', ['required', 'mark'], ['required', 'end']],
+     'required end', 'the group, too'])
+{
+    is(kept(@{ $case->[0] }), $case->[1], "recording: $case->[2]");
+}
+
+$s->dies_like(qr/nothing to say of recording/, 'no word of recording',
+              @{ $s->session_call($plain, desktop => '0 both both 1 on end')
+                   ->{call} });
+$s->dies_like(qr/nothing to say of recording/, 'no word of a policy', @put,
+              'bad', '', 0, '', @wide, 'on', '');
 $s->fcall(@put, 'default', '', 0, '', @wide);
 $s->fcall(@put, 'strict', 'required', 0, 300, @wide);
 $s->grant('group:support', '*', 'devices:read sessions:write sessions:control',

@@ -17,7 +17,7 @@ except ImportError:
 
 from .errors import ToolError
 
-VERSION = 7         # of the calls these tools make of the function library
+VERSION = 8         # of the calls these tools make of the function library
 TIMEOUT_S = 5
 SENTINELS_MAX = 16
 WAIT_MS = 2000      # for replicas; below TIMEOUT_S
