@@ -22,6 +22,7 @@
 
 typedef struct {
     rs_target_rule_t  rule;             /* points into text */
+    int               ports;            /* it says some */
     char              text[RS_EGRESS_TEXT_MAX];
 } rs_egress_rule_t;
 
@@ -36,7 +37,7 @@ typedef struct {
 
 typedef struct {
     int               listed;           /* nothing but what allow says */
-    unsigned          nports;           /* 0: RS_EGRESS_PORTS */
+    unsigned          nports;           /* 0: 80, 443, 1024-65535 */
     unsigned          nallow;
     unsigned          ndeny;
     rs_egress_ports_t ports[RS_EGRESS_PORTS_MAX];

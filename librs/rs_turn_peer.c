@@ -498,6 +498,18 @@ rs_turn_peer_denies(const rs_turn_peer_t *peer, const rs_ip_t *ip)
 }
 
 
+int
+rs_turn_peer_public(const rs_ip_t *ip)
+{
+    rs_ip_range_t  r;
+
+    r.first = *ip;
+    r.last = *ip;
+
+    return !rs_turn_peer_in(&r, rs_turn_peer_special);
+}
+
+
 void
 rs_turn_peer_forms(rs_ip_set_t *set, const rs_ip_range_t *range)
 {

@@ -95,6 +95,9 @@ void rs_turn_peer_floor(const rs_turn_peer_conf_t *conf, rs_ip_set_t *denied);
  */
 int rs_turn_peer_denies(const rs_turn_peer_t *peer, const rs_ip_t *ip);
 
+/* 1: of the internet: nothing of special use, no IPv4 inside of IPv6 */
+int rs_turn_peer_public(const rs_ip_t *ip);
+
 /* every range the IPv4 addresses of range have in IPv6; added to set */
 void rs_turn_peer_forms(rs_ip_set_t *set, const rs_ip_range_t *range);
 
