@@ -23,6 +23,7 @@ typedef struct agent_clipboard_s  agent_clipboard_t;
 typedef struct agent_chat_s     agent_chat_t;
 typedef struct agent_tunnels_s  agent_tunnels_t;
 
+#include "agent_channel.h"
 #include "agent_config.h"
 #include "agent_key.h"
 #include "agent_msg.h"

@@ -26,17 +26,15 @@ static void agent_desktop_network(void *data, agent_network_e what);
 
 
 const agent_service_t  agent_desktop = {
-    "rs-agent",
-    TRUE,
-    NULL,
-    agent_desktop_invite,
-    agent_desktop_revoke,
-    agent_desktop_tunnel,
-    NULL,
-    agent_desktop_quit,
-    agent_desktop_busy,
-    agent_desktop_size,
-    agent_desktop_network
+    .name = "rs-agent",
+    .desktop = TRUE,
+    .invite = agent_desktop_invite,
+    .revoke = agent_desktop_revoke,
+    .tunnel = agent_desktop_tunnel,
+    .quit = agent_desktop_quit,
+    .busy = agent_desktop_busy,
+    .size = agent_desktop_size,
+    .network = agent_desktop_network
 };
 
 

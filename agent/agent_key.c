@@ -27,7 +27,9 @@
 
 
 struct agent_key_s {
-    EVP_PKEY  *pkey;
+    EVP_PKEY           *pkey;       /* of a foreign one the public half */
+    agent_key_sign_pt   sign;       /* NULL: it is here */
+    void               *data;
 };
 
 
@@ -187,14 +189,44 @@ agent_key_load_named(const char *state_dir, const char *name, GError **error)
 }
 
 
+agent_key_t *
+agent_key_foreign(const char *public_key, agent_key_sign_pt sign, void *data)
+{
+    EVP_PKEY            *pkey;
+    agent_key_t         *key;
+    g_autofree guint8   *raw = NULL;
+
+    raw = agent_base64url_decode(public_key, RS_DEVKEY_KEY_LEN);
+
+    if (raw == NULL) {
+        return NULL;
+    }
+
+    pkey = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, raw,
+                                       RS_DEVKEY_KEY_LEN);
+    ERR_clear_error();
+
+    if (pkey == NULL) {
+        return NULL;
+    }
+
+    key = g_new0(agent_key_t, 1);
+    key->pkey = pkey;
+    key->sign = sign;
+    key->data = data;
+
+    return key;
+}
+
+
 void
 agent_key_swap(agent_key_t *a, agent_key_t *b)
 {
-    EVP_PKEY  *pkey;
+    agent_key_t  key;
 
-    pkey = a->pkey;
-    a->pkey = b->pkey;
-    b->pkey = pkey;
+    key = *a;
+    *a = *b;
+    *b = key;
 }
 
 
@@ -253,6 +285,10 @@ agent_key_sign(const agent_key_t *key, const guint8 *data, gsize len,
     size_t       n;
     guint8       sig[RS_DEVKEY_SIGNATURE_LEN];
     EVP_MD_CTX  *ctx;
+
+    if (key->sign != NULL) {
+        return key->sign(key->data, data, len, error);
+    }
 
     n = sizeof(sig);
     ctx = EVP_MD_CTX_new();

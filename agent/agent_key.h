@@ -35,6 +35,16 @@ agent_key_t *agent_key_load_named(const char *state_dir, const char *name,
 /* A new key in a file that must not exist, on the disk when it returns. */
 gboolean agent_key_create(const char *path, GError **error);
 
+/*
+ * A key that somebody else has: sign gives the signature, base64url, or NULL
+ * and *error.  public_key: base64url of the 32 bytes; NULL: it is not.
+ */
+typedef char *(*agent_key_sign_pt)(void *data, const guint8 *bytes, gsize len,
+    GError **error);
+
+agent_key_t *agent_key_foreign(const char *public_key, agent_key_sign_pt sign,
+    void *data);
+
 /* Each gets the other's key; who holds one holds another key then. */
 void agent_key_swap(agent_key_t *a, agent_key_t *b);
 

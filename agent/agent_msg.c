@@ -485,6 +485,7 @@ agent_msg_peer_entry(const json_t *obj)
     peer->id = g_strdup(id);
     peer->name = g_strdup(name != NULL ? name : "");
     peer->role = agent_msg_role(agent_json_string(obj, "role", AGENT_MSG_ID));
+    (void) agent_json_bool(obj, "guest", &peer->guest);
 
     return peer;
 }

@@ -74,6 +74,7 @@ typedef struct {
     char           *id;
     char           *name;
     agent_role_e    role;
+    gboolean        guest;          /* came by a link, and is no user */
 } agent_peer_t;
 
 

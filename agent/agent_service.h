@@ -13,8 +13,17 @@
 #define _AGENT_SERVICE_H_INCLUDED_
 
 
+#include "agent_channel.h"
 #include "agent_msg.h"
 #include "agent_network.h"
+
+
+/* who takes part in a session, but for its host and its recorders */
+
+typedef struct {
+    guint        people;
+    gboolean     guest;             /* who has control came by a link */
+} agent_members_t;
 
 
 /*
@@ -50,6 +59,20 @@ typedef struct {
     void       (*size)(void *data, int *width, int *height);
 
     void       (*network)(void *data, agent_network_e what);    /* NULL */
+
+    /* what the channels of a viewer may be; NULL: agent_viewer_kinds */
+    const agent_channel_kind_t *const  *kinds;
+
+    /* input by way of the gateway; FALSE: it is no word of the service's;
+     * NULL */
+    gboolean   (*input)(void *data, agent_viewer_t *viewer,
+                        const json_t *input);
+
+    /* of a session that agent_session.c serves; none frees it; NULL, each */
+    void       (*joined)(void *data, const char *session_id);
+    void       (*members)(void *data, const char *session_id,
+                          const agent_members_t *members);
+    void       (*ended)(void *data, const char *session_id, const char *why);
 } agent_service_t;
 
 

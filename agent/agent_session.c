@@ -108,6 +108,8 @@ static void agent_session_peers(agent_session_t *session, GPtrArray *peers);
 static void agent_session_control(agent_session_t *session,
     const agent_msg_t *msg);
 static void agent_session_hand(agent_session_t *session);
+static void agent_session_entered(agent_session_t *session);
+static void agent_session_members(agent_session_t *session);
 static void agent_session_absent(agent_session_t *session, GPtrArray *peers);
 static void agent_session_input(agent_session_t *session, agent_msg_t *msg);
 static void agent_session_signal(agent_session_t *session, agent_msg_t *msg);
@@ -253,6 +255,10 @@ agent_session_end(agent_session_t *session, const char *why)
     agent_t  *agent = session->agent;
 
     g_message("session %s over: %s", session->id, why);
+
+    if (agent->service != NULL && agent->service->ended != NULL) {
+        agent->service->ended(agent->service_data, session->id, why);
+    }
 
     /* the table owns it */
 
@@ -604,10 +610,12 @@ agent_session_dispatch(agent_session_t *session, agent_msg_t *msg)
     case AGENT_MSG_JOINED:
         agent_session_peers(session, msg->peers);
         agent_session_control(session, msg);
+        agent_session_members(session);
         return TRUE;
 
     case AGENT_MSG_CONTROL:
         agent_session_control(session, msg);
+        agent_session_members(session);
         return TRUE;
 
     case AGENT_MSG_LEFT:
@@ -616,6 +624,7 @@ agent_session_dispatch(agent_session_t *session, agent_msg_t *msg)
         }
 
         agent_session_control(session, msg);
+        agent_session_members(session);
         return TRUE;
 
     case AGENT_MSG_STATE:
@@ -694,6 +703,7 @@ agent_session_welcome(agent_session_t *session, agent_msg_t *msg)
     g_message("session %s: joined as host", session->id);
 
     agent_session_peers(session, msg->peers);
+    agent_session_entered(session);
 
     if (agent_control_taking(session->control)) {
         agent_session_say(session, agent_msg_control("take"));
@@ -837,6 +847,61 @@ agent_session_hand(agent_session_t *session)
     }
 
     agent_own_check(session->agent);
+}
+
+
+static void
+agent_session_entered(agent_session_t *session)
+{
+    agent_t  *agent = session->agent;
+
+    if (agent->service != NULL && agent->service->joined != NULL) {
+        agent->service->joined(agent->service_data, session->id);
+    }
+
+    agent_session_members(session);
+}
+
+
+/* of two with control, before it is known who has it, a guest is none */
+
+static void
+agent_session_members(agent_session_t *session)
+{
+    gpointer          viewer;
+    gboolean          user;
+    agent_t          *agent = session->agent;
+    agent_about_t     about;
+    GHashTableIter    iter;
+    agent_members_t   members;
+
+    if (agent->service == NULL || agent->service->members == NULL) {
+        return;
+    }
+
+    memset(&members, 0, sizeof(members));
+    user = FALSE;
+    g_hash_table_iter_init(&iter, session->viewers);
+
+    while (g_hash_table_iter_next(&iter, NULL, &viewer)) {
+        about = agent_viewer_about(viewer);
+
+        if (about.role != AGENT_ROLE_CONTROLLER
+            && about.role != AGENT_ROLE_VIEWER)
+        {
+            continue;
+        }
+
+        members.people++;
+
+        if (agent_viewer_controls(viewer)) {
+            user = user || !about.guest;
+            members.guest = about.guest;
+        }
+    }
+
+    members.guest = members.guest && !user;
+    agent->service->members(agent->service_data, session->id, &members);
 }
 
 

@@ -64,6 +64,8 @@ struct agent_viewer_s {
     char                          *id;
     char                          *name;        /* of who made current */
     agent_role_e                   role;
+    gboolean                       guest;
+    const agent_channel_kind_t *const  *kinds;
     agent_rights_t                 rights;      /* of the session */
     gboolean                       control;     /* of the session */
     gboolean                       verified;    /* who made current */
@@ -164,7 +166,7 @@ static const agent_fallback_events_t  agent_viewer_pipe_events = {
 
 /* a lost key-up would stay down: then the connection ends instead */
 
-static const agent_channel_kind_t  agent_viewer_input_kind = {
+const agent_channel_kind_t  agent_viewer_input_kind = {
     .label = AGENT_VIEWER_INPUT,
     .message_max = AGENT_INPUT_MESSAGE,
     .messages_max = AGENT_VIEWER_MESSAGES,
@@ -179,7 +181,7 @@ static const agent_channel_kind_t  agent_viewer_input_kind = {
 
 /* what the data channels of a viewer may be */
 
-static const agent_channel_kind_t *const  agent_viewer_kinds[] = {
+const agent_channel_kind_t *const  agent_viewer_kinds[] = {
     &agent_viewer_input_kind,
     &agent_files_kind,
     &agent_chat_kind,
@@ -210,12 +212,19 @@ agent_viewer_new(agent_t *agent, const char *session_id,
     viewer->session_id = g_strdup(session_id);
     viewer->id = g_strdup(peer->id);
     viewer->role = peer->role;
+    viewer->guest = peer->guest;
+    viewer->kinds = agent_viewer_kinds;
     viewer->control = TRUE;
     viewer->view.pointer = TRUE;
     viewer->rights = *rights;
+
+    if (agent->service != NULL && agent->service->kinds != NULL) {
+        viewer->kinds = agent->service->kinds;
+    }
+
     viewer->gate = agent_gate_new(agent, session_id, rights->consent, peer,
                                   &agent_viewer_gate_events, viewer);
-    viewer->pipe = agent_fallback_new(agent, viewer, agent_viewer_kinds,
+    viewer->pipe = agent_fallback_new(agent, viewer, viewer->kinds,
                                       &agent_viewer_pipe_events, viewer);
     viewer->waiting = g_array_new(FALSE, FALSE, sizeof(agent_waiting_t));
     g_array_set_clear_func(viewer->waiting, agent_viewer_waiting_clear);
@@ -360,16 +369,24 @@ agent_viewer_control(agent_viewer_t *viewer, gboolean control)
 }
 
 
+gboolean
+agent_viewer_controls(const agent_viewer_t *viewer)
+{
+    agent_allowed_t  allowed;
+
+    agent_viewer_allowed(viewer, &allowed);
+
+    return allowed.input && viewer->control;
+}
+
+
 /* the banner says who controls, and who only may */
 
 static void
 agent_viewer_show(agent_viewer_t *viewer)
 {
-    agent_allowed_t  allowed;
-
     if (viewer->shown != NULL) {
-        agent_viewer_allowed(viewer, &allowed);
-        agent_shown_control(viewer->shown, allowed.input && viewer->control);
+        agent_shown_control(viewer->shown, agent_viewer_controls(viewer));
     }
 }
 
@@ -593,7 +610,7 @@ agent_viewer_serve(agent_viewer_t *viewer, const agent_ice_t *ice,
     params.codecs = agent->config->codecs & agent_video_codecs();
     params.offer = offer;
     params.fingerprint = agent_gate_fingerprint(viewer->gate);
-    params.kinds = agent_viewer_kinds;
+    params.kinds = viewer->kinds;
     params.viewer = viewer;
 
     w = agent_webrtc_new(&params, &agent_viewer_webrtc_events, viewer, &code,
@@ -821,6 +838,7 @@ agent_viewer_about(const agent_viewer_t *viewer)
     about.id = viewer->id;
     about.name = viewer->name;
     about.role = viewer->role;
+    about.guest = viewer->guest;
     about.verified = viewer->verified;
 
     return about;
@@ -872,9 +890,9 @@ agent_viewer_resized(agent_viewer_t *viewer)
 
     features = json_object();
 
-    for (i = 0; agent_viewer_kinds[i] != NULL; i++) {
-        if (agent_viewer_kinds[i]->features != NULL) {
-            agent_viewer_kinds[i]->features(viewer, features);
+    for (i = 0; viewer->kinds[i] != NULL; i++) {
+        if (viewer->kinds[i]->features != NULL) {
+            viewer->kinds[i]->features(viewer, features);
         }
     }
 
@@ -1114,6 +1132,12 @@ agent_viewer_input(agent_viewer_t *viewer, const json_t *data)
         || !agent_policy_relayed(agent->config))
     {
         g_debug("%s: input by the gateway is not taken now", viewer->id);
+        return;
+    }
+
+    if (agent->service != NULL && agent->service->input != NULL
+        && agent->service->input(agent->service_data, viewer, data))
+    {
         return;
     }
 

@@ -33,8 +33,14 @@ typedef struct {
     const char      *id;            /* of the participant */
     const char      *name;          /* for people: not cleaned, may be NULL */
     agent_role_e     role;
+    gboolean         guest;         /* came by a link, and is no user */
     gboolean         verified;      /* the operator of this connection */
 } agent_about_t;
+
+
+/* The kind of that label, and what rs-agent has of kinds. */
+extern const agent_channel_kind_t  agent_viewer_input_kind;
+extern const agent_channel_kind_t *const  agent_viewer_kinds[];
 
 
 /* What a viewer asks of its session; to is the viewer's participant id. */
@@ -106,6 +112,9 @@ void agent_viewer_input(agent_viewer_t *viewer, const json_t *data);
  * when it has it no more, and only input of who has it counts.
  */
 void agent_viewer_control(agent_viewer_t *viewer, gboolean control);
+
+/* May do input, and has control. */
+gboolean agent_viewer_controls(const agent_viewer_t *viewer);
 
 /* FALSE: not above the last id of this sender, so it was handled before. */
 gboolean agent_viewer_fresh(agent_viewer_t *viewer, gint64 id);

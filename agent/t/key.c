@@ -58,6 +58,39 @@ verify(const char *pub, const char *proof, const char *host)
 }
 
 
+static char *
+sign_elsewhere(void *data, const guint8 *bytes, gsize len, GError **error)
+{
+    return agent_key_sign(data, bytes, len, error);
+}
+
+
+/* what another process signs is this device's word all the same */
+
+static void
+test_foreign(agent_key_t *here)
+{
+    g_autofree char           *pub = agent_key_public(here);
+    g_autofree char           *same = NULL;
+    g_autofree char           *proof = NULL;
+    g_autoptr(agent_key_t)     key = NULL;
+
+    ok(agent_key_foreign("AAECAw", sign_elsewhere, here) == NULL,
+       "a foreign key that is none is refused");
+
+    key = agent_key_foreign(pub, sign_elsewhere, here);
+    ok(key != NULL, "a foreign key");
+
+    same = agent_key_public(key);
+    is_str(same, pub, "its public half is known");
+
+    proof = agent_key_prove(key, "support.example.net", "default", DEV,
+                            NONCE, NULL);
+    ok(proof != NULL && verify(pub, proof, "support.example.net") == RS_OK,
+       "and it is signed for by who has it");
+}
+
+
 int
 main(void)
 {
@@ -99,6 +132,8 @@ main(void)
        "the gateway accepts the proof");
     ok(verify(pub, proof, "evil.example.net") == RS_E_UNAUTHENTICATED,
        "but not for another host");
+
+    test_foreign(key);
 
     ok(agent_key_prove(key, "h", "default", DEV, "AAECAw", &error) == NULL
        && error != NULL, "a short nonce is refused");

@@ -103,8 +103,8 @@ on_busy(void *data)
 
 
 static const agent_service_t  service = {
-    "rs-test", FALSE, on_online, on_invite, on_revoke, NULL, on_other,
-    on_quit, on_busy, NULL, NULL
+    .name = "rs-test", .online = on_online, .invite = on_invite,
+    .revoke = on_revoke, .other = on_other, .quit = on_quit, .busy = on_busy
 };
 
 

@@ -1121,6 +1121,95 @@ test_network(fixture_t *f)
 }
 
 
+/* ---- what another executable is told */
+
+static guint            told_joined;
+static guint            told_members;
+static agent_members_t  told;
+static char             told_ended[64];
+
+
+static void
+on_joined(void *data, const char *id)
+{
+    told_joined += (data == &told && strcmp(id, "ses_s") == 0);
+}
+
+
+static void
+on_members(void *data, const char *id, const agent_members_t *members)
+{
+    (void) data;
+    (void) id;
+
+    told = *members;
+    told_members++;
+}
+
+
+static void
+on_ended(void *data, const char *id, const char *why)
+{
+    (void) data;
+
+    g_snprintf(told_ended, sizeof(told_ended), "%s: %s", id, why);
+}
+
+
+static void
+test_service(fixture_t *f)
+{
+    conn_t  *c;
+
+    static const agent_service_t  service = {
+        .name = "rs-test", .joined = on_joined, .members = on_members,
+        .ended = on_ended
+    };
+
+    f->agent.service = &service;
+    f->agent.service_data = &told;
+    f->config.allow_input = TRUE;
+
+    agent_session_start(&f->agent, "ses_s", "default.t", &rights);
+    c = conn(f, 0);
+    welcome(c, "ses_s", "default.one", "1-1");
+    WAIT(told_members == 1);
+    ok(told_joined == 1 && told.people == 1 && !told.guest,
+       "joined: one viewer, and no guest has control");
+
+    say(c, "{\"type\":\"joined\",\"position\":\"1-2\",\"peer\":{\"id\":"
+        "\"par_g\",\"role\":\"controller\",\"name\":\"G\",\"guest\":true},"
+        "\"control\":{\"holder\":\"par_g\"}}");
+    WAIT(told_members == 2);
+    ok(told.people == 2 && told.guest, "a guest comes, and has control");
+
+    say(c, "{\"type\":\"joined\",\"position\":\"1-3\",\"peer\":{\"id\":"
+        "\"par_u\",\"role\":\"controller\",\"name\":\"U\",\"guest\":"
+        "false}}");
+    say(c, "{\"type\":\"joined\",\"position\":\"1-4\",\"peer\":{\"id\":"
+        "\"par_r\",\"role\":\"recorder\",\"name\":\"R\"}}");
+    say(c, "{\"type\":\"control\",\"holder\":\"par_u\",\"position\":"
+        "\"1-5\",\"op\":\"grant\",\"by\":\"par_g\"}");
+    WAIT(told_members == 5);
+    ok(told.people == 3 && !told.guest,
+       "a user has it now; who records is nobody");
+
+    say(c, "{\"type\":\"left\",\"position\":\"1-6\",\"peer\":\"par_u\","
+        "\"reason\":\"left\",\"control\":{\"holder\":null}}");
+    WAIT(told_members == 6);
+    ok(told.people == 2 && !told.guest, "who left is none of them");
+
+    say(c, "{\"type\":\"ended\",\"reason\":\"deleted\"}");
+    WAIT(told_ended[0] != '\0');
+    ok(strstr(told_ended, "ses_s: ") == told_ended, "and the end");
+
+    f->agent.service = &agent_desktop;
+    f->agent.service_data = &f->agent;
+    f->config.allow_input = FALSE;
+    forget(f);
+}
+
+
 int
 main(void)
 {
@@ -1142,6 +1231,7 @@ main(void)
     test_silence(&f);
     test_network(&f);
     test_renewed(&f);
+    test_service(&f);
 
     stop(&f);
 

@@ -479,7 +479,7 @@ key_made(void)
 static void
 start(fixture_t *f, agent_role_e role)
 {
-    agent_peer_t     peer = { (char *) PAR, (char *) "V", role };
+    agent_peer_t     peer = { (char *) PAR, (char *) "V", role, FALSE };
     agent_rights_t   rights;
 
     memset(f, 0, sizeof(fixture_t));
