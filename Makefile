@@ -15,14 +15,16 @@ export RS_TOP := $(CURDIR)
 SUITES  := librs agent tunnel redis tools console bench monitoring docs gateway e2e faults
 
 
-.PHONY: help deps all librs module agent tunnel turn console test unit gateway e2e \
-        test-asan test-faults test-turn test-pipes test-ansible test-fleet test-first lint fuzz-smoke bench demo \
+.PHONY: help deps all librs module agent tunnel render record turn console test \
+        unit gateway e2e \
+        test-asan test-faults test-turn test-pipes test-cobrowse test-ansible test-fleet test-first lint fuzz-smoke bench demo \
         clean deb repo test-deb matrix
 
 help:
 	@echo "make deps        install what is needed (twice: does nothing)"
 	@echo "make all         librs, the nginx module, the agent, rs-tunnel, the"
-	@echo "                 TURN plugin, the console"
+	@echo "                 services rs-render and rs-record, the TURN plugin,"
+	@echo "                 the console"
 	@echo "make demo        a whole fleet here; https://localhost:8443/"
 	@echo "                 OIDC=1: with an OpenID provider to sign in at"
 	@echo "make test        every suite: $(SUITES)"
@@ -39,6 +41,8 @@ help:
 	@echo "                 (default) or short"
 	@echo "make test-pipes  rs-tunnel and the gateway's ports, with a real sshd, nginx"
 	@echo "                 and UDP behind an agent; PIPES=full (default) or short"
+	@echo "make test-cobrowse  rendered sessions, documents, recordings; COBROWSE=full"
+	@echo "                 (default) or short"
 	@echo "make test-first  from packages to a picture, on clean hosts (root)"
 	@echo "make test-fleet  packages, roles and plays on booted hosts (root);"
 	@echo "                 FLEET=full (default) or short: fleet/README.md"
@@ -55,7 +59,7 @@ help:
 deps:
 	@util/deps
 
-all: librs module agent tunnel turn console
+all: librs module agent tunnel render record turn console
 
 
 librs:
@@ -69,6 +73,17 @@ agent:
 
 tunnel:
 	@$(MAKE) -s -j $(JOBS) -C tunnel BUILD=$(B)/tunnel all
+
+# services, made of what the agent and librs are made of; a folder that is not
+# there yet is none to build
+
+render: librs agent
+	@test ! -f render/Makefile || \
+	    $(MAKE) -s -j $(JOBS) -C render BUILD=$(B)/render all
+
+record: librs agent
+	@test ! -f record/Makefile || \
+	    $(MAKE) -s -j $(JOBS) -C record BUILD=$(B)/record all
 
 turn: librs
 	@$(MAKE) -s -j $(JOBS) -C coturn_auth_plugin BUILD=$(B)/turn \
@@ -114,6 +129,10 @@ test-turn: deps all
 test-pipes: deps all
 	@util/deps pipes
 	@PIPES=$(or $(PIPES),full) util/test pipes
+
+test-cobrowse: deps all
+	@util/deps cobrowse
+	@COBROWSE=$(or $(COBROWSE),full) util/test render record cobrowse
 
 # ---- packages: SUITE is bookworm, trixie or sid; this machine's unless said
 

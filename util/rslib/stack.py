@@ -15,7 +15,7 @@ import subprocess
 import sys
 
 from . import (agent, balancer, desktop, files, issuer, netns, nginx, ports,
-               proc, redis, tls, turn)
+               proc, redis, service, tls, turn)
 from .proc import StackError
 
 NAME = "localhost"
@@ -82,8 +82,9 @@ class Stack:
         """Takes away what an earlier stack of this folder left there."""
 
         names = ["agent", "balancer", "desktop", "issuer", "log", "redis",
-                 "redis2", "redis3", "secrets", "sentinel1", "sentinel2", "sentinel3",
-                 "tls", "turn"]
+                 "record", "redis2",
+                 "redis3", "render", "secrets", "sentinel1",
+                 "sentinel2", "sentinel3", "tls", "turn"]
         names += [f"node{i + 1}" for i in range(ports.NODES_MAX)]
 
         for name in names if self.state else []:
@@ -230,6 +231,12 @@ class Stack:
         if args.agent:
             self.say("the agent, enrolled as a device")
             state["agent"] = agent.start(self)
+
+        for kind, (name, _) in service.KINDS.items():
+            if getattr(args, name):
+                self.say(f"rs-{name}, enrolled as a {kind}")
+                state[name] = service.start(self, kind)
+                self.save()
 
         self.save()
 
@@ -386,6 +393,10 @@ class Stack:
 
         if "agent" in state:
             env["RS_DEVICE_ID"] = state["agent"]["device_id"]
+
+        for name in ("render", "record"):
+            if name in state:
+                env[f"RS_{name.upper()}_ID"] = state[name]["device_id"]
 
         return env
 
