@@ -153,8 +153,17 @@ one(rs_channel_e channel, const uint8_t *data, size_t size)
     case RS_MSG_ACCEPT:
     case RS_MSG_CONSENT:
     case RS_MSG_REJECT:
+    case RS_MSG_QUEUED:
+        CHECK(m.place <= RS_MSG_PLACES_MAX);
         CHECK(rs_id_check_session(m.session_id) == RS_OK);
         CHECK(rs_utf8_printable(m.comment));
+        break;
+
+    case RS_MSG_LOAD:
+        CHECK(m.load.capacity <= RS_MSG_PLACES_MAX);
+        CHECK(m.load.used <= RS_MSG_PLACES_MAX);
+        CHECK(m.load.queued <= RS_MSG_PLACES_MAX);
+        CHECK(m.load.queue <= RS_MSG_PLACES_MAX);
         break;
 
     case RS_MSG_TUNNEL:

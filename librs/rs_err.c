@@ -234,6 +234,10 @@ static const rs_err_entry_t  rs_err_table[RS_E_MAX] = {
     [RS_E_TUNNEL_ENDED] = {
         "tunnel_ended", 410, 4410, 0,
         "The tunnel has ended"
+    },
+    [RS_E_RENDERERS_FULL] = {
+        "renderers_full", 503, 0, 1,
+        "All renderers are busy, and so are their queues"
     }
 };
 

@@ -73,6 +73,7 @@ typedef enum {
     RS_E_TARGET_REFUSED,
     RS_E_TARGET_UNREACHABLE,
     RS_E_TUNNEL_ENDED,
+    RS_E_RENDERERS_FULL,
 
     RS_E_MAX                      /* one past the last */
 } rs_err_e;

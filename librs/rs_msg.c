@@ -50,6 +50,11 @@ typedef struct {
     unsigned        reject;
     unsigned        consent;
     unsigned        control;
+    int64_t         capacity;
+    int64_t         used;
+    int64_t         queued;
+    int64_t         queue;
+    int64_t         position;
     rs_str_t        reason;
     rs_str_t        comment;
 } rs_msg_fields_t;
@@ -96,6 +101,8 @@ static rs_err_e rs_msg_take_control(rs_msg_t *msg, rs_msg_fields_t *f,
     size_t len);
 static rs_err_e rs_msg_take_tunnel(rs_msg_t *msg, rs_msg_fields_t *f,
     size_t len);
+static rs_err_e rs_msg_take_load(rs_msg_t *msg, rs_msg_fields_t *f,
+    size_t len);
 static rs_err_e rs_msg_take_pipe(rs_msg_t *msg, rs_msg_fields_t *f,
     size_t len);
 static rs_err_e rs_msg_check_name(rs_str_t s);
@@ -125,6 +132,11 @@ static rs_err_e rs_msg_check_signature(rs_str_t s);
       .min = 1, .max = 128, .offset = RS_MSG_FIELD(member),                  \
       .check = rs_msg_check_signature,                                       \
       .what = "base64url of 64 bytes, unpadded" }
+
+
+#define RS_MSG_PLACES(field, low)                                            \
+    { .name = #field, .type = RS_JSON_INT, .flags = RS_JSON_REQUIRED,        \
+      .min = low, .max = RS_MSG_PLACES_MAX, .offset = RS_MSG_FIELD(field) }
 
 
 static const char *const  rs_msg_rejects[] = {
@@ -321,6 +333,22 @@ static const rs_json_field_t  rs_msg_tunnel_fields[] = {
 };
 
 
+static const rs_json_field_t  rs_msg_load_fields[] = {
+    RS_MSG_TYPE,
+    RS_MSG_PLACES(capacity, 0),
+    RS_MSG_PLACES(used, 0),
+    RS_MSG_PLACES(queued, 0),
+    RS_MSG_PLACES(queue, 0)
+};
+
+
+static const rs_json_field_t  rs_msg_queued_fields[] = {
+    RS_MSG_TYPE,
+    RS_MSG_SESSION,
+    RS_MSG_PLACES(position, 1)
+};
+
+
 static const rs_json_field_t  rs_msg_pipe_fields[] = {
     RS_MSG_TYPE,
     { .name = "with", .type = RS_JSON_STRING, .flags = RS_JSON_REQUIRED,
@@ -372,6 +400,10 @@ static const rs_msg_spec_t  rs_msg_types[] = {
       RS_MSG_N(rs_msg_consent_fields), rs_msg_take_session },
     { "tunnel", RS_MSG_TUNNEL, RS_CHANNEL_AGENT, rs_msg_tunnel_fields,
       RS_MSG_N(rs_msg_tunnel_fields), rs_msg_take_tunnel },
+    { "load", RS_MSG_LOAD, RS_CHANNEL_AGENT, rs_msg_load_fields,
+      RS_MSG_N(rs_msg_load_fields), rs_msg_take_load },
+    { "queued", RS_MSG_QUEUED, RS_CHANNEL_AGENT, rs_msg_queued_fields,
+      RS_MSG_N(rs_msg_queued_fields), rs_msg_take_session },
     { "bye", RS_MSG_BYE, RS_MSG_BOTH, rs_msg_bye_fields,
       RS_MSG_N(rs_msg_bye_fields), rs_msg_take_bye },
     { "ping", RS_MSG_PING, RS_MSG_BOTH, rs_msg_no_fields,
@@ -657,7 +689,8 @@ rs_msg_take_rotate(rs_msg_t *msg, rs_msg_fields_t *f, size_t len)
 }
 
 
-/* accept, reject and consent; only the tables of the last two set more */
+/* accept, reject, consent and queued; the tables of all but the first set
+   more */
 
 static rs_err_e
 rs_msg_take_session(rs_msg_t *msg, rs_msg_fields_t *f, size_t len)
@@ -675,7 +708,24 @@ rs_msg_take_session(rs_msg_t *msg, rs_msg_fields_t *f, size_t len)
         msg->participant_id = f->participant_id;
         msg->consent = (rs_consent_e) f->consent;
         msg->reason = rs_str(rs_msg_consents[f->consent]);
+
+    } else if (msg->type == RS_MSG_QUEUED) {
+        msg->place = (unsigned) f->position;
     }
+
+    return RS_OK;
+}
+
+
+static rs_err_e
+rs_msg_take_load(rs_msg_t *msg, rs_msg_fields_t *f, size_t len)
+{
+    (void) len;
+
+    msg->load.capacity = (unsigned) f->capacity;
+    msg->load.used = (unsigned) f->used;
+    msg->load.queued = (unsigned) f->queued;
+    msg->load.queue = (unsigned) f->queue;
 
     return RS_OK;
 }

@@ -23,6 +23,7 @@
 #define RS_MSG_REASON_MAX      512             /* characters */
 #define RS_MSG_SIGNATURE_LEN   64
 #define RS_MSG_ID_MAX          ((int64_t) 1 << 53)
+#define RS_MSG_PLACES_MAX      1000            /* of a service */
 
 
 typedef enum {
@@ -49,6 +50,8 @@ typedef enum {
                                          consent, reason */
     RS_MSG_TUNNEL,                    /* agent: tunnel_id, pipe_id, refuse,
                                          reason, comment */
+    RS_MSG_LOAD,                      /* agent: load */
+    RS_MSG_QUEUED,                    /* agent: session_id, place */
     RS_MSG_BYE,                       /* both: reason */
     RS_MSG_PING,                      /* both */
     RS_MSG_PONG                       /* both */
@@ -82,6 +85,17 @@ typedef enum {
     RS_REFUSE_POLICY,
     RS_REFUSE_BUSY
 } rs_refuse_e;
+
+
+/* how busy a service is: sessions it can serve, serves, has in its queue,
+   and has room for there; each at most RS_MSG_PLACES_MAX */
+
+typedef struct {
+    unsigned         capacity;
+    unsigned         used;
+    unsigned         queued;
+    unsigned         queue;
+} rs_msg_load_t;
 
 
 /* what is wanted of the control token */
@@ -123,6 +137,8 @@ typedef struct {
     rs_refuse_e      refuse;
     rs_consent_e     consent;
     rs_control_e     control;
+    rs_msg_load_t    load;
+    unsigned         place;           /* in the queue, the first is 1 */
     rs_str_t         reason;          /* bye; of reject, consent, control and
                                          refuse: the same as a word */
     rs_str_t         comment;         /* reject, tunnel: `detail` */

@@ -36,6 +36,7 @@ static void test_hello(void);
 static void test_rotate(void);
 static void test_others(void);
 static void test_tunnel(void);
+static void test_service(void);
 static void test_pipe(void);
 static void test_pipe_writers(rs_buf_t *b);
 static void test_refused(void);
@@ -630,6 +631,53 @@ test_tunnel(void)
 
 
 static void
+test_service(void)
+{
+    char      text[256];
+    size_t    i;
+    rs_msg_t  m;
+
+    static const char *const  bad[] = {
+        "\"load\",\"capacity\":1,\"used\":0,\"queued\":0",
+        "\"load\",\"capacity\":-1,\"used\":0,\"queued\":0,\"queue\":0",
+        "\"load\",\"capacity\":1001,\"used\":0,\"queued\":0,\"queue\":0",
+        "\"load\",\"capacity\":1.5,\"used\":0,\"queued\":0,\"queue\":0",
+        "\"load\",\"capacity\":\"1\",\"used\":0,\"queued\":0,\"queue\":0",
+        "\"queued\",\"session_id\":\"" SES "\"",
+        "\"queued\",\"session_id\":\"" SES "\",\"position\":0",
+        "\"queued\",\"session_id\":\"" SES "\",\"position\":1001",
+        "\"queued\",\"session_id\":\"" PAR "\",\"position\":1",
+        "\"queued\",\"position\":1"
+    };
+
+    is_rc(parse(&m, RS_CHANNEL_AGENT, "{\"type\":\"load\",\"capacity\":8,"
+                "\"used\":3,\"queued\":1,\"queue\":16}"), RS_OK, "load");
+    is_int(m.type, RS_MSG_LOAD, "its type");
+    is_int(m.load.capacity, 8, "its places");
+    is_int(m.load.used, 3, "those that are used");
+    is_int(m.load.queued, 1, "who waits");
+    is_int(m.load.queue, 16, "who may");
+    rs_msg_free(&m);
+
+    is_rc(parse(&m, RS_CHANNEL_AGENT, "{\"type\":\"queued\",\"session_id\":\""
+                SES "\",\"position\":1000}"), RS_OK, "queued");
+    is_int(m.type, RS_MSG_QUEUED, "its type");
+    is_str(m.session_id, SES, "which session");
+    is_int(m.place, 1000, "the last position there can be");
+    rs_msg_free(&m);
+
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        (void) snprintf(text, sizeof(text), "{\"type\":%s}", bad[i]);
+        is_rc(parse(&m, RS_CHANNEL_AGENT, text), RS_E_INVALID_VALUE, bad[i]);
+    }
+
+    is_rc(parse(&m, RS_CHANNEL_SIGNAL, "{\"type\":\"load\",\"capacity\":8,"
+                "\"used\":3,\"queued\":1,\"queue\":16}"),
+          RS_E_UNKNOWN_TYPE, "no participant has places");
+}
+
+
+static void
 test_pipe(void)
 {
     rs_msg_t  m;
@@ -1006,6 +1054,7 @@ main(void)
     test_rotate();
     test_others();
     test_tunnel();
+    test_service();
     test_pipe();
     test_refused();
     test_sizes();

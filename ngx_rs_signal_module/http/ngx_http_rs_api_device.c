@@ -106,6 +106,7 @@ static const ngx_http_rs_api_field_t  ngx_http_rs_api_device_head[] = {
     { "tags", ngx_http_rs_api_stored },
     { "group_id", ngx_http_rs_api_text },
     { "meta", ngx_http_rs_api_stored },
+    { "kind", ngx_http_rs_api_text },
     { NULL, NULL }
 };
 
@@ -114,6 +115,7 @@ static const ngx_http_rs_api_field_t  ngx_http_rs_api_device_tail[] = {
     { "connected_at", ngx_http_rs_api_number },
     { "last_seen_at", ngx_http_rs_api_number },
     { "agent", ngx_http_rs_api_stored },
+    { "load", ngx_http_rs_api_stored },
     { "public_key", ngx_http_rs_api_text },
     { "key_history", ngx_http_rs_api_history },
     { NULL, NULL }
@@ -125,10 +127,12 @@ static const ngx_http_rs_api_field_t  ngx_http_rs_api_device_tail[] = {
 #define NGX_HTTP_RS_API_ONLINE    0
 #define NGX_HTTP_RS_API_TAG       1
 #define NGX_HTTP_RS_API_GROUP_ID  2
+#define NGX_HTTP_RS_API_KIND      3
 
 static const ngx_http_rs_api_list_t  ngx_http_rs_api_devices = {
     NGX_HTTP_RS_STORE_DEVICES,
-    { ngx_string("online"), ngx_string("tag"), ngx_string("group_id") },
+    { ngx_string("online"), ngx_string("tag"), ngx_string("group_id"),
+      ngx_string("kind") },
     ngx_http_rs_api_device_check,
     ngx_http_rs_store_device_get,
     ngx_http_rs_api_device_pass,
@@ -342,9 +346,11 @@ ngx_http_rs_api_device_list(ngx_http_rs_api_t *api)
 static ngx_int_t
 ngx_http_rs_api_device_check(ngx_http_rs_api_t *api, ngx_str_t *values)
 {
-    rs_str_t  online;
+    rs_str_t    online, kind;
+    ngx_uint_t  i;
 
     online = ngx_http_rs_slice(&values[NGX_HTTP_RS_API_ONLINE]);
+    kind = ngx_http_rs_slice(&values[NGX_HTTP_RS_API_KIND]);
 
     if (online.len && !rs_str_eq(online, RS_STR("true"))
         && !rs_str_eq(online, RS_STR("false")))
@@ -354,7 +360,21 @@ ngx_http_rs_api_device_check(ngx_http_rs_api_t *api, ngx_str_t *values)
         return NGX_DECLINED;
     }
 
-    return NGX_OK;
+    if (kind.len == 0) {
+        return NGX_OK;
+    }
+
+    for (i = 0; ngx_http_rs_api_kinds[i]; i++) {
+        if (rs_str_eq(kind, rs_str(ngx_http_rs_api_kinds[i]))) {
+            return NGX_OK;
+        }
+    }
+
+    ngx_http_rs_api_fail(api, RS_E_INVALID_VALUE,
+                         "\"kind\" must be desktop, renderer or recorder",
+                         NULL);
+
+    return NGX_DECLINED;
 }
 
 
@@ -364,8 +384,8 @@ ngx_http_rs_api_device_pass(ngx_http_rs_api_t *api, ngx_rs_reply_t *reply,
 {
     size_t           i;
     json_t          *tags, *tag;
-    rs_str_t         s, online, wanted, group_id;
-    ngx_str_t        group;
+    rs_str_t         s, online, wanted, group_id, kind;
+    ngx_str_t        group, is;
     ngx_uint_t       found;
     ngx_rs_reply_t  *obj;
 
@@ -374,6 +394,7 @@ ngx_http_rs_api_device_pass(ngx_http_rs_api_t *api, ngx_rs_reply_t *reply,
     online = ngx_http_rs_slice(&values[NGX_HTTP_RS_API_ONLINE]);
     wanted = ngx_http_rs_slice(&values[NGX_HTTP_RS_API_TAG]);
     group_id = ngx_http_rs_slice(&values[NGX_HTTP_RS_API_GROUP_ID]);
+    kind = ngx_http_rs_slice(&values[NGX_HTTP_RS_API_KIND]);
 
     if (online.len
         && rs_str_eq(online, RS_STR("true"))
@@ -386,6 +407,14 @@ ngx_http_rs_api_device_pass(ngx_http_rs_api_t *api, ngx_rs_reply_t *reply,
         group = ngx_rs_reply_field(obj, "group_id");
 
         if (!rs_str_eq(group_id, ngx_http_rs_slice(&group))) {
+            return 0;
+        }
+    }
+
+    if (kind.len) {
+        is = ngx_rs_reply_field(obj, "kind");
+
+        if (!rs_str_eq(kind, ngx_http_rs_slice(&is))) {
             return 0;
         }
     }

@@ -24,6 +24,7 @@ typedef struct {
     json_t                         *tags;
     unsigned                        approval;
     int                             code;
+    unsigned                        kind;
 } ngx_http_rs_api_enrollment_body_t;
 
 
@@ -61,6 +62,11 @@ static json_t *ngx_http_rs_api_enrollment_json(ngx_rs_reply_t *obj);
 
 static const char *const  ngx_http_rs_api_approvals[] = { "auto", NULL };
 
+/* the first one is meant where none is named */
+
+const char *const  ngx_http_rs_api_kinds[] =
+    { "desktop", "renderer", "recorder", NULL };
+
 static const rs_json_field_t  ngx_http_rs_api_enrollment_fields[] = {
     { "max_uses", RS_JSON_INT, 0, 1, NGX_HTTP_RS_API_USES_MAX,
       offsetof(ngx_http_rs_api_enrollment_body_t, max_uses),
@@ -76,7 +82,10 @@ static const rs_json_field_t  ngx_http_rs_api_enrollment_fields[] = {
       offsetof(ngx_http_rs_api_enrollment_body_t, approval),
       ngx_http_rs_api_approvals, NULL, NULL },
     { "code", RS_JSON_BOOL, 0, 0, 0,
-      offsetof(ngx_http_rs_api_enrollment_body_t, code), NULL, NULL, NULL }
+      offsetof(ngx_http_rs_api_enrollment_body_t, code), NULL, NULL, NULL },
+    { "kind", RS_JSON_ENUM, 0, 0, 0,
+      offsetof(ngx_http_rs_api_enrollment_body_t, kind),
+      ngx_http_rs_api_kinds, NULL, NULL }
 };
 
 static const ngx_http_rs_api_field_t  ngx_http_rs_api_enrollment_obj[] = {
@@ -88,12 +97,13 @@ static const ngx_http_rs_api_field_t  ngx_http_rs_api_enrollment_obj[] = {
     { "group_id", ngx_http_rs_api_text },
     { "tags", ngx_http_rs_api_stored },
     { "approval", ngx_http_rs_api_text },
+    { "kind", ngx_http_rs_api_text },
     { NULL, NULL }
 };
 
 static const ngx_http_rs_api_list_t  ngx_http_rs_api_enrollments = {
     NGX_HTTP_RS_STORE_ENROLLMENTS,
-    { ngx_null_string, ngx_null_string, ngx_null_string },
+    { ngx_null_string, ngx_null_string, ngx_null_string, ngx_null_string },
     NULL,
     ngx_http_rs_store_enrollment_get,
     NULL,
@@ -188,6 +198,7 @@ ngx_http_rs_api_enrollment_read(ngx_http_rs_api_t *api,
     e->ttl = body.ttl_s ? body.ttl_s
              : body.code ? RS_CODE_TTL : NGX_HTTP_RS_API_ENR_TTL;
     e->group_id = ngx_http_rs_str(body.group_id);
+    e->kind = ngx_http_rs_str(rs_str(ngx_http_rs_api_kinds[body.kind]));
 
     ngx_str_set(&e->approval, "auto");
     ngx_str_set(&e->tags, "[]");

@@ -274,7 +274,7 @@ ngx_int_t ngx_http_rs_api_new_secret(char *secret);
  * limit, cursor and the filters of the list.
  */
 
-#define NGX_HTTP_RS_API_FILTERS  3
+#define NGX_HTTP_RS_API_FILTERS  4
 
 typedef struct {
     ngx_http_rs_store_index_e   index;
@@ -504,6 +504,8 @@ ngx_int_t ngx_http_rs_api_drain_end(ngx_http_rs_api_t *api);
 
 extern ngx_str_t  ngx_http_rs_openapi;
 
+/* of devices: "desktop", "renderer", "recorder", NULL */
+extern const char *const  ngx_http_rs_api_kinds[];
 /* "none", "notify", "required", NULL */
 extern const char *const  ngx_http_rs_api_consents[];
 extern const char *const  ngx_http_rs_api_ways[];

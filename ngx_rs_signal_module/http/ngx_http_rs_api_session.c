@@ -189,7 +189,7 @@ static const ngx_http_rs_api_field_t  ngx_http_rs_api_session_tail[] = {
 static const ngx_http_rs_api_list_t  ngx_http_rs_api_sessions = {
     NGX_HTTP_RS_STORE_SESSIONS,
     { ngx_string("state"), ngx_string("device_id"),
-      ngx_string("external_id") },
+      ngx_string("external_id"), ngx_null_string },
     ngx_http_rs_api_session_check,
     ngx_http_rs_store_session_get,
     ngx_http_rs_api_session_pass,
@@ -476,6 +476,13 @@ ngx_http_rs_api_session_created(ngx_http_rs_api_t *api, void *data,
         }
     }
 
+    if (code == RS_E_INVALID_VALUE) {
+        return ngx_http_rs_api_fail(api, code,
+                                    "this device is a service: it is asked "
+                                    "into sessions by the gateway",
+                                    "/host/device_id");
+    }
+
     if (code != RS_OK) {
         return ngx_http_rs_api_fail(api, code, NULL, NULL);
     }
@@ -691,7 +698,7 @@ ngx_http_rs_api_session_pass(ngx_http_rs_api_t *api, ngx_rs_reply_t *reply,
 
     obj = ngx_rs_reply_at(reply, 1);
 
-    for (i = 0; i < NGX_HTTP_RS_API_FILTERS; i++) {
+    for (i = 0; i < NGX_HTTP_RS_API_N(names); i++) {
 
         if (values[i].len == 0) {
             continue;

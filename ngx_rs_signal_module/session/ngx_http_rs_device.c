@@ -21,7 +21,8 @@
  *
  * Sessions a device is asked into are ngx_http_rs_device_invite.c, its key is
  * ngx_http_rs_device_key.c, one whose socket is gone
- * ngx_http_rs_device_away.c.
+ * ngx_http_rs_device_away.c, one of another kind
+ * ngx_http_rs_device_service.c.
  */
 
 
@@ -326,6 +327,11 @@ ngx_http_rs_device_act(ngx_http_rs_dev_t *dev, rs_msg_t *msg)
         session_id = ngx_http_rs_str(msg->session_id);
         ngx_log_error(NGX_LOG_INFO, dev->rc->log, 0,
                       "rs device %V accepts %V", &dev->id, &session_id);
+        ngx_http_rs_device_settle(dev, &session_id);
+        break;
+
+    case RS_MSG_LOAD:
+        ngx_http_rs_device_load(dev, msg);
         break;
 
     case RS_MSG_REJECT:
@@ -424,7 +430,7 @@ ngx_http_rs_device_found(void *data, rs_err_e code, ngx_rs_reply_t *reply)
 {
     ngx_http_rs_dev_t *dev = data;
 
-    ngx_str_t        key, name, old;
+    ngx_str_t        key, name, old, kind;
     ngx_rs_reply_t  *obj;
 
     if (dev->rc == NULL || dev->rc->closing) {
@@ -463,6 +469,9 @@ ngx_http_rs_device_found(void *data, rs_err_e code, ngx_rs_reply_t *reply)
         ngx_http_rs_conn_close(dev->rc, RS_E_INTERNAL, NULL);
         goto done;
     }
+
+    kind = ngx_rs_reply_field(obj, "kind");
+    ngx_http_rs_device_service(dev, &kind);
 
     switch (ngx_http_rs_reap_admit(dev->devices->rmcf->reap, &dev->tenant,
                                    NULL, ngx_http_rs_device_admitted, dev))
@@ -655,6 +664,8 @@ ngx_http_rs_device_online(void *data, rs_err_e code, ngx_rs_reply_t *reply)
 
         goto done;
     }
+
+    ngx_http_rs_device_service_again(dev);
 
     ids = ngx_rs_reply_at(reply, 2);
     n = ngx_rs_reply_count(ids);

@@ -232,6 +232,8 @@ ngx_http_rs_device_reject(ngx_http_rs_dev_t *dev, rs_msg_t *msg)
                   "rs device %V rejects %V: %s", &dev->id, &session_id,
                   rs_reject_name(msg->reject));
 
+    ngx_http_rs_device_settle(dev, &session_id);
+
     ngx_http_rs_caller_self(&caller, &dev->tenant);
 
     op = ngx_http_rs_store_op(dev->devices->rmcf->store,
@@ -301,8 +303,12 @@ ngx_http_rs_device_consent(ngx_http_rs_dev_t *dev, rs_msg_t *msg)
 void
 ngx_http_rs_device_revoke(ngx_http_rs_dev_t *dev, rs_env_t *env)
 {
-    rs_buf_t  b;
-    u_char    buf[RS_MSG_WRITE_MAX + 6 * RS_ID_LEN];
+    rs_buf_t   b;
+    u_char     buf[RS_MSG_WRITE_MAX + 6 * RS_ID_LEN];
+    ngx_str_t  session_id;
+
+    session_id = ngx_http_rs_str(env->session);
+    ngx_http_rs_device_settle(dev, &session_id);
 
     rs_buf_init(&b, buf, sizeof(buf));
     rs_msg_write_revoke(&b, env->session, env->body);

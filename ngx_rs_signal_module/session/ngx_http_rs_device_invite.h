@@ -5,6 +5,7 @@
  * What the files of control channels share: ngx_http_rs_device.c (the
  * channel), ngx_http_rs_device_invite.c (sessions on it),
  * ngx_http_rs_device_pipe.c (pipes it is asked for),
+ * ngx_http_rs_device_service.c (what makes it another kind than a desktop),
  * ngx_http_rs_device_key.c (the device's key) and ngx_http_rs_device_away.c
  * (after it).  Nobody else includes this.
  */
@@ -83,6 +84,7 @@ typedef struct {
     ngx_http_rs_invite_t        *free;        /* and those that were */
     ngx_uint_t                   offers;      /* pipes, the same */
     ngx_http_rs_offer_t         *free_offers;
+    rs_msg_load_t                load;        /* of a service */
 
     u_char                       nonce[RS_DEVKEY_NONCE_LEN];
     u_char                       signature[RS_DEVKEY_SIGNATURE_LEN];
@@ -92,6 +94,10 @@ typedef struct {
     unsigned                     missed:1;    /* an invitation, meanwhile */
     unsigned                     rotating:1;  /* the store is asked */
     unsigned                     bye:1;
+    unsigned                     service:1;   /* it is no desktop */
+    unsigned                     loaded:1;    /* it has said its load */
+    unsigned                     telling:1;   /* that is told to the store */
+    unsigned                     tell:1;      /* and another one, then */
 } ngx_http_rs_dev_t;
 
 
@@ -130,6 +136,18 @@ void ngx_http_rs_device_invite(ngx_http_rs_dev_t *dev,
 void ngx_http_rs_device_reject(ngx_http_rs_dev_t *dev, rs_msg_t *msg);
 void ngx_http_rs_device_consent(ngx_http_rs_dev_t *dev, rs_msg_t *msg);
 void ngx_http_rs_device_revoke(ngx_http_rs_dev_t *dev, rs_env_t *env);
+
+
+/* ngx_http_rs_device_service.c */
+
+/* kind: of the store's record */
+void ngx_http_rs_device_service(ngx_http_rs_dev_t *dev, ngx_str_t *kind);
+void ngx_http_rs_device_load(ngx_http_rs_dev_t *dev, rs_msg_t *msg);
+/* it was announced again: so is what it said of its places */
+void ngx_http_rs_device_service_again(ngx_http_rs_dev_t *dev);
+/* a service has answered for this session, or need not: of others nothing */
+void ngx_http_rs_device_settle(ngx_http_rs_dev_t *dev,
+    ngx_str_t *session_id);
 
 
 /* ngx_http_rs_device_pipe.c */

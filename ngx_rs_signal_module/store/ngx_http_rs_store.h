@@ -135,6 +135,8 @@ typedef struct {
     ngx_str_t                   group_id;
     ngx_str_t                   tags;          /* JSON array */
     ngx_str_t                   approval;
+    ngx_str_t                   kind;          /* of its devices: desktop,
+                                                  renderer, recorder */
     ngx_uint_t                  max_enrollments;   /* of the tenant; 0: any */
     ngx_uint_t                  tries;         /* of a code; 0: is none */
     ngx_str_t                   idem;
@@ -770,6 +772,21 @@ ngx_int_t ngx_http_rs_store_device_mismatch(ngx_http_rs_store_op_t *op,
 ngx_int_t ngx_http_rs_store_device_offline(ngx_http_rs_store_op_t *op,
     ngx_str_t *tenant, ngx_str_t *device_id, ngx_str_t *address,
     ngx_uint_t leaving);
+/* services; ok: the kind.  RS_E_CONFLICT: it is a desktop */
+ngx_int_t ngx_http_rs_store_service_load(ngx_http_rs_store_op_t *op,
+    ngx_str_t *tenant, ngx_str_t *device_id, ngx_str_t *address,
+    rs_msg_load_t *load);
+/*
+ * Who gets the next session: ok {device, address, ...}, at most count, the
+ * best first; RS_E_DEVICE_OFFLINE, RS_E_RENDERERS_FULL.  without: a device
+ * that does not; may be empty
+ */
+ngx_int_t ngx_http_rs_store_service_place(ngx_http_rs_store_op_t *op,
+    ngx_str_t *tenant, const char *kind, ngx_uint_t count,
+    ngx_str_t *without);
+/* it has answered for a session it was given, or need not any more */
+ngx_int_t ngx_http_rs_store_service_taken(ngx_http_rs_store_op_t *op,
+    ngx_str_t *tenant, ngx_str_t *device_id, ngx_str_t *session_id);
 /* what: "waiting", "given", "denied", "timeout" */
 ngx_int_t ngx_http_rs_store_session_consent(ngx_http_rs_store_op_t *op,
     ngx_str_t *tenant, ngx_str_t *session_id, ngx_str_t *participant_id,

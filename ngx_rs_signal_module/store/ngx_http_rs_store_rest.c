@@ -324,6 +324,8 @@ ngx_http_rs_store_enrollment_create(ngx_http_rs_store_op_t *op,
         ngx_http_rs_store_arg_text(&call, "");
     }
 
+    ngx_http_rs_store_arg(&call, &e->kind);
+
     return ngx_http_rs_store_send(&call);
 }
 
@@ -391,6 +393,7 @@ ngx_http_rs_store_device_create(ngx_http_rs_store_op_t *op,
     ngx_http_rs_store_index(&call, &d->tenant, "grps");
     ngx_http_rs_store_index(&call, &d->tenant, "gdev");
     ngx_http_rs_store_index(&call, &d->tenant, "audit");
+    ngx_http_rs_store_index(&call, &d->tenant, "svcs");
 
     ngx_http_rs_store_arg(&call, &d->secret_hash);
     ngx_http_rs_store_arg(&call, &d->id);
@@ -457,6 +460,7 @@ ngx_http_rs_store_device_delete(ngx_http_rs_store_op_t *op,
     ngx_http_rs_store_key(&call, &caller->tenant, "dses", device_id);
     ngx_http_rs_store_index(&call, &caller->tenant, "gdev");
     ngx_http_rs_store_key(&call, &caller->tenant, "dtun", device_id);
+    ngx_http_rs_store_index(&call, &caller->tenant, "svcs");
 
     ngx_http_rs_store_arg(&call, device_id);
     ngx_http_rs_store_arg(&call, version);

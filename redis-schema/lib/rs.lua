@@ -98,13 +98,14 @@ local PAR_OBJ = 9
 
 local DEV = { 'name', 'tags', 'group_id', 'meta', 'public_key', 'created_at',
               'connected_at', 'last_seen_at', 'agent', 'owner', 'version',
-              'epoch', 'enrollment_id', 'key_history', 'old_key' }
+              'epoch', 'enrollment_id', 'key_history', 'old_key', 'kind',
+              'load' }
 
 local KEY = { 'name', 'scopes', 'created_at', 'granted', 'expires_at', 'id' }
 local KEY_OBJ = { 'name', 'scopes', 'created_at', 'granted', 'expires_at' }
 
 local ENR = { 'max_uses', 'uses', 'expires_at', 'created_at', 'group_id',
-              'tags', 'approval' }
+              'tags', 'approval', 'kind' }
 
 
 -- Shared helpers
@@ -192,6 +193,125 @@ local function object(id, o, names, n)
     end
 
     return flat
+end
+
+
+-- Services: devices of another kind than a desktop, which serve the sessions
+-- of their tenant.  A renderer has browsers to be looked at, a recorder keeps
+-- what a session showed.  Which there are, and how busy each is, is one hash of
+-- the tenant: device -> "<kind> <owner or -> <capacity> <used> <queued> <queue>"
+-- and, for each session it was given and has not answered for, a further word
+-- "<session>@<s>", which counts until that instant.
+
+local service = {
+    desktop = 'desktop',        -- what is none
+    kinds = { desktop = true, renderer = true, recorder = true },
+    max = 64,                   -- of a kind and tenant
+    most = 1000,                -- places, or waiting ones, it may speak of
+    answer = 60                 -- s, in which it is to accept or to refuse
+}
+
+
+function service.check(kind)
+    if kind and not service.kinds[kind] then
+        error('rs: "' .. kind .. '" is no kind of devices')
+    end
+end
+
+
+-- What a device may not do as long as it is not one of these.
+
+function service.is(d)
+    return d.kind ~= '' and d.kind ~= service.desktop
+end
+
+
+function service.read(text, now)
+    local list = {}
+    local e
+
+    for word in string.gmatch(text or '', '%S+') do
+        list[#list + 1] = word
+    end
+
+    if #list < 6 then
+        return nil
+    end
+
+    e = { kind = list[1], owner = list[2] ~= '-' and list[2] or '',
+          capacity = tonumber(list[3]), used = tonumber(list[4]),
+          queued = tonumber(list[5]), queue = tonumber(list[6]), given = {} }
+
+    for i = 7, #list do
+        local ses, til = string.match(list[i], '^([^@]*)@(%d+)$')
+
+        if ses and tonumber(til) > now then
+            e.given[#e.given + 1] = { id = ses, til = til }
+        end
+    end
+
+    return e
+end
+
+
+function service.get(svcs, id, now)
+    return service.read(call('HGET', svcs, id), now)
+end
+
+
+function service.put(svcs, id, e)
+    local list = { e.kind, e.owner ~= '' and e.owner or '-', int(e.capacity),
+                   int(e.used), int(e.queued), int(e.queue) }
+
+    for _, g in ipairs(e.given) do
+        list[#list + 1] = g.id .. '@' .. g.til
+    end
+
+    call('HSET', svcs, id, table.concat(list, ' '))
+end
+
+
+-- How many places it has left; not above 0: so many wait there already.  nil:
+-- neither a place nor one in the queue.
+
+function service.room(e)
+    local free = e.capacity - e.used - e.queued - #e.given
+
+    return free + e.queue > 0 and free or nil
+end
+
+
+-- The session is its business: it counts until the service says what comes of
+-- it.
+
+function service.give(svcs, id, e, ses, now)
+    service.taken(e, ses)
+    e.given[#e.given + 1] = { id = ses, til = int(now + service.answer) }
+    service.put(svcs, id, e)
+end
+
+
+function service.taken(e, ses)
+    for i, g in ipairs(e.given) do
+        if g.id == ses then
+            table.remove(e.given, i)
+            return true
+        end
+    end
+
+    return false
+end
+
+
+-- Its socket is gone: whatever it said is nothing any more.
+
+function service.away(svcs, id, owner)
+    local e = service.get(svcs, id, now_s())
+
+    if e and e.owner == owner then
+        e.owner, e.used, e.queued, e.given = '', 0, 0, {}
+        service.put(svcs, id, e)
+    end
 end
 
 
@@ -1483,6 +1603,8 @@ function lib.rs_version(keys, args)
 end
 
 
+do
+
 -- rs_lease
 -- KEYS: lease, dead, fleet, node, ten.
 -- ARGV: worker, ttl_ms, beacon, identity, walked.
@@ -1637,6 +1759,8 @@ function lib.rs_lease_drop(keys, args)
     end
 
     return { 'ok' }
+end
+
 end
 
 
@@ -2343,6 +2467,10 @@ local function session_host(key, id, who)
     end
 
     who.detail = dev.key and id_of(dev.key)
+
+    if service.is(dev) then
+        return nil, { 'invalid_value' }
+    end
 
     return dev, dev.owner == '' and { 'device_offline' } or nil
 end
@@ -3217,6 +3345,8 @@ function lib.rs_control(keys, args)
 end
 
 
+do
+
 -- rs_leave
 -- KEYS: ses, par, mem, log, own, turn, trev.
 -- ARGV: par id (empty: who is at the address), address, mode (away, bye,
@@ -3448,6 +3578,8 @@ function lib.rs_lost(keys, args)
     epoch(s, args[2])
 
     return leave_gone(s, member_keys(keys), m, p, 'lost', now)
+end
+
 end
 
 
@@ -3954,8 +4086,10 @@ end
 -- rs_enrollment_create, guarded
 -- KEYS: enr, enrs, idem, enrx, grps.
 -- ARGV: id, secret hash, max_uses, ttl_s, group_id, tags, approval,
---       body hash, quota of enrolments, tries or empty.
+--       body hash, quota of enrolments, tries or empty, kind (a caller of
+--       before version 8 gives none).
 -- tries: so many wrong secrets, and it is void; for one that is a code.
+-- kind: what its devices will be; desktop, renderer or recorder.
 -- ok: created|repeated, enrolment obj; or repeated, id of the first one.
 -- Errors: idempotency_mismatch, not_found (the one made first is gone; with
 --         "group_id": there is no such group), limit_reached, conflict (the
@@ -3964,6 +4098,8 @@ end
 
 local function enrollment(key)
     local e = load_fields(key, ENR)
+
+    e.kind = e.kind ~= '' and e.kind or service.desktop
 
     return e.max_uses ~= '' and e or nil
 end
@@ -3978,7 +4114,8 @@ function lib.rs_enrollment_create(keys, args, who)
     local enr = keys[1]
     local no, ours, ms, now, expires, e
 
-    check(keys, 5, args, 10)
+    check(keys, 5, args, args[11] and 11 or 10)
+    service.check(args[11])
 
     no, ours = repeated(keys[3], args[8], args[1])
     if no then
@@ -4025,7 +4162,9 @@ function lib.rs_enrollment_create(keys, args, who)
 
     call('HSET', enr, 'secret', args[2], 'max_uses', int(number(args[3])),
          'uses', '0', 'expires_at', int(expires), 'created_at', int(now),
-         'group_id', args[5], 'tags', args[6], 'approval', args[7])
+         'group_id', args[5], 'tags', args[6], 'approval', args[7],
+         'kind', args[11] or service.desktop)
+
     if args[10] ~= '' then
         call('HSET', enr, 'tries', int(number(args[10])))
     end
@@ -4134,17 +4273,21 @@ end
 
 
 -- rs_device_create
--- KEYS: enr, dev, devs, grps, gdev, audit.
+-- KEYS: enr, dev, devs, grps, gdev, audit, svcs (a caller of before version 8
+--       gives none, and enrols desktops alone).
 -- ARGV: secret hash, device id, public_key, name, meta, quota of devices,
 --       address of the client, request id.
 -- ok: device obj.  Errors: enrollment_invalid, conflict (the id is taken),
---     limit_reached.  O(log devices)
+--     limit_reached (also: 64 of this kind of services).
+-- O(log devices + services)
 --
 -- An enrolment whose group is gone makes devices without one, which only
 -- those see who see all of the tenant.
 
 local function device(key)
     local d = load_fields(key, DEV)
+
+    d.kind = d.kind ~= '' and d.kind or service.desktop
 
     return d.created_at ~= '' and d or nil
 end
@@ -4166,12 +4309,29 @@ local function enrollment_guessed(enr)
 end
 
 
+-- Is there no room for one more service?  It is counted when it is enrolled,
+-- and speaks of places when it is here.
+
+function service.full(svcs, kind)
+    local flat = call('HGETALL', svcs)
+    local n = 0
+
+    for i = 2, #flat, 2 do
+        if string.match(flat[i], '^%S+') == kind then
+            n = n + 1
+        end
+    end
+
+    return n >= service.max
+end
+
+
 function lib.rs_device_create(keys, args)
     local ms = now_ms()
     local now = math.floor(ms / 1000)
     local e, secret
 
-    check(keys, 6, args, 8)
+    check(keys, keys[7] and 7 or 6, args, 8)
 
     e = enrollment(keys[1])
     secret = call('HGET', keys[1], 'secret')
@@ -4182,6 +4342,7 @@ function lib.rs_device_create(keys, args)
 
     if not e or secret ~= args[1] or now >= tonumber(e.expires_at)
        or tonumber(e.uses) >= tonumber(e.max_uses)
+       or (service.is(e) and not keys[7])
     then
         return { 'enrollment_invalid' }
     end
@@ -4190,7 +4351,9 @@ function lib.rs_device_create(keys, args)
         return { 'conflict' }
     end
 
-    if over(args[6], call('ZCARD', keys[3])) then
+    if over(args[6], call('ZCARD', keys[3]))
+       or (service.is(e) and service.full(keys[7], e.kind))
+    then
         return { 'limit_reached' }
     end
 
@@ -4207,8 +4370,14 @@ function lib.rs_device_create(keys, args)
          'meta', args[5], 'tags', e.tags, 'group_id', e.group_id,
          'created_at', int(now), 'enrollment_id', id_of(keys[1]),
          'version', '1', 'epoch', '0', 'owner', '', 'connected_at', '',
-         'last_seen_at', '', 'agent', '')
+         'last_seen_at', '', 'agent', '', 'kind', e.kind, 'load', '')
     call('ZADD', keys[3], int(ms), args[2])
+
+    if service.is(e) then
+        service.put(keys[7], args[2], { kind = e.kind, owner = '',
+                    capacity = 0, used = 0, queued = 0, queue = 0,
+                    given = {} })
+    end
 
     audit(keys[6], { kind = 'device', id = args[2], name = args[4],
                      addr = args[7], rid = args[8] },
@@ -4327,7 +4496,8 @@ end
 
 
 -- rs_device_delete, guarded
--- KEYS: dev, devs, dses, gdev, dtun (of a caller of before version 7: none).
+-- KEYS: dev, devs, dses, gdev, dtun, svcs (of a caller of before version 7:
+--       neither of the last two; of before version 8: the last one not).
 -- ARGV: id, version wanted or empty.
 -- ok: owner, {session id...} and {tunnel id...} for the caller to end;
 --     publishes fen device_removed to the owner.  dses and dtun stay until
@@ -4345,7 +4515,7 @@ end
 function lib.rs_device_delete(keys, args, who)
     local no, d, live, tunnels
 
-    check(keys, keys[5] and 5 or 4, args, 2)
+    check(keys, math.min(math.max(#keys, 4), 6), args, 2)
 
     d = device(keys[1])
 
@@ -4372,6 +4542,11 @@ function lib.rs_device_delete(keys, args, who)
 
     call('DEL', keys[1])
     group_moved(keys[4], d.group_id, '')
+
+    if keys[6] and service.is(d) then
+        call('HDEL', keys[6], args[1])
+    end
+
     call('ZREM', keys[2], args[1])
     event.device(keys[1], d, 'device.removed')
     watch.device(keys[1], d.group_id, 'gone')
@@ -4383,6 +4558,8 @@ function lib.rs_device_delete(keys, args, who)
     return { 'ok', d.owner, live, tunnels }
 end
 
+
+do
 
 -- rs_device_online
 -- KEYS: dev, dses, own, audit.  ARGV: address, agent JSON, epoch.
@@ -4505,6 +4682,8 @@ function lib.rs_device_online(keys, args)
     return { 'ok', int(e), live_sessions(keys[2], now) }
 end
 
+end
+
 
 -- rs_device_rotate
 -- KEYS: dev, audit.  ARGV: address, old key, new key, signature of the
@@ -4611,7 +4790,7 @@ end
 
 
 -- rs_device_offline
--- KEYS: dev, own.  ARGV: address (of a worker: wherever it is there), the
+-- KEYS: dev, own, svcs (of a caller of before version 8: none).  ARGV: address (of a worker: wherever it is there), the
 --       instant it was there last in s or empty for now, or leaving.
 -- ok: gone|stale|leaving.  By the name of a worker it publishes fen away,
 --     should that one live.  leaving: it was told to come back and its socket
@@ -4621,7 +4800,7 @@ function lib.rs_device_offline(keys, args)
     local address = args[1]
     local owner, duty, d
 
-    check(keys, 2, args, 2)
+    check(keys, keys[3] and 3 or 2, args, 2)
 
     owner = call('HGET', keys[1], 'owner') or ''
     duty = duty_device(keys[1])
@@ -4652,10 +4831,146 @@ function lib.rs_device_offline(keys, args)
     end
 
     d = device(keys[1])
+
+    if keys[3] and service.is(d) then
+        call('HSET', keys[1], 'load', '')
+        service.away(keys[3], id_of(keys[1]), owner)
+    end
+
     event.device(keys[1], d, 'device.offline')
     watch.device(keys[1], d.group_id, 'offline')
 
     return { 'ok', 'gone' }
+end
+
+
+-- rs_service_load
+-- KEYS: dev, svcs.  ARGV: address, capacity, used, queued, queue.
+-- ok: kind.  How busy a service says it is, by which sessions are placed.
+-- Errors: not_found, replaced (its socket is another one), conflict (it is a
+--     desktop).  O(1)
+
+function lib.rs_service_load(keys, args)
+    local now = now_s()
+    local id = id_of(keys[1])
+    local n = {}
+    local d, e
+
+    check(keys, 2, args, 5)
+
+    for i = 2, 5 do
+        n[i] = math.min(number(args[i]), service.most)
+    end
+
+    d = device(keys[1])
+
+    if not d then
+        return { 'not_found' }
+    end
+
+    if not service.is(d) then
+        return { 'conflict' }
+    end
+
+    if d.owner ~= args[1] then
+        return { 'replaced' }
+    end
+
+    e = service.get(keys[2], id, now) or { given = {} }
+    e.kind, e.owner = d.kind, d.owner
+    e.capacity, e.used, e.queued, e.queue = n[2], n[3], n[4], n[5]
+    service.put(keys[2], id, e)
+
+    call('HSET', keys[1], 'load', '{"capacity":' .. int(n[2]) .. ',"used":'
+         .. int(n[3]) .. ',"queued":' .. int(n[4]) .. ',"queue":' .. int(n[5])
+         .. '}')
+    watch.device(keys[1], d.group_id, 'changed')
+
+    return { 'ok', d.kind }
+end
+
+
+-- rs_service_place
+-- KEYS: svcs.  ARGV: kind, a random number, how many at most, a device to
+--       leave out or empty.
+-- ok: {device, owner, ...}: services which have said that they are here and
+--     have room, the one with the most free places first, equals by chance.
+-- Errors: device_offline (none is here), renderers_full (none has room).
+-- O(services)
+
+function lib.rs_service_place(keys, args)
+    local now = now_s()
+    local by = number(args[2])
+    local here, list = 0, {}
+    local flat, reply
+
+    check(keys, 1, args, 4)
+    service.check(args[1])
+
+    flat = call('HGETALL', keys[1])
+
+    for i = 1, #flat, 2 do
+        local e = service.read(flat[i + 1], now)
+
+        if e and e.kind == args[1] and e.owner ~= '' and flat[i] ~= args[4]
+        then
+            local room = service.room(e)
+
+            here = here + 1
+
+            if room then
+                list[#list + 1] = { id = flat[i], owner = e.owner,
+                                    room = room }
+            end
+        end
+    end
+
+    -- an order of ids of its own for each call, so that equals take turns
+
+    table.sort(list, function(a, b) return a.id < b.id end)
+
+    for i, c in ipairs(list) do
+        c.turn = (i + by) % #list
+    end
+
+    table.sort(list, function(a, b)
+        return a.room > b.room or (a.room == b.room and a.turn < b.turn)
+    end)
+
+    if #list == 0 then
+        return { here > 0 and 'renderers_full' or 'device_offline' }
+    end
+
+    reply = {}
+
+    for i = 1, math.min(#list, number(args[3])) do
+        reply[#reply + 1] = list[i].id
+        reply[#reply + 1] = list[i].owner
+    end
+
+    return { 'ok', reply }
+end
+
+
+-- rs_service_taken
+-- KEYS: svcs.  ARGV: device id, session id.
+-- ok: taken|stale.  It has answered for a session it was given, or need not
+--     any more: what it says of its places counts that one.  O(1)
+
+function lib.rs_service_taken(keys, args)
+    local e
+
+    check(keys, 1, args, 2)
+
+    e = service.get(keys[1], args[1], now_s())
+
+    if not e or not service.taken(e, args[2]) then
+        return { 'ok', 'stale' }
+    end
+
+    service.put(keys[1], args[1], e)
+
+    return { 'ok', 'taken' }
 end
 
 
@@ -7920,6 +8235,9 @@ register('rs_device_online', lib.rs_device_online, WRITE)
 register('rs_device_offline', lib.rs_device_offline, ALWAYS)
 register('rs_device_rotate', lib.rs_device_rotate, WRITE)
 register('rs_device_mismatch', lib.rs_device_mismatch, ALWAYS)
+register('rs_service_load', lib.rs_service_load, WRITE)
+register('rs_service_place', lib.rs_service_place, READ)
+register('rs_service_taken', lib.rs_service_taken, ALWAYS)
 register('rs_invite', lib.rs_invite, WRITE)
 register('rs_bootstrap_put', lib.rs_bootstrap_put, WRITE)
 register('rs_bootstrap_use', lib.rs_bootstrap_use, WRITE)

@@ -64,7 +64,8 @@ my $now = RS::Schema::obj($r->[2])->{created_at};
 is_deeply([@$r[0, 1], @{ $r->[2] }],
           ['ok', 'created', id => $id, max_uses => 1, uses => 0,
            expires_at => $now + 3600, created_at => $now, group_id => $grp,
-           tags => '["a","b"]', approval => 'auto'], 'an enrolment');
+           tags => '["a","b"]', approval => 'auto', kind => 'desktop'],
+          'an enrolment');
 cmp_ok(abs($now - time()), '<', 60, 'made now');
 cmp_ok($s->ttl("enr:$id"), '>', 7190, 'kept for an hour after its end');
 cmp_ok($s->ttl("idem:$idem"), '>', 86390, 'its Idempotency-Key for a day');
@@ -111,7 +112,8 @@ my @fresh = (id => $dev, name => 'desk', tags => '["a","b"]',
 
 is_deeply($r, ['ok', [@fresh, connected_at => '', last_seen_at => '',
                       agent => '', owner => '', version => 1, epoch => 0,
-                      enrollment_id => $id, key_history => '', old_key => '']],
+                      enrollment_id => $id, key_history => '', old_key => '',
+                      kind => 'desktop', load => '']],
           'a device');
 is_deeply([$s->ttl("dev:$dev"), $s->ttl('devs')], [-1, -1], 'lives for ever');
 is(uses($id), 1, 'the enrolment is used');

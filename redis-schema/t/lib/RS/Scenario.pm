@@ -50,6 +50,7 @@ sub run {
     users($s, $dev);
     events($s);
     tunnels($s, $dev);
+    services($s);
     rest($s, $dev);
 
     return $dev;
@@ -747,6 +748,28 @@ sub flaps {
 
         step("socket $i", $r, $i == 8 ? 'device_quarantined' : 'ok');
     }
+
+    return;
+}
+
+
+# Services: devices of another kind.
+
+sub services {
+    my ($s) = @_;
+    my $dev = $s->device(kind => 'renderer', online => "$W1.95");
+
+    step('a load', $s->load($dev, "$W1.95", 2, 0, 0, 4), 'ok', 'renderer');
+    step('a place', $s->place(), 'ok', [$dev, "$W1.95"]);
+    $s->redis()->call('HSET', $s->key('svcs'), $dev,
+                      "renderer $W1.95 2 0 0 4 ses_x\@" . (time() + 60));
+    step('an answer', $s->taken($dev, 'ses_x'), 'ok', 'taken');
+    step('away', $s->offline($dev, "$W1.95"), 'ok', 'gone');
+    step('nobody', $s->place(), 'device_offline');
+    step('removed', $s->fcall('rs_device_delete',
+                              [$s->{key}, "dev:$dev", 'devs', "dses:$dev",
+                               'gdev', "dtun:$dev", 'svcs'],
+                              'devices:write', $dev, ''), 'ok', '');
 
     return;
 }

@@ -297,8 +297,37 @@ sub sync {
 sub offline {
     my ($self, $dev, $address, $at) = @_;
 
-    return $self->fcall('rs_device_offline', ["dev:$dev", own($address)],
+    return $self->fcall('rs_device_offline', ["dev:$dev", own($address),
+                                              'svcs'],
                         $address, $at // '');
+}
+
+
+# What a service says of its places: capacity, used, queued, queue.
+
+sub load {
+    my ($self, $dev, $address, @places) = @_;
+
+    return $self->fcall('rs_service_load', ["dev:$dev", 'svcs'], $address,
+                        @places);
+}
+
+
+# Who would get the next session; opt: kind, by, count, without.
+
+sub place {
+    my ($self, %opt) = @_;
+
+    return $self->fcall_ro('rs_service_place', ['svcs'],
+                           $opt{kind} // 'renderer', $opt{by} // 0,
+                           $opt{count} // 4, $opt{without} // '');
+}
+
+
+sub taken {
+    my ($self, $dev, $ses) = @_;
+
+    return $self->fcall('rs_service_taken', ['svcs'], $dev, $ses);
 }
 
 
@@ -314,7 +343,8 @@ sub enrollment {
                          'enrollments:write', $e->{id}, $e->{secret},
                          $opt{max_uses} // 1, $opt{ttl_s} // 3600,
                          $opt{group_id} // '', $opt{tags} // '[]', 'auto', '',
-                         $opt{quota} // 0, $opt{tries} // '');
+                         $opt{quota} // 0, $opt{tries} // '',
+                         $opt{kind} // 'desktop');
 
     die "rs_enrollment_create: $r->[0]" if $r->[0] ne 'ok';
 
@@ -352,16 +382,17 @@ sub grant {
 }
 
 
-# A device; online => its address, group_id => its group.
+# A device; online => its address, group_id => its group, kind => what it is.
 
 sub device {
     my ($self, %opt) = @_;
-    my $e = $self->enrollment(group_id => $opt{group_id});
+    my $e = $self->enrollment(group_id => $opt{group_id},
+                              kind => $opt{kind});
     my $id = random_id('dev_');
 
     my $r = $self->fcall('rs_device_create', ["enr:$e->{id}", "dev:$id",
                                               'devs', 'grps', 'gdev',
-                                              'audit'],
+                                              'audit', 'svcs'],
                          $e->{secret}, $id, 'cHVibGlj', $opt{name} // 'desk',
                          '{"os":"linux"}', $opt{quota} // 0, '192.0.2.2',
                          'r2');

@@ -1,0 +1,131 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ *
+ * Control channels of services, devices of another kind than a desktop: how
+ * busy they say they are, and what they answer for sessions they are given.
+ *
+ * One `load` at a time is told to the store; of those that come meanwhile the
+ * last one is, after it.  It is told again whenever the device is announced
+ * again, for the store may have called it gone.
+ */
+
+
+#include "ngx_http_rs_device_invite.h"
+
+
+static void ngx_http_rs_device_service_tell(ngx_http_rs_dev_t *dev);
+static void ngx_http_rs_device_service_told(void *data, rs_err_e code,
+    ngx_rs_reply_t *reply);
+
+
+void
+ngx_http_rs_device_service(ngx_http_rs_dev_t *dev, ngx_str_t *kind)
+{
+    dev->service = (kind->len
+                    && !rs_str_eq(ngx_http_rs_slice(kind),
+                                  RS_STR("desktop")));
+}
+
+
+void
+ngx_http_rs_device_load(ngx_http_rs_dev_t *dev, rs_msg_t *msg)
+{
+    if (!dev->service) {
+        ngx_http_rs_conn_error(dev->rc, RS_E_CONFLICT,
+                               "this device is no service: it was enrolled "
+                               "as a desktop", 0);
+        return;
+    }
+
+    dev->load = msg->load;
+    dev->loaded = 1;
+
+    ngx_http_rs_device_service_tell(dev);
+}
+
+
+void
+ngx_http_rs_device_service_again(ngx_http_rs_dev_t *dev)
+{
+    if (dev->loaded) {
+        ngx_http_rs_device_service_tell(dev);
+    }
+}
+
+
+static void
+ngx_http_rs_device_service_tell(ngx_http_rs_dev_t *dev)
+{
+    ngx_http_rs_store_op_t  *op;
+
+    if (dev->telling) {
+        dev->tell = 1;
+        return;
+    }
+
+    op = ngx_http_rs_store_op(dev->devices->rmcf->store,
+                              ngx_http_rs_device_service_told, dev);
+
+    if (op == NULL
+        || ngx_http_rs_store_service_load(op, &dev->tenant, &dev->id,
+                                          &dev->address, &dev->load)
+           != NGX_OK)
+    {
+        ngx_http_rs_device_again(dev);
+        return;
+    }
+
+    dev->tell = 0;
+    dev->telling = 1;
+    dev->refs++;
+}
+
+
+static void
+ngx_http_rs_device_service_told(void *data, rs_err_e code,
+    ngx_rs_reply_t *reply)
+{
+    ngx_http_rs_dev_t *dev = data;
+
+    dev->telling = 0;
+
+    if (dev->rc && !dev->rc->closing) {
+
+        if (code == RS_E_UNAVAILABLE) {
+            ngx_http_rs_device_again(dev);
+
+        } else if (code != RS_OK) {
+            /* it is being replaced, or was removed: its socket is closed */
+
+            ngx_log_error(NGX_LOG_INFO, dev->rc->log, 0,
+                          "rs device %V has its load refused: %s", &dev->id,
+                          rs_err_code(code));
+
+        } else if (dev->tell) {
+            ngx_http_rs_device_service_tell(dev);
+        }
+    }
+
+    ngx_http_rs_device_unref(dev);
+}
+
+
+void
+ngx_http_rs_device_settle(ngx_http_rs_dev_t *dev, ngx_str_t *session_id)
+{
+    ngx_http_rs_store_op_t  *op;
+
+    if (!dev->service) {
+        return;
+    }
+
+    op = ngx_http_rs_store_op(dev->devices->rmcf->store, NULL, NULL);
+
+    if (op) {
+        /* refused: it counts for a minute more */
+
+        (void) ngx_http_rs_store_service_taken(op, &dev->tenant, &dev->id,
+                                               session_id);
+    }
+}
