@@ -19,6 +19,7 @@
 
 struct agent_dial_s {
     const agent_targets_t  *targets;
+    agent_dial_check_pt     check;          /* NULL: by targets */
     GResolver              *resolver;
     char                   *host;
     rs_target_t             target;         /* points into host */
@@ -34,6 +35,10 @@ struct agent_dial_s {
 };
 
 
+static agent_dial_t *agent_dial_make(const char *host, guint port,
+    gboolean udp, GResolver *resolver, agent_dial_done_pt done, void *data);
+static void agent_dial_begin(agent_dial_t *dial);
+static const char *agent_dial_why(agent_dial_t *dial, GInetAddress *found);
 static gboolean agent_dial_start(gpointer data);
 static void agent_dial_resolved(GObject *source, GAsyncResult *result,
     gpointer data);
@@ -55,8 +60,35 @@ agent_dial_new(const agent_targets_t *targets, const char *host, guint port,
 {
     agent_dial_t  *dial;
 
-    dial = g_rc_box_new0(agent_dial_t);
+    dial = agent_dial_make(host, port, udp, resolver, done, data);
     dial->targets = targets;
+    agent_dial_begin(dial);
+
+    return dial;
+}
+
+
+agent_dial_t *
+agent_dial_check(const char *host, guint port, GResolver *resolver,
+    agent_dial_check_pt check, agent_dial_done_pt done, void *data)
+{
+    agent_dial_t  *dial;
+
+    dial = agent_dial_make(host, port, FALSE, resolver, done, data);
+    dial->check = check;
+    agent_dial_begin(dial);
+
+    return dial;
+}
+
+
+static agent_dial_t *
+agent_dial_make(const char *host, guint port, gboolean udp,
+    GResolver *resolver, agent_dial_done_pt done, void *data)
+{
+    agent_dial_t  *dial;
+
+    dial = g_rc_box_new0(agent_dial_t);
     dial->resolver = (resolver != NULL) ? g_object_ref(resolver)
                                         : g_resolver_get_default();
     dial->host = g_strdup(host);
@@ -71,13 +103,45 @@ agent_dial_new(const agent_targets_t *targets, const char *host, guint port,
         != RS_OK)
     {
         agent_dial_note(dial, AGENT_DIAL_REFUSED, "is no host and port");
-
-    } else if (!agent_targets_hopeful(targets, &dial->target)) {
-        agent_dial_note(dial, AGENT_DIAL_REFUSED,
-                        rs_target_why(RS_TARGET_UNLISTED));
     }
 
     return dial;
+}
+
+
+static void
+agent_dial_begin(agent_dial_t *dial)
+{
+    const char  *why;
+
+    why = (dial->why == NULL) ? agent_dial_why(dial, NULL) : NULL;
+
+    if (why != NULL) {
+        agent_dial_note(dial, AGENT_DIAL_REFUSED, why);
+    }
+}
+
+
+/* found: NULL: before the look-up */
+
+static const char *
+agent_dial_why(agent_dial_t *dial, GInetAddress *found)
+{
+    rs_target_e  verdict;
+
+    if (dial->check != NULL) {
+        return dial->check(dial->data, &dial->target, found);
+    }
+
+    if (found == NULL) {
+        return agent_targets_hopeful(dial->targets, &dial->target)
+               ? NULL : rs_target_why(RS_TARGET_UNLISTED);
+    }
+
+    verdict = agent_targets_check(dial->targets, &dial->target, found,
+                                  agent_network_own);
+
+    return (verdict == RS_TARGET_ALLOWED) ? NULL : rs_target_why(verdict);
 }
 
 
@@ -148,20 +212,18 @@ agent_dial_resolved(GObject *source, GAsyncResult *result, gpointer data)
 static void
 agent_dial_add(agent_dial_t *dial, GInetAddress *address)
 {
-    rs_target_e        verdict;
+    const char        *why;
     g_autofree char   *text = NULL;
-    g_autofree char   *why = NULL;
+    g_autofree char   *both = NULL;
 
-    verdict = agent_targets_check(dial->targets, &dial->target, address,
-                                  agent_network_own);
+    why = agent_dial_why(dial, address);
 
-    if (verdict != RS_TARGET_ALLOWED) {
+    if (why != NULL) {
         text = g_inet_address_to_string(address);
-        why = (dial->target.name.len != 0)
-              ? g_strdup_printf("is %s, which %s", text,
-                                rs_target_why(verdict))
-              : g_strdup(rs_target_why(verdict));
-        agent_dial_note(dial, AGENT_DIAL_REFUSED, why);
+        both = (dial->target.name.len != 0)
+               ? g_strdup_printf("is %s, which %s", text, why)
+               : g_strdup(why);
+        agent_dial_note(dial, AGENT_DIAL_REFUSED, both);
         return;
     }
 

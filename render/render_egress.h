@@ -22,7 +22,6 @@
 #define RENDER_EGRESS_CONNECTIONS  256      /* at once; more wait outside */
 #define RENDER_EGRESS_GREET_S      10       /* for SOCKS's own part */
 #define RENDER_EGRESS_IDLE_S       600      /* nothing in either direction */
-#define RENDER_EGRESS_BUFFER       32768    /* bytes, each direction */
 
 #define RENDER_EGRESS_INSIDE       "documents.rs.internal"
 
@@ -49,11 +48,16 @@ typedef struct {
 } render_egress_stats_t;
 
 
-/* All run on the main loop, never inside a call of this file; each may be
-   NULL. */
+/*
+ * All run on the main loop, never inside a call of this file; each may be
+ * NULL.  egress must not be freed in them.
+ */
 
 typedef struct {
-    /* by the rules; host as it was asked for, made printable */
+    /*
+     * By the rules; host as it was asked for, made printable; why, for
+     * people, goes on from there: "rebind.example" "is 10.0.0.1, which ..."
+     */
     void  (*refused)(void *data, const char *host, guint port,
                      rs_egress_e verdict, const char *why);
 
