@@ -12,6 +12,7 @@ import { installClipboard } from "./rs-clipboard-panel.js";
 import { installDiagnosis } from "./rs-diagnose.js";
 import { installFiles } from "./rs-files-view.js";
 import { installHelp } from "./rs-help-view.js";
+import { installPage } from "./rs-page-bar.js";
 import { installPeople } from "./rs-people.js";
 import { installScreen } from "./rs-screen.js";
 
@@ -23,6 +24,7 @@ export const FEATURES = [
     installDiagnosis,
     installFiles,
     installHelp,
+    installPage,
     installPeople,
     installScreen,
 ];

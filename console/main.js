@@ -14,9 +14,11 @@ import { AuditPage } from "./pages/audit.js";
 import { DeviceDialog } from "./pages/device.js";
 import { DevicesPage } from "./pages/devices.js";
 import { HistoryPage } from "./pages/history.js";
+import { RecordingsPage } from "./pages/recordings.js";
 import { SessionPage } from "./pages/session.js";
 import { SettingsPage } from "./pages/settings.js";
 import { SignInPage } from "./pages/signin.js";
+import { TogetherPage } from "./pages/together.js";
 import { TunnelsPage } from "./pages/tunnels.js";
 import { RsApi, RsError, resolveBase } from "./rs-client.js";
 import { DeviceFeed } from "./rs-feed.js";
@@ -38,8 +40,10 @@ const LOGIN = /^#login=(rso_[a-z0-9-]{1,32}_[a-z2-7]{52})$/;
 const PAGE = /^#\/([a-z]{1,20})$/;
 
 /* what a page is of no use without; devices may be given at any time */
-const NEEDS = {devices: null, tunnels: "tunnels:read",
-               history: "sessions:read", audit: "audit:read", settings: null};
+const NEEDS = {devices: null, together: "sessions:write",
+               tunnels: "tunnels:read", history: "sessions:read",
+               recordings: "recordings:read", audit: "audit:read",
+               settings: null};
 
 
 const meta = document.querySelector('meta[name="rs-base"]');
@@ -62,6 +66,8 @@ const device = new DeviceDialog(document, {
     app, prefs, groupName: (id) => devices.groupName(id)});
 const add = new AddDialog(document, {app, fleet});
 const pages = {
+    together: new TogetherPage(document, {app}),
+    recordings: new RecordingsPage(document, {app, fleet}),
     tunnels: new TunnelsPage(document, {app, fleet}),
     history: new HistoryPage(document, {app, fleet}),
     audit: new AuditPage(document, {app, fleet}),
@@ -286,11 +292,13 @@ function begin(want) {
 }
 
 
-/* terminal and VNC: their libraries come when somebody asks for them */
+/* terminal, VNC and player: they come when somebody asks for them */
 
 const WINDOWS = {
     terminal: async () => (await import("./pages/terminal.js"))
                           .terminalWindow(document, {app}),
+    player: async () => new (await import("./pages/player.js"))
+                            .PlayerDialog(document, {app}),
     vnc: async () => new (await import("./pages/vnc.js"))
                          .VncDialog(document, {app}),
 };
@@ -375,9 +383,14 @@ devices.addEventListener("open", (ev) => device.open(fleet.get(ev.detail)));
 devices.addEventListener("options",
                          (ev) => device.openOptions(fleet.get(ev.detail)));
 
-for (const name of Object.keys(WINDOWS)) {
+for (const name of ["terminal", "vnc"]) {
     device.addEventListener(name, (ev) => openWindow(name, ev.detail));
 }
+
+/* a recording of the gateway, or a file */
+pages.recordings.addEventListener("play",
+                                  (ev) => openWindow("player", ev.detail));
+pages.together.addEventListener("begin", (ev) => begin(ev.detail));
 
 device.addEventListener("changed", (ev) => {
     fleet.put(ev.detail);

@@ -12,6 +12,8 @@ export const VERSION: string;
 export type Role = "controller" | "viewer" | "recorder";
 export type Direction = "both" | "to_device" | "from_device" | "none";
 
+export type Recording = "on" | "off" | "lost";
+
 export type RemoteState =
     "joining" | "waiting" | "connecting" | "asking" | "connected"
     | "unsteady" | "failed" | "closed";
@@ -87,6 +89,8 @@ export interface Peer {
     role: string;
     name?: string | null;
     state?: string;
+    /** Joined by a link or a ticket for somebody who is no user. */
+    guest?: boolean;
     path?: Path;
 }
 
@@ -152,6 +156,10 @@ export interface RemoteEvents {
     control: boolean;
     features: Features;
     people: Peer[];
+    /** Whether the session is recorded; "lost": it is to be again. */
+    recording: Recording;
+    /** Place in the line for a browser, null: none is waited for. */
+    queue: number | null;
     verified: Verdict;
     path: Path;
     video: Video;
@@ -171,12 +179,15 @@ export class RsRemote extends RsTarget<RemoteEvents> {
     /** Input goes to the device now. */
     readonly control: boolean;
     readonly features: Features;
+    readonly recording: Recording;
     readonly input: RsInput;
     readonly typer: RsTyper;
 
     /** From "joined" on. */
     readonly clipboard: RsClipboard | null;
     readonly chat: RsChat | null;
+    /** Of a session whose host is a browser in the rendering service. */
+    readonly page: RsPage | null;
     readonly session: object | null;
     readonly peer: RsPeer | null;
 
@@ -257,6 +268,55 @@ export class RsChat extends RsTarget<ChatEvents> {
     readonly person: boolean;
     readonly max: number;
     say(text: string): Promise<void>;
+    close(): void;
+}
+
+/** What the browser of a rendered session shows. */
+export interface PageState {
+    url: string;
+    title: string;
+    loading: boolean;
+    back: boolean;
+    forward: boolean;
+    /** Documents may be shown, of at most so many bytes. */
+    documents: boolean;
+    max_document: number;
+    downloads: boolean;
+}
+
+export interface Blocked {
+    url: string;
+    why: "policy" | "network" | "scheme" | "submit" | "other";
+}
+
+export interface ShownDocument {
+    id: number;
+    name: string;
+    state: "converting" | "shown" | "refused";
+    code: string;
+    message: string;
+}
+
+export interface PageEvents {
+    open: boolean;
+    page: PageState;
+    blocked: Blocked;
+    crashed: boolean;
+    document: ShownDocument;
+}
+
+/** The browser of a rendered session: docs/protocol/peer.md, "rs-page". */
+export class RsPage extends RsTarget<PageEvents> {
+    constructor(channel: RsChannel);
+    readonly open: boolean;
+    readonly state: PageState;
+    go(url: string): boolean;
+    back(): boolean;
+    forward(): boolean;
+    reload(): boolean;
+    stop(): boolean;
+    /** A file that went over rs-files, by the name it arrived under. */
+    show(name: string): number;
     close(): void;
 }
 

@@ -32,16 +32,17 @@ export { RsChat } from "./rs-chat.js";
 export { RsClipboard } from "./rs-clipboard.js";
 export { CHORDS, RsInput } from "./rs-input.js";
 export { Pins } from "./rs-identity.js";
+export { RsPage } from "./rs-page.js";
 export { RsPeer } from "./rs-peer.js";
 export { RsRemote, connect } from "./rs-remote.js";
 export { RsTyper } from "./rs-typer.js";
 
 /** Of what rs-client.d.ts describes, by semver.org. */
-export const VERSION = "1.0.0";
+export const VERSION = "1.1.0";
 
 
 /** @typedef {{id: string, role: string, name?: string|null, state?: string,
- *             path?: Path}} Peer */
+ *             guest?: boolean, path?: Path}} Peer */
 /** @typedef {{kind: "direct"|"relay", protocol: "udp"|"tcp"|"tls",
  *             local: string, remote: string, rtt_ms: number,
  *             region?: string}} Path */
@@ -117,6 +118,18 @@ export function comparePosition(a, b) {
 }
 
 
+/**
+ * Whether a session is recorded: "on", "lost" (it was, and is to be again),
+ * "off".
+ */
+export function recordingOf(session) {
+    const told = session?.recording;
+    const state = typeof told === "string" ? told : told?.state;
+
+    return state === "on" || state === "lost" ? state : "off";
+}
+
+
 function parsePosition(text) {
     const m = /^(\d{1,15})-(\d{1,15})$/.exec(text ?? "");
 
@@ -131,7 +144,8 @@ function parsePosition(text) {
  *   welcome  {message, resumed}   joined, or back again
  *   peers    Peer[]               who else is here, after each change
  *   joined   Peer                 left {peer, reason}
- *   session  {state, expires_at, policy, host}   after each change
+ *   session  {state, expires_at, policy, host, queue, recording}   after
+ *            each change; recordingOf() reads the last
  *   control  {holder, requests, locked, op?, by?}   who may use mouse and
  *            keyboard, after each change; op, by: what was done, by whom
  *   signal   {from, id, data}     in order, once
@@ -990,8 +1004,18 @@ export class RsSession extends EventTarget {
             this.#peersChanged();
         }
 
-        if (typeof m.session_state === "string") {
-            this.session = {...this.session, state: m.session_state};
+        this.#amend({
+            ...(typeof m.session_state === "string"
+                ? {state: m.session_state} : {}),
+            ...(m.queue === undefined ? {} : {queue: m.queue}),
+            ...(m.recording === undefined ? {} : {recording: m.recording}),
+        });
+    }
+
+    /* what of the session is another one now */
+    #amend(fields) {
+        if (Object.keys(fields).length > 0) {
+            this.session = {...this.session, ...fields};
             this.dispatchEvent(new RsEvent("session", this.session));
         }
     }

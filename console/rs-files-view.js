@@ -152,6 +152,7 @@ class FilesView {
         this.#end();
         this.#run = run;
         this.#files = new RsFiles({channel: run.peer.channel("rs-files")});
+        this.#page.files = this.#files;
 
         const on = (type, f) => this.#files.addEventListener(type,
             (ev) => f(ev.detail));
@@ -167,6 +168,7 @@ class FilesView {
     #end() {
         this.#files?.close();
         this.#files = null;
+        this.#page.files = null;
         this.#run = null;
         this.#listing++;
         this.#rows.clear();

@@ -3,7 +3,8 @@
  * Copyright (C) rs-gateway contributors
  *
  * The devices a page knows, thousands of them: kept sorted by name, searched
- * and counted without the DOM.
+ * and counted without the DOM.  Services (renderers, recorders) are devices
+ * of another kind: known by their id, in no list and no count.
  */
 
 import { agentWords } from "./rs-words.js";
@@ -25,6 +26,7 @@ function entryOf(device) {
 
     return {
         id: device.id, device, tags, name: device.name || device.id,
+        service: Boolean(device.kind) && device.kind !== "desktop",
         heap: [device.name, device.id, ...tags, agentWords(device)]
               .join("\n").toLowerCase(),
     };
@@ -51,7 +53,17 @@ export class Fleet {
     #fresh = new Set();     /* ids whose place in it is not known */
 
     get size() {
-        return this.#entries.size;
+        return this.#entries.size - this.#services;
+    }
+
+    get #services() {
+        let n = 0;
+
+        for (const {service} of this.#entries.values()) {
+            n += service ? 1 : 0;
+        }
+
+        return n;
     }
 
     get(id) {
@@ -133,7 +145,8 @@ export class Fleet {
         for (const entry of this.#order()) {
             const {device} = entry;
 
-            if ((show === "all" || Boolean(device.online)
+            if (!entry.service
+                && (show === "all" || Boolean(device.online)
                                    === (show === "online"))
                 && (tag === "" || entry.tags.includes(tag))
                 && (group === "" || device.group_id === group)
@@ -149,8 +162,8 @@ export class Fleet {
     get online() {
         let n = 0;
 
-        for (const {device} of this.#entries.values()) {
-            n += device.online ? 1 : 0;
+        for (const {device, service} of this.#entries.values()) {
+            n += device.online && !service ? 1 : 0;
         }
 
         return n;
@@ -160,8 +173,8 @@ export class Fleet {
     tags() {
         const counts = new Map();
 
-        for (const {tags} of this.#entries.values()) {
-            for (const tag of tags) {
+        for (const {tags, service} of this.#entries.values()) {
+            for (const tag of service ? [] : tags) {
                 counts.set(tag, (counts.get(tag) ?? 0) + 1);
             }
         }

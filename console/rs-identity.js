@@ -232,7 +232,8 @@ function unverified(detail) {
 }
 
 
-async function verifyEd25519(crypto, publicKey, signature, bytes) {
+/** Whether that key signed those bytes; key and signature as base64url. */
+export async function verifyEd25519(crypto, publicKey, signature, bytes) {
     const raw = fromBase64url(publicKey, 32);
     const sig = fromBase64url(signature, 64);
 

@@ -11,12 +11,13 @@
  * docs/operating/client.md says how; rs-client.d.ts has the types.
  */
 
-import { RsApi, RsError, RsEvent, RsSession, resolveBase, socketUrl }
-    from "./rs-client.js";
+import { RsApi, RsError, RsEvent, RsSession, recordingOf, resolveBase,
+         socketUrl } from "./rs-client.js";
 import { RsChat } from "./rs-chat.js";
 import { RsClipboard } from "./rs-clipboard.js";
 import { Pins, RsNobody, RsWho } from "./rs-identity.js";
 import { RsInput } from "./rs-input.js";
+import { RsPage } from "./rs-page.js";
 import { RsPeer } from "./rs-peer.js";
 import { RsTyper } from "./rs-typer.js";
 
@@ -65,14 +66,17 @@ export class RsRemote extends EventTarget {
     #made = null;           /* id of a session of our own */
     #tenant = "";
     #left = false;
+    #queue = null;
 
     state = "joining";
     session = null;
     peer = null;
     clipboard = null;
     chat = null;
+    page = null;
     stream = null;
     control = false;
+    recording = "off";
 
     /** Use connect(). */
     constructor(o) {
@@ -143,6 +147,7 @@ export class RsRemote extends EventTarget {
         if (this.state !== "closed") {
             this.clipboard?.close();
             this.chat?.close();
+            this.page?.close();
             this.#setControl();
             this.#setState("closed");
             this.#say("closed", how);
@@ -160,6 +165,22 @@ export class RsRemote extends EventTarget {
 
             this.control = control;
             this.#say("control", control);
+        }
+    }
+
+    /* what everybody must be able to see, and a place in line */
+    #setSession(session) {
+        const recording = recordingOf(session);
+        const queue = Number.isInteger(session.queue) ? session.queue : null;
+
+        if (recording !== this.recording) {
+            this.recording = recording;
+            this.#say("recording", recording);
+        }
+
+        if (queue !== this.#queue) {
+            this.#queue = queue;
+            this.#say("queue", queue);
         }
     }
 
@@ -238,6 +259,7 @@ export class RsRemote extends EventTarget {
         });
         on("state", () => this.#setControl());
         on("control", () => this.#setControl());
+        on("session", (s) => this.#setSession(s));
         on("peers", (peers) => this.#say("people", peers));
         on("ended", ({reason}) => this.#closed({reason, error: null}));
         on("closed", ({error}) => this.#closed({
@@ -269,6 +291,11 @@ export class RsRemote extends EventTarget {
         this.clipboard = new RsClipboard(peer.channel("rs-clipboard"),
                                          {clock});
         this.chat = new RsChat(peer.channel("rs-chat"), {clock});
+
+        if (session.session.host?.type === "render") {
+            this.page = new RsPage(peer.channel("rs-page"), {
+                detour: (message) => peer.detour && peer.send(message)});
+        }
 
         on("state", (state) => {
             this.#setControl();

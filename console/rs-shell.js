@@ -15,8 +15,10 @@ import { errorWords, tokenWords } from "./rs-words.js";
 
 
 const SCREENS = ["signin", "guest", "handed", "app"];
-const PAGES = {devices: "Devices", tunnels: "Tunnels", history: "History",
-               audit: "Audit", settings: "Settings"};
+const PAGES = {devices: "Devices", together: "Browse together",
+               tunnels: "Tunnels", history: "History",
+               recordings: "Recordings", audit: "Audit",
+               settings: "Settings"};
 
 
 export class RsShell extends EventTarget {

@@ -13,13 +13,14 @@
  * is not a trap.
  */
 
-import { RsEvent, systemClock } from "./rs-client.js";
+import { RsEvent, recordingOf, systemClock } from "./rs-client.js";
 import { CHORDS } from "./rs-input.js";
-import { fillError, fillFacts } from "./rs-dom.js";
+import { fillError, fillFacts, setText } from "./rs-dom.js";
 import { RsSide } from "./rs-side.js";
 import { RsTouch } from "./rs-touch.js";
 import { candidateWords, endWords, errorWords, pathWords, protocolWords,
-         rateWords, rttWords, stateWords } from "./rs-words.js";
+         queueWords, rateWords, recordedWords, rttWords, stateWords }
+    from "./rs-words.js";
 
 
 const HINT_MS = 6000;
@@ -29,6 +30,9 @@ const BUSY = {
     asking: ["Asking the gateway", ""],
     joining: ["Joining the session", ""],
     waiting: ["Waiting for the device", "It has been called and is about to join."],
+    starting: ["Starting a browser", "A fresh one, for this session alone."],
+    queued: ["Waiting for a free browser", ""],
+    recorder: ["Waiting for the recorder", "This session is recorded, and goes on as soon as it is."],
     telling: ["Waiting for whoever you help", "Tell them the code, and where to type it."],
     waiting_consent: ["Waiting for consent", "The person at the device is being asked."],
     connecting: ["Connecting", "Looking for the best path to the device."],
@@ -86,6 +90,11 @@ export class RsStage extends EventTarget {
     /** A feature's panel beside the picture: see RsSide. */
     addPanel(o) {
         return this.#side.addPanel(o);
+    }
+
+    /** A feature's row between the bar and the picture. */
+    addRow(element) {
+        this.#get("stage-rows").append(element);
     }
 
     /** The picture. */
@@ -283,6 +292,7 @@ export class RsStage extends EventTarget {
                                              || this.#socket !== "open";
         this.#renderState();
         this.#renderPath();
+        this.#renderRecording();
 
         if (this.#over) {
             return;
@@ -298,14 +308,33 @@ export class RsStage extends EventTarget {
         }
 
         if (busy !== null) {
-            this.#overlay("busy", ...BUSY[busy === "waiting" && this.#help
-                                          ? "telling" : busy],
+            const [title, help] = BUSY[this.#reason(busy)];
+
+            this.#overlay("busy", title, help || queueWords(this.#session),
                           this.#problem === null
                           ? "" : errorWords(this.#problem).detail, false);
             return;
         }
 
         this.#get("overlay").hidden = true;
+    }
+
+    /* what exactly is waited for */
+    #reason(busy) {
+        if (busy !== "waiting") {
+            return busy;
+        }
+
+        if (this.#session.state === "waiting_recorder") {
+            return "recorder";
+        }
+
+        if (this.#session.host?.type === "render") {
+            return Number.isInteger(this.#session.queue) ? "queued"
+                                                         : "starting";
+        }
+
+        return this.#help ? "telling" : "waiting";
     }
 
     /* null: there is a picture, or should be */
@@ -332,7 +361,9 @@ export class RsStage extends EventTarget {
             return "waiting_consent";
         }
 
-        return this.#peer === "waiting" ? "waiting" : "connecting";
+        return this.#peer === "waiting"
+               || this.#session.state === "waiting_recorder"
+               ? "waiting" : "connecting";
     }
 
     #renderState() {
@@ -373,6 +404,18 @@ export class RsStage extends EventTarget {
         if (state.textContent !== text) {
             state.textContent = text;
         }
+    }
+
+    /* whoever is here must see it */
+    #renderRecording() {
+        const box = this.#get("recording");
+        const state = this.#over ? "off" : recordingOf(this.#session);
+        const words = recordedWords(state);
+
+        box.hidden = state === "off";
+        box.dataset.recording = state;
+        box.title = words.help;
+        setText(this.#get("recording-text"), words.chip);
     }
 
     #renderPath() {
@@ -722,6 +765,16 @@ export class RsStage extends EventTarget {
             link.value = "";
             this.#get("invite-pin-text").textContent = "";
         });
+    }
+
+    /** Opens the dialog for guests, and has a link made at once. */
+    inviteNow(role) {
+        const dialog = this.#get("invite");
+
+        dialog.querySelector(`input[name="guest"][value="${role}"]`)
+              .checked = true;
+        this.#get("stage-invite").click();
+        this.#get("invite-make").click();
     }
 
     /** @param {string} url  @param {string|null} pin */

@@ -131,6 +131,13 @@ const ERRORS = {
     busy: ["The device is busy", "As many people see its screen as it allows."],
     no_channel: ["Mouse and keys do not reach the device",
                  "They would go by the gateway, which could read them. Tell your administrator if it stays."],
+    renderers_full: ["All browsers are in use",
+                     "Every place in the line is taken, too. Wait a moment and try again."],
+    recorder_offline: ["Nothing records right now",
+                       "This session must be recorded, and no recorder is there. Tell your administrator if it stays."],
+    recorders_full: ["No recorder has room right now",
+                     "This session must be recorded. Wait a moment and try again."],
+    not_recorded: ["The session is not recorded yet", "It goes on as soon as it is."],
     no_clipboard: ["There is no clipboard now",
                    "The device has none to share, or the connection is being made."],
     clipboard_direction: ["Texts may not go to the device", "The session's policy or the device's owner says so."],
@@ -141,6 +148,15 @@ const ERRORS = {
     no_chat: ["The message was not sent", "The connection is being made anew. Send it again."],
     chat_empty: ["There is nothing in the message", ""],
     chat_too_many: ["Too many messages at once", "Wait a moment and send it again."],
+    key_form: ["That is no key that can be used here",
+               "An auditor's private key in PEM is wanted, as \"rs-record keygen\" makes it."],
+    passphrase: ["The passphrase is wrong", "Type it again."],
+    not_for_key: ["This recording is sealed for other keys",
+                  "Its list of auditors is below: use the key of one of them."],
+    sealed_form: ["That part of the recording cannot be read", "It is damaged, or of a newer recorder."],
+    sealed_broken: ["That part of the recording was changed", "It is not what was sealed, and is not shown."],
+    archive_form: ["That is no recording", "A recording is a .tar file with chain.jsonl in it."],
+    no_media: ["This browser cannot play the recording", "It needs MediaSource with WebM, VP8 and Opus."],
     type_too_long: ["The text is too long to be typed",
                     "10,000 characters are typed at once. Use the clipboard or a file."],
     no_webrtc: ["This browser cannot show remote screens", "It has no WebRTC, or WebRTC is switched off."],
@@ -156,6 +172,9 @@ const END_REASONS = {
     host_lost: ["The device is gone", "It lost its connection and did not come back."],
     device_removed: ["The device was removed", "It is no longer enrolled at this gateway."],
     policy: ["The device does not allow this", "Its own policy refused the session, or it has no screen to show."],
+    crashed: ["The browser failed", "It broke down several times in a row. Start another session."],
+    idle: ["The session has ended", "Nobody was left in it."],
+    busy: ["No browser was free", "Try again in a moment."],
     recorder_lost: ["The recording stopped", "The session may not go on without it."],
 };
 
@@ -163,6 +182,7 @@ const SESSION_STATES = {
     __proto__: null,
     waiting_host: "Waiting for the device",
     waiting_consent: "Waiting for consent",
+    waiting_recorder: "Waiting for the recorder",
     connecting: "Connecting",
     active: "Connected",
     ended: "Ended",
@@ -615,6 +635,234 @@ export function sessionWords(session) {
                   : stateWords(session.state),
             ended ? endWords(session.end_reason).title : ""]
            .filter(isText).join(" \u00b7 ");
+}
+
+
+/** The place in line for a browser of the rendering service. */
+export function queueWords(session) {
+    const n = session.queue;
+
+    return !Number.isInteger(n) || n < 1 ? ""
+           : n === 1 ? "All are in use. You are the next in line."
+           : `All are in use. You are number ${n} in line.`;
+}
+
+
+const RECORDINGS = {
+    __proto__: null,
+    recording: ["Recording", "bad", "It is being made now."],
+    kept: ["Kept", "good", ""],
+    incomplete: ["Incomplete", "warn",
+                 "Something broke while it was made. What was kept by then can be opened."],
+    gone: ["Gone", "plain", "It was deleted, or its time was over."],
+};
+
+
+/** @returns {{chip: string, kind: string, help: string}} */
+export function recordingWords(state) {
+    const [chip, kind, help] = RECORDINGS[state] ?? ["Unknown", "plain", ""];
+
+    return {chip, kind, help};
+}
+
+
+/** What there is to know of a recording: names and words. */
+export function recordingFacts(r) {
+    return [
+        ["Began", whenWords(r.started_at)],
+        ["Ended", r.ended_at ? whenWords(r.ended_at) : "not yet"],
+        ["Length", r.duration_ms > 0 ? lengthWords(r.duration_ms) : ""],
+        ["Size", r.bytes > 0 ? byteWords(r.bytes) : ""],
+        ["Gaps", r.gaps > 0 ? String(r.gaps) : ""],
+        ["Kept until", r.expires_at ? whenWords(r.expires_at) : ""],
+        ["Session", r.session_id],
+        ["Recorder", r.recorder_id],
+        ["SHA-256 of its chain", r.sha256],
+        ["Id", r.id],
+    ].filter(([, value]) => isText(value));
+}
+
+
+/** "1:02:03", of a place in a recording or its length. */
+export function lengthWords(ms) {
+    const s = Math.floor(Math.max(0, ms) / 1000);
+    const two = (n) => String(n).padStart(2, "0");
+    const min = Math.floor(s / 60);
+
+    return min < 60 ? `${min}:${two(s % 60)}`
+                    : `${Math.floor(min / 60)}:${two(min % 60)}:${
+                         two(s % 60)}`;
+}
+
+
+const GAPS = {
+    __proto__: null,
+    lost: "the recorder was away", path: "it had no path to the device",
+    silent: "nothing came over the path",
+};
+
+
+/** A gap of a recording. */
+export function gapWords({dur_ms, why}) {
+    return `Nothing was recorded for ${lengthWords(dur_ms)}`
+           + (GAPS[why] ? `: ${GAPS[why]}` : "");
+}
+
+
+/** An event of a recording's track. */
+export function trackWords(event) {
+    const name = event.name || event.peer?.name || "Unnamed";
+    const role = event.role ?? event.peer?.role;
+
+    switch (event.type) {
+
+    case "joined":
+        return `${name} joined${role ? ` (${role})` : ""}`;
+
+    case "left":
+        return `${name} left`;
+
+    case "control":
+        return event.name || event.holder
+               ? `${event.name || event.holder} has control`
+               : "Nobody has control";
+
+    case "path":
+        return event.kind ? `Path: ${pathWords({rtt_ms: 0, ...event})}`
+                          : "The path changed";
+
+    case "gap":
+        return gapWords(event);
+
+    default:
+        return verbWords(String(event.type ?? "event"));
+    }
+}
+
+
+function count(value) {
+    return Number.isSafeInteger(value) && value >= 0 ? value : 0;
+}
+
+
+/**
+ * What services of one kind have together.
+ * @param {any[]} services  devices with "load", as the gateway shows them
+ */
+export function serviceLoad(services) {
+    const sum = {online: 0, capacity: 0, used: 0, queued: 0, free: 0};
+
+    for (const {online, load} of services) {
+        if (online) {
+            sum.online++;
+            sum.capacity += count(load?.capacity);
+            sum.used += count(load?.used);
+            sum.queued += count(load?.queued);
+            sum.free += Math.max(0, count(load?.capacity)
+                                    - count(load?.used));
+        }
+    }
+
+    return sum;
+}
+
+
+/** Whether a browser is to be had. */
+export function placesWords({online, capacity, free, queued}) {
+    if (online === 0) {
+        return "No browser service is online";
+    }
+
+    if (free === 0) {
+        return `All ${capacity} browsers are in use`
+               + (queued > 0 ? `, ${queued} in line` : "");
+    }
+
+    return `${free} of ${capacity} browsers free`;
+}
+
+
+/** A service's load in one line. */
+export function loadWords({online, load}) {
+    if (!online) {
+        return "Offline";
+    }
+
+    if (!load) {
+        return "Online";
+    }
+
+    return `${count(load.used)} of ${count(load.capacity)} in use`
+           + (count(load.queued) > 0
+              ? `, ${load.queued} of ${count(load.queue)} in line` : "");
+}
+
+
+const RECORDED = {
+    __proto__: null,
+    on: {chip: "Recorded",
+         help: "This session is recorded: picture and sound are kept, and "
+               + "who took part."},
+    lost: {chip: "Recording interrupted",
+           help: "This session is to be recorded, and the recorder is away "
+                 + "just now."},
+    off: {chip: "", help: ""},
+};
+
+
+/** @param {"on"|"lost"|"off"} state  of recordingOf() */
+export function recordedWords(state) {
+    return RECORDED[state] ?? RECORDED.off;
+}
+
+
+/* why the rendered browser did not do it */
+const BLOCKED = {
+    __proto__: null,
+    policy: ["That address is not allowed here",
+             "The session's rules name the addresses that may be opened."],
+    network: ["That address is not within reach",
+              "The browser reaches public addresses only, and those its operator allows."],
+    scheme: ["That kind of address is not opened", "Pages of http and https are."],
+    submit: ["Forms are not sent",
+             "In this session only the visitor may send them."],
+    other: ["That was not allowed", ""],
+};
+
+
+/** @returns {{title: string, help: string}} */
+export function blockedWords(why) {
+    const [title, help] = BLOCKED[why] ?? BLOCKED.other;
+
+    return {title, help};
+}
+
+
+const DOCUMENT_ERRORS = {
+    __proto__: null,
+    too_large: "It is too large to be shown.",
+    type_refused: "It is not what its name says, or nothing that can be shown.",
+    bomb: "It unpacks to far more than it is, and is not opened.",
+    convert_failed: "It could not be converted. It may be damaged, or protected by a password.",
+    timeout: "Its conversion took too long.",
+    forbidden: "Whoever has control shows documents.",
+    not_found: "It did not arrive in the browser's folder.",
+    busy: "Another document is being converted. Try again in a moment.",
+};
+
+
+/** How far a document is: for people, with what the other side said. */
+export function documentWords({state, code, message}) {
+    if (state === "converting") {
+        return "Being prepared…";
+    }
+
+    if (state === "shown") {
+        return "Shown";
+    }
+
+    return [DOCUMENT_ERRORS[code] ?? "It cannot be shown.",
+            message ? `(${message})` : ""].filter(isText).join(" ");
 }
 
 

@@ -57,10 +57,22 @@ function carrierOf() {
 }
 
 
+/* what the session is to show */
+function hostOf({device_id, help, render}) {
+    return help ? {type: "browser"}
+           : render ? {type: "render", ...render}
+           : {type: "device", device_id};
+}
+
+
 export class SessionPage extends EventTarget {
     #app;
     #trust;
     #run = null;            /* the session shown on the stage */
+
+    /** @type {import("../rs-files.js").RsFiles|null}  of the session of now,
+     *  for features that send some: rs-files-view.js has it */
+    files = null;
 
     /**
      * @param {{app: {base: string, account: any, pins: any},
@@ -105,8 +117,12 @@ export class SessionPage extends EventTarget {
     }
 
     /**
-     * @param {{name: string, device_id?: string, help?: boolean, ticket?: string,
-     *          role?: string, relay_only?: boolean, reason?: string}} want
+     * @param {{name: string, device_id?: string, help?: boolean,
+     *          render?: {url?: string, width?: number, height?: number},
+     *          ticket?: string, role?: string, relay_only?: boolean,
+     *          policy?: object, reason?: string, guest?: string}} want
+     *     one of device_id, help, render, ticket; guest: of what role a link
+     *     is to be made at once
      */
     begin(want) {
         const {account} = this.#app;
@@ -118,7 +134,7 @@ export class SessionPage extends EventTarget {
                                                       : "viewer";
         mine.input = new RsInput((message) => mine.peer?.send(message));
 
-        const own = Boolean(want.device_id || want.help);
+        const own = want.ticket === undefined;
 
         this.stage.show({name: want.name, input: mine.input, guest: !own,
                          help: Boolean(want.help),
@@ -143,10 +159,10 @@ export class SessionPage extends EventTarget {
     }
 
     async #ask(mine) {
-        const {device_id, help, role, relay_only, reason} = mine.want;
+        const {role, relay_only, policy, reason} = mine.want;
         const body = {
-            host: help ? {type: "browser"} : {type: "device", device_id},
-            policy: {relay_only: Boolean(relay_only)},
+            host: hostOf(mine.want),
+            policy: {relay_only: Boolean(relay_only), ...policy},
             participants: [{role}],
         };
 
@@ -168,6 +184,10 @@ export class SessionPage extends EventTarget {
             this.#join(mine,
                        session.participants.find((p) => p.ticket).ticket);
             this.#say("made", mine);
+
+            if (mine.want.guest) {
+                this.stage.inviteNow(mine.want.guest);
+            }
 
         } catch (e) {
             if (this.#run === mine) {

@@ -10,11 +10,12 @@
 
 import { RsEvent } from "../rs-client.js";
 import { el, fillError, fillFacts } from "../rs-dom.js";
-import { whenWords } from "../rs-words.js";
+import { loadWords, whenWords } from "../rs-words.js";
 
 
 const THEMES = [["system", "As the system"], ["light", "Light"],
                 ["dark", "Dark"]];
+const KINDS = [["renderer", "Browsers"], ["recorder", "Recorders"]];
 const ROLES = [["controller", "Control", "See the screen, use mouse and "
                 + "keyboard"],
                ["viewer", "View", "See the screen only"]];
@@ -73,6 +74,9 @@ export class SettingsPage extends EventTarget {
                       + "choose is forgotten when it is closed.");
         p.account = el("dl", {class: "facts"});
         p.gateway = el("dl", {class: "facts"});
+        p.services = el("ul", {class: "lines", id: "settings-services"});
+        p.noServices = el("p", {class: "muted"}, "None is enrolled: there is "
+                          + "no browsing together, and nothing is recorded.");
         p.keys = el("ul", {class: "lines"});
         p.noKeys = el("p", {class: "muted"}, "None yet: the first session "
                       + "with a device makes its key known.");
@@ -88,6 +92,7 @@ export class SettingsPage extends EventTarget {
                card("Known devices", "Keys of devices that this browser has "
                     + "connected to. Another key is refused until the known "
                     + "one is forgotten.", p.keys, p.noKeys),
+               this.#buildServices(),
                card("Gateway", null, p.gateway)));
     }
 
@@ -117,6 +122,16 @@ export class SettingsPage extends EventTarget {
                      + "address"))));
     }
 
+    #buildServices() {
+        const p = this.#parts;
+
+        p.serviceCard = card("Services", "Browsers to look at pages "
+            + "together, and recorders of sessions.", p.services,
+            p.noServices);
+
+        return p.serviceCard;
+    }
+
     #buildAccount() {
         return card("Account", null, this.#parts.account,
             el("div", {class: "acts"},
@@ -130,6 +145,7 @@ export class SettingsPage extends EventTarget {
         this.#showAccount();
         this.#showKeys();
         this.#showGateway();
+        this.#showServices();
     }
 
     hide() {
@@ -139,6 +155,7 @@ export class SettingsPage extends EventTarget {
         this.#parts.account.replaceChildren();
         this.#parts.keys.replaceChildren();
         this.#parts.gateway.replaceChildren();
+        this.#parts.services.replaceChildren();
         fillError(this.#parts.error, null);
     }
 
@@ -197,6 +214,34 @@ export class SettingsPage extends EventTarget {
             }}, "Forget"));
     }
 
+    async #showServices() {
+        const p = this.#parts;
+        const {account} = this.#app;
+
+        p.serviceCard.hidden = !account.can("devices:read");
+
+        if (p.serviceCard.hidden) {
+            return;
+        }
+
+        try {
+            const lines = [];
+
+            for (const [kind, name] of KINDS) {
+                const {items} = await account.api.devices({kind, limit: 64});
+
+                lines.push(...items.filter((d) => d.kind === kind)
+                                   .map((d) => serviceLine(d, name)));
+            }
+
+            p.noServices.hidden = lines.length > 0;
+            p.services.replaceChildren(...lines);
+
+        } catch (e) {
+            fillError(p.error, e);
+        }
+    }
+
     async #showGateway() {
         try {
             const it = await this.#app.account.api.features();
@@ -212,6 +257,21 @@ export class SettingsPage extends EventTarget {
             fillError(this.#parts.error, e);
         }
     }
+}
+
+
+function serviceLine(device, kind) {
+    const {online, load} = device;
+    const meter = online && load?.capacity > 0
+        ? el("meter", {min: "0", max: String(load.capacity),
+                       value: String(load.used ?? 0),
+                       "aria-label": `Load of ${device.name || device.id}`})
+        : null;
+
+    return el("li", {dataset: {kind: device.kind, online: String(online)}},
+        el("span", {class: "what"}, el("b", {}, device.name || device.id),
+           el("small", {class: "muted"}, `${kind} · ${loadWords(device)}`)),
+        meter);
 }
 
 

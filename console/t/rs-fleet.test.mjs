@@ -382,3 +382,20 @@ test("what a user prefers is kept, where it is not the default", () => {
     assert.equal(none.set("role", "viewer"), false);
     assert.equal(none.get("role"), "viewer");
 });
+
+
+test("services are known, and in no list and no count", () => {
+    const fleet = new Fleet();
+
+    fleet.put({id: "dev_a", name: "Till", online: true, tags: ["x"],
+               kind: "desktop"});
+    fleet.put({id: "dev_b", name: "Old", online: true, tags: []});
+    fleet.put({id: "dev_r", name: "render-1", online: true, tags: ["y"],
+               kind: "renderer"});
+    fleet.put({id: "dev_s", name: "recorder-1", online: false, tags: [],
+               kind: "recorder"});
+    assert.deepEqual(fleet.list().map((d) => d.id), ["dev_b", "dev_a"]);
+    assert.deepEqual([fleet.size, fleet.online, fleet.tags()],
+                     [2, 2, ["x"]]);
+    assert.equal(fleet.get("dev_r").name, "render-1");
+});

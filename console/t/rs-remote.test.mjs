@@ -148,6 +148,28 @@ test("a ticket: joins, offers, has input once the device takes it", async () => 
 });
 
 
+test("a rendered browser: its page; a recording; a place in line", async () => {
+    const it = start({ticket: TICKET});
+    const more = record(it.remote, ["recording", "queue"]);
+
+    await settle();
+    it.WebSocket.last.say({...welcome, session: {
+        ...welcome.session, host: {type: "render", device_id: "dev_1"},
+        state: "waiting_host", queue: 2}});
+    await settle();
+    assert.ok(it.remote.page instanceof client.RsPage);
+    assert.deepEqual(more, [["queue", 2]]);
+    it.WebSocket.last.say({type: "state", position: "1-99", queue: null,
+                           recording: "on", session_state: "connecting"});
+    assert.deepEqual(more.slice(1), [["recording", "on"], ["queue", null]]);
+    assert.equal(it.remote.recording, "on");
+    it.WebSocket.last.say({type: "state", position: "1-100",
+                           recording: "lost"});
+    assert.equal(it.remote.recording, "lost");
+    await it.remote.leave();
+});
+
+
 test("links: a participant's has its ticket, a guest's is asked for", async () => {
     for (const link of [`https://gw.test/console/#join=${TICKET}`,
                         `#join=${TICKET}`, TICKET])
@@ -265,7 +287,8 @@ test("rs-client.d.ts names what there is", () => {
     const {remote} = start({ticket: TICKET});
     const objects = {RsInput: input, RsTyper: new client.RsTyper(input),
                      RsClipboard: new client.RsClipboard(channel),
-                     RsChat: new client.RsChat(channel), RsRemote: remote};
+                     RsChat: new client.RsChat(channel),
+                     RsPage: new client.RsPage(channel), RsRemote: remote};
 
     for (const [name, object] of Object.entries(objects)) {
         assert.deepEqual([...members(object)].sort(),
@@ -290,7 +313,8 @@ test("rs-client.d.ts names what there is", () => {
 
     /* exported, and said to be so: the rest is the console's own */
     const own = new Set(["RsApi", "RsSession", "backoff", "comparePosition",
-                         "resolveBase", "socketUrl", "systemClock"]);
+                         "recordingOf", "resolveBase", "socketUrl",
+                         "systemClock"]);
 
     for (const name of Object.keys(client)) {
         assert.ok(own.has(name) || types.includes(` ${name}`), name);

@@ -9,11 +9,13 @@
 import test from "node:test";
 import assert from "node:assert/strict";
 
-import { actorWords, agentWords, agoWords, byteWords, durationWords, endWords,
-         errorWords, fileErrorWords, knownCodes, pathWords, peopleWords,
-         presenceWords, sessionWords, stateWords, whenWords, tokenWords,
-         transferWords, trustWords, tunnelFacts, tunnelMaker, tunnelWords,
-         verbWords }
+import { actorWords, agentWords, agoWords, blockedWords, byteWords,
+         documentWords, durationWords, endWords, errorWords, fileErrorWords,
+         gapWords, knownCodes, lengthWords, loadWords, pathWords, peopleWords,
+         placesWords, presenceWords, queueWords, recordedWords,
+         recordingFacts, recordingWords, serviceLoad, sessionWords,
+         stateWords, whenWords, tokenWords, trackWords, transferWords,
+         trustWords, tunnelFacts, tunnelMaker, tunnelWords, verbWords }
     from "../rs-words.js";
 import { protocolFile, schema } from "./lib.mjs";
 
@@ -261,4 +263,68 @@ test("a tunnel says whose it is, and what went through", () => {
     assert.equal(tunnelWords(tunnel), "printer \u00b7 192.0.2.7:80");
     assert.equal(tunnelWords({...tunnel, label: null, protocol: "udp"}),
                  "192.0.2.7:80 (UDP)");
+});
+
+
+test("services and the line for them", () => {
+    const load = {capacity: 8, used: 3, queued: 0, queue: 16};
+    const sum = (...all) => placesWords(serviceLoad(all));
+
+    assert.equal(sum(), "No browser service is online");
+    assert.equal(sum({online: false, load}), "No browser service is online");
+    assert.equal(sum({online: true, load}, {online: true, load}),
+                 "10 of 16 browsers free");
+    assert.equal(sum({online: true, load: {...load, used: 8, queued: 2}}),
+                 "All 8 browsers are in use, 2 in line");
+    assert.equal(sum({online: true, load: null}),
+                 "All 0 browsers are in use");
+    assert.equal(loadWords({online: true, load}), "3 of 8 in use");
+    assert.equal(loadWords({online: true, load: {...load, queued: 2}}),
+                 "3 of 8 in use, 2 of 16 in line");
+    assert.equal(loadWords({online: true, load: null}), "Online");
+    assert.equal(loadWords({online: false, load}), "Offline");
+    assert.match(queueWords({queue: 3}), /number 3 in line/);
+    assert.match(queueWords({queue: 1}), /next in line/);
+    assert.equal(queueWords({queue: null}), "");
+    assert.equal(queueWords({}), "");
+});
+
+
+test("what a rendered browser did not do, and documents", () => {
+    for (const why of ["policy", "network", "scheme", "submit"]) {
+        assert.notEqual(blockedWords(why).title, blockedWords("x").title);
+    }
+
+    assert.equal(documentWords({state: "converting"}), "Being prepared…");
+    assert.equal(documentWords({state: "shown"}), "Shown");
+    assert.match(documentWords({state: "refused", code: "bomb",
+                                message: "a.docx: 9 GB"}),
+                 /unpacks .* \(a\.docx: 9 GB\)$/);
+    assert.equal(documentWords({state: "refused", code: "constructor",
+                                message: ""}), "It cannot be shown.");
+});
+
+
+test("recordings: states, facts, places, what happened", () => {
+    assert.deepEqual(["on", "lost", "off", "constructor"].map(
+        (s) => recordedWords(s).chip),
+        ["Recorded", "Recording interrupted", "", ""]);
+
+    for (const state of ["recording", "kept", "incomplete", "gone"]) {
+        assert.notEqual(recordingWords(state).chip, "Unknown", state);
+    }
+
+    assert.deepEqual([0, 61000, 3723000].map(lengthWords),
+                     ["0:00", "1:01", "1:02:03"]);
+    assert.deepEqual(recordingFacts({
+        id: "rec_1", session_id: "ses_1", started_at: 0, ended_at: null,
+        duration_ms: 0, bytes: 0, gaps: 0, expires_at: null}),
+        [["Began", "never"], ["Ended", "not yet"], ["Session", "ses_1"],
+         ["Id", "rec_1"]]);
+    assert.equal(gapWords({dur_ms: 3000, why: "path"}), "Nothing was recorded"
+                 + " for 0:03: it had no path to the device");
+    assert.equal(trackWords({type: "joined", name: "Ada", role: "viewer"}),
+                 "Ada joined (viewer)");
+    assert.equal(trackWords({type: "left"}), "Unnamed left");
+    assert.equal(trackWords({type: "something_new"}), "Something new");
 });

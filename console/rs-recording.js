@@ -1,0 +1,299 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ *
+ * A recording, docs/design/recording.md: what its chain says, and whether all
+ * of it is still what the recorder signed.  No DOM, runs under node; reads
+ * from Blobs, so that a recording of hours needs no memory.
+ *
+ * What is wrong is listed, never thrown: a recording of which one file was
+ * changed is still to be looked at.
+ */
+
+import { RsError } from "./rs-api.js";
+import { verifyEd25519 } from "./rs-identity.js";
+import { readTar } from "./rs-tar.js";
+
+
+const CONTEXT = "rs-recording-v1\0";
+const CHAIN = "chain.jsonl";
+const MANIFEST = "manifest.json";
+const CHAIN_MAX = 64 * 1024 * 1024;
+const LINE_MAX = 2048;
+const TAIL = /,"sig":"([A-Za-z0-9_-]{86})"\}$/;
+const NAME = /^(events\.)?\d{6}\.cms$/;
+const HASH = /^[0-9a-f]{64}$/;
+const FILE_MAX = 64 * 1024 * 1024;
+const EVENTS_MAX = 100000;
+const ZEROS = "0".repeat(64);
+
+
+function hex(buffer) {
+    return Array.from(new Uint8Array(buffer),
+                      (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+
+function whole(value) {
+    return Number.isSafeInteger(value) && value >= 0;
+}
+
+
+function parse(text) {
+    try {
+        const value = JSON.parse(text);
+
+        return value !== null && typeof value === "object" ? value : null;
+
+    } catch {
+        return null;
+    }
+}
+
+
+/* what a line of each kind has besides */
+const FORMS = {
+    __proto__: null,
+    begin: (l) => typeof l.public_key === "string" && whole(l.started_at)
+                  && HASH.test(l.manifest_sha256),
+    media: (l) => isFile(l) && whole(l.dur_ms),
+    events: isFile,
+    gap: (l) => whole(l.dur_ms),
+    end: (l) => typeof l.state === "string",
+};
+
+
+function isFile(line) {
+    return NAME.test(line.file) && HASH.test(line.sha256)
+           && whole(line.bytes);
+}
+
+
+function isLine(line) {
+    return line !== null && typeof line.kind === "string" && whole(line.n)
+           && whole(line.t_ms) && HASH.test(line.prev)
+           && FORMS[line.kind]?.(line) === true;
+}
+
+
+export class Recording {
+    #files;
+    #crypto;
+
+    /** What is wrong: {where, text}; [] when it is whole. */
+    findings = [];
+    /** Of chain.jsonl, those that are well formed. */
+    lines = [];
+    manifest = {};
+    /** @type {any}  the first line, and the last one */
+    begin = null;
+    end = null;
+
+    constructor(files, crypto) {
+        this.#files = files;
+        this.#crypto = crypto;
+    }
+
+    /**
+     * Reads the archive and compares all of it.
+     *
+     * @param {Blob} blob
+     * @param {{crypto?: Crypto, progress?: (part: number) => void}} [o]
+     *     progress: from 0 to 1
+     * @returns {Promise<Recording>}  RsError: archive_form
+     */
+    static async open(blob, o = {}) {
+        const files = await readTar(blob);
+        const chain = files.get(CHAIN);
+
+        if (chain === undefined || chain.size > CHAIN_MAX) {
+            throw new RsError("archive_form",
+                              {detail: "there is no chain.jsonl in it"});
+        }
+
+        const it = new Recording(files, o.crypto ?? globalThis.crypto);
+
+        await it.#readChain(await chain.text());
+        await it.#readFiles(o.progress ?? (() => {}));
+
+        return it;
+    }
+
+    #find(where, text) {
+        this.findings.push({where, text});
+    }
+
+    /** Nothing was found to be wrong. */
+    get whole() {
+        return this.findings.length === 0;
+    }
+
+    /** Media files, in order. */
+    get media() {
+        return this.lines.filter((l) => l.kind === "media");
+    }
+
+    /** When nothing was recorded: {t_ms, dur_ms, why}. */
+    get gaps() {
+        return this.lines.filter((l) => l.kind === "gap");
+    }
+
+    get duration_ms() {
+        return this.lines.reduce(
+            (most, l) => Math.max(most, l.t_ms + (l.dur_ms ?? 0)), 0);
+    }
+
+    get publicKey() {
+        return this.begin?.public_key ?? "";
+    }
+
+    /** A file's bytes, sealed. RsError: not_found */
+    async bytes(name) {
+        const blob = this.#files.get(name);
+
+        if (blob === undefined || blob.size > FILE_MAX) {
+            throw new RsError("archive_form",
+                              {detail: `${name} is not there`});
+        }
+
+        return new Uint8Array(await blob.arrayBuffer());
+    }
+
+    /**
+     * The event track.
+     * @param {(bytes: Uint8Array) => Promise<Uint8Array>} unseal
+     */
+    async events(unseal) {
+        const found = [];
+
+        for (const {file} of this.lines.filter((l) => l.kind === "events")) {
+            const text = new TextDecoder().decode(
+                await unseal(await this.bytes(file)));
+
+            for (const line of text.split("\n")) {
+                const event = parse(line);
+
+                if (event !== null && whole(event.t_ms)
+                    && found.length < EVENTS_MAX)
+                {
+                    found.push(event);
+                }
+            }
+        }
+
+        return found.sort((a, b) => a.t_ms - b.t_ms);
+    }
+
+    async #digest(bytes) {
+        return hex(await this.#crypto.subtle.digest("SHA-256", bytes));
+    }
+
+    /* each line: its form, its number, the one before, the signature */
+    async #readChain(text) {
+        const lines = text.split("\n");
+        let prev = ZEROS;
+
+        if (lines.pop() !== "") {
+            this.#find(CHAIN, "its last line is cut off");
+        }
+
+        for (const [n, raw] of lines.entries()) {
+            const where = `${CHAIN}, line ${n + 1}`;
+            const bytes = new TextEncoder().encode(raw);
+            const line = bytes.length > LINE_MAX ? null : parse(raw);
+
+            if (!isLine(line) || (line.kind === "begin") !== (n === 0)) {
+                this.#find(where, "is not of the form of such a line");
+                return;
+            }
+
+            this.begin ??= line;
+
+            if (line.n !== n || line.prev !== prev) {
+                this.#find(where, "does not follow the line before it");
+            }
+
+            if (!await this.#signed(raw)) {
+                this.#find(where, "has another signature than the "
+                                  + "recorder's");
+            }
+
+            this.lines.push(line);
+            prev = await this.#digest(bytes);
+        }
+
+        this.end = this.lines.at(-1)?.kind === "end" ? this.lines.at(-1)
+                                                     : null;
+
+        if (this.end === null) {
+            this.#find(CHAIN, "does not say that the recording ended: "
+                              + "something behind it may be missing");
+        }
+    }
+
+    async #signed(raw) {
+        const m = TAIL.exec(raw);
+
+        return m !== null && verifyEd25519(
+            this.#crypto, this.begin.public_key, m[1],
+            new TextEncoder().encode(CONTEXT + raw.slice(0, m.index)));
+    }
+
+    /* each file is there, of that length and hash; and no others are */
+    async #readFiles(progress) {
+        const named = this.lines.filter((l) => l.file !== undefined);
+        const left = new Set(this.#files.keys());
+        let done = 0;
+
+        left.delete(CHAIN);
+        await this.#readManifest(left);
+
+        for (const line of named) {
+            left.delete(line.file);
+            await this.#compare(line);
+            progress(++done / named.length);
+        }
+
+        for (const name of left) {
+            this.#find(name, "is not in the chain");
+        }
+    }
+
+    async #readManifest(left) {
+        const blob = this.#files.get(MANIFEST);
+
+        left.delete(MANIFEST);
+
+        if (blob === undefined || blob.size > FILE_MAX) {
+            this.#find(MANIFEST, "is missing");
+            return;
+        }
+
+        const bytes = new Uint8Array(await blob.arrayBuffer());
+
+        if (await this.#digest(bytes) !== this.begin?.manifest_sha256) {
+            this.#find(MANIFEST, "is not what was signed");
+        }
+
+        this.manifest = parse(new TextDecoder().decode(bytes)) ?? {};
+    }
+
+    async #compare({file, bytes, sha256}) {
+        const blob = this.#files.get(file);
+
+        if (blob === undefined) {
+            this.#find(file, "is missing");
+            return;
+        }
+
+        if (blob.size !== bytes || blob.size > FILE_MAX) {
+            this.#find(file, `has ${blob.size} bytes, not ${bytes}`);
+            return;
+        }
+
+        if (await this.#digest(await blob.arrayBuffer()) !== sha256) {
+            this.#find(file, "is not what was signed: a byte of it, or "
+                             + "more, is another one");
+        }
+    }
+}
