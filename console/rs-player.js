@@ -18,6 +18,7 @@ const AHEAD_S = 30;
 const BEHIND_S = 60;
 const GAP_S = 0.25;         /* not worth a jump */
 const EDGE_S = 0.05;        /* the end of what is there */
+const STALL_S = 0.5;        /* the same, once the browser waits for more */
 const CLUSTER = 0x1f43b675;
 const SEGMENT = 0x18538067;
 const UNKNOWN = -1;
@@ -105,6 +106,7 @@ export class RsPlayer extends EventTarget {
     #run = -1;              /* number of the file whose head counts now */
     #next = 0;              /* file to be appended */
     #busy = false;
+    #stalled = false;
     #closed = false;
     #undo = [];
 
@@ -146,9 +148,18 @@ export class RsPlayer extends EventTarget {
             this.#undo.push(() => this.#video.removeEventListener(type, f));
         };
 
-        on("seeking", () => this.#seek());
+        on("seeking", () => {
+            this.#stalled = false;
+            this.#seek();
+        });
+        on("playing", () => {
+            this.#stalled = false;
+        });
         on("timeupdate", () => this.#feed());
-        on("waiting", () => this.#feed());
+        on("waiting", () => {
+            this.#stalled = true;
+            this.#feed();
+        });
         await this.#feed();
     }
 
@@ -221,9 +232,10 @@ export class RsPlayer extends EventTarget {
     get #inside() {
         const t = this.#video.currentTime;
         const ranges = this.#buffer.buffered;
+        const edge = this.#stalled ? STALL_S : EDGE_S;
 
         for (let i = 0; i < ranges.length; i++) {
-            if (ranges.start(i) <= t + GAP_S && t < ranges.end(i) - EDGE_S) {
+            if (ranges.start(i) <= t + GAP_S && t < ranges.end(i) - edge) {
                 return true;
             }
         }

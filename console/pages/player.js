@@ -81,6 +81,8 @@ export class PlayerDialog {
         this.#blob = null;
         p.pass.value = "";
         p.choice.value = "";
+        p.go.disabled = true;
+        p.passRow.hidden = true;
         p.events.replaceChildren();
         p.marks.replaceChildren();
         p.facts.replaceChildren();
@@ -181,7 +183,8 @@ export class PlayerDialog {
         p.findings = el("ul", {class: "player-findings"});
         p.facts = el("dl", {class: "facts"});
         p.events = el("ol", {class: "player-events", id: "player-events"});
-        p.side = el("aside", {class: "player-side"},
+        p.side = el("aside", {class: "player-side", tabindex: "0",
+                              "aria-label": "About the recording"},
             el("h3", {}, "What is known of it"), p.verdict, p.findings,
             p.facts, el("h3", {}, "What happened"), p.events);
     }
