@@ -502,7 +502,9 @@ agent_quit(agent_t *agent, int status)
 
     agent->quitting = TRUE;
     agent->status = status;
-    agent->quit_timer = g_timeout_add(AGENT_QUIT_MS, agent_quit_late, agent);
+    agent->quit_timer = g_timeout_add(agent->service->quit_ms != 0
+                                      ? agent->service->quit_ms
+                                      : AGENT_QUIT_MS, agent_quit_late, agent);
 
     if (agent->service->quit != NULL) {
         agent->service->quit(agent->service_data);

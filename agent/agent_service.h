@@ -35,6 +35,7 @@ typedef struct {
 typedef struct {
     const char  *name;              /* of the program, for the gateway */
     gboolean     desktop;           /* with somebody there: has ui, tunnels */
+    guint        quit_ms;           /* that quitting may take; 0: a second */
 
     /* the channel stands, again: what the gateway has to know is said; NULL */
     void       (*online)(void *data, const agent_msg_t *msg);

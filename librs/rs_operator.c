@@ -549,3 +549,30 @@ rs_operator_device_signed(uint8_t *dst, const rs_operator_line_t *line)
 {
     return rs_operator_write(dst, "rs-device-v1", line, 1);
 }
+
+
+int
+rs_operator_device_of(rs_str_t bytes, rs_str_t session_id,
+    rs_str_t device_id)
+{
+    rs_buf_t  b;
+    uint8_t   want[16 + 2 * (RS_ID_LEN + 1)];
+
+    if (rs_id_check_session(session_id) != RS_OK
+        || rs_id_check_device(device_id) != RS_OK)
+    {
+        return 0;
+    }
+
+    rs_buf_init(&b, want, sizeof(want));
+    rs_buf_cstr(&b, "rs-device-v1");
+    rs_buf_char(&b, '\0');
+    rs_buf_str(&b, session_id);
+    rs_buf_char(&b, '\0');
+    rs_buf_str(&b, device_id);
+    rs_buf_char(&b, '\0');
+
+    return !b.overflow && bytes.len > b.len
+           && bytes.len <= RS_OPERATOR_SIGNED_MAX
+           && memcmp(bytes.data, want, b.len) == 0;
+}

@@ -96,5 +96,12 @@ size_t rs_operator_signed(uint8_t *dst, const rs_operator_line_t *line);
 size_t rs_operator_device_signed(uint8_t *dst,
     const rs_operator_line_t *line);
 
+/*
+ * Whether bytes that somebody wants signed begin as those of a device's answer
+ * in that session do, and may be one by their length.
+ */
+int rs_operator_device_of(rs_str_t bytes, rs_str_t session_id,
+    rs_str_t device_id);
+
 
 #endif /* _RS_OPERATOR_H_INCLUDED_ */

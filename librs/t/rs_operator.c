@@ -283,6 +283,43 @@ test_lines(const json_t *v)
 }
 
 
+/* who signs for others signs only what is of the session they have */
+
+static void
+test_of(const json_t *v)
+{
+    size_t               n;
+    uint8_t              got[RS_OPERATOR_SIGNED_MAX + 1];
+    rs_operator_line_t   line;
+
+    line = line_of(v);
+    memset(got, 0, sizeof(got));
+    n = rs_operator_device_signed(got, &line);
+
+    ok(rs_operator_device_of((rs_str_t) { got, n }, line.session_id,
+                             line.device_id), "an answer of the session");
+    ok(!rs_operator_device_of((rs_str_t) { got, 12 + 1 + 2 * 31 },
+                              line.session_id, line.device_id),
+       "its beginning alone");
+    ok(!rs_operator_device_of((rs_str_t) { got, sizeof(got) },
+                              line.session_id, line.device_id), "too long");
+    ok(!rs_operator_device_of((rs_str_t) { got, n },
+                              RS_STR("ses_zzzzzzzzzzzzzzzzzzzzzzzzzz"),
+                              line.device_id), "of another session");
+    ok(!rs_operator_device_of((rs_str_t) { got, n }, line.session_id,
+                              RS_STR("dev_zzzzzzzzzzzzzzzzzzzzzzzzzz")),
+       "of another device");
+    ok(!rs_operator_device_of((rs_str_t) { got, n }, line.device_id,
+                              line.device_id), "a session that is none");
+
+    n = rs_operator_signed(got, &line);
+    ok(!rs_operator_device_of((rs_str_t) { got, n }, line.session_id,
+                              line.device_id), "what an operator signs");
+    ok(!rs_operator_device_of(RS_STR("rs-agent-v1"), line.session_id,
+                              line.device_id), "a device's proof");
+}
+
+
 static void
 test_proofs(const json_t *v)
 {
@@ -396,6 +433,7 @@ main(void)
     test_operator(v);
     test_device(v);
     test_lines(v);
+    test_of(v);
     test_proofs(v);
 
     json_decref(v);
