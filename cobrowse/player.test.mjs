@@ -28,11 +28,12 @@ import { COLORS, segments } from "./lib/media.mjs";
 const ORDER = ["red", "green", "blue", "white", "black"];
 const SECONDS = 4;
 const WHOLE_S = ORDER.length * SECONDS;
-const EVENTS = [{t_ms: 0, type: "joined", name: "Ada Lovelace",
-                 role: "controller"},
-                {t_ms: 5000, type: "joined", name: "Eve <b>", role: "viewer"},
-                {t_ms: 9000, type: "control", name: "Eve <b>"},
-                {t_ms: 17000, type: "left", name: "Eve <b>"}];
+const EVENTS = [{t_ms: 0, type: "joined", id: "par_a", name: "Ada Lovelace",
+                 role: "controller", guest: false},
+                {t_ms: 5000, type: "joined", id: "par_b", name: "Eve <b>",
+                 role: "viewer", guest: true},
+                {t_ms: 9000, type: "control", holder: "par_b"},
+                {t_ms: 17000, type: "left", id: "par_b", reason: "left"}];
 const PHRASE = "see-saw";
 const DESK = {width: 1440, height: 900};
 const PHONE = {width: 390, height: 844};
@@ -205,7 +206,7 @@ test("a whole one: what is known, the key, picture, time, events",
                         b.querySelector("span").textContent]));
 
     assert.deepEqual(events, [["0:00", "Ada Lovelace joined (controller)"],
-                              ["0:05", "Eve <b> joined (viewer)"],
+                              ["0:05", "Eve <b> joined (viewer, guest)"],
                               ["0:09", "Eve <b> has control"],
                               ["0:17", "Eve <b> left"]]);
     await page.click("#player-events li:nth-child(3) button");

@@ -10,9 +10,9 @@
 
 import { el, fillError, setText } from "./rs-dom.js";
 import { RsHost, chooseScreen } from "./rs-host.js";
-import { RsApi, RsError, RsSession, resolveBase, socketUrl }
+import { RsApi, RsError, RsSession, recordingOf, resolveBase, socketUrl }
     from "./rs-client.js";
-import { endWords } from "./rs-words.js";
+import { endWords, recordedWords } from "./rs-words.js";
 
 
 const CODE = /^#code=([0-9]{8})$/;
@@ -100,8 +100,19 @@ function askConsent(error) {
     setText(get("consent-title"), `${who} asks to see your screen`);
     setText(get("consent-reason"), reason ? `“${reason}”` : "");
     get("consent-reason").hidden = !reason;
+    showAsked(asked.session.policy?.recording);
     fillError(get("consent-error"), error);
     step("consent");
+}
+
+
+/* before anything is shared */
+function showAsked(recording) {
+    const words = {required: "It is recorded: what you share is kept.",
+                   optional: "It may be recorded; you see whether it is."};
+
+    get("consent-recorded").hidden = !Object.hasOwn(words, recording ?? "");
+    setText(get("consent-recorded"), words[recording] ?? "");
 }
 
 
@@ -167,6 +178,7 @@ function begin() {
             over("The session is over", "Ask for another code to go on.");
         }
     });
+    mine.addEventListener("session", (ev) => showRecorded(ev.detail));
     host.addEventListener("watchers", (ev) => showWatchers(ev.detail));
     host.addEventListener("pointer", (ev) => point(ev.detail));
 
@@ -176,6 +188,15 @@ function begin() {
     showWatchers(host.watchers);
     fillError(get("share-error"), null);
     step("share");
+}
+
+
+function showRecorded(now) {
+    const {chip, help} = recordedWords(recordingOf(now));
+
+    get("recorded").hidden = chip === "";
+    get("recorded").title = help;
+    setText(get("recorded"), chip);
 }
 
 

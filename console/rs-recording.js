@@ -76,6 +76,23 @@ function isLine(line) {
 }
 
 
+/* events say who it was once, and by the id from then on */
+function withNames(events) {
+    const names = new Map();
+
+    for (const {type, id, name} of events) {
+        if (type === "joined" && typeof id === "string"
+            && typeof name === "string")
+        {
+            names.set(id, name);
+        }
+    }
+
+    return events.map((event) => ({
+        ...event, name: names.get(event.holder ?? event.id) ?? event.name}));
+}
+
+
 export class Recording {
     #files;
     #crypto;
@@ -98,8 +115,10 @@ export class Recording {
      * Reads the archive and compares all of it.
      *
      * @param {Blob} blob
-     * @param {{crypto?: Crypto, progress?: (part: number) => void}} [o]
-     *     progress: from 0 to 1
+     * @param {{crypto?: Crypto, progress?: (part: number) => void,
+     *          sha256?: string}} [o]
+     *     progress: from 0 to 1; sha256: of the chain, as the gateway's
+     *     catalogue has it
      * @returns {Promise<Recording>}  RsError: archive_form
      */
     static async open(blob, o = {}) {
@@ -114,6 +133,14 @@ export class Recording {
         const it = new Recording(files, o.crypto ?? globalThis.crypto);
 
         await it.#readChain(await chain.text());
+
+        if (o.sha256 && await it.#digest(await chain.arrayBuffer())
+                        !== o.sha256)
+        {
+            it.#find(CHAIN, "is not the one that the gateway knows of this "
+                            + "recording");
+        }
+
         await it.#readFiles(o.progress ?? (() => {}));
 
         return it;
@@ -181,7 +208,7 @@ export class Recording {
             }
         }
 
-        return found.sort((a, b) => a.t_ms - b.t_ms);
+        return withNames(found.sort((a, b) => a.t_ms - b.t_ms));
     }
 
     async #digest(bytes) {
@@ -239,30 +266,21 @@ export class Recording {
             new TextEncoder().encode(CONTEXT + raw.slice(0, m.index)));
     }
 
-    /* each file is there, of that length and hash; and no others are */
+    /* each file is there, of that length and hash; others are nothing */
     async #readFiles(progress) {
         const named = this.lines.filter((l) => l.file !== undefined);
-        const left = new Set(this.#files.keys());
         let done = 0;
 
-        left.delete(CHAIN);
-        await this.#readManifest(left);
+        await this.#readManifest();
 
         for (const line of named) {
-            left.delete(line.file);
             await this.#compare(line);
             progress(++done / named.length);
         }
-
-        for (const name of left) {
-            this.#find(name, "is not in the chain");
-        }
     }
 
-    async #readManifest(left) {
+    async #readManifest() {
         const blob = this.#files.get(MANIFEST);
-
-        left.delete(MANIFEST);
 
         if (blob === undefined || blob.size > FILE_MAX) {
             this.#find(MANIFEST, "is missing");

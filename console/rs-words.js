@@ -709,33 +709,38 @@ export function gapWords({dur_ms, why}) {
 }
 
 
-/** An event of a recording's track. */
+/** An event of a recording's track; "" of one that says nothing. */
 export function trackWords(event) {
-    const name = event.name || event.peer?.name || "Unnamed";
-    const role = event.role ?? event.peer?.role;
+    const name = isText(event.name) ? event.name : "Somebody";
+    const what = [event.role, event.guest === true ? "guest" : ""]
+                 .filter(isText).join(", ");
 
     switch (event.type) {
 
     case "joined":
-        return `${name} joined${role ? ` (${role})` : ""}`;
+        return `${name} joined${what ? ` (${what})` : ""}`;
 
     case "left":
         return `${name} left`;
 
     case "control":
-        return event.name || event.holder
-               ? `${event.name || event.holder} has control`
-               : "Nobody has control";
+        return event.holder === null ? "Nobody has control"
+                                     : `${name} has control`;
 
     case "path":
-        return event.kind ? `Path: ${pathWords({rtt_ms: 0, ...event})}`
-                          : "The path changed";
+        return isText(event.path?.kind)
+               ? `Path: ${(PATHS[event.path.kind] ?? "Direct").toLowerCase()}, ${
+                    protocolWords(event.path.protocol)}`
+               : "The path changed";
 
-    case "gap":
-        return gapWords(event);
+    case "state":
+        return SESSION_STATES[event.state] ?? "";
+
+    case "end":
+        return endWords(event.reason).title;
 
     default:
-        return verbWords(String(event.type ?? "event"));
+        return "";
     }
 }
 

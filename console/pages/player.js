@@ -34,6 +34,7 @@ export class PlayerDialog {
     #app;
     #dialog;
     #parts = {};
+    #known = {};            /* of the gateway's catalogue */
     #turn = 0;              /* what an older one still does is too late */
     #blob = null;
     #recording = null;
@@ -54,6 +55,7 @@ export class PlayerDialog {
     open({recording = null, title = "", file = null}) {
         this.#end();
         setText(this.#parts.title, title || file?.name || "Recording");
+        this.#known = recording ?? {};
         this.#dialog.showModal();
 
         if (file !== null) {
@@ -183,16 +185,19 @@ export class PlayerDialog {
         p.findings = el("ul", {class: "player-findings"});
         p.facts = el("dl", {class: "facts"});
         p.events = el("ol", {class: "player-events", id: "player-events"});
+        p.sealed = el("p", {class: "note"}, "Seen once it is opened.");
         p.side = el("aside", {class: "player-side", tabindex: "0",
                               "aria-label": "About the recording"},
             el("h3", {}, "What is known of it"), p.verdict, p.findings,
-            p.facts, el("h3", {}, "What happened"), p.events);
+            p.facts, el("h3", {}, "What happened"), p.sealed, p.events);
     }
 
     #show(part) {
         for (const name of ["load", "key", "screen"]) {
             this.#parts[name].hidden = name !== part;
         }
+
+        this.#parts.sealed.hidden = part === "screen";
     }
 
     #said(text) {
@@ -246,6 +251,7 @@ export class PlayerDialog {
 
         try {
             const recording = await Recording.open(blob, {
+                sha256: this.#known.sha256,
                 progress: (part) => turn === this.#turn
                                     && this.#progress(part, 1)});
 
@@ -281,20 +287,34 @@ export class PlayerDialog {
 
         this.#said(lengthWords(it.duration_ms));
         p.verdict.hidden = false;
-        p.verdict.dataset.whole = String(it.whole);
-        setText(p.verdict, it.whole
-            ? "Whole: every part is what the recorder signed."
-            : it.findings.length === 1 ? "One thing is not as it was signed:"
-            : `${it.findings.length} things are not as they were signed:`);
-        p.findings.replaceChildren(...it.findings.slice(0, 100).map(
-            ({where, text}) => el("li", {}, el("b", {}, where), ` ${text}.`)));
+        this.#judge(it.findings);
         this.#facts("not known here");
 
-        const signer = await this.#signer(it);
+        const {words, wrong} = await this.#signer(it);
 
-        if (this.#recording === it) {
-            this.#facts(signer);
+        if (this.#recording !== it) {
+            return;
         }
+
+        this.#facts(words);
+
+        if (wrong) {
+            this.#judge([...it.findings, {
+                where: "The key", text: `it was signed with is ${words}`}]);
+        }
+    }
+
+    #judge(findings) {
+        const p = this.#parts;
+        const n = findings.length;
+
+        p.verdict.dataset.whole = String(n === 0);
+        setText(p.verdict, n === 0
+            ? "Whole: every part is what the recorder signed."
+            : n === 1 ? "One thing is not as it was signed:"
+            : `${n} things are not as they were signed:`);
+        p.findings.replaceChildren(...findings.slice(0, 100).map(
+            ({where, text}) => el("li", {}, el("b", {}, where), ` ${text}.`)));
     }
 
     #facts(signer) {
@@ -322,7 +342,7 @@ export class PlayerDialog {
         const {api} = this.#app.account;
 
         if (begin === null || api === null) {
-            return "not known here";
+            return {words: "not known here", wrong: false};
         }
 
         try {
@@ -330,12 +350,15 @@ export class PlayerDialog {
             const keys = [data.public_key, ...(data.key_history ?? []).map(
                 (k) => k.public_key ?? k)];
 
+            const name = `the recorder ${data.name || data.id}`;
+
             return keys.includes(begin.public_key)
-                ? `of the recorder ${data.name || data.id}`
-                : `not the one of the recorder ${data.name || data.id}`;
+                ? {words: `of ${name}`, wrong: false}
+                : {words: `not a key of ${name}`, wrong: true};
 
         } catch {
-            return "of a recorder the gateway does not know any more";
+            return {words: "of a recorder that the gateway does not know",
+                    wrong: false};
         }
     }
 
@@ -452,7 +475,8 @@ export class PlayerDialog {
         const p = this.#parts;
         const all = [
             ...events.map((e) => ({t_ms: e.t_ms, text: trackWords(e),
-                                   kind: String(e.type)})),
+                                   kind: String(e.type)}))
+                     .filter(({text}) => text !== ""),
             ...this.#recording.gaps.map((g) => ({
                 t_ms: g.t_ms, text: gapWords(g), kind: "gap"})),
         ].sort((a, b) => a.t_ms - b.t_ms).slice(0, FIT_EVENTS);
@@ -570,6 +594,5 @@ export class PlayerDialog {
 
 
 function auditorName(auditor) {
-    return typeof auditor === "string" ? auditor
-           : String(auditor?.name ?? auditor?.subject ?? auditor?.id ?? "");
+    return String(auditor?.subject ?? "").replace(/^.*\bCN\s*=\s*/, "");
 }

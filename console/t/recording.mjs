@@ -72,7 +72,7 @@ export function makeRecording(o) {
     const {privateKey, publicKey} = generateKeyPairSync("ed25519");
     const raw = publicKey.export({format: "jwk"}).x;
     const manifest = Buffer.from(JSON.stringify({
-        v: 1, recording_id: `rec_${ID}`, auditors: ["Ada (auditor)"]}));
+        v: 1, recording_id: `rec_${ID}`, auditors: [{subject: "O=X, CN=Ada (auditor)", sha256: ZEROS}]}));
     const files = [];
     const lines = [];
     let prev = ZEROS;

@@ -325,6 +325,16 @@ test("recordings: states, facts, places, what happened", () => {
                  + " for 0:03: it had no path to the device");
     assert.equal(trackWords({type: "joined", name: "Ada", role: "viewer"}),
                  "Ada joined (viewer)");
-    assert.equal(trackWords({type: "left"}), "Unnamed left");
-    assert.equal(trackWords({type: "something_new"}), "Something new");
+    assert.equal(trackWords({type: "joined", name: "Eve", role: "controller",
+                             guest: true}), "Eve joined (controller, guest)");
+    assert.equal(trackWords({type: "left"}), "Somebody left");
+    assert.equal(trackWords({type: "control", holder: null}),
+                 "Nobody has control");
+    assert.equal(trackWords({type: "path", path: {kind: "relay",
+                                                  protocol: "tls"}}),
+                 "Path: relayed, TLS");
+    assert.equal(trackWords({type: "state", state: "active"}), "Connected");
+    assert.equal(trackWords({type: "end", reason: "left"}),
+                 "The session has ended");
+    assert.equal(trackWords({type: "something_new"}), "");
 });

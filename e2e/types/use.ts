@@ -8,6 +8,7 @@
 
 import { connect, CHORDS, RsError, VERSION } from "../../console/rs-client.js";
 import type { Features, RsRemote } from "../../console/rs-client.js";
+import { RsView } from "../../console/rs-view.js";
 
 
 export function use(video: HTMLVideoElement): RsRemote {
@@ -53,4 +54,21 @@ export function use(video: HTMLVideoElement): RsRemote {
     connect({ticket: "default.abc"});
 
     return remote;
+}
+
+
+export function embed(): RsView {
+    const view = document.createElement("rs-view");
+
+    view.provider = async () => ({link: "#guest=x", name: "Eve"});
+    // @ts-expect-error: a place has a ticket or a link
+    view.provider = () => ({device_id: "dev_1"});
+    view.addEventListener("rs-closed", () => view.leave());
+    view.remote?.page?.addEventListener("blocked", (ev) => {
+        // @ts-expect-error: no such reason
+        return ev.detail.why === "sleepy";
+    });
+    view.remote?.page?.go("https://www.example.com/");
+
+    return view;
 }
