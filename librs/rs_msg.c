@@ -145,6 +145,7 @@ static const char *const  rs_msg_rejects[] = {
     [RS_REJECT_POLICY] = "policy",
     [RS_REJECT_BUSY] = "busy",
     [RS_REJECT_NO_DISPLAY] = "no_display",
+    [RS_REJECT_FAILED] = "failed",
     NULL
 };
 

@@ -63,7 +63,8 @@ typedef enum {
     RS_REJECT_CONSENT_TIMEOUT,
     RS_REJECT_POLICY,
     RS_REJECT_BUSY,
-    RS_REJECT_NO_DISPLAY
+    RS_REJECT_NO_DISPLAY,
+    RS_REJECT_FAILED                  /* services only */
 } rs_reject_e;
 
 

@@ -294,8 +294,8 @@ export class SessionPage extends EventTarget {
     }
 
     #watchPeer(mine, session) {
-        const device_id = () => mine.want.device_id
-                                ?? session.session.host?.device_id;
+        const device_id = mine.want.device_id
+                          ?? session.session.host?.device_id;
         const browser = mine.want.help
                         || (!mine.want.device_id
                             && session.session.host?.type === "browser");
@@ -306,12 +306,12 @@ export class SessionPage extends EventTarget {
             participant_id: session.self,
             pins: this.#app.pins,
             operator: () => this.#app.account.operator(),
-            device: () => this.#deviceRecord(device_id()),
+            device: () => this.#deviceRecord(device_id),
         });
         const peer = new RsPeer({session, who, carrier: carrierOf()});
 
         mine.peer = peer;
-        mine.deviceId = device_id;
+        mine.device_id = device_id;
 
         const on = (type, f) => peer.addEventListener(type, (ev) => {
             if (this.#run === mine) {
@@ -431,7 +431,7 @@ export class SessionPage extends EventTarget {
         const mine = this.#run;
 
         try {
-            await this.#app.pins.reset(mine.deviceId());
+            await this.#app.pins.reset(mine.device_id);
 
             if (this.#run === mine) {
                 mine.peer.restart();

@@ -496,7 +496,8 @@ test_others(void)
         "waiting", "given", "denied", "timeout"
     };
     static const char  *reasons[] = {
-        "consent_denied", "consent_timeout", "policy", "busy", "no_display"
+        "consent_denied", "consent_timeout", "policy", "busy", "no_display",
+        "failed"
     };
 
     for (i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
@@ -987,7 +988,8 @@ test_events(void)
     (void) rs_msg_write_event(&b,
               RS_STR("{\"type\":\"joined\",\"peer\":{\"id\":"
                      "\"par_vvvvvvvvvvvvvvvvvvvvvvvvvv\",\"role\":\"viewer\","
-                     "\"name\":\"Ana\",\"state\":\"joined\"}}"), &p);
+                     "\"name\":\"Ana\",\"state\":\"joined\","
+                     "\"guest\":true}}"), &p);
     same(&b, "signal.server.joined");
 
     is_rc(rs_msg_write_event(&b, RS_STR("{}"), &p), RS_OK, "an empty one");

@@ -58,6 +58,16 @@ ngx_http_rs_api_read_object(ngx_http_rs_api_t *api, json_t *json,
     const rs_json_field_t *fields, ngx_uint_t n, void *target,
     const char *base)
 {
+    return ngx_http_rs_api_read_present(api, json, fields, n, target, base,
+                                        NULL);
+}
+
+
+ngx_int_t
+ngx_http_rs_api_read_present(ngx_http_rs_api_t *api, json_t *json,
+    const rs_json_field_t *fields, ngx_uint_t n, void *target,
+    const char *base, uint32_t *present)
+{
     rs_err_e  rc;
 
     if (!json_is_object(json)) {
@@ -65,7 +75,7 @@ ngx_http_rs_api_read_object(ngx_http_rs_api_t *api, json_t *json,
                           "must be an object");
 
     } else {
-        rc = rs_json_read(json, fields, n, target, base, NULL, NULL,
+        rc = rs_json_read(json, fields, n, target, base, present, NULL,
                           &api->err);
     }
 

@@ -233,6 +233,10 @@ ngx_int_t ngx_http_rs_api_read_body(ngx_http_rs_api_t *api,
 ngx_int_t ngx_http_rs_api_read_object(ngx_http_rs_api_t *api, json_t *json,
     const rs_json_field_t *fields, ngx_uint_t n, void *target,
     const char *base);
+/* present: as of rs_json_read() */
+ngx_int_t ngx_http_rs_api_read_present(ngx_http_rs_api_t *api, json_t *json,
+    const rs_json_field_t *fields, ngx_uint_t n, void *target,
+    const char *base, uint32_t *present);
 /* pointer, as "/ttl_s", against a limit of the configuration */
 ngx_int_t ngx_http_rs_api_check_ttl(ngx_http_rs_api_t *api,
     const char *pointer, int64_t ttl, time_t max);
@@ -503,6 +507,62 @@ ngx_int_t ngx_http_rs_api_drain_end(ngx_http_rs_api_t *api);
 
 
 extern ngx_str_t  ngx_http_rs_openapi;
+
+/* ngx_http_rs_api_render.c */
+
+/* what a rendered session may show, as it is asked for; zeroed: anything */
+
+typedef struct {
+    json_t                     *urls;
+    json_t                     *mask;
+    int                         no_submit;
+    unsigned                    downloads;
+} ngx_http_rs_api_page_body_t;
+
+#define NGX_HTTP_RS_API_URLS_MAX   32
+#define NGX_HTTP_RS_API_MASKS_MAX  16
+
+#define NGX_HTTP_RS_API_PAGE_FIELDS(body_t)                                  \
+    { "urls", RS_JSON_ARRAY, 0, 0, NGX_HTTP_RS_API_URLS_MAX,                 \
+      offsetof(body_t, page.urls), NULL, NULL, NULL },                       \
+    { "mask", RS_JSON_ARRAY, 0, 0, NGX_HTTP_RS_API_MASKS_MAX,                \
+      offsetof(body_t, page.mask), NULL, NULL, NULL },                       \
+    { "no_submit", RS_JSON_BOOL, 0, 0, 0,                                    \
+      offsetof(body_t, page.no_submit), NULL, NULL, NULL },                  \
+    { "downloads", RS_JSON_ENUM, 0, 0, 0,                                    \
+      offsetof(body_t, page.downloads), ngx_http_rs_api_downloads, NULL,     \
+      NULL }
+
+/* renderers that may get a session, the best first */
+
+#define NGX_HTTP_RS_API_PLACES  4
+
+typedef struct {
+    ngx_str_t                   id[NGX_HTTP_RS_API_PLACES];
+    ngx_uint_t                  n;
+    ngx_uint_t                  next;
+    rs_err_e                    why;       /* there is none */
+} ngx_http_rs_api_places_t;
+
+rs_err_e ngx_http_rs_api_page_url(rs_str_t s);
+/* base: "" or "/policy"; NGX_DECLINED: the answer is set */
+ngx_int_t ngx_http_rs_api_page_read(ngx_http_rs_api_t *api,
+    ngx_http_rs_api_page_body_t *body, const char *base,
+    ngx_http_rs_store_page_t *page);
+/* what rs_session_create is given of both, and of guests; host NULL: none */
+ngx_int_t ngx_http_rs_api_web(ngx_http_rs_api_t *api,
+    ngx_http_rs_store_page_t *page, json_t *host, ngx_array_t *participants,
+    ngx_str_t *text);
+/* what rs_service_place said */
+ngx_int_t ngx_http_rs_api_places(ngx_http_rs_api_t *api,
+    ngx_http_rs_api_places_t *pl, rs_err_e code, ngx_rs_reply_t *reply);
+/* 0: none is left, id is empty */
+ngx_uint_t ngx_http_rs_api_places_next(ngx_http_rs_api_places_t *pl,
+    ngx_str_t *id);
+ngx_int_t ngx_http_rs_api_places_fail(ngx_http_rs_api_t *api, rs_err_e code);
+
+extern const char *const  ngx_http_rs_api_downloads[];
+
 
 /* of devices: "desktop", "renderer", "recorder", NULL */
 extern const char *const  ngx_http_rs_api_kinds[];

@@ -17,6 +17,7 @@ typedef struct {
     rs_str_t                          external_id;
     rs_str_t                          origin;
     int64_t                           ttl_s;
+    int                               guest;
 } ngx_http_rs_api_participant_body_t;
 
 
@@ -64,7 +65,9 @@ static const rs_json_field_t  ngx_http_rs_api_participant_fields[] = {
       offsetof(ngx_http_rs_api_participant_body_t, ttl_s), NULL, NULL, NULL },
     { "origin", RS_JSON_STRING, 0, 1, RS_ORIGIN_MAX,
       offsetof(ngx_http_rs_api_participant_body_t, origin),
-      NULL, rs_ws_origin_check, "an origin, scheme://host[:port]" }
+      NULL, rs_ws_origin_check, "an origin, scheme://host[:port]" },
+    { "guest", RS_JSON_BOOL, 0, 0, 0,
+      offsetof(ngx_http_rs_api_participant_body_t, guest), NULL, NULL, NULL }
 };
 
 static const ngx_http_rs_api_field_t  ngx_http_rs_api_participant_obj[] = {
@@ -76,6 +79,7 @@ static const ngx_http_rs_api_field_t  ngx_http_rs_api_participant_obj[] = {
     { "joined_at", ngx_http_rs_api_number },
     { "left_at", ngx_http_rs_api_number },
     { "path", ngx_http_rs_api_stored },
+    { "guest", ngx_http_rs_api_flag },
     { NULL, NULL }
 };
 
@@ -125,6 +129,7 @@ ngx_http_rs_api_participant_fill(ngx_http_rs_api_t *api,
     p->external_id = ngx_http_rs_str(body->external_id);
     p->ticket_ttl = body->ttl_s;
     p->origin = ngx_http_rs_str(body->origin);
+    p->guest = body->guest;
 
     if (p->origin.len == 0) {
         p->origin = ngx_http_rs_api_origin(api);

@@ -20,6 +20,8 @@ typedef struct {
     int         sound;
     unsigned    recording;
     unsigned    recorder_lost;
+
+    ngx_http_rs_api_page_body_t  page;
 } ngx_http_rs_api_policy_body_t;
 
 
@@ -27,6 +29,7 @@ static ngx_uint_t ngx_http_rs_api_policy_none(ngx_http_rs_api_t *api);
 static ngx_int_t ngx_http_rs_api_policy_done(ngx_http_rs_api_t *api,
     void *data, rs_err_e code, ngx_rs_reply_t *reply);
 static json_t *ngx_http_rs_api_policy_way(ngx_str_t s);
+static json_t *ngx_http_rs_api_policy_items(ngx_str_t s);
 static json_t *ngx_http_rs_api_policy_sound(ngx_str_t s);
 
 
@@ -66,7 +69,8 @@ static const rs_json_field_t  ngx_http_rs_api_policy_fields[] = {
       ngx_http_rs_api_recordings, NULL, NULL },
     { "recorder_lost", RS_JSON_ENUM, 0, 0, 0,
       offsetof(ngx_http_rs_api_policy_body_t, recorder_lost),
-      ngx_http_rs_api_losses, NULL, NULL }
+      ngx_http_rs_api_losses, NULL, NULL },
+    NGX_HTTP_RS_API_PAGE_FIELDS(ngx_http_rs_api_policy_body_t)
 };
 
 /* bits of those that may say nothing, by their places above */
@@ -85,6 +89,10 @@ static const ngx_http_rs_api_field_t  ngx_http_rs_api_policy_obj[] = {
     { "sound", ngx_http_rs_api_policy_sound },
     { "recording", ngx_http_rs_api_text },
     { "recorder_lost", ngx_http_rs_api_text },
+    { "urls", ngx_http_rs_api_policy_items },
+    { "mask", ngx_http_rs_api_policy_items },
+    { "no_submit", ngx_http_rs_api_flag },
+    { "downloads", ngx_http_rs_api_policy_way },
     { "updated_at", ngx_http_rs_api_number },
     { NULL, NULL }
 };
@@ -132,6 +140,11 @@ ngx_http_rs_api_policy_put(ngx_http_rs_api_t *api)
     rc = ngx_http_rs_api_read_body(api, ngx_http_rs_api_policy_fields,
                             NGX_HTTP_RS_API_N(ngx_http_rs_api_policy_fields),
                             &body, &present, NULL);
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_rs_api_page_read(api, &body.page, "", &p.page);
+    }
+
     if (rc != NGX_OK) {
         return (rc == NGX_DECLINED) ? NGX_OK : rc;
     }
@@ -202,6 +215,13 @@ ngx_http_rs_api_policy_way(ngx_str_t s)
 {
     return s.len ? ngx_http_rs_api_text(s)
                  : json_string(ngx_http_rs_api_ways[0]);
+}
+
+
+static json_t *
+ngx_http_rs_api_policy_items(ngx_str_t s)
+{
+    return s.len ? ngx_http_rs_api_stored(s) : json_array();
 }
 
 

@@ -12,6 +12,7 @@
 
 
 #include "ngx_http_rs_api_internal.h"
+#include "rs_weburl.h"
 
 
 #define NGX_HTTP_RS_API_RELAY  5       /* numbers of what was relayed */
@@ -30,6 +31,9 @@ typedef struct {
 typedef struct {
     unsigned                          type;
     rs_str_t                          device_id;
+    rs_str_t                          url;
+    int64_t                           width;
+    int64_t                           height;
 } ngx_http_rs_api_host_body_t;
 
 typedef struct {
@@ -41,6 +45,7 @@ typedef struct {
     int                               sound;
     unsigned                          recording;
     unsigned                          recorder_lost;
+    ngx_http_rs_api_page_body_t       page;
 } ngx_http_rs_api_policy_body_t;
 
 /* of the last two: nothing was said, where their names end */
@@ -55,15 +60,38 @@ typedef struct {
     ngx_array_t                       participants;  /* s.participants */
     ngx_array_t                       tickets;       /* of ngx_str_t */
     ngx_uint_t                        retry;
+    json_t                           *host;          /* a rendered one, or
+                                                        NULL */
+    ngx_http_rs_store_page_t          page;
+    ngx_http_rs_api_places_t          places;
 } ngx_http_rs_api_create_t;
+
+/* types of hosts */
+#define NGX_HTTP_RS_API_HOST_DEVICE   0
+#define NGX_HTTP_RS_API_HOST_RENDER   2
+
+/* bits of what a host of another type has not */
+#define NGX_HTTP_RS_API_HOST_PAGE     (0x4|0x8|0x10)
+#define NGX_HTTP_RS_API_POLICY_PAGE   (0x100|0x200|0x400|0x800)
 
 
 static ngx_int_t ngx_http_rs_api_session_read(ngx_http_rs_api_t *api,
     ngx_http_rs_api_create_t *c);
 static ngx_int_t ngx_http_rs_api_session_read_host(ngx_http_rs_api_t *api,
     ngx_http_rs_api_session_body_t *body, ngx_http_rs_api_create_t *c);
+static ngx_int_t ngx_http_rs_api_session_check_host(ngx_http_rs_api_t *api,
+    ngx_http_rs_api_host_body_t *host, uint32_t present);
+static ngx_int_t ngx_http_rs_api_session_read_render(ngx_http_rs_api_t *api,
+    ngx_http_rs_api_host_body_t *host, ngx_http_rs_api_policy_body_t *policy,
+    uint32_t present, ngx_http_rs_api_create_t *c);
 static ngx_int_t ngx_http_rs_api_session_read_participants(
     ngx_http_rs_api_t *api, json_t *list, ngx_http_rs_api_create_t *c);
+static ngx_int_t ngx_http_rs_api_session_place(ngx_http_rs_api_t *api,
+    ngx_http_rs_api_create_t *c);
+static ngx_int_t ngx_http_rs_api_session_placed(ngx_http_rs_api_t *api,
+    void *data, rs_err_e code, ngx_rs_reply_t *reply);
+static ngx_int_t ngx_http_rs_api_session_send(ngx_http_rs_api_t *api,
+    ngx_http_rs_api_create_t *c);
 static ngx_int_t ngx_http_rs_api_session_tickets(ngx_http_rs_api_t *api,
     ngx_http_rs_api_create_t *c, ngx_str_t *session_id);
 static ngx_int_t ngx_http_rs_api_session_created(ngx_http_rs_api_t *api,
@@ -93,7 +121,7 @@ static json_t *ngx_http_rs_api_session_json(ngx_rs_reply_t *obj);
 
 
 static const char *const  ngx_http_rs_api_host_types[] =
-    { "device", "browser", NULL };
+    { "device", "browser", "render", NULL };
 
 static const char *const  ngx_http_rs_api_states[] =
     { "waiting_host", "waiting_consent", "connecting", "active", "ended",
@@ -125,7 +153,15 @@ static const rs_json_field_t  ngx_http_rs_api_host_fields[] = {
       ngx_http_rs_api_host_types, NULL, NULL },
     { "device_id", RS_JSON_STRING, 0, 1, RS_ID_LEN,
       offsetof(ngx_http_rs_api_host_body_t, device_id),
-      NULL, rs_id_check_device, "a device's id, \"dev_...\"" }
+      NULL, rs_id_check_device, "a device's id, \"dev_...\"" },
+    { "url", RS_JSON_STRING, 0, 1, RS_WEBURL_MAX,
+      offsetof(ngx_http_rs_api_host_body_t, url),
+      NULL, ngx_http_rs_api_page_url,
+      "an address of a page, http:// or https://, of at most 2048 bytes" },
+    { "width", RS_JSON_INT, 0, 320, 1920,
+      offsetof(ngx_http_rs_api_host_body_t, width), NULL, NULL, NULL },
+    { "height", RS_JSON_INT, 0, 240, 1200,
+      offsetof(ngx_http_rs_api_host_body_t, height), NULL, NULL, NULL }
 };
 
 static const rs_json_field_t  ngx_http_rs_api_policy_fields[] = {
@@ -149,7 +185,8 @@ static const rs_json_field_t  ngx_http_rs_api_policy_fields[] = {
       ngx_http_rs_api_recordings, NULL, NULL },
     { "recorder_lost", RS_JSON_ENUM, 0, 0, 0,
       offsetof(ngx_http_rs_api_policy_body_t, recorder_lost),
-      ngx_http_rs_api_losses, NULL, NULL }
+      ngx_http_rs_api_losses, NULL, NULL },
+    NGX_HTTP_RS_API_PAGE_FIELDS(ngx_http_rs_api_policy_body_t)
 };
 
 
@@ -176,6 +213,7 @@ static const ngx_http_rs_api_field_t  ngx_http_rs_api_session_tail[] = {
     { "end_detail", ngx_http_rs_api_text },
     { "path", ngx_http_rs_api_stored },
     { "control", ngx_http_rs_api_stored },
+    { "queue", ngx_http_rs_api_number },
     { NULL, NULL }
 };
 
@@ -204,7 +242,6 @@ ngx_http_rs_api_session_create(ngx_http_rs_api_t *api)
 {
     ngx_int_t                  rc;
     ngx_pool_t                *pool;
-    ngx_http_rs_api_op_t      *aop;
     ngx_http_rs_api_create_t  *c;
 
     pool = api->request->pool;
@@ -236,15 +273,79 @@ ngx_http_rs_api_session_create(ngx_http_rs_api_t *api)
         || ngx_http_rs_api_new_id(pool, RS_ID_PARTICIPANT,
                                   &c->s.host_participant)
            != NGX_OK
-        || ngx_http_rs_api_session_tickets(api, c, &c->s.id) != NGX_OK)
+        || ngx_http_rs_api_session_tickets(api, c, &c->s.id) != NGX_OK
+        || ngx_http_rs_api_web(api, &c->page, c->host, &c->participants,
+                               &c->s.web)
+           != NGX_OK)
     {
         return NGX_ERROR;
     }
+
+    return c->host ? ngx_http_rs_api_session_place(api, c)
+                   : ngx_http_rs_api_session_send(api, c);
+}
+
+
+/* a renderer for it */
+
+static ngx_int_t
+ngx_http_rs_api_session_place(ngx_http_rs_api_t *api,
+    ngx_http_rs_api_create_t *c)
+{
+    ngx_str_t              none;
+    ngx_http_rs_api_op_t  *aop;
+
+    ngx_str_null(&none);
+
+    aop = ngx_http_rs_api_op(api, ngx_http_rs_api_session_placed, c);
+    if (aop == NULL) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_rs_api_wait(aop,
+                                ngx_http_rs_store_service_place(aop->op,
+                                             &api->caller.tenant, "renderer",
+                                             NGX_HTTP_RS_API_PLACES, &none));
+}
+
+
+/*
+ * Without one, too, the store is asked: it may be an earlier request, and who
+ * may make no session is not told who is here.
+ */
+
+static ngx_int_t
+ngx_http_rs_api_session_placed(ngx_http_rs_api_t *api, void *data,
+    rs_err_e code, ngx_rs_reply_t *reply)
+{
+    ngx_http_rs_api_create_t *c = data;
+
+    if (code == RS_E_UNAVAILABLE || code == RS_E_INTERNAL) {
+        return ngx_http_rs_api_fail(api, code, NULL, NULL);
+    }
+
+    if (ngx_http_rs_api_places(api, &c->places, code, reply) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    (void) ngx_http_rs_api_places_next(&c->places, &c->s.device_id);
+
+    return ngx_http_rs_api_session_send(api, c);
+}
+
+
+static ngx_int_t
+ngx_http_rs_api_session_send(ngx_http_rs_api_t *api,
+    ngx_http_rs_api_create_t *c)
+{
+    ngx_http_rs_api_op_t  *aop;
 
     aop = ngx_http_rs_api_op(api, ngx_http_rs_api_session_created, c);
     if (aop == NULL) {
         return NGX_ERROR;
     }
+
+    api->ctx->device_id = c->s.device_id;
 
     return ngx_http_rs_api_wait(aop,
                                 ngx_http_rs_store_session_create(aop->op,
@@ -303,46 +404,50 @@ static ngx_int_t
 ngx_http_rs_api_session_read_host(ngx_http_rs_api_t *api,
     ngx_http_rs_api_session_body_t *body, ngx_http_rs_api_create_t *c)
 {
+    uint32_t                       present, asked;
     ngx_int_t                      rc;
     ngx_http_rs_api_host_body_t    host;
     ngx_http_rs_api_policy_body_t  policy;
 
     ngx_memzero(&host, sizeof(host));
     ngx_memzero(&policy, sizeof(policy));
+    asked = 0;
+    host.width = 1280;
+    host.height = 720;
+    policy.relay_only = -1;
     policy.sound = 1;
     policy.recording = NGX_HTTP_RS_API_NO_RECORDING;
     policy.recorder_lost = NGX_HTTP_RS_API_NO_LOSS;
 
-    rc = ngx_http_rs_api_read_object(api, body->host,
+    rc = ngx_http_rs_api_read_present(api, body->host,
                             ngx_http_rs_api_host_fields,
                             NGX_HTTP_RS_API_N(ngx_http_rs_api_host_fields),
-                            &host, "/host");
+                            &host, "/host", &present);
 
     if (rc == NGX_OK && body->policy) {
-        rc = ngx_http_rs_api_read_object(api, body->policy,
+        rc = ngx_http_rs_api_read_present(api, body->policy,
                             ngx_http_rs_api_policy_fields,
                             NGX_HTTP_RS_API_N(ngx_http_rs_api_policy_fields),
-                            &policy, "/policy");
+                            &policy, "/policy", &asked);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_rs_api_session_check_host(api, &host, present);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_rs_api_session_read_render(api, &host, &policy, asked,
+                                                 c);
     }
 
     if (rc != NGX_OK) {
         return rc;
     }
 
-    /* the first type is the device */
-
-    if ((host.type == 0) != (host.device_id.len != 0)) {
-        ngx_http_rs_api_fail(api, RS_E_INVALID_VALUE,
-                             host.type ? "a browser has no device_id"
-                                       : "a device is named by device_id",
-                             "/host/device_id");
-        return NGX_DECLINED;
-    }
-
     c->s.device_id = ngx_http_rs_str(host.device_id);
-    api->ctx->device_id = c->s.device_id;
 
-    c->s.relay_only = policy.relay_only;
+    c->s.relay_only = (policy.relay_only == -1) ? (c->host != NULL)
+                                                : policy.relay_only;
     c->s.consent = ngx_http_rs_str(rs_str(
                                  ngx_http_rs_api_consents[policy.consent]));
     c->s.desktop.view_only = policy.view_only;
@@ -363,6 +468,101 @@ ngx_http_rs_api_session_read_host(ngx_http_rs_api_t *api,
     }
 
     return NGX_OK;
+}
+
+
+/* does it say what one of its type has, and no more? */
+
+static ngx_int_t
+ngx_http_rs_api_session_check_host(ngx_http_rs_api_t *api,
+    ngx_http_rs_api_host_body_t *host, uint32_t present)
+{
+    const char  *wrong, *pointer;
+
+    wrong = NULL;
+    pointer = "/host/device_id";
+
+    if (host->type == NGX_HTTP_RS_API_HOST_DEVICE) {
+        if (host->device_id.len == 0) {
+            wrong = "a device is named by device_id";
+        }
+
+    } else if (host->device_id.len) {
+        wrong = "a browser has no device_id";
+    }
+
+    if (wrong == NULL && host->type != NGX_HTTP_RS_API_HOST_RENDER
+        && (present & NGX_HTTP_RS_API_HOST_PAGE))
+    {
+        wrong = "only a host of type \"render\" has url, width and height";
+        pointer = "/host/type";
+    }
+
+    if (wrong == NULL && (host->width & 1)) {
+        wrong = "must be even";
+        pointer = "/host/width";
+    }
+
+    if (wrong == NULL && (host->height & 1)) {
+        wrong = "must be even";
+        pointer = "/host/height";
+    }
+
+    if (wrong == NULL) {
+        return NGX_OK;
+    }
+
+    ngx_http_rs_api_fail(api, RS_E_INVALID_VALUE, wrong, pointer);
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_rs_api_session_read_render(ngx_http_rs_api_t *api,
+    ngx_http_rs_api_host_body_t *host, ngx_http_rs_api_policy_body_t *policy,
+    uint32_t present, ngx_http_rs_api_create_t *c)
+{
+    const char  *wrong, *pointer;
+
+    wrong = NULL;
+    pointer = "/policy";
+
+    if (host->type != NGX_HTTP_RS_API_HOST_RENDER) {
+
+        if (present & NGX_HTTP_RS_API_POLICY_PAGE) {
+            wrong = "only a rendered session has pages, and so urls, mask, "
+                    "no_submit and downloads";
+        }
+
+    } else if (policy->consent) {
+        wrong = "nobody is at a rendered browser who could be asked";
+        pointer = "/policy/consent";
+    }
+
+    if (wrong) {
+        ngx_http_rs_api_fail(api, RS_E_INVALID_VALUE, wrong, pointer);
+        return NGX_DECLINED;
+    }
+
+    if (host->type != NGX_HTTP_RS_API_HOST_RENDER) {
+        return NGX_OK;
+    }
+
+    /* of the body, which goes with the request */
+
+    c->host = json_object_get(api->body, "host");
+
+    if (json_object_set_new(c->host, "width", json_integer(host->width)) != 0
+        || json_object_set_new(c->host, "height",
+                               json_integer(host->height))
+           != 0)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_rs_api_page_read(api, &policy->page, "/policy",
+                                     &c->page);
 }
 
 
@@ -458,6 +658,19 @@ ngx_http_rs_api_session_created(ngx_http_rs_api_t *api, void *data,
     ngx_http_rs_api_create_t *c = data;
 
     ngx_str_t  what, id, owner;
+
+    if (c->host
+        && (code == RS_E_DEVICE_OFFLINE || code == RS_E_RENDERERS_FULL))
+    {
+        if (c->places.n == 0) {
+            code = c->places.why;
+
+        } else if (ngx_http_rs_api_places_next(&c->places, &c->s.device_id)) {
+            return ngx_http_rs_api_session_send(api, c);
+        }
+
+        return ngx_http_rs_api_places_fail(api, code);
+    }
 
     if (code == RS_E_NOT_FOUND) {
         return ngx_http_rs_api_fail(api, code, "there is no such device",
@@ -908,26 +1121,31 @@ ngx_http_rs_api_session_ended(ngx_http_rs_api_t *api, void *data,
 static json_t *
 ngx_http_rs_api_session_json(ngx_rs_reply_t *obj)
 {
-    json_t     *json;
-    ngx_str_t   device_id;
+    json_t     *json, *host;
+    ngx_str_t   device_id, text;
 
     json = json_object();
     device_id = ngx_rs_reply_field(obj, "device_id");
+    text = ngx_rs_reply_field(obj, "host");
+
+    host = text.len ? ngx_http_rs_api_stored(text)
+                    : json_pack("{s:s}", "type",
+                                device_id.len ? "device" : "browser");
 
     if (ngx_http_rs_api_fields(json, obj, ngx_http_rs_api_session_head)
         != NGX_OK
-        || json_object_set_new(json, "host",
-                               json_pack("{s:s, s:o}", "type",
-                                         device_id.len ? "device" : "browser",
-                                         "device_id",
-                                         ngx_http_rs_api_text(device_id)))
+        || json_object_set_new(host, "device_id",
+                               ngx_http_rs_api_text(device_id))
            != 0
+        || json_object_set(json, "host", host) != 0
         || ngx_http_rs_api_fields(json, obj, ngx_http_rs_api_session_tail)
            != NGX_OK)
     {
         json_decref(json);
-        return NULL;
+        json = NULL;
     }
+
+    json_decref(host);
 
     return json;
 }

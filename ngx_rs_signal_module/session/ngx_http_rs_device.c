@@ -327,7 +327,11 @@ ngx_http_rs_device_act(ngx_http_rs_dev_t *dev, rs_msg_t *msg)
         session_id = ngx_http_rs_str(msg->session_id);
         ngx_log_error(NGX_LOG_INFO, dev->rc->log, 0,
                       "rs device %V accepts %V", &dev->id, &session_id);
-        ngx_http_rs_device_settle(dev, &session_id);
+        ngx_http_rs_device_answer(dev, msg);
+        break;
+
+    case RS_MSG_QUEUED:
+        ngx_http_rs_device_answer(dev, msg);
         break;
 
     case RS_MSG_LOAD:

@@ -9,6 +9,7 @@
 
 
 #include "ngx_http_rs_device_invite.h"
+#include "session/ngx_http_rs_place.h"
 
 
 #define NGX_HTTP_RS_DEVICES_OWED      16384 /* gone, the store not told */
@@ -168,6 +169,9 @@ ngx_http_rs_device_offline(void *data, rs_err_e code, ngx_rs_reply_t *reply)
 
     if (code == RS_E_UNAVAILABLE) {
         ngx_http_rs_device_owe(dev);
+
+    } else if (code == RS_OK) {
+        ngx_http_rs_place_all(dev->devices->rmcf, &dev->tenant, reply);
     }
 
     ngx_http_rs_device_unref(dev);

@@ -12,6 +12,7 @@
 
 
 #include "ngx_http_rs_device_invite.h"
+#include "session/ngx_http_rs_place.h"
 
 #include <openssl/crypto.h>
 
@@ -151,7 +152,7 @@ ngx_http_rs_device_send_invite(ngx_http_rs_dev_t *dev,
 {
     char             ticket[RS_ID_TICKET_MAX];
     size_t           len;
-    json_t          *invite, *policy;
+    json_t          *invite, *policy, *rendered;
     ngx_str_t        text, expires, reason, host, key_id, key_name;
     ngx_rs_reply_t  *session;
 
@@ -166,6 +167,10 @@ ngx_http_rs_device_send_invite(ngx_http_rs_dev_t *dev,
     text = ngx_rs_reply_field(session, "policy");
     policy = json_loadb((char *) text.data, text.len, 0, NULL);
 
+    text = ngx_rs_reply_field(session, "host");
+    rendered = text.len ? json_loadb((char *) text.data, text.len, 0, NULL)
+                        : NULL;
+
     len = rs_ticket_format(ticket, ngx_http_rs_slice(&dev->tenant),
                            ngx_http_rs_slice(&inv->session_id),
                            (rs_str_t) { (uint8_t *) inv->secret,
@@ -175,7 +180,9 @@ ngx_http_rs_device_send_invite(ngx_http_rs_dev_t *dev,
                   "rs device %V is invited to %V as %V", &dev->id,
                   &inv->session_id, &host);
 
-    invite = json_pack("{sss{ss%sIsoso}ss%s{ssss%so}ss%}",
+    /* "o*": what is not there is left out */
+
+    invite = json_pack("{sss{ss%sIsososo*}ss%s{ssss%so}ss%}",
                        "type", "invite",
                        "session",
                        "id", inv->session_id.data, inv->session_id.len,
@@ -183,6 +190,7 @@ ngx_http_rs_device_send_invite(ngx_http_rs_dev_t *dev,
                        (json_int_t) ngx_atotm(expires.data, expires.len),
                        "policy", policy,
                        "reason", ngx_http_rs_session_text(&reason),
+                       "host", rendered,
                        "participant", host.data, host.len,
                        "requester", "kind", "key",
                        "id", key_id.data, key_id.len,
@@ -206,6 +214,12 @@ ngx_http_rs_device_reject(ngx_http_rs_dev_t *dev, rs_msg_t *msg)
 
     session_id = ngx_http_rs_str(msg->session_id);
     detail = ngx_http_rs_str(msg->comment);
+
+    if (msg->reject == RS_REJECT_FAILED && !dev->service) {
+        ngx_http_rs_conn_error(dev->rc, RS_E_INVALID_VALUE,
+                               "only a service says \"failed\"", 0);
+        return;
+    }
 
     switch (msg->reject) {
 
@@ -233,6 +247,18 @@ ngx_http_rs_device_reject(ngx_http_rs_dev_t *dev, rs_msg_t *msg)
                   rs_reject_name(msg->reject));
 
     ngx_http_rs_device_settle(dev, &session_id);
+
+    if (dev->renderer && msg->reject == RS_REJECT_FAILED) {
+        ngx_http_rs_place_again(dev->devices->rmcf, &dev->tenant, &session_id,
+                                &dev->id, "host_lost", "failed");
+        return;
+    }
+
+    if (dev->renderer && msg->reject == RS_REJECT_BUSY) {
+        ngx_http_rs_place_again(dev->devices->rmcf, &dev->tenant, &session_id,
+                                &dev->id, "policy", "busy");
+        return;
+    }
 
     ngx_http_rs_caller_self(&caller, &dev->tenant);
 

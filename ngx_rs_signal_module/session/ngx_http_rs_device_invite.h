@@ -95,6 +95,7 @@ typedef struct {
     unsigned                     rotating:1;  /* the store is asked */
     unsigned                     bye:1;
     unsigned                     service:1;   /* it is no desktop */
+    unsigned                     renderer:1;  /* but this */
     unsigned                     loaded:1;    /* it has said its load */
     unsigned                     telling:1;   /* that is told to the store */
     unsigned                     tell:1;      /* and another one, then */
@@ -145,6 +146,8 @@ void ngx_http_rs_device_service(ngx_http_rs_dev_t *dev, ngx_str_t *kind);
 void ngx_http_rs_device_load(ngx_http_rs_dev_t *dev, rs_msg_t *msg);
 /* it was announced again: so is what it said of its places */
 void ngx_http_rs_device_service_again(ngx_http_rs_dev_t *dev);
+/* accept, or queued */
+void ngx_http_rs_device_answer(ngx_http_rs_dev_t *dev, rs_msg_t *msg);
 /* a service has answered for this session, or need not: of others nothing */
 void ngx_http_rs_device_settle(ngx_http_rs_dev_t *dev,
     ngx_str_t *session_id);

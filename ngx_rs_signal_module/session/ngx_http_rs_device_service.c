@@ -14,6 +14,12 @@
 #include "ngx_http_rs_device_invite.h"
 
 
+/* s: it may have to wait for a place there */
+#define NGX_HTTP_RS_RENDERER_TICKET  900
+
+
+static void ngx_http_rs_device_queued(void *data, rs_err_e code,
+    ngx_rs_reply_t *reply);
 static void ngx_http_rs_device_service_tell(ngx_http_rs_dev_t *dev);
 static void ngx_http_rs_device_service_told(void *data, rs_err_e code,
     ngx_rs_reply_t *reply);
@@ -25,6 +31,12 @@ ngx_http_rs_device_service(ngx_http_rs_dev_t *dev, ngx_str_t *kind)
     dev->service = (kind->len
                     && !rs_str_eq(ngx_http_rs_slice(kind),
                                   RS_STR("desktop")));
+    dev->renderer = rs_str_eq(ngx_http_rs_slice(kind), RS_STR("renderer"));
+
+    if (dev->renderer) {
+        dev->ticket_ttl = ngx_max(dev->ticket_ttl,
+                                  NGX_HTTP_RS_RENDERER_TICKET);
+    }
 }
 
 
@@ -105,6 +117,59 @@ ngx_http_rs_device_service_told(void *data, rs_err_e code,
         } else if (dev->tell) {
             ngx_http_rs_device_service_tell(dev);
         }
+    }
+
+    ngx_http_rs_device_unref(dev);
+}
+
+
+void
+ngx_http_rs_device_answer(ngx_http_rs_dev_t *dev, rs_msg_t *msg)
+{
+    ngx_str_t                session_id;
+    ngx_http_rs_store_op_t  *op;
+
+    session_id = ngx_http_rs_str(msg->session_id);
+
+    if (!dev->renderer) {
+
+        if (msg->type == RS_MSG_QUEUED) {
+            ngx_http_rs_conn_error(dev->rc, RS_E_CONFLICT,
+                                   "only sessions of a renderer wait for a "
+                                   "place", 0);
+        }
+
+        ngx_http_rs_device_settle(dev, &session_id);
+        return;
+    }
+
+    op = ngx_http_rs_store_op(dev->devices->rmcf->store,
+                              ngx_http_rs_device_queued, dev);
+
+    if (op == NULL
+        || ngx_http_rs_store_session_queue(op, &dev->tenant, &session_id,
+                                           &dev->id, msg->place)
+           != NGX_OK)
+    {
+        ngx_http_rs_conn_error(dev->rc, RS_E_UNAVAILABLE, NULL, 0);
+        return;
+    }
+
+    dev->refs++;
+}
+
+
+static void
+ngx_http_rs_device_queued(void *data, rs_err_e code, ngx_rs_reply_t *reply)
+{
+    ngx_http_rs_dev_t *dev = data;
+
+    /* that the host has joined meanwhile is no news to it */
+
+    if (dev->rc && code != RS_OK && code != RS_E_CONFLICT) {
+        ngx_http_rs_conn_error(dev->rc, code,
+                               code == RS_E_NOT_FOUND
+                               ? "this device has no such session" : NULL, 0);
     }
 
     ngx_http_rs_device_unref(dev);

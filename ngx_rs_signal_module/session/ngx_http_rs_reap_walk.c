@@ -20,6 +20,7 @@
 
 
 #include "ngx_http_rs_reap_internal.h"
+#include "session/ngx_http_rs_place.h"
 
 
 #define NGX_HTTP_RS_WALK_CALLS  16       /* under way at once */
@@ -429,7 +430,10 @@ ngx_http_rs_walk_called(void *data, rs_err_e code, ngx_rs_reply_t *reply)
 
         word = ngx_rs_reply_str(reply, 1);
 
-        if (rs_str_eq(ngx_http_rs_slice(&word), RS_STR("adopted"))) {
+        if (rs_str_eq(ngx_http_rs_slice(&word), RS_STR("gone"))) {
+            ngx_http_rs_place_all(walk->reap->rmcf, &walk->tenant, reply);
+
+        } else if (rs_str_eq(ngx_http_rs_slice(&word), RS_STR("adopted"))) {
             walk->adopted++;
             ngx_http_rs_reap_due(walk->reap, &walk->tenant,
                                  ngx_http_rs_reap_until(walk->now,

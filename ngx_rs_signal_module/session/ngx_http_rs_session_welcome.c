@@ -74,32 +74,47 @@ ngx_http_rs_session_welcome(ngx_http_rs_part_t *p, ngx_rs_reply_t *reply)
 
 
 static json_t *
-ngx_http_rs_session_describe(ngx_http_rs_part_t *p, ngx_rs_reply_t *session)
+ngx_http_rs_session_describe(ngx_http_rs_part_t *p,
+    ngx_rs_reply_t *session_obj)
 {
-    json_t     *policy, *control;
-    ngx_str_t   state, expires, text, device;
+    json_t     *policy, *control, *host, *session;
+    ngx_str_t   state, expires, text, device, queue;
 
-    state = ngx_rs_reply_field(session, "state");
-    expires = ngx_rs_reply_field(session, "expires_at");
-    device = ngx_rs_reply_field(session, "device_id");
+    state = ngx_rs_reply_field(session_obj, "state");
+    expires = ngx_rs_reply_field(session_obj, "expires_at");
+    device = ngx_rs_reply_field(session_obj, "device_id");
 
-    text = ngx_rs_reply_field(session, "policy");
+    text = ngx_rs_reply_field(session_obj, "policy");
     policy = json_loadb((char *) text.data, text.len, 0, NULL);
 
-    text = ngx_rs_reply_field(session, "control");
+    text = ngx_rs_reply_field(session_obj, "control");
     control = text.len ? json_loadb((char *) text.data, text.len, 0, NULL)
                        : json_null();
 
-    return json_pack("{ss%ss%sIsosos{ssso}}",
-                     "id", p->m.session_id.data, p->m.session_id.len,
-                     "state", state.data, state.len,
-                     "expires_at",
-                     (json_int_t) ngx_atotm(expires.data, expires.len),
-                     "policy", policy, "control", control,
-                     "host", "type", device.len ? "device" : "browser",
-                     "device_id", device.len ? json_stringn(
-                                      (char *) device.data, device.len)
-                                             : json_null());
+    text = ngx_rs_reply_field(session_obj, "host");
+    host = text.len ? json_loadb((char *) text.data, text.len, 0, NULL)
+                    : json_pack("{ss}", "type",
+                                device.len ? "device" : "browser");
+
+    (void) json_object_set_new(host, "device_id",
+                               ngx_http_rs_session_text(&device));
+
+    session = json_pack("{ss%ss%sIsososo}",
+                        "id", p->m.session_id.data, p->m.session_id.len,
+                        "state", state.data, state.len,
+                        "expires_at",
+                        (json_int_t) ngx_atotm(expires.data, expires.len),
+                        "policy", policy, "control", control, "host", host);
+
+    if (session && text.len) {
+        queue = ngx_rs_reply_field(session_obj, "queue");
+        (void) json_object_set_new(session, "queue", queue.len
+                                   ? json_integer(ngx_atoi(queue.data,
+                                                           queue.len))
+                                   : json_null());
+    }
+
+    return session;
 }
 
 
@@ -110,7 +125,7 @@ ngx_http_rs_session_peers(ngx_http_rs_part_t *p, ngx_rs_reply_t *list,
     ngx_str_t *role, ngx_str_t *moderator)
 {
     json_t          *peers, *peer;
-    ngx_str_t        id, name, state, r;
+    ngx_str_t        id, name, state, r, guest;
     ngx_uint_t       i, n;
     ngx_rs_reply_t  *obj;
 
@@ -140,10 +155,13 @@ ngx_http_rs_session_peers(ngx_http_rs_part_t *p, ngx_rs_reply_t *list,
             continue;
         }
 
-        peer = json_pack("{ss%ss%soss%}", "id", id.data, id.len,
+        guest = ngx_rs_reply_field(obj, "guest");
+
+        peer = json_pack("{ss%ss%soss%sb}", "id", id.data, id.len,
                          "role", r.data, r.len,
                          "name", ngx_http_rs_session_text(&name),
-                         "state", state.data, state.len);
+                         "state", state.data, state.len,
+                         "guest", (int) guest.len);
 
         if (json_array_append_new(peers, peer) != 0) {
             json_decref(peers);

@@ -88,6 +88,7 @@ typedef struct {
     time_t                      ticket_ttl;
     ngx_str_t                   origin;        /* the ticket is bound to it;
                                                   empty: to none */
+    ngx_uint_t                  guest;         /* an API key says so of him */
     u_char                      ticket_hash[64];
 } ngx_http_rs_store_participant_t;
 
@@ -104,6 +105,17 @@ typedef struct {
                                                   empty: says nothing */
     ngx_str_t                   recorder_lost; /* end, mark; or empty */
 } ngx_http_rs_store_desktop_t;
+
+
+/* what a rendered session may show */
+
+typedef struct {
+    ngx_str_t                   urls;          /* JSON array of rules, or
+                                                  empty */
+    ngx_str_t                   mask;          /* of selectors, the same */
+    ngx_uint_t                  no_submit;
+    ngx_str_t                   downloads;     /* both, none; or empty */
+} ngx_http_rs_store_page_t;
 
 
 typedef struct {
@@ -124,6 +136,9 @@ typedef struct {
     ngx_str_t                   idem;          /* 64 hex or empty */
     ngx_str_t                   body_hash;     /* 64 hex or empty */
     ngx_array_t                *participants;  /* of the above; or NULL */
+    ngx_str_t                   web;           /* JSON of a rendered session's
+                                                  host and policy, and of who
+                                                  is a guest; or empty */
 } ngx_http_rs_store_session_t;
 
 
@@ -174,6 +189,7 @@ typedef struct {
     ngx_uint_t                  relay_only;
     time_t                      max_ttl;       /* 0: says nothing */
     ngx_http_rs_store_desktop_t desktop;
+    ngx_http_rs_store_page_t    page;
 } ngx_http_rs_store_policy_t;
 
 
@@ -768,7 +784,8 @@ ngx_int_t ngx_http_rs_store_device_rotate(ngx_http_rs_store_op_t *op,
 ngx_int_t ngx_http_rs_store_device_mismatch(ngx_http_rs_store_op_t *op,
     ngx_str_t *tenant, ngx_str_t *device_id, ngx_str_t *addr,
     ngx_uint_t retired);
-/* leaving: its socket is closed, but it is expected back */
+/* leaving: its socket is closed, but it is expected back; ok: "gone", and of a
+   renderer {session...} that it had, and its id */
 ngx_int_t ngx_http_rs_store_device_offline(ngx_http_rs_store_op_t *op,
     ngx_str_t *tenant, ngx_str_t *device_id, ngx_str_t *address,
     ngx_uint_t leaving);
@@ -787,6 +804,14 @@ ngx_int_t ngx_http_rs_store_service_place(ngx_http_rs_store_op_t *op,
 /* it has answered for a session it was given, or need not any more */
 ngx_int_t ngx_http_rs_store_service_taken(ngx_http_rs_store_op_t *op,
     ngx_str_t *tenant, ngx_str_t *device_id, ngx_str_t *session_id);
+/* a renderer says that it waits there, at which position; 0: that it begins */
+ngx_int_t ngx_http_rs_store_session_queue(ngx_http_rs_store_op_t *op,
+    ngx_str_t *tenant, ngx_str_t *session_id, ngx_str_t *device_id,
+    ngx_uint_t position);
+/* its renderer is lost, or will not have it; ok: address of the new one */
+ngx_int_t ngx_http_rs_store_session_move(ngx_http_rs_store_op_t *op,
+    ngx_str_t *tenant, ngx_str_t *session_id, ngx_str_t *device_id,
+    ngx_str_t *to);
 /* what: "waiting", "given", "denied", "timeout" */
 ngx_int_t ngx_http_rs_store_session_consent(ngx_http_rs_store_op_t *op,
     ngx_str_t *tenant, ngx_str_t *session_id, ngx_str_t *participant_id,

@@ -22,11 +22,11 @@
 
 
 /*
- * rs_session_create with 64 participants: 3 words, 20 + 64 keys and
- * 20 + 5 x 64 arguments; a key is at most 112 bytes long
+ * rs_session_create with 64 participants: 3 words, 24 + 64 keys and
+ * 24 + 5 x 64 arguments; a key is at most 112 bytes long
  */
 
-#define NGX_HTTP_RS_STORE_WORDS  432
+#define NGX_HTTP_RS_STORE_WORDS  440
 #define NGX_HTTP_RS_STORE_TEXT   12288
 
 /* a caller: two lists of verbs, a user's name and his IdP groups */

@@ -148,6 +148,7 @@ ngx_http_rs_store_session_create(ngx_http_rs_store_op_t *op,
     ngx_http_rs_store_index(&call, &caller->tenant, "pols");
     ngx_http_rs_store_key(&call, &caller->tenant, "uses", &caller->user_id);
     ngx_http_rs_store_ticket_keys(&call, caller, s->participants);
+    ngx_http_rs_store_index(&call, &caller->tenant, "svcs");
 
     ngx_http_rs_store_arg_replid(&call);
     ngx_http_rs_store_arg(&call, &s->id);
@@ -171,6 +172,8 @@ ngx_http_rs_store_session_create(ngx_http_rs_store_op_t *op,
     for (i = 0; i < n; i++) {
         ngx_http_rs_store_participant_args(&call, &p[i]);
     }
+
+    ngx_http_rs_store_arg(&call, &s->web);
 
     return ngx_http_rs_store_send(&call);
 }
@@ -268,6 +271,7 @@ ngx_http_rs_store_participant_add(ngx_http_rs_store_op_t *op,
 
     ngx_http_rs_store_participant_args(&call, p);
     ngx_http_rs_store_arg(&call, body_hash);
+    ngx_http_rs_store_arg_text(&call, p->guest ? "1" : "");
 
     return ngx_http_rs_store_send(&call);
 }

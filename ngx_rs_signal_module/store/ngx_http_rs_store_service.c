@@ -66,3 +66,56 @@ ngx_http_rs_store_service_taken(ngx_http_rs_store_op_t *op, ngx_str_t *tenant,
 
     return ngx_http_rs_store_send(&call);
 }
+
+
+ngx_int_t
+ngx_http_rs_store_session_queue(ngx_http_rs_store_op_t *op, ngx_str_t *tenant,
+    ngx_str_t *session_id, ngx_str_t *device_id, ngx_uint_t position)
+{
+    ngx_http_rs_store_call_t  call;
+
+    ngx_http_rs_store_begin(&call, op, "rs_session_queue", 0);
+
+    ngx_http_rs_store_key(&call, tenant, "ses", session_id);
+    ngx_http_rs_store_key(&call, tenant, "mem", session_id);
+    ngx_http_rs_store_key(&call, tenant, "log", session_id);
+    ngx_http_rs_store_index(&call, tenant, "svcs");
+
+    ngx_http_rs_store_arg(&call, device_id);
+
+    if (position) {
+        ngx_http_rs_store_arg_number(&call, position);
+
+    } else {
+        ngx_http_rs_store_arg_text(&call, "");
+    }
+
+    ngx_http_rs_store_arg_replid(&call);
+
+    return ngx_http_rs_store_send(&call);
+}
+
+
+ngx_int_t
+ngx_http_rs_store_session_move(ngx_http_rs_store_op_t *op, ngx_str_t *tenant,
+    ngx_str_t *session_id, ngx_str_t *device_id, ngx_str_t *to)
+{
+    ngx_http_rs_store_call_t  call;
+
+    ngx_http_rs_store_begin(&call, op, "rs_session_move", 0);
+
+    ngx_http_rs_store_key(&call, tenant, "ses", session_id);
+    ngx_http_rs_store_key(&call, tenant, "par", session_id);
+    ngx_http_rs_store_key(&call, tenant, "mem", session_id);
+    ngx_http_rs_store_key(&call, tenant, "log", session_id);
+    ngx_http_rs_store_index(&call, tenant, "svcs");
+    ngx_http_rs_store_key(&call, tenant, "dses", device_id);
+    ngx_http_rs_store_key(&call, tenant, "dev", to);
+    ngx_http_rs_store_key(&call, tenant, "dses", to);
+
+    ngx_http_rs_store_arg(&call, device_id);
+    ngx_http_rs_store_arg(&call, to);
+    ngx_http_rs_store_arg_replid(&call);
+
+    return ngx_http_rs_store_send(&call);
+}

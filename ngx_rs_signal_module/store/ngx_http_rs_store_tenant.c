@@ -189,6 +189,10 @@ ngx_http_rs_store_policy_put(ngx_http_rs_store_op_t *op,
     ngx_http_rs_store_arg_text(&call, p->desktop.sound ? "1" : "0");
     ngx_http_rs_store_arg(&call, &p->desktop.recording);
     ngx_http_rs_store_arg(&call, &p->desktop.recorder_lost);
+    ngx_http_rs_store_arg(&call, &p->page.urls);
+    ngx_http_rs_store_arg(&call, &p->page.mask);
+    ngx_http_rs_store_arg_text(&call, p->page.no_submit ? "1" : "0");
+    ngx_http_rs_store_arg(&call, &p->page.downloads);
 
     return ngx_http_rs_store_send(&call);
 }

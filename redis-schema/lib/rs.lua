@@ -86,15 +86,16 @@ local SES = {
     'kind', 'state', 'device_id', 'host_par', 'policy', 'external_id',
     'reason', 'metadata', 'created_at', 'expires_at', 'ended_at',
     'end_reason', 'end_detail', 'path', 'pos', 'group_id', 'user_id',
-    'control', 'epoch', 'replid', 'log_bytes', 'invited', 'retain_s',
+    'control', 'host', 'queue', 'epoch', 'replid', 'log_bytes', 'invited',
+    'retain_s',
     'max_par', 'trimmed', 'key_id', 'key_name', 'asked', 'control_epoch',
     'help', 'help_until', 'help_ticket'
 }
-local SES_OBJ = 18              -- the first of them, after id, are the object
+local SES_OBJ = 20              -- the first of them, after id, are the object
 
 local PAR = { 'id', 'role', 'name', 'external_id', 'state', 'joined_at',
-              'left_at', 'path', 'moderator', 'seq', 'until' }
-local PAR_OBJ = 9
+              'left_at', 'path', 'moderator', 'guest', 'seq', 'until' }
+local PAR_OBJ = 10
 
 local DEV = { 'name', 'tags', 'group_id', 'meta', 'public_key', 'created_at',
               'connected_at', 'last_seen_at', 'agent', 'owner', 'version',
@@ -900,6 +901,10 @@ local function session(key, now)
         s.end_reason = 'expired'
     end
 
+    if s.state == 'ended' then
+        s.queue = ''
+    end
+
     return s
 end
 
@@ -1297,12 +1302,14 @@ end
 
 
 -- "moderator": 1 of whom the session is, and of a tenant's administrators;
--- before version 5 nobody was.
+-- before version 5 nobody was.  "guest": 1 of somebody who is no user, as far
+-- as that is known; before version 8 it was not.
 
 local function participant_read(text)
     local p = cjson.decode(text)
 
     p.moderator = p.moderator or ''
+    p.guest = p.guest or ''
 
     return p
 end
@@ -1357,7 +1364,19 @@ end
 local function participant_new(id, role, name, external_id, seq, til)
     return { id = id, role = role, name = name, external_id = external_id,
              state = 'invited', joined_at = '', left_at = '', path = '',
-             moderator = '', seq = int(seq), ['until'] = til }
+             moderator = '', guest = '', seq = int(seq), ['until'] = til }
+end
+
+
+-- Who is no user?  Whom a user lets in by another name than his own, and whom
+-- an API key says so of.
+
+function control.guest(who, external_id, said)
+    if who.kind == 'user' then
+        return external_id ~= who.id
+    end
+
+    return said == true
 end
 
 
@@ -1404,8 +1423,13 @@ local function places(list, now)
 end
 
 
-local function ticket_put(tkt, ses, par, ttl)
+local function ticket_put(tkt, ses, par, ttl, dev)
     call('HSET', tkt, 'ses', ses, 'par', par)
+
+    if dev then
+        call('HSET', tkt, 'dev', dev)
+    end
+
     call('EXPIRE', tkt, int(number(ttl)))
 end
 
@@ -1440,7 +1464,8 @@ local function joined_body(p, held)
     return '{"type":"joined","peer":{"id":' .. cjson.encode(p.id)
            .. ',"role":' .. cjson.encode(p.role)
            .. ',"name":' .. (p.name ~= '' and cjson.encode(p.name) or 'null')
-           .. ',"state":' .. cjson.encode(p.state) .. '}'
+           .. ',"state":' .. cjson.encode(p.state)
+           .. ',"guest":' .. tostring(p.guest == '1') .. '}'
            .. (held and ',"control":' .. held or '') .. '}'
 end
 
@@ -1454,6 +1479,8 @@ end
 
 local function state_body(s, peer, path)
     return '{"type":"state","session_state":' .. cjson.encode(s.state)
+           .. (s.host ~= '' and ',"queue":'
+               .. (s.queue ~= '' and s.queue or 'null') or '')
            .. (peer and ',"peer":' .. cjson.encode(peer) or '')
            .. (path and ',"path":' .. path or '') .. '}'
 end
@@ -2099,18 +2126,25 @@ end
 -- ARGV: replid, ses id, device id, ttl_s, retain_s, max_par, body hash,
 --       relay_only (1 or 0), consent or empty, external_id, reason, metadata,
 --       host par id, quota of live sessions, desktop, n,
---       n x (par id, role, name, external_id, ticket ttl_s)
+--       n x (par id, role, name, external_id, ticket ttl_s), web (since version
+--       8 only)
 --       desktop: view_only (1 or 0), clipboard, files, sound (1 or 0),
 --       recording (or -), recorder_lost (or -), by spaces; a caller of before
 --       version 8 gives the first four.
 --       An empty device id: the host is a browser, which is let in by a code
 --       (rs_help_create); owner is empty then, and nobody is invited.
+--       web: JSON of what is only asked for from version 8 on, or empty:
+--       "guests", an array with true for each participant who is a guest
+--       though an API key asks for him; "host", of a session whose host is a
+--       browser of the renderer that device id names ("": none was found),
+--       and then "urls", "mask", "no_submit" and "downloads" of its policy.
+-- KEYS of such a session, behind the tickets: svcs.
 -- ok: created|repeated, now_s, owner, session obj, id of the caller,
 --     {participant obj...}; or repeated, id of the first session.
 --     Publishes inv, and live to the TURN plugins.
 -- Errors: idempotency_mismatch, session_ended, participants_full, not_found,
 --         device_offline, limit_reached, forbidden (with "recording": a policy
---         says off).
+--         says off), invalid_value (the device is a service), renderers_full.
 -- O(n + log sessions + grants of the caller)
 
 local function session_again(s, par, tkts, ttls, who, now)
@@ -2274,8 +2308,16 @@ end
 -- with less consent than they want he lets nobody, himself included.
 
 local function too_lax(s, who)
-    local has = cjson.decode(s.policy).consent or 'none'
-    local p = { consent = has }
+    local has, p
+
+    -- nobody is at a rendered browser who could be asked
+
+    if s.host ~= '' then
+        return nil
+    end
+
+    has = cjson.decode(s.policy).consent or 'none'
+    p = { consent = has }
 
     granted_policy(p, who, s.group_id)
 
@@ -2283,14 +2325,71 @@ local function too_lax(s, who)
 end
 
 
+-- What a rendered session may show: addresses that match one rule of each list
+-- there is, no element that a mask matches, no forms sent by who is no guest
+-- if one says so, no downloads if one says so.
+
+local page = {
+    downloads = { both = true, none = true }
+}
+
+
+function page.list(items)
+    local out = {}
+
+    for i, item in ipairs(items) do
+        out[i] = cjson.encode(item)
+    end
+
+    return '[' .. table.concat(out, ',') .. ']'
+end
+
+
+function page.add(p, o)
+    local urls, mask = o.urls or {}, o.mask or {}
+
+    if #urls > 0 then
+        p.urls[#p.urls + 1] = page.list(urls)
+    end
+
+    for _, selector in ipairs(mask) do
+        if not p.masked[selector] then
+            p.masked[selector] = true
+            p.mask[#p.mask + 1] = selector
+        end
+    end
+
+    p.no_submit = p.no_submit or o.no_submit == true or o.no_submit == '1'
+    p.none = p.none or o.downloads == 'none'
+end
+
+
+-- o: a policy as it is stored, its lists being JSON
+
+function page.stored(o)
+    return { urls = (o.urls or '') ~= '' and cjson.decode(o.urls) or {},
+             mask = (o.mask or '') ~= '' and cjson.decode(o.mask) or {},
+             no_submit = o.no_submit, downloads = o.downloads }
+end
+
+
+function page.json(p)
+    return ',"urls":[' .. table.concat(p.urls, ',') .. '],"mask":'
+           .. page.list(p.mask) .. ',"no_submit":' .. tostring(p.no_submit)
+           .. ',"downloads":"' .. (p.none and 'none' or 'both') .. '"'
+end
+
+
 local function session_policy(who, group, grps, pols, asked)
     local p = { consent = 'none', relay_only = false, ttl = asked.ttl,
                 view_only = false, clipboard = 'both', files = 'both',
-                sound = true, says = {}, asks = {} }
+                sound = true, says = {}, asks = {}, urls = {}, mask = {},
+                masked = {}, no_submit = false, none = false }
     local g = group ~= '' and entry(grps, group)
 
     stricter(p, asked.consent, asked.relay_only)
     narrow(p, asked.desktop)
+    page.add(p, asked.page)
     recording.add(p, asked.desktop, 'asks')
 
     for _, name in ipairs({ 'default', g and g.policy or '' }) do
@@ -2299,11 +2398,17 @@ local function session_policy(who, group, grps, pols, asked)
         if o then
             stricter(p, o.consent, o.relay_only, o.max_ttl_s)
             narrow(p, o)
+            page.add(p, page.stored(o))
             recording.add(p, o, 'says')
         end
     end
 
     granted_policy(p, who, group)
+
+    if asked.rendered then
+        p.consent = 'none'
+    end
+
     p.recording = recording.merged(p)
 
     if not p.recording then
@@ -2317,7 +2422,8 @@ local function session_policy(who, group, grps, pols, asked)
              .. (p.recording ~= 'off' and ',"recording":"' .. p.recording .. '"'
                  or '')
              .. (p.recording == 'required'
-                 and ',"recorder_lost":"' .. p.lost .. '"' or '') .. '}'
+                 and ',"recorder_lost":"' .. p.lost .. '"' or '')
+             .. (asked.rendered and page.json(p) or '') .. '}'
 
     return p
 end
@@ -2360,7 +2466,7 @@ local function over(quota, n)
 end
 
 
-local function session_new(keys, args, now, who, dev, policy)
+local function session_new(keys, args, now, who, dev, policy, web)
     local ses, par, n = keys[1], keys[2], number(args[16])
     local expires = now + policy.ttl
     local dies = int(expires + number(args[5]))
@@ -2379,6 +2485,8 @@ local function session_new(keys, args, now, who, dev, policy)
 
         p.moderator = control.moderates(who, own, list, p.role, p.name,
                                         p.external_id) and '1' or ''
+        p.guest = control.guest(who, p.external_id, (web.guests or {})[i])
+                  and '1' or ''
         participant_put(par, p)
         ticket_put(keys[12 + i], args[2], p.id, args[a + 4])
         list[i] = p
@@ -2395,7 +2503,7 @@ local function session_new(keys, args, now, who, dev, policy)
          'trimmed', '', 'key_id', who.id, 'key_name', who.name,
          'group_id', dev.group_id,
          'user_id', who.kind == 'user' and who.id or '',
-         'control', control.none,
+         'control', control.none, 'host', web.host, 'queue', '',
          'asked', table.concat(asked, ' '))
 
     call('EXPIREAT', ses, dies)
@@ -2412,7 +2520,7 @@ local function session_new(keys, args, now, who, dev, policy)
 end
 
 
-local function session_repeat(keys, args, who, now)
+local function session_repeat(keys, args, who, now, n)
     local s = session(keys[1], now)
     local ttls, no = {}, nil
 
@@ -2429,7 +2537,8 @@ local function session_repeat(keys, args, who, now)
         ttls[i] = args[16 + i * 5]
     end
 
-    return session_again(s, keys[2], { unpack(keys, 13) }, ttls, who, now)
+    return session_again(s, keys[2], { unpack(keys, 13, 12 + n) }, ttls, who,
+                         now)
 end
 
 
@@ -2476,11 +2585,40 @@ local function session_host(key, id, who)
 end
 
 
+-- The renderer that is to be the host: the caller has found it free, and it is
+-- so still.
+
+function service.host(keys, args, svcs, now)
+    local dev = args[3] ~= '' and load_fields(keys[7], DEV)
+    local e = dev and service.get(svcs, args[3], now)
+
+    if not e or dev.kind ~= 'renderer' or dev.owner == ''
+       or e.owner ~= dev.owner
+    then
+        return nil, { 'device_offline' }
+    end
+
+    if not service.room(e) or sessions_full(keys[8], now) then
+        return nil, { 'renderers_full' }
+    end
+
+    return { name = dev.name, group_id = '', owner = dev.owner, place = e }
+end
+
+
 function lib.rs_session_create(keys, args, who)
     local n = number(args[16])
+    local svcs = keys[13 + n]
+    local web = { host = '' }
     local no, ours, ms, now, dev, policy, reply
 
-    check(keys, 12 + n, args, 16 + 5 * n)
+    check(keys, svcs and 13 + n or 12 + n, args,
+          svcs and 17 + 5 * n or 16 + 5 * n)
+
+    if svcs and args[17 + 5 * n] ~= '' then
+        web = cjson.decode(args[17 + 5 * n])
+        web.host = web.host or ''
+    end
 
     no, ours = repeated(keys[5], args[7], args[2])
     if no then
@@ -2491,14 +2629,19 @@ function lib.rs_session_create(keys, args, who)
     now = math.floor(ms / 1000)
 
     if ours then
-        return session_repeat(keys, args, who, now)
+        return session_repeat(keys, args, who, now, n)
     end
 
     if n + 1 > number(args[6]) then
         return { 'participants_full' }
     end
 
-    dev, no = session_host(keys[7], args[3], who)
+    if web.host ~= '' then
+        dev, no = service.host(keys, args, svcs, now)
+    else
+        dev, no = session_host(keys[7], args[3], who)
+    end
+
     if no then
         return no
     end
@@ -2513,18 +2656,23 @@ function lib.rs_session_create(keys, args, who)
     policy, no = session_policy(who, dev.group_id, keys[10], keys[11],
                                 { relay_only = args[8], consent = args[9],
                                   ttl = number(args[4]),
-                                  desktop = desktop(args[15]) })
+                                  desktop = desktop(args[15]), page = web,
+                                  rendered = web.host ~= '' })
     if no then
         return no
     end
 
-    reply = session_new(keys, args, now, who, dev, policy)
+    reply = session_new(keys, args, now, who, dev, policy, web)
 
     remember(keys[5], args[7], args[2])
     session_index(keys[6], args[2], policy.ttl + number(args[5]), ms)
 
     if who.kind == 'user' then
         sessions_put(keys[12], args[2], now + policy.ttl)
+    end
+
+    if dev.place then
+        service.give(svcs, args[3], dev.place, args[2], now)
     end
 
     if args[3] ~= '' then
@@ -2762,7 +2910,8 @@ end
 
 -- rs_participant_add, guarded
 -- KEYS: ses, par, idem, tkt, uin.
--- ARGV: par id, role, name, external_id, ticket ttl_s, body hash.
+-- ARGV: par id, role, name, external_id, ticket ttl_s, body hash, guest (1:
+--       an API key says so of him; from version 8 on).
 -- ok: created|repeated, participant obj, expires_at of the ticket; or
 --     repeated, id of the first participant.
 -- Errors: idempotency_mismatch, not_found, forbidden (the session has less
@@ -2785,7 +2934,7 @@ end
 function lib.rs_participant_add(keys, args, who)
     local no, ours, now, s, list, p, max
 
-    check(keys, 5, args, 6)
+    check(keys, 5, args, args[7] and 7 or 6)
 
     now = now_s()
     s = session(keys[1], now)
@@ -2835,6 +2984,7 @@ function lib.rs_participant_add(keys, args, who)
 
     p.moderator = control.moderates(who, s, list, args[2], args[3], args[4])
                   and '1' or ''
+    p.guest = control.guest(who, args[4], args[7] == '1') and '1' or ''
     participant_put(keys[2], p)
     ticket_put(keys[4], s.id, p.id, args[5])
     remember(keys[3], args[6], p.id)
@@ -2912,7 +3062,7 @@ function lib.rs_join(keys, args)
     check(keys, 8, args, 7)
 
     key = call('EXISTS', keys[1]) == 1 and keys[1] or keys[7]
-    tkt = call('HMGET', key, 'ses', 'par')
+    tkt = call('HMGET', key, 'ses', 'par', 'dev')
     duty_check(keys[6], args[1])
 
     if not tkt[1] or tkt[1] ~= id_of(keys[2]) then
@@ -2929,7 +3079,9 @@ function lib.rs_join(keys, args)
     end
 
     p = participant(keys[3], tkt[2])
-    if not p or gone(p) or borrowed(s, p, id_of(key)) then
+    if not p or gone(p) or borrowed(s, p, id_of(key))
+       or (tkt[3] and tkt[3] ~= s.device_id)
+    then
         return { 'unauthenticated' }
     end
 
@@ -2964,10 +3116,10 @@ function lib.rs_join(keys, args)
     if p.role == 'host'
        and (s.state == 'waiting_host' or s.state == 'waiting_consent')
     then
-        s.state = 'connecting'
+        s.state, s.queue = 'connecting', ''
         event.state(s)
         append(s, keys[5], workers, 'evt', p.id, '', '', state_body(s), limit)
-        save(s, 'state', s.state)
+        save(s, 'state', s.state, 'queue', '')
 
     else
         save(s)
@@ -4790,17 +4942,20 @@ end
 
 
 -- rs_device_offline
--- KEYS: dev, own, svcs (of a caller of before version 8: none).  ARGV: address (of a worker: wherever it is there), the
+-- KEYS: dev, own, svcs, dses (of a caller of before version 8: neither of the
+--       last two).  ARGV: address (of a worker: wherever it is there), the
 --       instant it was there last in s or empty for now, or leaving.
 -- ok: gone|stale|leaving.  By the name of a worker it publishes fen away,
 --     should that one live.  leaving: it was told to come back and its socket
---     is closed; it stays online, and who comes takes nobody's place.  O(1)
+--     is closed; it stays online, and who comes takes nobody's place.
+--     gone: of a renderer then {session id...}, its live ones, which another
+--     one may take, and its id.  O(1)
 
 function lib.rs_device_offline(keys, args)
     local address = args[1]
     local owner, duty, d
 
-    check(keys, keys[3] and 3 or 2, args, 2)
+    check(keys, keys[3] and 4 or 2, args, 2)
 
     owner = call('HGET', keys[1], 'owner') or ''
     duty = duty_device(keys[1])
@@ -4839,6 +4994,11 @@ function lib.rs_device_offline(keys, args)
 
     event.device(keys[1], d, 'device.offline')
     watch.device(keys[1], d.group_id, 'offline')
+
+    if keys[4] and d.kind == 'renderer' then
+        return { 'ok', 'gone', live_sessions(keys[4], now_s()),
+                 id_of(keys[1]) }
+    end
 
     return { 'ok', 'gone' }
 end
@@ -4974,11 +5134,129 @@ function lib.rs_service_taken(keys, args)
 end
 
 
+-- rs_session_queue
+-- KEYS: ses, mem, log, svcs.
+-- ARGV: device id, position or empty, replid.
+-- ok: said|same.  What a renderer answers for a session it was given: that it
+--     waits there, at which position, or empty, that it is about to start.
+--     Appends state when that is news.
+-- Errors: not_found (also: another one has it), session_ended, conflict (the
+--     host has joined).  O(members)
+
+function lib.rs_session_queue(keys, args)
+    local now = now_s()
+    local id = id_of(keys[1])
+    local s, e
+
+    check(keys, 4, args, 3)
+
+    e = service.get(keys[4], args[1], now)
+
+    if e and service.taken(e, id) then
+        service.put(keys[4], args[1], e)
+    end
+
+    s = session(keys[1], now)
+
+    if not s or s.host == '' or s.device_id ~= args[1] then
+        return { 'not_found' }
+    end
+
+    if s.state == 'ended' then
+        return { 'session_ended' }
+    end
+
+    if s.state ~= 'waiting_host' then
+        return { 'conflict' }
+    end
+
+    if s.queue == args[2] then
+        return { 'ok', 'same' }
+    end
+
+    s.queue = args[2] ~= '' and int(number(args[2])) or ''
+
+    epoch(s, args[3])
+    append(s, keys[3], workers_written(call('HGET', keys[2], 'w') or ''),
+           'evt', s.host_par, '', '', state_body(s))
+    save(s, 'queue', s.queue)
+
+    return { 'ok', 'said' }
+end
+
+
+-- rs_session_move
+-- KEYS: ses, par, mem, log, svcs, dses, dev and dses of the new one.
+-- ARGV: device id, new device id, replid.
+-- ok: address of the new one.  A rendered session whose renderer is lost, or
+--     will not have it, goes to another one that the caller has found free:
+--     its host has not joined.  Publishes inv; appends state when it waited in
+--     a queue.
+-- Errors: not_found (also: another one has it), session_ended, conflict (the
+--     host has joined), device_offline, renderers_full.  O(members)
+
+function lib.rs_session_move(keys, args)
+    local now = now_s()
+    local s, p, e, dev, no
+
+    check(keys, 8, args, 3)
+
+    s = session(keys[1], now)
+
+    if not s or s.host == '' or s.device_id ~= args[1] then
+        return { 'not_found' }
+    end
+
+    if s.state == 'ended' then
+        return { 'session_ended' }
+    end
+
+    p = participant(keys[2], s.host_par)
+
+    if not p or p.state ~= 'invited' then
+        return { 'conflict' }
+    end
+
+    dev, no = service.host({ [7] = keys[7], [8] = keys[8] },
+                           { [3] = args[2] }, keys[5], now)
+    if no then
+        return no
+    end
+
+    e = service.get(keys[5], args[1], now)
+
+    if e and service.taken(e, s.id) then
+        service.put(keys[5], args[1], e)
+    end
+
+    service.give(keys[5], args[2], dev.place, s.id, now)
+    call('ZREM', keys[6], s.id)
+    sessions_put(keys[8], s.id, tonumber(s.expires_at))
+
+    p.name = dev.name
+    participant_put(keys[2], p)
+
+    if s.queue ~= '' then
+        s.queue = ''
+        epoch(s, args[3])
+        append(s, keys[4], workers_written(call('HGET', keys[3], 'w') or ''),
+               'evt', s.host_par, '', '', state_body(s))
+    end
+
+    save(s, 'device_id', args[2], 'invited', dev.owner, 'queue', '')
+    watch.tell(s.key, 'ses', s.id, s.group_id, 'changed')
+    tell(dev.owner, 'inv', keys[1], s.id, '')
+
+    return { 'ok', dev.owner }
+end
+
+
 -- rs_invite
 -- KEYS: ses, par, mem, dses, tkt.  ARGV: address, device id, ticket ttl_s.
 -- ok: session obj, host participant obj, key id, key name.
 -- Errors: session_ended and not_found (the id leaves dses), conflict (the
 --         host is here, or was heard before it went away).  O(1)
+-- To a renderer the ticket is good as long as the session is the renderer's.
 
 function lib.rs_invite(keys, args)
     local now = now_s()
@@ -5008,7 +5286,7 @@ function lib.rs_invite(keys, args)
     end
 
     call('HSET', keys[1], 'invited', args[1])
-    ticket_put(keys[5], s.id, p.id, args[3])
+    ticket_put(keys[5], s.id, p.id, args[3], s.host ~= '' and args[2] or nil)
 
     return { 'ok', session_obj(s), participant_obj(s, p), s.key_id,
              s.key_name }
@@ -5309,6 +5587,7 @@ function lib.rs_link_use(keys, args)
                         l.external_id, tonumber(list[#list].seq) + 1,
                         int(now + number(l.ticket_ttl)))
 
+    p.guest = '1'
     participant_put(keys[2], p)
     ticket_put(keys[4], s.id, p.id, l.ticket_ttl)
     link.said(keys[5], l, s, args, '', p.id)
@@ -5594,7 +5873,7 @@ end
 local GROUP = { 'name', 'policy', 'created_at', 'version' }
 local POLICY = { 'consent', 'relay_only', 'max_ttl_s', 'view_only',
                  'clipboard', 'files', 'sound', 'recording', 'recorder_lost',
-                 'updated_at' }
+                 'urls', 'mask', 'no_submit', 'downloads', 'updated_at' }
 local GRANT = { 'subject', 'group_id', 'verbs', 'consent', 'created_at',
                 'created_by' }
 
@@ -5840,14 +6119,15 @@ end
 -- KEYS: pols.
 -- ARGV: name, consent or empty, relay_only (1 or 0), max_ttl_s or empty,
 --       view_only (1 or 0), clipboard or empty, files or empty, sound (1 or
---       0), recording or empty, recorder_lost or empty (those two only from
---       version 8 on).
+--       0), recording or empty, recorder_lost or empty, urls and mask (JSON
+--       arrays or empty), no_submit (1 or 0), downloads or empty (those six
+--       only from version 8 on).
 -- ok: created|replaced, policy obj.  Errors: limit_reached.  O(1)
 
 function lib.rs_policy_put(keys, args, who)
     local there, p
 
-    check(keys, 1, args, #args == 8 and 8 or 10)
+    check(keys, 1, args, (#args == 8 or #args == 10) and #args or 14)
 
     who.object = args[1]
     there = call('HEXISTS', keys[1], args[1]) == 1
@@ -5866,12 +6146,21 @@ function lib.rs_policy_put(keys, args, who)
         end
     end
 
+    if (args[14] or '') ~= '' and not page.downloads[args[14]] then
+        error('rs: "' .. args[14] .. '" is no way of downloads')
+    end
+
+    page.stored({ urls = args[11], mask = args[12] })
+
     p = { consent = args[2], relay_only = args[3] == '1' and '1' or '0',
           max_ttl_s = args[4] ~= '' and int(number(args[4])) or '',
           view_only = args[5] == '1' and '1' or '0', clipboard = args[6],
           files = args[7], sound = args[8] == '0' and '0' or '1',
           recording = recording.word(args[9] or '', recording.kinds),
           recorder_lost = recording.word(args[10] or '', recording.losses),
+          urls = args[11] or '', mask = args[12] or '',
+          no_submit = args[13] == '1' and '1' or '0',
+          downloads = args[14] or '',
           updated_at = int(now_s()) }
     entry_put(keys[1], args[1], p, POLICY)
 
@@ -8238,6 +8527,8 @@ register('rs_device_mismatch', lib.rs_device_mismatch, ALWAYS)
 register('rs_service_load', lib.rs_service_load, WRITE)
 register('rs_service_place', lib.rs_service_place, READ)
 register('rs_service_taken', lib.rs_service_taken, ALWAYS)
+register('rs_session_queue', lib.rs_session_queue, WRITE)
+register('rs_session_move', lib.rs_session_move, WRITE)
 register('rs_invite', lib.rs_invite, WRITE)
 register('rs_bootstrap_put', lib.rs_bootstrap_put, WRITE)
 register('rs_bootstrap_use', lib.rs_bootstrap_use, WRITE)

@@ -155,7 +155,7 @@ is_deeply($s->taken(random_id('dev_'), $ses), ['ok', 'stale'],
 
 # it goes
 
-is_deeply($s->offline($one, "$w.2"), ['ok', 'gone'], 'one goes');
+is_deeply($s->offline($one, "$w.2"), ['ok', 'gone', [], $one], 'one goes');
 is_deeply([@{ get($one) }{qw(owner load)}], ['', ''], 'and says nothing more');
 $s->load($two, "$w.4", 3, 3, 0, 0);
 is_deeply($s->place(), ['renderers_full'], 'it is not here');

@@ -39,6 +39,7 @@ my @ses = (
     expires_at => $now + 100, ended_at => '', end_reason => '',
     end_detail => '', path => '', pos => '', group_id => '', user_id => '',
     control => '{"holder":null,"requests":[],"locked":false}',
+    host => '', queue => '',
 );
 
 
@@ -47,7 +48,7 @@ sub par {
 
     return [id => $id, role => $role, name => $name, external_id => $ext,
             state => 'invited', joined_at => '', left_at => '', path => '',
-            moderator => $moderator // ''];
+            moderator => $moderator // '', guest => ''];
 }
 
 

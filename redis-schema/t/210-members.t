@@ -124,7 +124,8 @@ my $told = JSON::PP->new->decode(
 
 is_deeply([map { $json->decode($_->{body}) } @env],
           [{ type => 'joined', peer => { id => $x->{host}, role => 'host',
-             name => $told, state => 'joined' } },
+             name => $told, state => 'joined',
+             guest => JSON::PP::false } },
            { type => 'state', session_state => 'connecting' }],
           'each in its place, any name');
 is_deeply([map { "$_->{version} $_->{kind} $_->{tenant} $_->{session} "

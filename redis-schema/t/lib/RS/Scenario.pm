@@ -761,9 +761,18 @@ sub services {
 
     step('a load', $s->load($dev, "$W1.95", 2, 0, 0, 4), 'ok', 'renderer');
     step('a place', $s->place(), 'ok', [$dev, "$W1.95"]);
-    $s->redis()->call('HSET', $s->key('svcs'), $dev,
-                      "renderer $W1.95 2 0 0 4 ses_x\@" . (time() + 60));
-    step('an answer', $s->taken($dev, 'ses_x'), 'ok', 'taken');
+
+    my $x = $s->session($dev, web => RS::Schema::web());
+
+    step('an answer', $s->queue($x, 1), 'ok', 'said');
+
+    my $other = $s->device(kind => 'renderer', online => "$W1.96");
+
+    $s->load($other, "$W1.96", 2, 0, 0, 4);
+    step('elsewhere', $s->move($x, $other), 'ok', "$W1.96");
+    step('another answer', $s->taken($other, $x->{id}), 'ok', 'taken');
+    step('its end', $s->end($x), 'ok', 'ended');
+    $s->offline($other, "$W1.96");
     step('away', $s->offline($dev, "$W1.95"), 'ok', 'gone');
     step('nobody', $s->place(), 'device_offline');
     step('removed', $s->fcall('rs_device_delete',

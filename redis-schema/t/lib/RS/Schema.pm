@@ -298,7 +298,7 @@ sub offline {
     my ($self, $dev, $address, $at) = @_;
 
     return $self->fcall('rs_device_offline', ["dev:$dev", own($address),
-                                              'svcs'],
+                                              'svcs', "dses:$dev"],
                         $address, $at // '');
 }
 
@@ -436,16 +436,58 @@ sub session_call {
         [$opt{auth} // $self->{key}, ses_keys($x->{id}), "idem:$x->{idem}",
          'sess', "dev:$dev", "dses:$dev", 'turn', 'grps', 'pols',
          'uses:' . ($opt{user} // ''),
-         map { "tkt:$_" } @{ $x->{tickets} }],
+         (map { "tkt:$_" } @{ $x->{tickets} }),
+         exists $opt{web} ? 'svcs' : ()],
         $opt{scope} // 'sessions:write', $opt{replid} // REPLID, $x->{id},
         $dev, $opt{ttl_s} // 600, $opt{retain_s} // 3600,
         $opt{max_par} // 16, $opt{body} // '',
         $opt{relay_only} // 0, $opt{consent} // '', $opt{external_id} // '',
         $opt{reason} // 'printer', $opt{metadata} // '', $x->{host},
         $opt{quota} // 0, $opt{desktop} // '0 both both 1', scalar @roles, @parts,
+        exists $opt{web} ? $opt{web} && encode($opt{web}) : (),
     ];
 
     return $x;
+}
+
+
+sub encode { return JSON::PP->new->canonical->encode($_[0]) }
+
+
+# What a session of a rendered browser is asked for with; opt: urls, mask,
+# no_submit, downloads, guests, and url of the page.
+
+sub web {
+    my (%opt) = @_;
+    my $url = delete $opt{url} // 'https://example.com/';
+
+    return { %opt, host => encode({ type => 'render', url => $url,
+                                    width => 1280, height => 720 }) };
+}
+
+
+# What the renderer answers: a position, or '' when it begins.
+
+sub queue {
+    my ($self, $x, $position, %opt) = @_;
+
+    return $self->fcall('rs_session_queue',
+                        ["ses:$x->{id}", "mem:$x->{id}", "log:$x->{id}",
+                         'svcs'], $opt{dev} // $x->{dev}, $position,
+                        $opt{replid} // REPLID);
+}
+
+
+sub move {
+    my ($self, $x, $to, %opt) = @_;
+    my $from = $opt{dev} // $x->{dev};
+    my $r = $self->fcall('rs_session_move',
+                         [ses_keys($x->{id}), 'svcs', "dses:$from", "dev:$to",
+                          "dses:$to"], $from, $to, $opt{replid} // REPLID);
+
+    $x->{dev} = $to if $r->[0] eq 'ok';
+
+    return $r;
 }
 
 

@@ -1,0 +1,28 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ *
+ * Rendered sessions that need another renderer.
+ */
+
+
+#ifndef _NGX_HTTP_RS_PLACE_H_INCLUDED_
+#define _NGX_HTTP_RS_PLACE_H_INCLUDED_
+
+
+/*
+ * The session goes from this renderer, which is lost or will not have it, to
+ * another one, if its host has not joined.  If it cannot: with an end it ends
+ * for that reason, else it stays, and the renderer is asked again when it is
+ * back.  Strings are copied; nobody is told.
+ */
+void ngx_http_rs_place_again(ngx_http_rs_main_conf_t *rmcf,
+    ngx_str_t *tenant, ngx_str_t *session_id, ngx_str_t *device_id,
+    const char *end, const char *detail);
+
+/* all that a renderer had, by the reply of rs_device_offline; of others none */
+void ngx_http_rs_place_all(ngx_http_rs_main_conf_t *rmcf, ngx_str_t *tenant,
+    ngx_rs_reply_t *reply);
+
+
+#endif /* _NGX_HTTP_RS_PLACE_H_INCLUDED_ */
