@@ -62,6 +62,10 @@ static gboolean agent_config_set_issuer(agent_config_t *config,
     const char *value, const void *data, GError **error);
 static gboolean agent_config_set_list(agent_config_t *config,
     const char *value, const void *data, GError **error);
+static gboolean agent_config_set_keys(agent_config_t *config,
+    const char *value, const void *data, GError **error);
+static gboolean agent_config_set_recording(agent_config_t *config,
+    const char *value, const void *data, GError **error);
 static gboolean agent_config_set_algorithms(agent_config_t *config,
     const char *value, const void *data, GError **error);
 static gboolean agent_config_set_targets(agent_config_t *config,
@@ -104,6 +108,10 @@ static const agent_config_key_t  agent_config_keys[] = {
     { "files_max", agent_config_set_number, AGENT_AT(files_max),
       1, 1048576 },
     { "sound", agent_config_set_flag, AGENT_AT(sound), 0, 0 },
+    { "recording", agent_config_set_recording, AGENT_AT(refuse_recorders),
+      0, 0 },
+    { "recorder_keys", agent_config_set_keys, AGENT_AT(recorder_keys),
+      1, AGENT_CONFIG_LIST },
     { "hours", agent_config_set_hours, AGENT_AT(hours), 0, 0 },
     { "max_viewers", agent_config_set_number, AGENT_AT(max_viewers), 1, 16 },
     { "max_sessions", agent_config_set_number, AGENT_AT(max_sessions),
@@ -239,6 +247,7 @@ agent_config_free(agent_config_t *config)
     g_free(config->operator_audience);
     g_free(config->operator_jwks_file);
     g_free(config->operator_ca_file);
+    g_strfreev(config->recorder_keys);
     g_strfreev(config->operator_users);
     g_strfreev(config->operator_groups);
     g_free(config->operator_name_claim);
@@ -650,6 +659,51 @@ agent_config_set_list(agent_config_t *config, const char *value,
     field = names;
     names = G_STRUCT_MEMBER(char **, config, key->offset);
     G_STRUCT_MEMBER(char **, config, key->offset) = field;
+
+    return TRUE;
+}
+
+
+static gboolean
+agent_config_set_keys(agent_config_t *config, const char *value,
+    const void *data, GError **error)
+{
+    gsize   i;
+    char  **keys;
+
+    if (!agent_config_set_list(config, value, data, error)) {
+        return FALSE;
+    }
+
+    keys = config->recorder_keys;
+
+    for (i = 0; keys[i] != NULL; i++) {
+        if (rs_devkey_parse(rs_str(keys[i]), NULL) != RS_OK) {
+            g_set_error(error, AGENT_CONFIG_ERROR, AGENT_CONFIG_ERROR_INVALID,
+                        "invalid recorder_keys: \"%s\" is no public key of "
+                        "32 bytes, base64url", keys[i]);
+            return FALSE;
+        }
+    }
+
+    return TRUE;
+}
+
+
+static gboolean
+agent_config_set_recording(agent_config_t *config, const char *value,
+    const void *data, GError **error)
+{
+    (void) data;
+
+    if (strcmp(value, "accept") != 0 && strcmp(value, "refuse") != 0) {
+        g_set_error(error, AGENT_CONFIG_ERROR, AGENT_CONFIG_ERROR_INVALID,
+                    "invalid recording \"%s\": accept or refuse is wanted",
+                    value);
+        return FALSE;
+    }
+
+    config->refuse_recorders = (value[0] == 'r');
 
     return TRUE;
 }

@@ -92,6 +92,8 @@ typedef struct {
     char       *files_dir;      /* absolute; NULL: no files at all */
     guint       files_max;      /* MiB, of one file */
     gboolean    sound;
+    gboolean    refuse_recorders;
+    char      **recorder_keys;  /* base64url; NULL: any recorder's */
     agent_hours_t  *hours;      /* NULL: always */
 
     agent_consent_e  consent;   /* no session has less */

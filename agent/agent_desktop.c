@@ -12,6 +12,7 @@
 
 #include "agent.h"
 #include "agent_desktop.h"
+#include "agent_msg_tunnel.h"
 #include "agent_policy.h"
 #include "agent_tunnel.h"
 
@@ -99,7 +100,13 @@ agent_desktop_tunnel(void *data, const agent_msg_t *msg)
 {
     agent_t  *agent = data;
 
-    if (msg->open.cut) {
+    if (msg->open.recording != NULL) {
+        (void) agent_signal_say(agent->signal,
+                    agent_msg_tunnel_refused(msg->open.tunnel_id,
+                                             msg->open.pipe_id, "policy",
+                                             "this is no recorder"));
+
+    } else if (msg->open.cut) {
         agent_tunnels_cut(agent->tunnels, &msg->open);
 
     } else if (!agent->quitting) {

@@ -20,6 +20,7 @@
 
 #include "agent_gate.h"
 #include "agent_policy.h"
+#include "agent_recorder.h"
 #include "agent_text.h"
 #include "rs_operator.h"
 
@@ -38,6 +39,7 @@ struct agent_gate_s {
     char                        *participant_id;
     char                        *name;          /* by the gateway's word */
     gboolean                     control;
+    gboolean                     recorder;
     agent_consent_e              consent;
 
     guint                        pc;
@@ -60,6 +62,7 @@ static void agent_gate_stop(agent_gate_t *gate);
 static void agent_gate_begin(agent_gate_t *gate, guint pc, char *fingerprint,
     const json_t *proof);
 static void agent_gate_prove(agent_gate_t *gate, const json_t *proof);
+static void agent_gate_recorder(agent_gate_t *gate, const json_t *proof);
 static void agent_gate_checked(void *data, agent_who_t *who);
 static void agent_gate_consent(agent_gate_t *gate);
 static void agent_gate_answered(void *data, agent_answer_e answer);
@@ -88,6 +91,7 @@ agent_gate_new(agent_t *agent, const char *session_id,
                                   AGENT_GATE_NAME);
     gate->control = (peer->role == AGENT_ROLE_CONTROLLER
                      && agent->config->allow_input);
+    gate->recorder = (peer->role == AGENT_ROLE_RECORDER);
     gate->consent = agent_policy_consent(agent->config, consent);
 
     return gate;
@@ -185,6 +189,11 @@ agent_gate_prove(agent_gate_t *gate, const json_t *proof)
     rs_operator_line_t  line;
     agent_t            *agent = gate->agent;
 
+    if (gate->recorder) {
+        agent_gate_recorder(gate, proof);
+        return;
+    }
+
     if (agent->operator == NULL) {
         gate->who.reason = g_strdup("this device knows no issuer of "
                                     "operators");
@@ -211,6 +220,28 @@ agent_gate_prove(agent_gate_t *gate, const json_t *proof)
     }
 
     gate->who.reason = g_strdup("the offer came without a proof");
+    agent_gate_consent(gate);
+}
+
+
+/* nobody signs in at a recorder: it is known by its own key, or not at all */
+
+static void
+agent_gate_recorder(agent_gate_t *gate, const json_t *proof)
+{
+    const char          *code;
+    rs_operator_line_t   line = agent_gate_line(gate);
+    g_autofree char     *message = NULL;
+
+    code = agent_recorder_refusal(gate->agent->config, &line, proof,
+                                  &message);
+
+    if (code != NULL) {
+        agent_gate_verdict(gate, code, message);
+        return;
+    }
+
+    gate->who.reason = g_strdup("it is a recorder");
     agent_gate_consent(gate);
 }
 

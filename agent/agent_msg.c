@@ -463,6 +463,10 @@ agent_msg_role(const char *role)
         return AGENT_ROLE_VIEWER;
     }
 
+    if (strcmp(role, "recorder") == 0) {
+        return AGENT_ROLE_RECORDER;
+    }
+
     return AGENT_ROLE_OTHER;
 }
 

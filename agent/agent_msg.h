@@ -63,10 +63,11 @@ typedef enum {
 
 
 typedef enum {
-    AGENT_ROLE_OTHER = 0,           /* recorder, and roles yet to come */
+    AGENT_ROLE_OTHER = 0,           /* roles yet to come */
     AGENT_ROLE_HOST,
     AGENT_ROLE_CONTROLLER,
-    AGENT_ROLE_VIEWER
+    AGENT_ROLE_VIEWER,
+    AGENT_ROLE_RECORDER
 } agent_role_e;
 
 
@@ -136,6 +137,7 @@ typedef struct {
     const char  *pipe_id;
     const char  *ticket;            /* secret */
     gboolean     shell;             /* a terminal, and no host */
+    const char  *recording;         /* its id, and no host: of a recorder */
     const char  *command;           /* one to run, and no host */
     const json_t  *args;            /* of it: an object, or NULL */
     const json_t  *secret;          /* names of those that nobody is shown:

@@ -130,6 +130,12 @@ agent_msg_tunnel_target(agent_open_t *open, const json_t *json)
         return open->shell && !open->udp;
     }
 
+    open->recording = agent_msg_tunnel_id(json, "recording");
+
+    if (open->recording != NULL) {
+        return !open->udp;
+    }
+
     open->command = agent_json_string(json, "command", AGENT_TUNNEL_ID);
 
     if (open->command != NULL) {

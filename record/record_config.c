@@ -47,6 +47,8 @@ static const char *const  record_config_agent[] = {
 };
 
 
+static gboolean record_config_auditors(record_config_t *config,
+    const char *value, GError **error);
 static gboolean record_config_set(record_config_t *config, const char *name,
     const char *value, GError **error);
 static gboolean record_config_group(record_config_t *config, GKeyFile *file,
@@ -104,6 +106,31 @@ record_config_read(record_config_t *config, const char *path, GError **error)
 
 
 static gboolean
+record_config_auditors(record_config_t *config, const char *value,
+    GError **error)
+{
+    gsize           i;
+    g_auto(GStrv)   paths = g_strsplit(value, ";", -1);
+
+    for (i = 0; paths[i] != NULL; i++) {
+        g_strstrip(paths[i]);
+
+        if (!g_path_is_absolute(paths[i])) {
+            g_set_error(error, RECORD_ERROR, RECORD_ERROR_USAGE,
+                        "invalid auditors \"%s\": absolute paths are wanted, "
+                        "with \";\" between them", value);
+            return FALSE;
+        }
+    }
+
+    g_strfreev(config->auditors);
+    config->auditors = g_steal_pointer(&paths);
+
+    return TRUE;
+}
+
+
+static gboolean
 record_config_set(record_config_t *config, const char *name,
     const char *value, GError **error)
 {
@@ -125,9 +152,7 @@ record_config_set(record_config_t *config, const char *name,
     }
 
     if (strcmp(name, "auditors") == 0) {
-        g_strfreev(config->auditors);
-        config->auditors = g_strsplit_set(value, ";, ", -1);
-        return TRUE;
+        return record_config_auditors(config, value, error);
     }
 
     for (i = 0; i < G_N_ELEMENTS(record_config_numbers); i++) {

@@ -13,6 +13,7 @@
 #include "record_config.h"
 #include "record_error.h"
 #include "record_options.h"
+#include "record_run.h"
 #include "record_version.h"
 
 #include "agent_log.h"
@@ -123,6 +124,25 @@ record_main(const record_options_t *options, GError **error)
 
     if (strcmp(command, "list") == 0 && n == 1) {
         return record_command_list(config, error);
+    }
+
+    if (strcmp(command, "run") == 0 && n <= 1) {
+        return record_run(config, error);
+    }
+
+    if ((strcmp(command, "enroll") == 0 || strcmp(command, "enrol") == 0)
+        && n <= 2)
+    {
+        path = (path != NULL) ? path : config->agent->server;
+
+        if (path == NULL) {
+            g_set_error(error, RECORD_ERROR, RECORD_ERROR_USAGE,
+                        "enroll wants the gateway's URL: rs-record enroll "
+                        "https://host/rs/v1");
+            return RECORD_EXIT_USAGE;
+        }
+
+        return record_enroll(config, options, path, error);
     }
 
     return record_usage(error, command, n);

@@ -1,0 +1,364 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ */
+
+/*
+ * Owns the directory of recordings, and in it .told/: a file for each message
+ * that the gateway has not answered, which outlives this process.
+ */
+
+#define G_LOG_DOMAIN  "rs-record"
+
+#include "record_keep.h"
+#include "record_error.h"
+#include "record_msg.h"
+
+#include "agent_json.h"
+#include "rs_id.h"
+
+#include <errno.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+
+#define RECORD_KEEP_TOLD     ".told"
+#define RECORD_KEEP_TELL     1000       /* messages, at once */
+#define RECORD_KEEP_CHECK_S  600
+#define RECORD_KEEP_DAY_S    86400
+
+
+struct record_keep_s {
+    char                   *dir;
+    char                   *told;
+    guint                   retention_days;
+    guint                   min_free;
+    record_store_params_t   params;
+    record_keep_say_pt      say;
+    void                   *data;
+    guint                   timer;
+};
+
+
+static void record_keep_recover(record_keep_t *keep, const char *id);
+static char *record_keep_session(record_keep_t *keep, const char *id);
+static gboolean record_keep_check(gpointer data);
+static gboolean record_keep_old(record_keep_t *keep, const char *id);
+static void record_keep_tell(record_keep_t *keep, const char *id,
+    const char *op, char *text);
+static char *record_keep_path(record_keep_t *keep, const char *id,
+    const char *op);
+static gboolean record_keep_is(const char *name);
+
+
+static gboolean
+record_keep_is(const char *name)
+{
+    return rs_id_check(rs_str(name), RS_ID_RECORDING) == RS_OK;
+}
+
+
+record_keep_t *
+record_keep_new(const record_config_t *config,
+    const record_store_params_t *params, record_keep_say_pt say, void *data,
+    GError **error)
+{
+    const char        *name;
+    record_keep_t     *keep;
+    g_autofree char   *told = NULL;
+    g_autoptr(GDir)    dir = NULL;
+
+    told = g_build_filename(config->directory, RECORD_KEEP_TOLD, NULL);
+
+    if (g_mkdir_with_parents(told, 0700) == -1) {
+        record_error_errno(error, "directory", told);
+        return NULL;
+    }
+
+    dir = g_dir_open(config->directory, 0, error);
+    if (dir == NULL) {
+        return NULL;
+    }
+
+    keep = g_new0(record_keep_t, 1);
+    keep->dir = g_strdup(config->directory);
+    keep->told = g_steal_pointer(&told);
+    keep->retention_days = config->retention_days;
+    keep->min_free = config->min_free;
+    keep->params = *params;
+    keep->params.dir = keep->dir;
+    keep->say = say;
+    keep->data = data;
+
+    while ((name = g_dir_read_name(dir)) != NULL) {
+        if (record_keep_is(name)) {
+            record_keep_recover(keep, name);
+        }
+    }
+
+    record_keep_check(keep);
+    keep->timer = g_timeout_add_seconds(RECORD_KEEP_CHECK_S,
+                                        record_keep_check, keep);
+
+    return keep;
+}
+
+
+void
+record_keep_free(record_keep_t *keep)
+{
+    g_clear_handle_id(&keep->timer, g_source_remove);
+    g_free(keep->told);
+    g_free(keep->dir);
+    g_free(keep);
+}
+
+
+/* "session_id" of the first line; NULL: there is none */
+
+static char *
+record_keep_session(record_keep_t *keep, const char *id)
+{
+    char                 *end, *session;
+    json_t               *obj;
+    gsize                 len;
+    rs_json_error_t       err;
+    g_autofree char      *path = NULL;
+    g_autofree char      *text = NULL;
+    rs_recording_line_t   line;
+
+    path = g_build_filename(keep->dir, id, RECORD_STORE_CHAIN, NULL);
+
+    if (!g_file_get_contents(path, &text, &len, NULL)) {
+        return NULL;
+    }
+
+    end = memchr(text, '\n', len);
+
+    if (end == NULL
+        || rs_recording_parse(text, (size_t) (end - text), &obj, &line, &err)
+           != RS_OK)
+    {
+        return NULL;
+    }
+
+    session = (line.session_id.len != 0)
+              ? g_strndup((const char *) line.session_id.data,
+                          line.session_id.len)
+              : NULL;
+    json_decref(obj);
+
+    return session;
+}
+
+
+/* one that has ended is left as it is */
+
+static void
+record_keep_recover(record_keep_t *keep, const char *id)
+{
+    record_sum_t        sum;
+    g_autofree char    *session = NULL;
+    g_autoptr(GError)   error = NULL;
+
+    keep->params.id = id;
+
+    if (!record_store_recover(&keep->params, &sum, &error)) {
+        g_debug("%s: %s", id, error->message);
+        return;
+    }
+
+    session = record_keep_session(keep, id);
+    g_message("%s was not ended: kept up to %" G_GINT64_FORMAT " s, as "
+              "incomplete", id, sum.duration_ms / 1000);
+
+    if (session != NULL) {
+        record_keep_ended(keep, id, session, "recovered", &sum);
+    }
+}
+
+
+gboolean
+record_keep_room(const record_keep_t *keep, GError **error)
+{
+    guint64         free;
+    struct statvfs  st;
+
+    if (statvfs(keep->dir, &st) == -1) {
+        return record_error_errno(error, "directory", keep->dir);
+    }
+
+    free = (guint64) st.f_bavail * st.f_frsize / 1024 / 1024;
+
+    if (free < keep->min_free) {
+        g_set_error(error, RECORD_ERROR, RECORD_ERROR_FULL,
+                    "the disk of %s has %" G_GUINT64_FORMAT " MiB left, and "
+                    "min_free is %u", keep->dir, free, keep->min_free);
+        return FALSE;
+    }
+
+    return TRUE;
+}
+
+
+static char *
+record_keep_path(record_keep_t *keep, const char *id, const char *op)
+{
+    g_autofree char  *name = g_strconcat(id, ".", op, NULL);
+
+    return g_build_filename(keep->told, name, NULL);
+}
+
+
+/* takes text over */
+
+static void
+record_keep_tell(record_keep_t *keep, const char *id, const char *op,
+    char *text)
+{
+    g_autofree char    *path = record_keep_path(keep, id, op);
+    g_autoptr(GError)   error = NULL;
+
+    if (!g_file_set_contents_full(path, text, -1,
+                                  G_FILE_SET_CONTENTS_CONSISTENT
+                                  |G_FILE_SET_CONTENTS_DURABLE, 0600,
+                                  &error))
+    {
+        g_warning("%s: %s", path, error->message);
+    }
+
+    (void) keep->say(keep->data, text);
+}
+
+
+void
+record_keep_ended(record_keep_t *keep, const char *id,
+    const char *session_id, const char *reason, const record_sum_t *sum)
+{
+    json_t  *text;
+
+    text = json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:s, s:i, s:s}",
+                     "type", "recording", "op", "end", "recording_id", id,
+                     "session_id", session_id, "duration_ms",
+                     (json_int_t) sum->duration_ms, "bytes",
+                     (json_int_t) sum->bytes, "sha256", sum->sha256, "gaps",
+                     (int) sum->gaps, "reason", reason);
+
+    if (keep->retention_days != 0) {
+        json_object_set_new(text, "expires_at", json_integer(
+            g_get_real_time() / G_USEC_PER_SEC
+            + (gint64) keep->retention_days * RECORD_KEEP_DAY_S));
+    }
+
+    record_keep_tell(keep, id, "end", agent_json_text(text));
+}
+
+
+void
+record_keep_remove(record_keep_t *keep, const char *id)
+{
+    g_autofree char    *path = NULL;
+    g_autoptr(GError)   error = NULL;
+
+    if (!record_keep_is(id)) {
+        return;
+    }
+
+    path = g_build_filename(keep->dir, id, NULL);
+
+    if (g_file_test(path, G_FILE_TEST_EXISTS)
+        && !record_store_remove(keep->dir, id, &error))
+    {
+        g_warning("%s cannot be removed: %s", id, error->message);
+        return;
+    }
+
+    g_message("%s is removed", id);
+    record_keep_answered(keep, id, "end");
+    record_keep_tell(keep, id, "gone", record_msg_gone(id));
+}
+
+
+void
+record_keep_answered(record_keep_t *keep, const char *id, const char *op)
+{
+    g_autofree char  *path = NULL;
+
+    if (record_keep_is(id)
+        && (strcmp(op, "end") == 0 || strcmp(op, "gone") == 0))
+    {
+        path = record_keep_path(keep, id, op);
+        (void) g_unlink(path);
+    }
+}
+
+
+void
+record_keep_online(record_keep_t *keep)
+{
+    guint             n;
+    const char       *name;
+    g_autoptr(GDir)   dir = NULL;
+
+    dir = g_dir_open(keep->told, 0, NULL);
+
+    for (n = 0; dir != NULL && n < RECORD_KEEP_TELL; n++) {
+        g_autofree char  *path = NULL;
+        g_autofree char  *text = NULL;
+
+        name = g_dir_read_name(dir);
+
+        if (name == NULL) {
+            return;
+        }
+
+        path = g_build_filename(keep->told, name, NULL);
+
+        if (g_file_get_contents(path, &text, NULL, NULL)) {
+            (void) keep->say(keep->data, g_steal_pointer(&text));
+        }
+    }
+}
+
+
+/* counted from its last line */
+
+static gboolean
+record_keep_old(record_keep_t *keep, const char *id)
+{
+    GStatBuf          st;
+    g_autofree char  *path = NULL;
+
+    path = g_build_filename(keep->dir, id, RECORD_STORE_CHAIN, NULL);
+
+    return g_stat(path, &st) == 0
+           && g_get_real_time() / G_USEC_PER_SEC - st.st_mtime
+              > (gint64) keep->retention_days * RECORD_KEEP_DAY_S;
+}
+
+
+static gboolean
+record_keep_check(gpointer data)
+{
+    const char       *name;
+    record_keep_t    *keep = data;
+    g_autoptr(GDir)   dir = NULL;
+
+    if (keep->retention_days == 0) {
+        return G_SOURCE_CONTINUE;
+    }
+
+    dir = g_dir_open(keep->dir, 0, NULL);
+
+    while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
+        if (record_keep_is(name) && record_keep_old(keep, name)) {
+            g_message("%s is older than %u days", name,
+                      keep->retention_days);
+            record_keep_remove(keep, name);
+        }
+    }
+
+    return G_SOURCE_CONTINUE;
+}

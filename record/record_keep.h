@@ -1,0 +1,54 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ */
+
+/*
+ * All recordings of this recorder: what is ended at the next start, what is
+ * removed after its time, what the gateway has yet to be told, and whether
+ * there is room for another one.
+ */
+
+#ifndef _RECORD_KEEP_H_INCLUDED_
+#define _RECORD_KEEP_H_INCLUDED_
+
+
+#include "record_config.h"
+#include "record_store.h"
+
+
+typedef struct record_keep_s  record_keep_t;
+
+
+/* say: FALSE: not now; takes text over */
+typedef gboolean (*record_keep_say_pt)(void *data, char *text);
+
+
+/*
+ * params: of what recordings have in common; dir is set here.  Ends those
+ * that nobody ended.
+ */
+record_keep_t *record_keep_new(const record_config_t *config,
+    const record_store_params_t *params, record_keep_say_pt say, void *data,
+    GError **error);
+void record_keep_free(record_keep_t *keep);
+
+/* Whether another one may begin: the disk has min_free MiB. */
+gboolean record_keep_room(const record_keep_t *keep, GError **error);
+
+/* A recording has ended; told now, or later, until it was answered. */
+void record_keep_ended(record_keep_t *keep, const char *id,
+    const char *session_id, const char *reason, const record_sum_t *sum);
+
+/* Removes it, told likewise. */
+void record_keep_remove(record_keep_t *keep, const char *id);
+
+/* The gateway has answered what was told of it. */
+void record_keep_answered(record_keep_t *keep, const char *id,
+    const char *op);
+
+/* The channel stands, again. */
+void record_keep_online(record_keep_t *keep);
+
+
+#endif /* _RECORD_KEEP_H_INCLUDED_ */
