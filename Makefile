@@ -15,7 +15,7 @@ export RS_TOP := $(CURDIR)
 SUITES  := librs agent tunnel redis tools console bench monitoring docs gateway e2e faults
 
 
-.PHONY: help deps all librs module agent tunnel render record turn console test \
+.PHONY: help deps all librs module agent tunnel render viewer record turn console test \
         unit gateway e2e \
         test-asan test-faults test-turn test-pipes test-cobrowse test-ansible test-fleet test-first lint fuzz-smoke bench demo \
         clean deb repo test-deb matrix
@@ -77,9 +77,14 @@ tunnel:
 # services, made of what the agent and librs are made of; a folder that is not
 # there yet is none to build
 
-render: librs agent
+render: librs agent viewer
 	@test ! -f render/Makefile || \
 	    $(MAKE) -s -j $(JOBS) -C render BUILD=$(B)/render all
+
+# the page that shows documents in there
+
+viewer:
+	@util/build-viewer
 
 record: librs agent
 	@test ! -f record/Makefile || \

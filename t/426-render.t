@@ -355,6 +355,55 @@ subtest 'places' => sub {
 };
 
 
+subtest 'many at once' => sub {
+    my $two = renderer($node[1], [4, 0, 0, 1]);
+    my @by = ($rest, $node[1]->rest(key => $redis->api_key));
+    my %body = (body => { host => { type => 'render' } });
+
+    # 3 and 5 there are: of 16 at once, by both nodes, half get one
+
+    my @wait = map { [$by[$_ % 2], $by[$_ % 2]->start('POST', '/sessions',
+                                                      %body)] } 1 .. 16;
+    my (%status, %at, @made);
+
+    for my $w (@wait) {
+        my $r = $w->[0]->finish($w->[1]);
+
+        $status{ $r->status }++;
+        next if $r->status != 201;
+        $at{ $r->json->{host}{device_id} }++;
+        push @made, $r->json;
+    }
+
+    is_deeply(\%status, { 201 => 8, 503 => 8 }, 'as many as there is room');
+    is_deeply(\%at, { $one->id => 3, $two->id => 5 }, 'none has too many');
+    is($rest->post("/sessions/$made[0]{id}/help")->json->{code}, 'conflict',
+       'nobody is let in as the host by a code');
+
+    # the same request again is the same session, with a place or without
+
+    my $key = { 'Idempotency-Key' => 'k1' };
+
+    is($rest->post('/sessions', $body{body}, $key)->json->{code},
+       'renderers_full', 'no place for this one');
+    end(shift @made);
+
+    my $r;
+
+    wait_until { $r = $rest->post('/sessions', $body{body}, $key);
+                 $r->status == 201 } 5, 'then there is one';
+    is($by[1]->post('/sessions', $body{body}, $key)->json->{code},
+       'renderers_full', 'another key\'s request is another one');
+    is($rest->post('/sessions', $body{body}, $key)->json->{id},
+       $r->json->{id}, 'the same again');
+    end($_) for @made, $r->json;
+    $two->ws->close();
+    wait_until { !$rest->get('/devices/' . $two->id)->json->{online} } 5,
+               'the second one goes';
+    again($one, $node[0], [2, 0, 0, 1]);
+};
+
+
 subtest 'a renderer will not' => sub {
     my $two = renderer($node[1], [1, 0, 0, 0]);
 
@@ -459,8 +508,12 @@ subtest 'a renderer is lost' => sub {
     wait_until { my $m = eval { $two->expect('invite') };
                  $seen{ $m->{session}{id} } = 1 if $m;
                  $seen{ $first->{id} } } 10, 'it is another one\'s';
-    is($ann->expect('state')->{queue}, undef, 'it waits no more');
-    is(get($first)->{host}{device_id}, $two->id, 'its host');
+
+    my $state = $ann->expect('state');
+
+    is($state->{queue}, undef, 'it waits no more');
+    is_deeply($state->{host}, get($first)->{host}, 'who has it now is told');
+    is($state->{host}{device_id}, $two->id, 'the second one');
 
     # nobody is left: it stays, and is asked for again
 

@@ -97,6 +97,10 @@ like(ok_run('devices', 'list'), qr/^@{[$evil->id]}  a name of x{47}\.\.\.  off/m
 is(scalar @{ json('devices', 'list')->{items} }, 4, 'all of them');
 is_deeply([map { $_->{id} } @{ json('devices', 'list', '--online')->{items} }],
           [$device[0]->id], 'only who is there');
+is(scalar @{ json('devices', 'list', '--kind', 'desktop')->{items} }, 4,
+   'those that are desktops');
+is(scalar @{ json('devices', 'list', '--kind', 'renderer')->{items} }, 0,
+   'no renderers');
 is(scalar @{ json('devices', 'list', '--offline')->{items} }, 3,
    'only who is not');
 is(scalar @{ json('--json', 'devices', 'list', '--limit', 2)->{items} }, 2,

@@ -17,11 +17,11 @@ ngx_http_rs_api_root(ngx_http_rs_api_t *api)
     json_t                   *json, *oidc;
     ngx_http_rs_oidc_conf_t  *conf;
 
-    json = json_pack("{s:i, s:[s, s, s, s, s, s, s, s, s, s, s, s]}",
+    json = json_pack("{s:i, s:[s, s, s, s, s, s, s, s, s, s, s, s, s]}",
                      "api_version", NGX_HTTP_RS_API_VERSION,
                      "features", "sessions", "enrollments", "devices", "ice",
                      "resume", "groups", "policies", "grants", "keys",
-                     "audit", "watch", "pipes");
+                     "audit", "watch", "pipes", "render");
 
     if (json && ngx_http_rs_oidc_on(api->request)) {
 

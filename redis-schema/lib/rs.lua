@@ -1477,10 +1477,14 @@ local function left_body(id, reason, held)
 end
 
 
-local function state_body(s, peer, path)
+-- moved: the renderer is another one, and that is told
+
+local function state_body(s, peer, path, moved)
     return '{"type":"state","session_state":' .. cjson.encode(s.state)
            .. (s.host ~= '' and ',"queue":'
                .. (s.queue ~= '' and s.queue or 'null') or '')
+           .. (moved and ',"host":' .. string.sub(s.host, 1, -2)
+               .. ',"device_id":' .. cjson.encode(s.device_id) .. '}' or '')
            .. (peer and ',"peer":' .. cjson.encode(peer) or '')
            .. (path and ',"path":' .. path or '') .. '}'
 end
@@ -5190,8 +5194,8 @@ end
 -- ARGV: device id, new device id, replid.
 -- ok: address of the new one.  A rendered session whose renderer is lost, or
 --     will not have it, goes to another one that the caller has found free:
---     its host has not joined.  Publishes inv; appends state when it waited in
---     a queue.
+--     its host has not joined.  Publishes inv; appends state, which names the
+--     new one.
 -- Errors: not_found (also: another one has it), session_ended, conflict (the
 --     host has joined), device_offline, renderers_full.  O(members)
 
@@ -5236,15 +5240,12 @@ function lib.rs_session_move(keys, args)
     p.name = dev.name
     participant_put(keys[2], p)
 
-    if s.queue ~= '' then
-        s.queue = ''
-        epoch(s, args[3])
-        append(s, keys[4], workers_written(call('HGET', keys[3], 'w') or ''),
-               'evt', s.host_par, '', '', state_body(s))
-    end
+    s.device_id, s.queue = args[2], ''
 
+    epoch(s, args[3])
+    append(s, keys[4], workers_written(call('HGET', keys[3], 'w') or ''),
+           'evt', s.host_par, '', '', state_body(s, nil, nil, true))
     save(s, 'device_id', args[2], 'invited', dev.owner, 'queue', '')
-    watch.tell(s.key, 'ses', s.id, s.group_id, 'changed')
     tell(dev.owner, 'inv', keys[1], s.id, '')
 
     return { 'ok', dev.owner }

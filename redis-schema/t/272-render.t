@@ -193,7 +193,10 @@ is_deeply($s->move($waits, $two), ['ok', "$w2.1"], 'to another renderer');
 is_deeply([map { $_->{kind} eq 'inv' ? [@$_{qw(kind session to)}]
                  : decode_json($_->{body}) } $watch->got()],
           [{ type => 'state', session_state => 'waiting_host',
-             queue => undef }, ['inv', $waits->{id}, "$w2.1"]],
+             queue => undef,
+             host => { type => 'render', url => 'https://example.com/',
+                       width => 1280, height => 720, device_id => $two } },
+           ['inv', $waits->{id}, "$w2.1"]],
           'which is asked, and nobody waits at the first one');
 is_deeply([@{ ses($waits) }{qw(device_id queue)}], [$two, ''], 'it has it');
 is(given($two), $waits->{id}, 'and owes an answer');

@@ -28,6 +28,8 @@ def arguments(parser):
     c.add_argument("--tag", help="only with this tag")
     c.add_argument("--group", metavar="grp_ID",
                    type=options.identifier("grp"), help="only of this group")
+    c.add_argument("--kind", choices=("desktop", "renderer", "recorder"),
+                   help="only of this kind")
     c.add_argument("--limit", metavar="N", type=options.number(1, 1000000),
                    help="the first N")
 
@@ -72,7 +74,7 @@ def show_all(args, ctx):
 
     ctx.out.items(HEADS, ctx.rest().items(
         "/devices", args.limit, online=online, tag=args.tag,
-        group_id=args.group), row)
+        group_id=args.group, kind=args.kind), row)
 
 
 def show_one(args, ctx):
