@@ -63,7 +63,6 @@ static const char *const  render_docs_http_headers[][2] = {
       "img-src 'self' blob: data:; font-src 'self' blob: data:; "
       "connect-src 'self'; worker-src 'self'; base-uri 'none'; "
       "form-action 'none'; frame-ancestors 'none'" },
-    { "Cross-Origin-Opener-Policy", "same-origin" },
     { "Cross-Origin-Resource-Policy", "same-origin" },
     { "Referrer-Policy", "no-referrer" },
     { "X-Content-Type-Options", "nosniff" },
