@@ -740,12 +740,8 @@ export class RsStage extends EventTarget {
         const link = this.#get("invite-link");
         const copy = this.#get("invite-copy");
 
-        this.#get("stage-invite").addEventListener("click", () => {
-            this.#get("invite-made").hidden = true;
-            fillError(this.#get("invite-error"), null);
-            link.value = "";
-            dialog.showModal();
-        });
+        this.#get("stage-invite").addEventListener(
+            "click", () => this.#openInvite());
 
         this.#get("invite-make").addEventListener("click", () => {
             this.#say("invite", {
@@ -773,8 +769,15 @@ export class RsStage extends EventTarget {
 
         dialog.querySelector(`input[name="guest"][value="${role}"]`)
               .checked = true;
-        this.#get("stage-invite").click();
+        this.#openInvite();
         this.#get("invite-make").click();
+    }
+
+    #openInvite() {
+        this.#get("invite-made").hidden = true;
+        fillError(this.#get("invite-error"), null);
+        this.#get("invite-link").value = "";
+        this.#get("invite").showModal();
     }
 
     /** @param {string} url  @param {string|null} pin */

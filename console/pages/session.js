@@ -191,7 +191,9 @@ export class SessionPage extends EventTarget {
 
         } catch (e) {
             if (this.#run === mine) {
-                this.stage.over(e);
+                this.stage.over(mine.want.render
+                                && e.code === "device_offline"
+                                ? new RsError("no_renderer") : e);
                 this.#offline(mine, e);
             }
         }
@@ -200,6 +202,7 @@ export class SessionPage extends EventTarget {
     /* since when, as the gateway knows it */
     async #offline(mine, error) {
         const device = error.code === "device_offline"
+                       && mine.want.device_id !== undefined
                        ? await this.#deviceRecord(mine.want.device_id) : null;
 
         if (this.#run === mine && device?.online === false) {
