@@ -297,8 +297,8 @@ export class SessionPage extends EventTarget {
     }
 
     #watchPeer(mine, session) {
-        const device_id = mine.want.device_id
-                          ?? session.session.host?.device_id;
+        const device_id = () => mine.want.device_id
+                                ?? session.session.host?.device_id;
         const browser = mine.want.help
                         || (!mine.want.device_id
                             && session.session.host?.type === "browser");
@@ -309,12 +309,12 @@ export class SessionPage extends EventTarget {
             participant_id: session.self,
             pins: this.#app.pins,
             operator: () => this.#app.account.operator(),
-            device: () => this.#deviceRecord(device_id),
+            device: () => this.#deviceRecord(device_id()),
         });
         const peer = new RsPeer({session, who, carrier: carrierOf()});
 
         mine.peer = peer;
-        mine.device_id = device_id;
+        mine.deviceId = device_id;
 
         const on = (type, f) => peer.addEventListener(type, (ev) => {
             if (this.#run === mine) {
@@ -434,7 +434,7 @@ export class SessionPage extends EventTarget {
         const mine = this.#run;
 
         try {
-            await this.#app.pins.reset(mine.device_id);
+            await this.#app.pins.reset(mine.deviceId());
 
             if (this.#run === mine) {
                 mine.peer.restart();
