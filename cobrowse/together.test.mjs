@@ -172,7 +172,7 @@ async function row(page, id) {
 
     /* told under the row, until another page is there */
     await devices.say(id, {type: "blocked", why: "network",
-                           url: "http://169.254.169.254/"});
+                           url: "http://127.0.0.1/"});
     await page.waitForSelector("text=not within reach");
     await look(page, "together-blocked");
     await devices.say(id, {type: "crashed", restarting: true});
