@@ -16,7 +16,6 @@ import { RsError, RsEvent } from "./rs-api.js";
 
 const AHEAD_S = 30;
 const BEHIND_S = 60;
-const GAP_S = 0.25;         /* not worth a jump */
 const EDGE_S = 0.05;        /* the end of what is there */
 const STALL_S = 0.5;        /* the same, once the browser waits for more */
 const CLUSTER = 0x1f43b675;
@@ -232,10 +231,12 @@ export class RsPlayer extends EventTarget {
     get #inside() {
         const t = this.#video.currentTime;
         const ranges = this.#buffer.buffered;
-        const edge = this.#stalled ? STALL_S : EDGE_S;
+        const edge = this.#stalled
+                     ? STALL_S * Math.max(1, this.#video.playbackRate)
+                     : EDGE_S;
 
         for (let i = 0; i < ranges.length; i++) {
-            if (ranges.start(i) <= t + GAP_S && t < ranges.end(i) - edge) {
+            if (ranges.start(i) <= t && t < ranges.end(i) - edge) {
                 return true;
             }
         }
