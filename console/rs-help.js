@@ -221,7 +221,8 @@ function pause(paused) {
 
 
 function showTitle() {
-    const n = host.watchers.filter((one) => one.watching).length;
+    const n = host.watchers.filter((one) => one.watching
+                                            && one.role !== "recorder").length;
     const title = host.paused ? "Sharing is paused"
                   : n > 0 ? "Your screen is being shared"
                           : "Waiting for whoever helps you";
@@ -256,12 +257,23 @@ async function other() {
 }
 
 
+function watcherWords({name, role, watching}) {
+    if (role === "recorder") {
+        return `${name || "A recorder"} ${watching ? "records it"
+                                                   : "is joining"}`;
+    }
+
+    return `${name || asked?.session.requester.name || "Unnamed"} ${
+              watching ? "sees it" : "is joining"}`;
+}
+
+
 function showWatchers(watchers) {
     get("watchers").replaceChildren(...(watchers.length === 0
         ? [el("li", {}, "Nobody yet")]
-        : watchers.map(({name, watching}) => el(
-            "li", {dataset: {watching: String(watching)}},
-            `${name || asked?.session.requester.name || "Unnamed"} ${watching ? "sees it" : "is joining"}`))));
+        : watchers.map((one) => el(
+            "li", {dataset: {watching: String(one.watching)}},
+            watcherWords(one)))));
     showTitle();
 }
 

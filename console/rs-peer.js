@@ -27,7 +27,8 @@
  * that keeps the channel from opening would read along.
  */
 
-import { RsEvent, RsError, backoff, systemClock } from "./rs-client.js";
+import { RsEvent, RsError, backoff, recordingOf, systemClock }
+    from "./rs-client.js";
 import { RsChannel, dataChannel, parseObject } from "./rs-channel.js";
 import { Detour, Line, PipeLine, objectOf, operatorOf, shortText }
     from "./rs-line.js";
@@ -111,6 +112,7 @@ export class RsPeer extends EventTarget {
     #stood = null;          /* the host to whom a line has stood */
     #lostAt = null;         /* since when none stands any more */
     #parked = false;        /* a line is wanted when the socket is back */
+    #held = false;          /* or when the recorder records */
     #retry = null;
     #starting = false;
     #reported = null;
@@ -140,6 +142,7 @@ export class RsPeer extends EventTarget {
 
         this.#on("signal", (ev) => this.#onSignal(ev.detail));
         this.#on("peers", () => this.#onPeers());
+        this.#on("session", () => this.#onSession());
         this.#on("refused", (ev) => this.#onRefused(ev.detail));
         this.#on("welcome", () => this.#onBack());
         this.#on("notice", (ev) => this.#onNotice(ev.detail));
@@ -298,6 +301,7 @@ export class RsPeer extends EventTarget {
     #endAll() {
         this.#cancelRetry();
         this.#parked = false;
+        this.#held = false;
         this.#stood = null;
         this.#bridge = 0;
         this.#attach(null);
@@ -419,7 +423,7 @@ export class RsPeer extends EventTarget {
     async #start() {
         this.#cancelRetry();
 
-        if (this.#starting) {
+        if (this.#starting || this.#hold()) {
             return;
         }
 
@@ -459,6 +463,45 @@ export class RsPeer extends EventTarget {
 
         } catch (e) {
             this.#failed(this.#line, e);
+        }
+    }
+
+    /* nobody is told of before the recorder records: the gateway refuses it */
+    #hold() {
+        if (this.#waitsForRecorder) {
+            this.#held = true;
+            this.#setState("waiting");
+        }
+
+        return this.#held;
+    }
+
+    get #waitsForRecorder() {
+        return this.#session.session?.state === "waiting_recorder";
+    }
+
+    #onSession() {
+        if (this.#held && !this.#closed && !this.#waitsForRecorder
+            && this.#session.host !== null)
+        {
+            this.#held = false;
+            this.#anew();
+            this.#start();
+        }
+    }
+
+    /* said before it was known that this waits for a recorder */
+    #onNotRecorded() {
+        this.#end(this.#line);
+        this.#line = null;
+        this.#dropPipe();
+        this.#cancelRetry();
+        this.#held = true;
+        this.#setState("waiting");
+
+        if (recordingOf(this.#session.session) === "on") {
+            this.#retry = this.#clock.setTimeout(() => this.#onSession(),
+                                                 PIPE_WAIT_MS);
         }
     }
 
@@ -847,6 +890,11 @@ export class RsPeer extends EventTarget {
     }
 
     #onRefused({error}) {
+        if (error.code === "not_recorded") {
+            this.#onNotRecorded();
+            return;
+        }
+
         /* the host left while we spoke: "peers" tells the rest */
         if (error.code !== "unknown_peer") {
             this.dispatchEvent(new RsEvent("problem", error));

@@ -721,6 +721,41 @@ test("a broken answer counts as a failed line", async () => {
 });
 
 
+test("nothing is offered before the recorder records", async () => {
+    const it = await start(null);
+    const offers = () => it.session.sent.filter(
+        (m) => m.data.kind === "offer").length;
+    const told = (session) => {
+        it.session.session = session;
+        it.session.dispatchEvent(new RsEvent("session", session));
+        return settle();
+    };
+
+    await told({state: "waiting_recorder", recording: "waiting"});
+    it.session.setPeers([{id: HOST, role: "host", state: "joined"}]);
+    await settle();
+    assert.deepEqual([offers(), it.peer.state], [0, "waiting"]);
+    await told({state: "connecting", recording: "on"});
+    assert.deepEqual([offers(), it.peer.state], [1, "connecting"]);
+
+    /* one that was offered before it was known is offered again then */
+    it.session.dispatchEvent(new RsEvent("refused", {
+        id: 1, error: new RsError("not_recorded")}));
+    assert.equal(it.peer.state, "waiting");
+    await told({state: "waiting_recorder", recording: "waiting"});
+    assert.equal(offers(), 1);
+    await told({state: "connecting", recording: "on"});
+    assert.equal(offers(), 2);
+
+    /* and soon where that was told before the refusal */
+    it.session.dispatchEvent(new RsEvent("refused", {
+        id: 2, error: new RsError("not_recorded")}));
+    it.clock.pass(1000);
+    await settle();
+    assert.equal(offers(), 3);
+});
+
+
 test("the host leaves: everything is let go; it ends with the session", async () => {
     const it = await start();
 
