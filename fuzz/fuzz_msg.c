@@ -172,6 +172,18 @@ one(rs_channel_e channel, const uint8_t *data, size_t size)
         CHECK(rs_utf8_printable(m.comment));
         break;
 
+    case RS_MSG_RECORDING:
+        CHECK(m.session_id.len == 0
+              || rs_id_check_session(m.session_id) == RS_OK);
+        CHECK(m.recording.id.len == 0
+              || rs_id_check_recording(m.recording.id) == RS_OK);
+        CHECK(m.session_id.len || m.recording.id.len);
+        CHECK(m.recording.sha256.len == 0
+              || m.recording.sha256.len == RS_ID_HASH_LEN);
+        CHECK(m.recording.bytes <= (uint64_t) RS_MSG_ID_MAX);
+        CHECK(rs_utf8_printable(m.comment));
+        break;
+
     case RS_MSG_PIPE:
         CHECK(m.id >= 1 && m.id <= (uint64_t) RS_MSG_ID_MAX);
         CHECK(rs_id_check_participant(m.to) == RS_OK);

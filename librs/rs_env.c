@@ -26,6 +26,7 @@
 #define RS_ENV_BODY      0x80
 #define RS_ENV_SOCKET    0x100        /* id: a socket */
 #define RS_ENV_PIPE      0x200        /* session: a pipe */
+#define RS_ENV_RECORDING 0x400        /* session: a recording */
 
 #define RS_ENV_PLACE     (RS_ENV_TENANT|RS_ENV_SESSION|RS_ENV_POSITION)
 #define RS_ENV_PATH      (RS_ENV_TENANT|RS_ENV_SESSION|RS_ENV_ADDRESS        \
@@ -60,7 +61,10 @@ static const rs_env_spec_t  rs_env_specs[] = {
     [RS_ENV_VOL] = { "vol", RS_ENV_PATH|RS_ENV_FROM|RS_ENV_BODY, 0 },
     [RS_ENV_GON] = { "gon", RS_ENV_PATH, 0 },
     [RS_ENV_PIP] = { "pip",
-                     RS_ENV_TENANT|RS_ENV_PIPE|RS_ENV_ADDRESS|RS_ENV_BODY, 0 }
+                     RS_ENV_TENANT|RS_ENV_PIPE|RS_ENV_ADDRESS|RS_ENV_BODY, 0 },
+    [RS_ENV_REC] = { "rec",
+                     RS_ENV_TENANT|RS_ENV_RECORDING|RS_ENV_ADDRESS
+                     |RS_ENV_BODY, 0 }
 };
 
 
@@ -69,7 +73,7 @@ rs_env_kind(rs_str_t name)
 {
     unsigned  i;
 
-    for (i = RS_ENV_SIG; i <= RS_ENV_PIP; i++) {
+    for (i = RS_ENV_SIG; i <= RS_ENV_REC; i++) {
         if (rs_str_eq(name, rs_str(rs_env_specs[i].name))) {
             return (rs_env_kind_e) i;
         }
@@ -82,7 +86,7 @@ rs_env_kind(rs_str_t name)
 const char *
 rs_env_kind_name(rs_env_kind_e kind)
 {
-    if (kind < RS_ENV_SIG || kind > RS_ENV_PIP) {
+    if (kind < RS_ENV_SIG || kind > RS_ENV_REC) {
         return NULL;
     }
 
@@ -104,7 +108,8 @@ rs_env_check(const rs_env_t *env, int has_position)
     spec = &rs_env_specs[env->kind];
     to = (spec->needs | spec->may) & (RS_ENV_PEER|RS_ENV_ADDRESS);
     id = (spec->needs & RS_ENV_SOCKET) ? RS_ENV_SOCKET : RS_ENV_ID;
-    object = (spec->needs & RS_ENV_PIPE) ? RS_ENV_PIPE : RS_ENV_SESSION;
+    object = spec->needs & (RS_ENV_PIPE|RS_ENV_RECORDING);
+    object = object ? object : RS_ENV_SESSION;
 
     has = (env->tenant.len ? RS_ENV_TENANT : 0)
           | (env->session.len ? object : 0)
@@ -125,6 +130,8 @@ rs_env_check(const rs_env_t *env, int has_position)
             && rs_id_check(env->session, RS_ID_SESSION) != RS_OK)
         || ((has & RS_ENV_PIPE)
             && rs_id_check(env->session, RS_ID_PIPE) != RS_OK)
+        || ((has & RS_ENV_RECORDING)
+            && rs_id_check(env->session, RS_ID_RECORDING) != RS_OK)
         || ((has & RS_ENV_FROM)
             && rs_id_check(env->from, RS_ID_PARTICIPANT) != RS_OK)
         || ((has & RS_ENV_PEER)

@@ -27,7 +27,8 @@ typedef enum {
     RS_ENV_BCN,
     RS_ENV_VOL,
     RS_ENV_GON,
-    RS_ENV_PIP
+    RS_ENV_PIP,
+    RS_ENV_REC
 } rs_env_kind_e;
 
 
@@ -40,7 +41,8 @@ typedef enum {
 typedef struct {
     rs_env_kind_e   kind;
     rs_str_t        tenant;
-    rs_str_t        session;      /* id with prefix; pip: the pipe's */
+    rs_str_t        session;      /* id with prefix; pip: the pipe's,
+                                     rec: the recording's */
     rs_pos_t        position;     /* 0-0: none */
     rs_str_t        from;         /* participant id */
     rs_str_t        to;           /* participant id or address */

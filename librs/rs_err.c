@@ -79,6 +79,14 @@ static const rs_err_entry_t  rs_err_table[RS_E_MAX] = {
         "device_offline", 409, 0, 0,
         "The device has no control channel open"
     },
+    [RS_E_RECORDER_OFFLINE] = {
+        "recorder_offline", 409, 0, 0,
+        "There is no recorder, and the session has to be recorded"
+    },
+    [RS_E_NOT_RECORDED] = {
+        "not_recorded", 409, 0, 0,
+        "The session has to be recorded, and is not yet"
+    },
     [RS_E_CONFLICT] = {
         "conflict", 409, 0, 0,
         "The object is not in a state that allows this"

@@ -189,6 +189,13 @@ rs_id_check_pipe(rs_str_t s)
 
 
 rs_err_e
+rs_id_check_recording(rs_str_t s)
+{
+    return rs_id_check(s, RS_ID_RECORDING);
+}
+
+
+rs_err_e
 rs_id_check_group(rs_str_t s)
 {
     return rs_id_check(s, RS_ID_GROUP);

@@ -41,6 +41,7 @@
 #define RS_ID_WEBHOOK          "whk_"
 #define RS_ID_TUNNEL           "tun_"
 #define RS_ID_PIPE             "pip_"
+#define RS_ID_RECORDING        "rec_"     /* drawn by the recorder */
 #define RS_ID_USER             "usr_"     /* of issuer and subject, not drawn */
 
 /* longest texts, no NUL */
@@ -74,6 +75,7 @@ rs_err_e rs_id_check_participant(rs_str_t s);
 rs_err_e rs_id_check_enrollment(rs_str_t s);
 rs_err_e rs_id_check_tunnel(rs_str_t s);
 rs_err_e rs_id_check_pipe(rs_str_t s);
+rs_err_e rs_id_check_recording(rs_str_t s);
 
 /* RS_PIN_MIN to RS_PIN_MAX digits */
 rs_err_e rs_pin_check(rs_str_t s);

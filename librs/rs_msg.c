@@ -14,6 +14,7 @@
 #include "rs_devkey.h"
 #include "rs_utf8.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,6 +58,14 @@ typedef struct {
     int64_t         position;
     rs_str_t        reason;
     rs_str_t        comment;
+    unsigned        recording;
+    unsigned        recorded;
+    rs_str_t        recording_id;
+    int64_t         duration_ms;
+    int64_t         bytes;
+    rs_str_t        sha256;
+    int64_t         gaps;
+    int64_t         expires_at;
 } rs_msg_fields_t;
 
 
@@ -103,6 +112,9 @@ static rs_err_e rs_msg_take_tunnel(rs_msg_t *msg, rs_msg_fields_t *f,
     size_t len);
 static rs_err_e rs_msg_take_load(rs_msg_t *msg, rs_msg_fields_t *f,
     size_t len);
+static rs_err_e rs_msg_take_recording(rs_msg_t *msg, rs_msg_fields_t *f,
+    size_t len);
+static rs_err_e rs_msg_check_sha256(rs_str_t s);
 static rs_err_e rs_msg_take_pipe(rs_msg_t *msg, rs_msg_fields_t *f,
     size_t len);
 static rs_err_e rs_msg_check_name(rs_str_t s);
@@ -166,6 +178,55 @@ static const char *const  rs_msg_refuses[] = {
 };
 
 static const char *const  rs_msg_tunnel_ops[] = { "refused", NULL };
+
+static const char *const  rs_msg_recordings[] = {
+    [RS_RECORDING_BEGIN] = "begin",
+    [RS_RECORDING_FAILED] = "failed",
+    [RS_RECORDING_END] = "end",
+    [RS_RECORDING_GONE] = "gone",
+    NULL
+};
+
+static const char *const  rs_msg_recorded[] = {
+    [RS_RECORDED_ENDED] = "ended",
+    [RS_RECORDED_LOST] = "lost",
+    [RS_RECORDED_DISK_FULL] = "disk_full",
+    [RS_RECORDED_ERROR] = "error",
+    [RS_RECORDED_RECOVERED] = "recovered",
+    [RS_RECORDED_HOST_REFUSED] = "host_refused",
+    [RS_RECORDED_NO_MEDIA] = "no_media",
+    NULL
+};
+
+/* what goes with an op, as bits of the fields below, besides type and op */
+
+#define RS_MSG_HAS(bit)    ((uint32_t) 1 << (bit))
+
+static const struct {
+    uint32_t        must;
+    uint32_t        may;
+    unsigned        reasons;          /* bits of rs_recorded_e */
+} rs_msg_recording_has[] = {
+    [RS_RECORDING_BEGIN] = {
+        RS_MSG_HAS(2) | RS_MSG_HAS(3), 0, 0
+    },
+    [RS_RECORDING_FAILED] = {
+        RS_MSG_HAS(2) | RS_MSG_HAS(4), RS_MSG_HAS(5),
+        1u << RS_RECORDED_DISK_FULL | 1u << RS_RECORDED_ERROR
+        | 1u << RS_RECORDED_HOST_REFUSED | 1u << RS_RECORDED_NO_MEDIA
+    },
+    [RS_RECORDING_END] = {
+        RS_MSG_HAS(2) | RS_MSG_HAS(3) | RS_MSG_HAS(4) | RS_MSG_HAS(6)
+        | RS_MSG_HAS(7) | RS_MSG_HAS(8) | RS_MSG_HAS(9),
+        RS_MSG_HAS(5) | RS_MSG_HAS(10),
+        1u << RS_RECORDED_ENDED | 1u << RS_RECORDED_LOST
+        | 1u << RS_RECORDED_DISK_FULL | 1u << RS_RECORDED_ERROR
+        | 1u << RS_RECORDED_RECOVERED
+    },
+    [RS_RECORDING_GONE] = {
+        RS_MSG_HAS(3), 0, 0
+    }
+};
 
 static const char *const  rs_msg_controls[] = {
     [RS_CONTROL_REQUEST] = "request",
@@ -350,6 +411,36 @@ static const rs_json_field_t  rs_msg_queued_fields[] = {
 };
 
 
+/* which of them an op has: rs_msg_recording_has, by their places here */
+
+static const rs_json_field_t  rs_msg_recording_fields[] = {
+    RS_MSG_TYPE,
+    { .name = "op", .type = RS_JSON_ENUM, .flags = RS_JSON_REQUIRED,
+      .offset = RS_MSG_FIELD(recording), .names = rs_msg_recordings },
+    { .name = "session_id", .type = RS_JSON_STRING, .min = RS_ID_LEN,
+      .max = RS_ID_LEN, .offset = RS_MSG_FIELD(session_id),
+      .check = rs_id_check_session, .what = "a session's id" },
+    { .name = "recording_id", .type = RS_JSON_STRING, .min = RS_ID_LEN,
+      .max = RS_ID_LEN, .offset = RS_MSG_FIELD(recording_id),
+      .check = rs_id_check_recording, .what = "a recording's id" },
+    { .name = "reason", .type = RS_JSON_ENUM,
+      .offset = RS_MSG_FIELD(recorded), .names = rs_msg_recorded },
+    { .name = "detail", .type = RS_JSON_STRING, .min = 0,
+      .max = RS_MSG_REASON_MAX, .offset = RS_MSG_FIELD(comment) },
+    { .name = "duration_ms", .type = RS_JSON_INT, .min = 0,
+      .max = RS_MSG_ID_MAX - 1, .offset = RS_MSG_FIELD(duration_ms) },
+    { .name = "bytes", .type = RS_JSON_INT, .min = 0,
+      .max = RS_MSG_ID_MAX - 1, .offset = RS_MSG_FIELD(bytes) },
+    { .name = "sha256", .type = RS_JSON_STRING, .min = RS_ID_HASH_LEN,
+      .max = RS_ID_HASH_LEN, .offset = RS_MSG_FIELD(sha256),
+      .check = rs_msg_check_sha256, .what = "64 hexadecimal digits" },
+    { .name = "gaps", .type = RS_JSON_INT, .min = 0,
+      .max = RS_MSG_ID_MAX - 1, .offset = RS_MSG_FIELD(gaps) },
+    { .name = "expires_at", .type = RS_JSON_INT, .min = 1,
+      .max = RS_MSG_ID_MAX - 1, .offset = RS_MSG_FIELD(expires_at) }
+};
+
+
 static const rs_json_field_t  rs_msg_pipe_fields[] = {
     RS_MSG_TYPE,
     { .name = "with", .type = RS_JSON_STRING, .flags = RS_JSON_REQUIRED,
@@ -405,6 +496,9 @@ static const rs_msg_spec_t  rs_msg_types[] = {
       RS_MSG_N(rs_msg_load_fields), rs_msg_take_load },
     { "queued", RS_MSG_QUEUED, RS_CHANNEL_AGENT, rs_msg_queued_fields,
       RS_MSG_N(rs_msg_queued_fields), rs_msg_take_session },
+    { "recording", RS_MSG_RECORDING, RS_CHANNEL_AGENT,
+      rs_msg_recording_fields, RS_MSG_N(rs_msg_recording_fields),
+      rs_msg_take_recording },
     { "bye", RS_MSG_BYE, RS_MSG_BOTH, rs_msg_bye_fields,
       RS_MSG_N(rs_msg_bye_fields), rs_msg_take_bye },
     { "ping", RS_MSG_PING, RS_MSG_BOTH, rs_msg_no_fields,
@@ -419,6 +513,22 @@ rs_reject_name(rs_reject_e reject)
 {
     return ((unsigned) reject < RS_MSG_N(rs_msg_rejects) - 1)
            ? rs_msg_rejects[reject] : "policy";
+}
+
+
+const char *
+rs_recording_name(rs_recording_e op)
+{
+    return ((unsigned) op < RS_MSG_N(rs_msg_recordings) - 1)
+           ? rs_msg_recordings[op] : "end";
+}
+
+
+const char *
+rs_recorded_name(rs_recorded_e reason)
+{
+    return ((unsigned) reason < RS_MSG_N(rs_msg_recorded) - 1)
+           ? rs_msg_recorded[reason] : "error";
 }
 
 
@@ -761,6 +871,87 @@ rs_msg_take_tunnel(rs_msg_t *msg, rs_msg_fields_t *f, size_t len)
     msg->refuse = (rs_refuse_e) f->refuse;
     msg->reason = rs_str(rs_msg_refuses[f->refuse]);
     msg->comment = f->comment;
+
+    return RS_OK;
+}
+
+
+static rs_err_e
+rs_msg_check_sha256(rs_str_t s)
+{
+    size_t  i;
+
+    for (i = 0; i < s.len; i++) {
+        if ((s.data[i] < '0' || s.data[i] > '9')
+            && (s.data[i] < 'a' || s.data[i] > 'f'))
+        {
+            return RS_E_INVALID_VALUE;
+        }
+    }
+
+    return RS_OK;
+}
+
+
+/* each op has fields of its own: none is missing, none is of another */
+
+static rs_err_e
+rs_msg_take_recording(rs_msg_t *msg, rs_msg_fields_t *f, size_t len)
+{
+    char             pointer[32];
+    size_t           i;
+    uint32_t         must, may;
+    const char      *name;
+    rs_recording_e   op;
+
+    (void) len;
+
+    op = (rs_recording_e) f->recording;
+    must = rs_msg_recording_has[op].must;
+    may = rs_msg_recording_has[op].may | must;
+
+    for (i = 2; i < RS_MSG_N(rs_msg_recording_fields); i++) {
+        name = rs_msg_recording_fields[i].name;
+        (void) snprintf(pointer, sizeof(pointer), "/%s", name);
+
+        if (json_object_get(msg->json, name) == NULL) {
+
+            if (must & RS_MSG_HAS(i)) {
+                return rs_json_fail(&msg->error, RS_E_INVALID_VALUE, pointer,
+                                    "%s is wanted with \"%s\"", name,
+                                    rs_msg_recordings[op]);
+            }
+
+        } else if (!(may & RS_MSG_HAS(i))) {
+            return rs_json_fail(&msg->error, RS_E_UNKNOWN_FIELD, pointer,
+                                "\"%s\" has no %s", rs_msg_recordings[op],
+                                name);
+        }
+    }
+
+    if ((must & RS_MSG_HAS(4))
+        && !(rs_msg_recording_has[op].reasons & (1u << f->recorded)))
+    {
+        return rs_json_fail(&msg->error, RS_E_INVALID_VALUE, "/reason",
+                            "\"%s\" is no reason of \"%s\"",
+                            rs_msg_recorded[f->recorded],
+                            rs_msg_recordings[op]);
+    }
+
+    msg->session_id = f->session_id;
+    msg->comment = f->comment;
+    msg->recording.op = op;
+    msg->recording.reason = (rs_recorded_e) f->recorded;
+    msg->recording.id = f->recording_id;
+    msg->recording.duration_ms = (uint64_t) f->duration_ms;
+    msg->recording.bytes = (uint64_t) f->bytes;
+    msg->recording.sha256 = f->sha256;
+    msg->recording.gaps = (uint64_t) f->gaps;
+    msg->recording.expires_at = (uint64_t) f->expires_at;
+
+    if (must & RS_MSG_HAS(4)) {
+        msg->reason = rs_str(rs_msg_recorded[f->recorded]);
+    }
 
     return RS_OK;
 }

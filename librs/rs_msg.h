@@ -52,6 +52,7 @@ typedef enum {
                                          reason, comment */
     RS_MSG_LOAD,                      /* agent: load */
     RS_MSG_QUEUED,                    /* agent: session_id, place */
+    RS_MSG_RECORDING,                 /* agent: recording, reason, comment */
     RS_MSG_BYE,                       /* both: reason */
     RS_MSG_PING,                      /* both */
     RS_MSG_PONG                       /* both */
@@ -99,6 +100,37 @@ typedef struct {
 } rs_msg_load_t;
 
 
+/* what a recorder says of a recording, and why */
+
+typedef enum {
+    RS_RECORDING_BEGIN = 0,           /* session_id, id */
+    RS_RECORDING_FAILED,              /* session_id, reason */
+    RS_RECORDING_END,                 /* session_id, id, reason and numbers */
+    RS_RECORDING_GONE                 /* id */
+} rs_recording_e;
+
+typedef enum {
+    RS_RECORDED_ENDED = 0,            /* end: as the session did */
+    RS_RECORDED_LOST,                 /* end: the way to it was */
+    RS_RECORDED_DISK_FULL,            /* both */
+    RS_RECORDED_ERROR,                /* both */
+    RS_RECORDED_RECOVERED,            /* end: found after a crash */
+    RS_RECORDED_HOST_REFUSED,         /* failed */
+    RS_RECORDED_NO_MEDIA              /* failed */
+} rs_recorded_e;
+
+typedef struct {
+    rs_recording_e   op;
+    rs_recorded_e    reason;
+    rs_str_t         id;
+    uint64_t         duration_ms;
+    uint64_t         bytes;
+    rs_str_t         sha256;          /* 64 hex */
+    uint64_t         gaps;
+    uint64_t         expires_at;      /* s; 0: none */
+} rs_msg_recording_t;
+
+
 /* what is wanted of the control token */
 
 typedef enum {
@@ -140,9 +172,11 @@ typedef struct {
     rs_control_e     control;
     rs_msg_load_t    load;
     unsigned         place;           /* in the queue, the first is 1 */
-    rs_str_t         reason;          /* bye; of reject, consent, control and
-                                         refuse: the same as a word */
-    rs_str_t         comment;         /* reject, tunnel: `detail` */
+    rs_msg_recording_t  recording;
+    rs_str_t         reason;          /* bye; of reject, consent, control,
+                                         refuse and recording: the same as a
+                                         word */
+    rs_str_t         comment;         /* reject, tunnel, recording: `detail` */
 
     /* of an error; error.text is a sentence for the client */
     rs_json_error_t  error;
@@ -188,6 +222,9 @@ rs_err_e rs_msg_parse(rs_msg_t *msg, rs_channel_e channel, const void *data,
 void rs_msg_free(rs_msg_t *msg);
 
 const char *rs_reject_name(rs_reject_e reject);
+/* "begin"; constants, "end" and "error" out of range */
+const char *rs_recording_name(rs_recording_e op);
+const char *rs_recorded_name(rs_recorded_e reason);
 /* what the client of the pipe is told */
 rs_err_e rs_refuse_err(rs_refuse_e refuse);
 
@@ -211,6 +248,9 @@ void rs_msg_write_challenge(rs_buf_t *b, unsigned api_version,
     const uint8_t nonce[32], rs_str_t host, rs_str_t identity);
 void rs_msg_write_rotated(rs_buf_t *b, rs_str_t public_key);
 void rs_msg_write_revoke(rs_buf_t *b, rs_str_t session_id, rs_str_t reason);
+/* op: "ok", "delete"; of a recording, or (id empty) of a session */
+void rs_msg_write_recording(rs_buf_t *b, const char *op, rs_str_t session_id,
+    rs_str_t recording_id, const char *to);
 void rs_msg_write_open(rs_buf_t *b, const rs_msg_open_t *open);
 /* one pipe is no longer wanted */
 void rs_msg_write_cut(rs_buf_t *b, rs_str_t pipe_id, rs_str_t reason);

@@ -201,6 +201,29 @@ rs_msg_write_open(rs_buf_t *b, const rs_msg_open_t *open)
 
 
 void
+rs_msg_write_recording(rs_buf_t *b, const char *op, rs_str_t session_id,
+    rs_str_t recording_id, const char *to)
+{
+    rs_buf_cstr(b, "{\"type\":\"recording\"");
+    rs_msg_write_field(b, "op", rs_str(op));
+
+    if (session_id.len) {
+        rs_msg_write_field(b, "session_id", session_id);
+    }
+
+    if (recording_id.len) {
+        rs_msg_write_field(b, "recording_id", recording_id);
+    }
+
+    if (to) {
+        rs_msg_write_field(b, "to", rs_str(to));
+    }
+
+    rs_buf_char(b, '}');
+}
+
+
+void
 rs_msg_write_cut(rs_buf_t *b, rs_str_t pipe_id, rs_str_t reason)
 {
     rs_buf_cstr(b, "{\"type\":\"tunnel\",\"op\":\"cut\"");

@@ -17,7 +17,8 @@
                            | BIT(ENROLLMENTS_READ) | BIT(GROUPS_READ)         \
                            | BIT(POLICIES_READ) | BIT(GRANTS_READ)            \
                            | BIT(KEYS_READ) | BIT(AUDIT_READ)               \
-                           | BIT(WEBHOOKS_READ) | BIT(TUNNELS_READ))
+                           | BIT(WEBHOOKS_READ) | BIT(TUNNELS_READ)            \
+                           | BIT(RECORDINGS_READ))
 
 #define RS_ROLE_WATCHES   (BIT(DEVICES_READ) | BIT(SESSIONS_READ)             \
                            | BIT(SESSIONS_WRITE) | BIT(SESSIONS_VIEW))
@@ -57,6 +58,8 @@ static const char  *rs_verb_names[RS_VERB_N] = {
     [RS_VERB_TUNNELS_WRITE] = "tunnels:write",
     [RS_VERB_TUNNELS_USE] = "tunnels:use",
     [RS_VERB_COMMANDS_RUN] = "commands:run",
+    [RS_VERB_RECORDINGS_READ] = "recordings:read",
+    [RS_VERB_RECORDINGS_DELETE] = "recordings:delete",
     [RS_VERB_ICE] = "ice",
     [RS_VERB_NODE_DRAIN] = "node:drain"
 };

@@ -202,6 +202,9 @@ struct ngx_http_rs_loc_conf_s {
     ngx_msec_t                  ping_interval;
     ngx_msec_t                  peer_timeout;
     ngx_msec_t                  resume_grace;
+    ngx_msec_t                  recorder_grace;
+    ngx_msec_t                  recorder_timeout;
+    ngx_msec_t                  recorder_wait;
     ngx_msec_t                  events_heartbeat;
 
     ngx_uint_t                  max_participants;

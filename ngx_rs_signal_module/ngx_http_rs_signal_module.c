@@ -611,6 +611,27 @@ static ngx_command_t  ngx_http_rs_commands[] = {
       offsetof(ngx_http_rs_loc_conf_t, resume_grace),
       &ngx_http_rs_positive },
 
+    { ngx_string("rs_recorder_grace"),
+      NGX_HTTP_RS_LOC|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_rs_loc_conf_t, recorder_grace),
+      &ngx_http_rs_positive },
+
+    { ngx_string("rs_recorder_timeout"),
+      NGX_HTTP_RS_LOC|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_rs_loc_conf_t, recorder_timeout),
+      &ngx_http_rs_positive },
+
+    { ngx_string("rs_recorder_wait"),
+      NGX_HTTP_RS_LOC|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_rs_loc_conf_t, recorder_wait),
+      &ngx_http_rs_positive },
+
     { ngx_string("rs_events_heartbeat"),
       NGX_HTTP_RS_LOC|NGX_CONF_TAKE1,
       ngx_conf_set_msec_slot,
@@ -802,6 +823,7 @@ ngx_http_rs_bus_env(ngx_http_rs_main_conf_t *rmcf, rs_env_t *env)
     case RS_ENV_INV:
     case RS_ENV_RVK:
     case RS_ENV_FEN:
+    case RS_ENV_REC:
         ngx_http_rs_device_env(rmcf, env);
         break;
 
@@ -1229,6 +1251,9 @@ ngx_http_rs_create_loc_conf(ngx_conf_t *cf)
     rlcf->ping_interval = NGX_CONF_UNSET_MSEC;
     rlcf->peer_timeout = NGX_CONF_UNSET_MSEC;
     rlcf->resume_grace = NGX_CONF_UNSET_MSEC;
+    rlcf->recorder_grace = NGX_CONF_UNSET_MSEC;
+    rlcf->recorder_timeout = NGX_CONF_UNSET_MSEC;
+    rlcf->recorder_wait = NGX_CONF_UNSET_MSEC;
     rlcf->events_heartbeat = NGX_CONF_UNSET_MSEC;
 
     rlcf->max_participants = NGX_CONF_UNSET_UINT;
@@ -1307,6 +1332,12 @@ ngx_http_rs_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_msec_value(conf->ping_interval, prev->ping_interval, 25000);
     ngx_conf_merge_msec_value(conf->peer_timeout, prev->peer_timeout, 60000);
     ngx_conf_merge_msec_value(conf->resume_grace, prev->resume_grace, 120000);
+    ngx_conf_merge_msec_value(conf->recorder_grace, prev->recorder_grace,
+                              3000);
+    ngx_conf_merge_msec_value(conf->recorder_timeout, prev->recorder_timeout,
+                              4000);
+    ngx_conf_merge_msec_value(conf->recorder_wait, prev->recorder_wait,
+                              30000);
     ngx_conf_merge_msec_value(conf->events_heartbeat, prev->events_heartbeat,
                               15000);
     ngx_conf_merge_str_value(conf->webhook_key, prev->webhook_key, "");

@@ -120,6 +120,7 @@ sub none_of {
                 LinkId => "lnk_$a",
                 ApiKeyId => "key_$a", GroupId => "grp_$a",
                 WebhookId => "whk_$a", TunnelId => "tun_$a",
+                RecordingId => "rec_" . "z" x 26,
                 GrantId => "gra_$a", UserId => "usr_$a",
                 PolicyName => 'none',
                 Username => "1790000300:default.ses_$a.par_$a");
@@ -179,7 +180,8 @@ sub sample {
     return { target => '127.0.0.1:22' } if $path =~ /tunnels$/;
     return { command => 'ping' } if $path =~ /commands$/;
     return {} if $path =~ m{^/(?:ice|enrollments|devices/|.*/generate
-                                 |groups/|policies/|webhooks/|tunnels/)}x;
+                                 |groups/|policies/|webhooks/|tunnels/
+                                 |recordings/)}x;
     return { name => 'n' } if $path eq '/groups';
     return { url => 'https://a.example.net/' } if $path eq '/webhooks';
     return { name => 'n', scopes => ['ice'] } if $path eq '/keys';
@@ -335,6 +337,41 @@ $api->call($rest, 201, 'POST', '/tunnels/{id}/pipes', $tunnel->{id},
 $api->call($rest, 409, 'POST', '/tunnels/{id}/pipes', $nowhere);
 $api->call($rest, 200, 'POST', '/tunnels/{id}/port', $tunnel->{id});
 $api->call($rest, 409, 'POST', '/tunnels/{id}/port', $nowhere);
+
+# a recording, of a recorder that is here, and one that is written still
+
+my $keeper = RS::Device->enroll($rest, name => 'keeper',
+                                enrollment => { kind => 'recorder' });
+
+$keeper->connect($gw);
+$keeper->send_json({ type => 'load', capacity => 1, used => 0, queued => 0,
+                     queue => 0 });
+wait_until {
+    $rest->get('/devices/' . $keeper->id)->json->{load}
+} 5, 'its load';
+
+my @rec = map { "rec_$_" } 'a' x 26, 'b' x 26;
+
+for my $i (0, 1) {
+    $redis->call('HSET', "rs:{default}:rec:$rec[$i]", 'session_id', $s->{id},
+                 'device_id', $d->{id}, 'recorder_id', $keeper->id, 'state',
+                 $i ? 'recording' : 'kept', 'started_at', time(), 'ended_at',
+                 time(), 'duration_ms', 1000, 'bytes', 1000, 'sha256',
+                 'a' x 64, 'gaps', 0, 'reason', 'ended', 'expires_at',
+                 time() + 60);
+    $redis->call('ZADD', 'rs:{default}:recs', int(1000 * time()) + $i,
+                 $rec[$i]);
+}
+
+$api->call($rest, 200, 'GET', '/recordings', undef,
+           query => "?device_id=$d->{id}&session_id=$s->{id}");
+$api->call($rest, 422, 'GET', '/recordings', undef, query => '?session_id=x');
+$api->call($rest, 200, 'GET', '/recordings/{id}', $_) for @rec;
+$api->call($rest, 201, 'POST', '/recordings/{id}/pipes', $rec[0],
+           body => { origin => 'https://support.example.net' });
+$api->call($rest, 409, 'POST', '/recordings/{id}/pipes', $rec[1]);
+$api->call($rest, 409, 'DELETE', '/recordings/{id}', $rec[1]);
+$api->call($rest, 204, 'DELETE', '/recordings/{id}', $rec[0]);
 
 # a call that is repeated when its port is another's
 

@@ -93,7 +93,7 @@ sub session {
 
 my %session = map { $_ => session($_) } @places;
 my %never = map { $_ => random_id("${_}_") }
-            qw(ses dev enr grp gra key lnk usr whk tun);
+            qw(ses dev enr grp gra key lnk usr whk tun rec);
 
 
 # Specimens: for a call of the table what to send, for an object of a place or
@@ -166,6 +166,22 @@ sub fresh_tunnel {
 
     return made($place, '/devices/' . $device{$place}->id . '/tunnels',
                 { target => '127.0.0.1:22', port => JSON::true() })->{id};
+}
+
+
+# A recording, of a recorder that is not here.
+
+sub kept {
+    my ($place) = @_;
+    my $id = random_id('rec_');
+    my $tag = "rs:{$tenant{$place}}";
+
+    $redis->call('HSET', "$tag:rec:$id", 'session_id', random_id('ses_'),
+                 'recorder_id', random_id('dev_'), 'state', 'kept',
+                 'started_at', time());
+    $redis->call('ZADD', "$tag:recs", int(1000 * time()), $id);
+
+    return $id;
 }
 
 
@@ -321,6 +337,15 @@ my %specimen = (
     'POST /tunnels/{id}/port' => [
         { path => sub { object('tun', '/tunnels', \&listed_tunnel)->(@_)
                         . '/port' } }],
+    'GET /recordings' => [
+        { path => '/recordings', wide => 1, own => 1 }],
+    'GET /recordings/{id}' => [
+        { path => object('rec', '/recordings', \&kept), wide => 1 }],
+    'DELETE /recordings/{id}' => [
+        { path => object('rec', '/recordings', \&kept), wide => 1 }],
+    'POST /recordings/{id}/pipes' => [
+        { path => sub { object('rec', '/recordings', \&kept)->(@_)
+                        . '/pipes' }, wide => 1 }],
     'POST /ice' => [{ path => '/ice', wide => 1, own => 1 }],
     'GET /turn' => [{ path => '/turn?service=turn', wide => 1, own => 1 }],
     (map { ("POST /turn/keys/{id}/credentials/$_" => []) }

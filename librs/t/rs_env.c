@@ -13,6 +13,7 @@
 #define SES   "ses_aaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define PAR   "par_cccccccccccccccccccccccccc"
 #define PIP   "pip_aaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define REC   "rec_aaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define PEER  "par_hhhhhhhhhhhhhhhhhhhhhhhhhh"
 #define ADDR  "node-1.0.0123456789abcdef.42"
 #define ELSE  "node-2.7.fedcba9876543210.1"
@@ -38,7 +39,8 @@ static const char  *const good[] = {
     "rs1 sig default " SES " 0-0 " PAR " - 7\na\nb\n",
     "rs1 vol default " SES " - " PAR " " ADDR " " ELSE "\n{\"x\":1}",
     "rs1 gon default " SES " - - " ELSE " " ADDR "\n",
-    "rs1 pip default " PIP " - - " ADDR " -\nopen"
+    "rs1 pip default " PIP " - - " ADDR " -\nopen",
+    "rs1 rec default " REC " - - " ADDR " -\ndelete"
 };
 
 
@@ -81,6 +83,11 @@ test_kinds(void)
     is_str(e.session, PIP, "which pipe");
     is_str(e.to, ADDR, "where it goes");
     is_str(e.body, "open", "what it says");
+
+    is_rc(rs_env_decode(rs_str(good[14]), &e), RS_OK, "rec");
+    is_int(e.kind, RS_ENV_REC, "its kind");
+    is_str(e.session, REC, "which recording");
+    is_str(e.body, "delete", "what is wanted");
 
     is_int(rs_env_kind(RS_STR("bcn")), RS_ENV_BCN, "kind by name");
     is_int(rs_env_kind(RS_STR("sig ")), RS_ENV_NONE, "no kind");
@@ -126,6 +133,9 @@ test_refused(void)
         "rs2 sig default " SES " 1-2 " PAR " " PEER " 7\nx",
         "rs1 pip default " SES " - - " ADDR " -\nopen",
         "rs1 pip default " PIP " - - " ADDR " -\n",
+        "rs1 rec default " PIP " - - " ADDR " -\ndelete",
+        "rs1 rec default " REC " - - " ADDR " -\n",
+        "rs1 pip default " REC " - - " ADDR " -\nopen",
         "rs1 pip default " PIP " - - - -\nopen",
         "rs1 inv default " PIP " - - " ADDR " -\n",
         "rs1 gis default " SES " 1-2 " PAR " " PEER " 7\nx",

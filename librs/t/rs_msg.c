@@ -37,6 +37,7 @@ static void test_rotate(void);
 static void test_others(void);
 static void test_tunnel(void);
 static void test_service(void);
+static void test_recording(void);
 static void test_pipe(void);
 static void test_pipe_writers(rs_buf_t *b);
 static void test_refused(void);
@@ -679,6 +680,125 @@ test_service(void)
 
 
 static void
+test_recording(void)
+{
+    char      text[1024];
+    size_t    i;
+    rs_msg_t  m;
+    rs_buf_t  b;
+    uint8_t   buf[RS_MSG_WRITE_MAX];
+
+#define REC   "rec_rrrrrrrrrrrrrrrrrrrrrrrrrr"
+#define SHA   "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define ENDED "\"op\":\"end\",\"session_id\":\"" SES "\",\"recording_id\":\"" \
+              REC "\",\"duration_ms\":1500,\"bytes\":9,\"gaps\":2,"
+
+    static const struct {
+        rs_err_e     rc;
+        const char  *pointer;
+        const char  *fields;
+    } bad[] = {
+        { RS_E_INVALID_VALUE, "/op", "\"session_id\":\"" SES "\"" },
+        { RS_E_INVALID_VALUE, "/op", "\"op\":\"ok\"" },
+        { RS_E_INVALID_VALUE, "/session_id",
+          "\"op\":\"begin\",\"recording_id\":\"" REC "\"" },
+        { RS_E_INVALID_VALUE, "/recording_id",
+          "\"op\":\"begin\",\"session_id\":\"" SES "\"" },
+        { RS_E_INVALID_VALUE, "/recording_id",
+          "\"op\":\"gone\",\"recording_id\":\"" SES "\"" },
+        { RS_E_UNKNOWN_FIELD, "/session_id", "\"op\":\"gone\","
+          "\"session_id\":\"" SES "\",\"recording_id\":\"" REC "\"" },
+        { RS_E_UNKNOWN_FIELD, "/bytes", "\"op\":\"begin\",\"session_id\":\""
+          SES "\",\"recording_id\":\"" REC "\",\"bytes\":1" },
+        { RS_E_INVALID_VALUE, "/reason",
+          "\"op\":\"failed\",\"session_id\":\"" SES "\"" },
+        { RS_E_INVALID_VALUE, "/reason", "\"op\":\"failed\",\"session_id\":\""
+          SES "\",\"reason\":\"ended\"" },
+        { RS_E_INVALID_VALUE, "/reason", ENDED "\"sha256\":\"" SHA "\"" },
+        { RS_E_INVALID_VALUE, "/reason", ENDED "\"sha256\":\"" SHA "\","
+          "\"reason\":\"no_media\"" },
+        { RS_E_INVALID_VALUE, "/sha256", ENDED "\"reason\":\"ended\"" },
+        { RS_E_INVALID_VALUE, "/sha256", ENDED "\"reason\":\"ended\","
+          "\"sha256\":\"X" "123456789abcdef0123456789abcdef"
+          "0123456789abcdef0123456789abcdef\"" },
+        { RS_E_INVALID_VALUE, "/expires_at", ENDED "\"reason\":\"ended\","
+          "\"sha256\":\"" SHA "\",\"expires_at\":null" }
+    };
+
+    is_rc(parse(&m, RS_CHANNEL_AGENT, "{\"type\":\"recording\",\"op\":"
+                "\"begin\",\"session_id\":\"" SES "\",\"recording_id\":\""
+                REC "\"}"), RS_OK, "a recording begins");
+    is_int(m.type, RS_MSG_RECORDING, "its type");
+    is_int(m.recording.op, RS_RECORDING_BEGIN, "what it says");
+    is_str(m.session_id, SES, "of which session");
+    is_str(m.recording.id, REC, "which recording");
+    rs_msg_free(&m);
+
+    is_rc(parse(&m, RS_CHANNEL_AGENT, "{\"type\":\"recording\",\"op\":"
+                "\"failed\",\"session_id\":\"" SES "\",\"reason\":"
+                "\"disk_full\",\"detail\":\"1 GB free\"}"), RS_OK,
+          "one fails");
+    is_int(m.recording.op, RS_RECORDING_FAILED, "what it says");
+    is_str(m.reason, "disk_full", "why");
+    is_str(m.comment, "1 GB free", "and more of it");
+    rs_msg_free(&m);
+
+    is_rc(parse(&m, RS_CHANNEL_AGENT, "{\"type\":\"recording\"," ENDED
+                "\"reason\":\"recovered\",\"sha256\":\"" SHA "\","
+                "\"expires_at\":1790000000}"), RS_OK, "one ends");
+    is_int(m.recording.op, RS_RECORDING_END, "what it says");
+    is_int(m.recording.reason, RS_RECORDED_RECOVERED, "why");
+    is_str(m.reason, "recovered", "as a word");
+    is_int(m.recording.duration_ms, 1500, "how long it is");
+    is_int(m.recording.bytes, 9, "how large");
+    is_int(m.recording.gaps, 2, "where nothing was kept");
+    is_str(m.recording.sha256, SHA, "what it is known by");
+    is_int(m.recording.expires_at, 1790000000, "how long it is kept");
+    rs_msg_free(&m);
+
+    is_rc(parse(&m, RS_CHANNEL_AGENT, "{\"type\":\"recording\",\"op\":"
+                "\"gone\",\"recording_id\":\"" REC "\"}"), RS_OK,
+          "one is gone");
+    is_int(m.recording.op, RS_RECORDING_GONE, "what it says");
+    rs_msg_free(&m);
+
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        (void) snprintf(text, sizeof(text), "{\"type\":\"recording\",%s}",
+                        bad[i].fields);
+        is_rc(parse(&m, RS_CHANNEL_AGENT, text), bad[i].rc, bad[i].fields);
+        is_str(rs_str(m.error.pointer), bad[i].pointer, "its pointer");
+    }
+
+    is_rc(parse(&m, RS_CHANNEL_SIGNAL, "{\"type\":\"recording\",\"op\":"
+                "\"gone\",\"recording_id\":\"" REC "\"}"),
+          RS_E_UNKNOWN_TYPE, "no participant says it");
+
+    ok(strcmp(rs_recording_name((rs_recording_e) 77), "end") == 0,
+       "a number that is none");
+    ok(strcmp(rs_recorded_name((rs_recorded_e) 77), "error") == 0,
+       "nor is this");
+    ok(strcmp(rs_recording_name(RS_RECORDING_BEGIN), "begin") == 0, "begin");
+    ok(strcmp(rs_recorded_name(RS_RECORDED_LOST), "lost") == 0, "lost");
+
+    rs_buf_init(&b, buf, sizeof(buf));
+    rs_msg_write_recording(&b, "ok", rs_str(""), rs_str(REC), "end");
+    is_str(rs_buf_get(&b), "{\"type\":\"recording\",\"op\":\"ok\","
+           "\"recording_id\":\"" REC "\",\"to\":\"end\"}", "an answer");
+
+    rs_buf_init(&b, buf, sizeof(buf));
+    rs_msg_write_recording(&b, "delete", rs_str(""), rs_str(REC), NULL);
+    is_str(rs_buf_get(&b), "{\"type\":\"recording\",\"op\":\"delete\","
+           "\"recording_id\":\"" REC "\"}", "what is to be deleted");
+
+    rs_buf_init(&b, buf, sizeof(buf));
+    rs_msg_write_recording(&b, "ok", rs_str(SES), rs_str(""), "failed");
+    is_str(rs_buf_get(&b), "{\"type\":\"recording\",\"op\":\"ok\","
+           "\"session_id\":\"" SES "\",\"to\":\"failed\"}",
+           "an answer of a session");
+}
+
+
+static void
 test_pipe(void)
 {
     rs_msg_t  m;
@@ -1057,6 +1177,7 @@ main(void)
     test_others();
     test_tunnel();
     test_service();
+    test_recording();
     test_pipe();
     test_refused();
     test_sizes();

@@ -35,6 +35,7 @@ static void ngx_http_rs_conn_deadline_handler(ngx_event_t *ev);
 static void ngx_http_rs_conn_done(ngx_http_rs_ws_t *ws);
 
 static void ngx_http_rs_conn_arm_ping(ngx_http_rs_ws_t *ws);
+static ngx_msec_t ngx_http_rs_conn_limit(ngx_http_rs_ws_t *ws);
 static void ngx_http_rs_conn_write_error(rs_buf_t *b, u_char *buf,
     rs_err_e code, const char *detail, uint64_t id);
 static void ngx_http_rs_conn_release(ngx_http_rs_ws_t *ws);
@@ -464,10 +465,15 @@ ngx_http_rs_conn_ping_handler(ngx_event_t *ev)
         ws->heard = ngx_current_msec;
     }
 
-    if (ngx_current_msec - ws->heard >= ws->head.rlcf->peer_timeout) {
+    if (ngx_current_msec - ws->heard >= ngx_http_rs_conn_limit(ws)) {
         ngx_log_error(NGX_LOG_INFO, ws->head.log, 0,
                       "rs conn heard nothing for %Mms",
                       ngx_current_msec - ws->heard);
+
+        if (ws->silence) {
+            ngx_http_rs_conn_finish(ws, RS_E_PEER_TIMEOUT);
+            return;
+        }
 
         ngx_http_rs_conn_close(&ws->head, RS_E_PEER_TIMEOUT, NULL);
         return;
@@ -481,6 +487,27 @@ ngx_http_rs_conn_ping_handler(ngx_event_t *ev)
         }
     }
 
+    ngx_http_rs_conn_arm_ping(ws);
+}
+
+
+static ngx_msec_t
+ngx_http_rs_conn_limit(ngx_http_rs_ws_t *ws)
+{
+    return ws->silence ? ws->silence : ws->head.rlcf->peer_timeout;
+}
+
+
+void
+ngx_http_rs_conn_silence(ngx_http_rs_conn_t *rc, ngx_msec_t ms)
+{
+    ngx_http_rs_ws_t *ws = (ngx_http_rs_ws_t *) rc;
+
+    if (rc->closing || ws->finished) {
+        return;
+    }
+
+    ws->silence = ms;
     ngx_http_rs_conn_arm_ping(ws);
 }
 
@@ -507,7 +534,7 @@ ngx_http_rs_conn_arm_ping(ngx_http_rs_ws_t *ws)
     }
 
     ping = ws->next_ping - ngx_current_msec;
-    silent = ws->heard + rlcf->peer_timeout - ngx_current_msec;
+    silent = ws->heard + ngx_http_rs_conn_limit(ws) - ngx_current_msec;
 
     ngx_add_timer(&ws->ping, ngx_min(ping, silent));
 }

@@ -174,6 +174,12 @@ ngx_int_t ngx_http_rs_conn_ping(ngx_http_rs_conn_t *rc);
 /* rs_ping_interval as clients are told it, in seconds */
 int ngx_http_rs_conn_ping_s(ngx_http_rs_conn_t *rc);
 
+/*
+ * A peer that speaks more often than others: when nothing came for so long it
+ * is gone at once, without a close frame, with RS_E_PEER_TIMEOUT.
+ */
+void ngx_http_rs_conn_silence(ngx_http_rs_conn_t *rc, ngx_msec_t ms);
+
 /* arms or (0) removes the "first message" deadline */
 void ngx_http_rs_conn_deadline(ngx_http_rs_conn_t *rc, ngx_msec_t ms);
 

@@ -65,6 +65,7 @@ typedef struct {
     time_t                    since;
     ngx_msec_t                heard;      /* when anything came last */
     ngx_msec_t                next_ping;
+    ngx_msec_t                silence;    /* instead of rs_peer_timeout, or 0 */
 
     ngx_http_rs_chunk_t      *in;         /* NULL: nothing waits */
     rs_ws_reader_t            reader;

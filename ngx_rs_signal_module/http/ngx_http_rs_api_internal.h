@@ -505,6 +505,12 @@ ngx_int_t ngx_http_rs_api_drain_get(ngx_http_rs_api_t *api);
 ngx_int_t ngx_http_rs_api_drain_start(ngx_http_rs_api_t *api);
 ngx_int_t ngx_http_rs_api_drain_end(ngx_http_rs_api_t *api);
 
+/* ngx_http_rs_api_recording.c */
+ngx_int_t ngx_http_rs_api_recording_list(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_recording_get(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_recording_delete(ngx_http_rs_api_t *api);
+ngx_int_t ngx_http_rs_api_recording_open(ngx_http_rs_api_t *api);
+
 
 extern ngx_str_t  ngx_http_rs_openapi;
 

@@ -123,6 +123,21 @@ static const ngx_http_rs_api_route_t  ngx_http_rs_api_routes[] = {
     { NGX_HTTP_POST, "/tunnels/{id}/port", RS_ID_TUNNEL, RS_VERB_TUNNELS_USE,
       NGX_HTTP_RS_API_MAY_BODY, ngx_http_rs_api_port_create },
 
+    { NGX_HTTP_GET, "/recordings", NULL, RS_VERB_RECORDINGS_READ,
+      NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_recording_list },
+
+    { NGX_HTTP_GET, "/recordings/{id}", RS_ID_RECORDING,
+      RS_VERB_RECORDINGS_READ,
+      NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_recording_get },
+
+    { NGX_HTTP_DELETE, "/recordings/{id}", RS_ID_RECORDING,
+      RS_VERB_RECORDINGS_DELETE,
+      NGX_HTTP_RS_API_NO_BODY, ngx_http_rs_api_recording_delete },
+
+    { NGX_HTTP_POST, "/recordings/{id}/pipes", RS_ID_RECORDING,
+      RS_VERB_RECORDINGS_READ,
+      NGX_HTTP_RS_API_MAY_BODY, ngx_http_rs_api_recording_open },
+
     { NGX_HTTP_POST, "/ice", NULL, RS_VERB_ICE,
       NGX_HTTP_RS_API_MAY_BODY, ngx_http_rs_api_ice },
 

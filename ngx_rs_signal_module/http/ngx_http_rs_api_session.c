@@ -118,14 +118,15 @@ static ngx_int_t ngx_http_rs_api_session_got(ngx_http_rs_api_t *api,
 static ngx_int_t ngx_http_rs_api_session_ended(ngx_http_rs_api_t *api,
     void *data, rs_err_e code, ngx_rs_reply_t *reply);
 static json_t *ngx_http_rs_api_session_json(ngx_rs_reply_t *obj);
+static json_t *ngx_http_rs_api_session_kept(ngx_rs_reply_t *obj);
 
 
 static const char *const  ngx_http_rs_api_host_types[] =
     { "device", "browser", "render", NULL };
 
 static const char *const  ngx_http_rs_api_states[] =
-    { "waiting_host", "waiting_consent", "connecting", "active", "ended",
-      NULL };
+    { "waiting_host", "waiting_consent", "waiting_recorder", "connecting",
+      "active", "ended", NULL };
 
 
 static const rs_json_field_t  ngx_http_rs_api_session_fields[] = {
@@ -677,6 +678,13 @@ ngx_http_rs_api_session_created(ngx_http_rs_api_t *api, void *data,
                                     "/host/device_id");
     }
 
+    if (code == RS_E_RECORDER_OFFLINE) {
+        return ngx_http_rs_api_fail(api, code,
+                                    "the session has to be recorded, and no "
+                                    "recorder is here and has a place",
+                                    "/policy/recording");
+    }
+
     if (code == RS_E_FORBIDDEN) {
         what = ngx_rs_reply_str(reply, 1);
 
@@ -881,8 +889,8 @@ ngx_http_rs_api_session_check(ngx_http_rs_api_t *api, ngx_str_t *values)
         if (ngx_http_rs_api_states[i] == NULL) {
             ngx_http_rs_api_fail(api, RS_E_INVALID_VALUE,
                                  "\"state\" must be waiting_host, "
-                                 "waiting_consent, connecting, active or "
-                                 "ended", NULL);
+                                 "waiting_consent, waiting_recorder, "
+                                 "connecting, active or ended", NULL);
             return NGX_DECLINED;
         }
     }
@@ -1116,6 +1124,25 @@ ngx_http_rs_api_session_ended(ngx_http_rs_api_t *api, void *data,
 }
 
 
+/* null: it is not to be kept */
+
+static json_t *
+ngx_http_rs_api_session_kept(ngx_rs_reply_t *obj)
+{
+    ngx_str_t  state;
+
+    state = ngx_rs_reply_field(obj, "rec_state");
+
+    if (state.len == 0) {
+        return json_null();
+    }
+
+    return json_pack("{s:o, s:o}", "state", ngx_http_rs_api_text(state),
+                     "recording_id",
+                     ngx_http_rs_api_text(ngx_rs_reply_field(obj, "rec_id")));
+}
+
+
 /* without participants; NULL: no memory */
 
 static json_t *
@@ -1139,7 +1166,10 @@ ngx_http_rs_api_session_json(ngx_rs_reply_t *obj)
            != 0
         || json_object_set(json, "host", host) != 0
         || ngx_http_rs_api_fields(json, obj, ngx_http_rs_api_session_tail)
-           != NGX_OK)
+           != NGX_OK
+        || json_object_set_new(json, "recording",
+                               ngx_http_rs_api_session_kept(obj))
+           != 0)
     {
         json_decref(json);
         json = NULL;

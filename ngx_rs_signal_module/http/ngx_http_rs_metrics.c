@@ -413,7 +413,7 @@ static const ngx_http_rs_metric_t  ngx_http_rs_metrics_table[] = {
 static const char  *ngx_http_rs_metrics_type_names[] = {
     NULL, "signal", "input", "state", "ice", "control", "pipe", "hello",
     "accept", "reject", "rotate", "consent", "tunnel", "load", "queued",
-    "bye", "ping", "pong"
+    "recording", "bye", "ping", "pong"
 };
 
 

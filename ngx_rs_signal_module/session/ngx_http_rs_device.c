@@ -22,7 +22,8 @@
  * Sessions a device is asked into are ngx_http_rs_device_invite.c, its key is
  * ngx_http_rs_device_key.c, one whose socket is gone
  * ngx_http_rs_device_away.c, one of another kind
- * ngx_http_rs_device_service.c.
+ * ngx_http_rs_device_service.c, what recorders say
+ * ngx_http_rs_device_record.c.
  */
 
 
@@ -336,6 +337,10 @@ ngx_http_rs_device_act(ngx_http_rs_dev_t *dev, rs_msg_t *msg)
 
     case RS_MSG_LOAD:
         ngx_http_rs_device_load(dev, msg);
+        break;
+
+    case RS_MSG_RECORDING:
+        ngx_http_rs_device_recording(dev, msg);
         break;
 
     case RS_MSG_REJECT:
@@ -828,6 +833,12 @@ ngx_http_rs_device_env(ngx_http_rs_main_conf_t *rmcf, rs_env_t *env)
 
         if (dev->state == NGX_HTTP_RS_DEVICE_LIVE) {
             ngx_http_rs_device_pipe(dev, env);
+        }
+
+    } else if (env->kind == RS_ENV_REC) {
+
+        if (dev->state == NGX_HTTP_RS_DEVICE_LIVE) {
+            ngx_http_rs_device_record_env(dev, env);
         }
 
     } else if (env->kind == RS_ENV_INV) {

@@ -36,6 +36,8 @@ static void ngx_http_rs_device_invited(void *data, rs_err_e code,
 static void ngx_http_rs_device_uninvite(ngx_http_rs_invite_t *inv);
 static void ngx_http_rs_device_send_invite(ngx_http_rs_dev_t *dev,
     ngx_http_rs_invite_t *inv, ngx_rs_reply_t *reply);
+static ngx_int_t ngx_http_rs_device_invite_host(json_t *invite,
+    ngx_rs_reply_t *session);
 static void ngx_http_rs_device_rejected(void *data, rs_err_e code,
     ngx_rs_reply_t *reply);
 
@@ -90,7 +92,7 @@ ngx_http_rs_device_invite(ngx_http_rs_dev_t *dev, ngx_str_t *session_id)
 
     if (op == NULL
         || ngx_http_rs_store_invite(op, &dev->tenant, session_id, &dev->id,
-                                    &dev->address, &ticket_hash,
+                                    &dev->address, &dev->name, &ticket_hash,
                                     dev->ticket_ttl)
            != NGX_OK)
     {
@@ -153,7 +155,7 @@ ngx_http_rs_device_send_invite(ngx_http_rs_dev_t *dev,
     char             ticket[RS_ID_TICKET_MAX];
     size_t           len;
     json_t          *invite, *policy, *rendered;
-    ngx_str_t        text, expires, reason, host, key_id, key_name;
+    ngx_str_t        text, expires, reason, host, role, key_id, key_name;
     ngx_rs_reply_t  *session;
 
     session = ngx_rs_reply_at(reply, 1);
@@ -161,6 +163,7 @@ ngx_http_rs_device_send_invite(ngx_http_rs_dev_t *dev,
     expires = ngx_rs_reply_field(session, "expires_at");
     reason = ngx_rs_reply_field(session, "reason");
     host = ngx_rs_reply_field(ngx_rs_reply_at(reply, 2), "id");
+    role = ngx_rs_reply_field(ngx_rs_reply_at(reply, 2), "role");
     key_id = ngx_rs_reply_str(reply, 3);
     key_name = ngx_rs_reply_str(reply, 4);
 
@@ -182,7 +185,7 @@ ngx_http_rs_device_send_invite(ngx_http_rs_dev_t *dev,
 
     /* "o*": what is not there is left out */
 
-    invite = json_pack("{sss{ss%sIsososo*}ss%s{ssss%so}ss%}",
+    invite = json_pack("{sss{ss%sIsososo*}ss%ss%s{ssss%so}ss%}",
                        "type", "invite",
                        "session",
                        "id", inv->session_id.data, inv->session_id.len,
@@ -192,6 +195,7 @@ ngx_http_rs_device_send_invite(ngx_http_rs_dev_t *dev,
                        "reason", ngx_http_rs_session_text(&reason),
                        "host", rendered,
                        "participant", host.data, host.len,
+                       "role", role.data, role.len,
                        "requester", "kind", "key",
                        "id", key_id.data, key_id.len,
                        "name", ngx_http_rs_session_text(&key_name),
@@ -199,9 +203,50 @@ ngx_http_rs_device_send_invite(ngx_http_rs_dev_t *dev,
 
     OPENSSL_cleanse(ticket, sizeof(ticket));
 
+    if (dev->recorder
+        && ngx_http_rs_device_invite_host(invite, session) != NGX_OK)
+    {
+        json_decref(invite);
+        invite = NULL;
+    }
+
     ngx_http_rs_count(dev->rc->rmcf, NGX_HTTP_RS_STAT_INVITE);
 
     (void) ngx_http_rs_conn_send_json(dev->rc, invite);
+}
+
+
+/* a recorder is told whom it is to record */
+
+static ngx_int_t
+ngx_http_rs_device_invite_host(json_t *invite, ngx_rs_reply_t *session)
+{
+    json_t     *json, *host;
+    ngx_str_t   device_id, kind;
+
+    json = json_object_get(invite, "session");
+    kind = ngx_rs_reply_field(session, "kind");
+    device_id = ngx_rs_reply_field(session, "device_id");
+    host = json_object_get(json, "host");
+
+    if (host == NULL) {
+        host = json_pack("{s:s}", "type",
+                         device_id.len ? "device" : "browser");
+
+        if (json_object_set_new(json, "host", host) != 0) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (json_object_set_new(json, "kind", ngx_http_rs_session_text(&kind)) != 0
+        || json_object_set_new(host, "device_id",
+                               ngx_http_rs_session_text(&device_id))
+           != 0)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }
 
 
@@ -247,6 +292,10 @@ ngx_http_rs_device_reject(ngx_http_rs_dev_t *dev, rs_msg_t *msg)
                   rs_reject_name(msg->reject));
 
     ngx_http_rs_device_settle(dev, &session_id);
+
+    if (ngx_http_rs_device_record_reject(dev, msg)) {
+        return;
+    }
 
     if (dev->renderer && msg->reject == RS_REJECT_FAILED) {
         ngx_http_rs_place_again(dev->devices->rmcf, &dev->tenant, &session_id,

@@ -6,6 +6,7 @@
  * channel), ngx_http_rs_device_invite.c (sessions on it),
  * ngx_http_rs_device_pipe.c (pipes it is asked for),
  * ngx_http_rs_device_service.c (what makes it another kind than a desktop),
+ * ngx_http_rs_device_record.c (what recorders say of recordings),
  * ngx_http_rs_device_key.c (the device's key) and ngx_http_rs_device_away.c
  * (after it).  Nobody else includes this.
  */
@@ -50,6 +51,7 @@ struct ngx_http_rs_devices_s {
 
 typedef struct ngx_http_rs_invite_s  ngx_http_rs_invite_t;
 typedef struct ngx_http_rs_offer_s   ngx_http_rs_offer_t;
+typedef struct ngx_http_rs_record_s  ngx_http_rs_record_t;
 
 
 /*
@@ -84,6 +86,8 @@ typedef struct {
     ngx_http_rs_invite_t        *free;        /* and those that were */
     ngx_uint_t                   offers;      /* pipes, the same */
     ngx_http_rs_offer_t         *free_offers;
+    ngx_uint_t                   records;     /* words of recordings */
+    ngx_http_rs_record_t        *free_records;
     rs_msg_load_t                load;        /* of a service */
 
     u_char                       nonce[RS_DEVKEY_NONCE_LEN];
@@ -96,6 +100,8 @@ typedef struct {
     unsigned                     bye:1;
     unsigned                     service:1;   /* it is no desktop */
     unsigned                     renderer:1;  /* but this */
+    unsigned                     recorder:1;
+    unsigned                     working:1;   /* what it has is asked for */
     unsigned                     loaded:1;    /* it has said its load */
     unsigned                     telling:1;   /* that is told to the store */
     unsigned                     tell:1;      /* and another one, then */
@@ -151,6 +157,17 @@ void ngx_http_rs_device_answer(ngx_http_rs_dev_t *dev, rs_msg_t *msg);
 /* a service has answered for this session, or need not: of others nothing */
 void ngx_http_rs_device_settle(ngx_http_rs_dev_t *dev,
     ngx_str_t *session_id);
+
+
+/* ngx_http_rs_device_record.c */
+
+void ngx_http_rs_device_recording(ngx_http_rs_dev_t *dev, rs_msg_t *msg);
+/* 1: of a recorder, and done: another one may keep the session */
+ngx_uint_t ngx_http_rs_device_record_reject(ngx_http_rs_dev_t *dev,
+    rs_msg_t *msg);
+/* of a recorder that has said its load: what it was given while it was away */
+void ngx_http_rs_device_record_work(ngx_http_rs_dev_t *dev);
+void ngx_http_rs_device_record_env(ngx_http_rs_dev_t *dev, rs_env_t *env);
 
 
 /* ngx_http_rs_device_pipe.c */

@@ -31,6 +31,7 @@ ngx_http_rs_device_service(ngx_http_rs_dev_t *dev, ngx_str_t *kind)
     dev->service = (kind->len
                     && !rs_str_eq(ngx_http_rs_slice(kind),
                                   RS_STR("desktop")));
+    dev->recorder = rs_str_eq(ngx_http_rs_slice(kind), RS_STR("recorder"));
     dev->renderer = rs_str_eq(ngx_http_rs_slice(kind), RS_STR("renderer"));
 
     if (dev->renderer) {
@@ -51,7 +52,11 @@ ngx_http_rs_device_load(ngx_http_rs_dev_t *dev, rs_msg_t *msg)
     }
 
     dev->load = msg->load;
-    dev->loaded = 1;
+
+    if (!dev->loaded) {
+        dev->loaded = 1;
+        ngx_http_rs_device_record_work(dev);
+    }
 
     ngx_http_rs_device_service_tell(dev);
 }
@@ -62,6 +67,7 @@ ngx_http_rs_device_service_again(ngx_http_rs_dev_t *dev)
 {
     if (dev->loaded) {
         ngx_http_rs_device_service_tell(dev);
+        ngx_http_rs_device_record_work(dev);
     }
 }
 

@@ -65,6 +65,9 @@ static void ngx_http_rs_session_refused(ngx_http_rs_part_t *p,
 static ngx_int_t ngx_http_rs_session_take(ngx_http_rs_part_t *p,
     ngx_rs_reply_t *reply);
 
+static void ngx_http_rs_session_recorder(ngx_http_rs_part_t *p,
+    ngx_rs_reply_t *session);
+
 static void ngx_http_rs_session_message(ngx_http_rs_conn_t *rc, u_char *data,
     size_t len);
 static void ngx_http_rs_session_act(ngx_http_rs_part_t *p, rs_msg_t *msg);
@@ -263,6 +266,8 @@ ngx_http_rs_session_create(ngx_http_request_t *r, ngx_str_t *rid)
     p->log = rmcf->sessions->log;
     p->sessions = rmcf->sessions;
     p->m.grace = rlcf->resume_grace;
+    p->m.recorder_grace = rlcf->recorder_grace;
+    p->m.recorder_wait = rlcf->recorder_wait;
     p->m.log_size = rlcf->log_size;
 
     rs_bucket_init(&p->messages, rlcf->message_rate, rlcf->message_burst,
@@ -426,11 +431,17 @@ ngx_http_rs_session_joined(void *data, rs_err_e code, ngx_rs_reply_t *reply)
 
     p->live = 1;
 
+    ngx_http_rs_session_recorder(p, ngx_rs_reply_at(reply, 4));
     ngx_http_rs_conn_admit(p->rc);
     ngx_http_rs_count(p->rc->rmcf, p->resume ? NGX_HTTP_RS_STAT_RESUMED
                                              : NGX_HTTP_RS_STAT_JOINED);
 
     ngx_http_rs_conn_deadline(p->rc, 0);
+
+    if (p->recorder) {
+        ngx_http_rs_conn_silence(p->rc, p->ice.rlcf->recorder_timeout);
+    }
+
     ngx_add_timer(&p->expire, ngx_max(p->expires - ngx_time(), 0) * 1000
                               + ngx_random() % 1000);
 
@@ -556,6 +567,37 @@ ngx_http_rs_session_take(ngx_http_rs_part_t *p, ngx_rs_reply_t *reply)
     json_decref(policy);
 
     return NGX_OK;
+}
+
+
+/*
+ * A recorder is lost sooner than others.  A host that came before it waits, and
+ * not for ever: this worker has that to see to.
+ */
+
+static void
+ngx_http_rs_session_recorder(ngx_http_rs_part_t *p, ngx_rs_reply_t *session)
+{
+    ngx_str_t  id, host, state;
+
+    id = ngx_rs_reply_field(session, "rec_par");
+    host = ngx_rs_reply_field(session, "host_par");
+    state = ngx_rs_reply_field(session, "state");
+
+    if (rs_str_eq(ngx_http_rs_slice(&id),
+                  ngx_http_rs_slice(&p->m.participant_id)))
+    {
+        p->recorder = 1;
+        p->m.grace = p->m.recorder_grace;
+    }
+
+    if (rs_str_eq(ngx_http_rs_slice(&state), RS_STR("waiting_recorder"))
+        && rs_str_eq(ngx_http_rs_slice(&host),
+                     ngx_http_rs_slice(&p->m.participant_id)))
+    {
+        ngx_http_rs_reap_due(p->sessions->rmcf->reap, &p->m.tenant,
+                             p->m.recorder_wait + 1);
+    }
 }
 
 
@@ -844,6 +886,13 @@ ngx_http_rs_session_appended(void *data, rs_err_e code, ngx_rs_reply_t *reply)
         /* this worker may have been called dead */
         p->sync = 1;
         ngx_http_rs_session_unsent(p, a->id);
+        break;
+
+    case RS_E_NOT_RECORDED:
+        ngx_http_rs_conn_error(p->rc, code,
+                               "nobody speaks with the host before the "
+                               "session is recorded; send this again when "
+                               "it is", a->id);
         break;
 
     case RS_E_UNKNOWN_PEER:

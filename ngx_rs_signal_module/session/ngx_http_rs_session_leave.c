@@ -40,6 +40,15 @@ ngx_http_rs_session_closed(ngx_http_rs_conn_t *rc, rs_err_e code)
     p->rc = NULL;
     p->gone_at = ngx_current_msec;
 
+    if (p->recorder && code == RS_E_GOING_AWAY) {
+        /* it was sent away, and comes back as others do */
+        p->m.grace = p->ice.rlcf->resume_grace;
+
+    } else if (p->recorder && code == RS_E_PEER_TIMEOUT) {
+        /* it was waited for */
+        p->m.grace = 0;
+    }
+
     ngx_http_rs_session_exit(p);
 
     if (p->expire.timer_set) {

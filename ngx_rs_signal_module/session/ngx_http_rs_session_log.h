@@ -112,6 +112,7 @@ struct ngx_http_rs_part_s {
     unsigned                    unsure:1;      /* an answer was lost */
     unsigned                    left:1;        /* nothing is owed any more */
     unsigned                    counted:1;     /* in nleaving */
+    unsigned                    recorder:1;    /* of this session */
 };
 
 

@@ -112,6 +112,7 @@ ngx_http_rs_session_piped(void *data, rs_err_e code, ngx_rs_reply_t *reply)
 
         case RS_E_UNKNOWN_PEER:
         case RS_E_FORBIDDEN:
+        case RS_E_NOT_RECORDED:
         case RS_E_CONFLICT:
         case RS_E_LIMIT_REACHED:
         case RS_E_UNAVAILABLE:

@@ -78,7 +78,7 @@ ngx_http_rs_session_describe(ngx_http_rs_part_t *p,
     ngx_rs_reply_t *session_obj)
 {
     json_t     *policy, *control, *host, *session;
-    ngx_str_t   state, expires, text, device, queue;
+    ngx_str_t   state, expires, text, device, queue, recording;
 
     state = ngx_rs_reply_field(session_obj, "state");
     expires = ngx_rs_reply_field(session_obj, "expires_at");
@@ -99,12 +99,15 @@ ngx_http_rs_session_describe(ngx_http_rs_part_t *p,
     (void) json_object_set_new(host, "device_id",
                                ngx_http_rs_session_text(&device));
 
-    session = json_pack("{ss%ss%sIsososo}",
+    recording = ngx_rs_reply_field(session_obj, "rec_state");
+
+    session = json_pack("{ss%ss%sIsosososo}",
                         "id", p->m.session_id.data, p->m.session_id.len,
                         "state", state.data, state.len,
                         "expires_at",
                         (json_int_t) ngx_atotm(expires.data, expires.len),
-                        "policy", policy, "control", control, "host", host);
+                        "policy", policy, "control", control, "host", host,
+                        "recording", ngx_http_rs_session_text(&recording));
 
     if (session && text.len) {
         queue = ngx_rs_reply_field(session_obj, "queue");

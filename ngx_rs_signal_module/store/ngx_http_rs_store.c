@@ -659,6 +659,8 @@ ngx_http_rs_store_join(ngx_http_rs_store_op_t *op, ngx_str_t *ticket_hash,
     ngx_http_rs_store_arg_number(&call, m->grace);
     ngx_http_rs_store_arg(&call, &m->addr);
     ngx_http_rs_store_arg(&call, &m->rid);
+    ngx_http_rs_store_arg_number(&call, m->recorder_grace);
+    ngx_http_rs_store_arg_number(&call, m->recorder_wait);
 
     return ngx_http_rs_store_send(&call);
 }
@@ -683,6 +685,7 @@ ngx_http_rs_store_resume(ngx_http_rs_store_op_t *op, ngx_http_rs_member_t *m,
     ngx_http_rs_store_arg_replid(&call);
     ngx_http_rs_store_arg_number(&call, m->log_size);
     ngx_http_rs_store_arg_number(&call, m->grace);
+    ngx_http_rs_store_arg_number(&call, m->recorder_grace);
 
     return ngx_http_rs_store_send(&call);
 }
@@ -793,6 +796,8 @@ ngx_http_rs_store_leave(ngx_http_rs_store_op_t *op, ngx_http_rs_member_t *m,
     ngx_http_rs_store_own_key(&call, &m->tenant);
     ngx_http_rs_store_index(&call, &m->tenant, "turn");
     ngx_http_rs_store_index(&call, &m->tenant, "trev");
+    ngx_http_rs_store_index(&call, &m->tenant, "svcs");
+    ngx_http_rs_store_index(&call, &m->tenant, "rses");
 
     ngx_http_rs_store_arg(&call, &m->participant_id);
     ngx_http_rs_store_arg(&call, &m->address);
@@ -922,7 +927,7 @@ ngx_http_rs_store_session_consent(ngx_http_rs_store_op_t *op,
 ngx_int_t
 ngx_http_rs_store_invite(ngx_http_rs_store_op_t *op, ngx_str_t *tenant,
     ngx_str_t *session_id, ngx_str_t *device_id, ngx_str_t *address,
-    ngx_str_t *ticket_hash, time_t ticket_ttl)
+    ngx_str_t *name, ngx_str_t *ticket_hash, time_t ticket_ttl)
 {
     ngx_http_rs_store_call_t  call;
 
@@ -933,10 +938,12 @@ ngx_http_rs_store_invite(ngx_http_rs_store_op_t *op, ngx_str_t *tenant,
     ngx_http_rs_store_key(&call, tenant, "mem", session_id);
     ngx_http_rs_store_key(&call, tenant, "dses", device_id);
     ngx_http_rs_store_key(&call, tenant, "tkt", ticket_hash);
+    ngx_http_rs_store_index(&call, tenant, "rses");
 
     ngx_http_rs_store_arg(&call, address);
     ngx_http_rs_store_arg(&call, device_id);
     ngx_http_rs_store_arg_number(&call, ticket_ttl);
+    ngx_http_rs_store_arg(&call, name);
 
     return ngx_http_rs_store_send(&call);
 }

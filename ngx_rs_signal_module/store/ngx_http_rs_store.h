@@ -236,6 +236,8 @@ typedef struct {
     ngx_str_t                   address;       /* of its socket */
     size_t                      log_size;
     ngx_msec_t                  grace;         /* to resume in */
+    ngx_msec_t                  recorder_grace;   /* if it is one */
+    ngx_msec_t                  recorder_wait;    /* if it is the host */
     ngx_str_t                   addr;          /* the client's, and the */
     ngx_str_t                   rid;           /* request's id: for a join */
 } ngx_http_rs_member_t;
@@ -316,7 +318,8 @@ typedef enum {
     NGX_HTTP_RS_STORE_SESSIONS = 0,
     NGX_HTTP_RS_STORE_DEVICES,
     NGX_HTTP_RS_STORE_ENROLLMENTS,
-    NGX_HTTP_RS_STORE_TUNNELS
+    NGX_HTTP_RS_STORE_TUNNELS,
+    NGX_HTTP_RS_STORE_RECORDINGS
 } ngx_http_rs_store_index_e;
 
 ngx_int_t ngx_http_rs_store_list(ngx_http_rs_store_op_t *op,
@@ -818,7 +821,39 @@ ngx_int_t ngx_http_rs_store_session_consent(ngx_http_rs_store_op_t *op,
     ngx_str_t *what, ngx_str_t *device_id);
 ngx_int_t ngx_http_rs_store_invite(ngx_http_rs_store_op_t *op,
     ngx_str_t *tenant, ngx_str_t *session_id, ngx_str_t *device_id,
-    ngx_str_t *address, ngx_str_t *ticket_hash, time_t ticket_ttl);
+    ngx_str_t *address, ngx_str_t *name, ngx_str_t *ticket_hash,
+    time_t ticket_ttl);
+
+/* recordings, by a recorder: device_id is its id */
+
+/* ok: begun|again, state of the session.  RS_E_CONFLICT: it takes no part */
+ngx_int_t ngx_http_rs_store_recording_begin(ngx_http_rs_store_op_t *op,
+    ngx_str_t *tenant, ngx_str_t *device_id, ngx_str_t *session_id,
+    ngx_str_t *recording_id);
+/* ok: kept; live: the session is to be told by recorder_failed */
+ngx_int_t ngx_http_rs_store_recording_end(ngx_http_rs_store_op_t *op,
+    ngx_str_t *tenant, ngx_str_t *device_id, ngx_str_t *session_id,
+    rs_msg_recording_t *r);
+ngx_int_t ngx_http_rs_store_recording_gone(ngx_http_rs_store_op_t *op,
+    ngx_str_t *tenant, ngx_str_t *device_id, ngx_str_t *recording_id);
+/* why: a word */
+ngx_int_t ngx_http_rs_store_recorder_failed(ngx_http_rs_store_op_t *op,
+    ngx_str_t *tenant, ngx_str_t *device_id, ngx_str_t *session_id,
+    const char *why);
+/* ok: {session}, {recording to be deleted} */
+ngx_int_t ngx_http_rs_store_recorder_work(ngx_http_rs_store_op_t *op,
+    ngx_str_t *tenant, ngx_str_t *device_id, ngx_str_t *address);
+/* the same, by callers of REST; ok: the recorder's device id */
+ngx_int_t ngx_http_rs_store_recording_device(ngx_http_rs_store_op_t *op,
+    ngx_str_t *tenant, ngx_str_t *recording_id);
+ngx_int_t ngx_http_rs_store_recording_get(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_str_t *recording_id);
+ngx_int_t ngx_http_rs_store_recording_delete(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_str_t *recording_id,
+    ngx_str_t *device_id);
+/* a tunnel with its only pipe, as of a command; name: the recording's id */
+ngx_int_t ngx_http_rs_store_recording_open(ngx_http_rs_store_op_t *op,
+    ngx_http_rs_caller_t *caller, ngx_http_rs_store_command_t *c);
 
 /* presence */
 

@@ -188,6 +188,8 @@ ngx_http_rs_store_lost(ngx_http_rs_store_op_t *op, ngx_http_rs_duty_t *duty)
     ngx_http_rs_store_own_key(&call, &duty->tenant);
     ngx_http_rs_store_index(&call, &duty->tenant, "turn");
     ngx_http_rs_store_index(&call, &duty->tenant, "trev");
+    ngx_http_rs_store_index(&call, &duty->tenant, "svcs");
+    ngx_http_rs_store_index(&call, &duty->tenant, "rses");
 
     ngx_http_rs_store_arg(&call, &duty->participant_id);
     ngx_http_rs_store_arg_replid(&call);

@@ -109,7 +109,8 @@ ngx_http_rs_store_list(ngx_http_rs_store_op_t *op,
 {
     ngx_http_rs_store_call_t  call;
 
-    static const char  *kinds[] = { "sess", "devs", "enrs", "tuns" };
+    static const char  *kinds[] = { "sess", "devs", "enrs", "tuns",
+                                   "recs" };
 
     ngx_http_rs_store_guarded(&call, op, "rs_index_list", caller);
 
@@ -149,6 +150,7 @@ ngx_http_rs_store_session_create(ngx_http_rs_store_op_t *op,
     ngx_http_rs_store_key(&call, &caller->tenant, "uses", &caller->user_id);
     ngx_http_rs_store_ticket_keys(&call, caller, s->participants);
     ngx_http_rs_store_index(&call, &caller->tenant, "svcs");
+    ngx_http_rs_store_index(&call, &caller->tenant, "rses");
 
     ngx_http_rs_store_arg_replid(&call);
     ngx_http_rs_store_arg(&call, &s->id);

@@ -86,12 +86,13 @@ local SES = {
     'kind', 'state', 'device_id', 'host_par', 'policy', 'external_id',
     'reason', 'metadata', 'created_at', 'expires_at', 'ended_at',
     'end_reason', 'end_detail', 'path', 'pos', 'group_id', 'user_id',
-    'control', 'host', 'queue', 'epoch', 'replid', 'log_bytes', 'invited',
-    'retain_s',
+    'control', 'host', 'queue', 'rec_state', 'rec_id', 'rec_par', 'epoch',
+    'replid', 'log_bytes', 'invited', 'retain_s',
     'max_par', 'trimmed', 'key_id', 'key_name', 'asked', 'control_epoch',
-    'help', 'help_until', 'help_ticket'
+    'help', 'help_until', 'help_ticket', 'rec_dev', 'rec_invited',
+    'rec_then', 'rec_tries'
 }
-local SES_OBJ = 20              -- the first of them, after id, are the object
+local SES_OBJ = 23              -- the first of them, after id, are the object
 
 local PAR = { 'id', 'role', 'name', 'external_id', 'state', 'joined_at',
               'left_at', 'path', 'moderator', 'guest', 'seq', 'until' }
@@ -314,6 +315,36 @@ function service.away(svcs, id, owner)
         service.put(svcs, id, e)
     end
 end
+
+
+-- Recordings.  A session that is kept has a recorder: a service, which is asked
+-- in as the host is, takes part as one more participant, and says when it
+-- records.  Of the session's hash
+--
+--   rec_state    "": it is not kept; waiting: no recorder has said yet that it
+--                records; on; lost: it did; off: none does, none will
+--   rec_id       the recording, or the last one
+--   rec_dev      the service, rec_invited its address when it was asked in
+--   rec_par      its participant; "": none is made yet
+--   rec_then     waiting_recorder goes on to this state
+--   rec_tries    recorders that were lost since it was recorded last
+--
+-- Which sessions a recorder has, for it may be away when they are made, is one
+-- hash of the tenant: device -> "<session>@<s> ...", until when each counts.
+
+local recording = {
+    kinds = { off = true, optional = true, required = true },
+    losses = { ['end'] = true, mark = true },
+    duty = 'rec',               -- stands for a participant, in lists of duties
+    wait = 15000,               -- ms a host waits for it, of an old caller
+    most = 1000,                -- sessions one recorder may have
+    max = 100000,               -- recordings of a tenant
+    tries = 4,                  -- recorders that one is given in a row
+    final = { host_refused = true, no_media = true },   -- for others, too
+    life = 315360000,           -- s, ten years: then it is forgotten
+    told = 2592000,             -- s, it is known that one is gone
+    work = 100                  -- deletions told at once
+}
 
 
 -- Callers: who wants a function to do something, and may he?
@@ -802,14 +833,15 @@ function event.state(s)
 end
 
 
--- Of a recorder also that it records.
+-- Of a recorder also that it records; one of the tenant's services says so
+-- itself.
 
 function event.participant(s, p, kind, reason)
     event.session(s, 'participant.' .. kind, 'participant_id', p.id,
                   'role', p.role, 'name', p.name,
                   'participant_external_id', p.external_id, 'reason', reason)
 
-    if p.role == 'recorder' then
+    if p.role == 'recorder' and p.id ~= s.rec_par then
         event.session(s, kind == 'joined' and 'recording.started'
                          or 'recording.stopped', 'participant_id', p.id,
                       'name', p.name, 'reason', reason)
@@ -1485,6 +1517,8 @@ local function state_body(s, peer, path, moved)
                .. (s.queue ~= '' and s.queue or 'null') or '')
            .. (moved and ',"host":' .. string.sub(s.host, 1, -2)
                .. ',"device_id":' .. cjson.encode(s.device_id) .. '}' or '')
+           .. ((s.rec_state or '') ~= ''
+               and ',"recording":' .. cjson.encode(s.rec_state) or '')
            .. (peer and ',"peer":' .. cjson.encode(peer) or '')
            .. (path and ',"path":' .. path or '') .. '}'
 end
@@ -1542,6 +1576,32 @@ function relay.revoke(trev, s, par, now)
 end
 
 
+-- Of a session that ends: who records is told by its log, who was only asked in
+-- has to be told.
+
+function recording.over(s, reason)
+    if s.rec_state == '' then
+        return
+    end
+
+    if s.rec_state == 'on' then
+        recording.stopped(s, reason)
+
+    elseif s.rec_invited ~= '' then
+        tell(s.rec_invited, 'rvk', s.key, s.id, reason)
+    end
+
+    s.rec_state = 'off'
+    call('HSET', s.key, 'rec_state', s.rec_state)
+end
+
+
+function recording.stopped(s, reason)
+    event.session(s, 'recording.stopped', 'recording_id', s.rec_id,
+                  'recorder_id', s.rec_dev, 'reason', reason)
+end
+
+
 -- Ends a session for all: the log says so, the members' workers are told,
 -- and so are the TURN plugins, and a device that was asked in and has not
 -- come.  The caller has written down who is gone already.
@@ -1555,6 +1615,7 @@ local function finish(s, workers, keys, host_came, now, reason, detail, limit)
            '{"type":"ended","reason":' .. cjson.encode(reason) .. '}', limit)
 
     s.state = 'ended'
+    recording.over(s, reason)
     save(s, 'state', 'ended', 'ended_at', int(now), 'end_reason', reason,
          'end_detail', detail)
 
@@ -2126,7 +2187,8 @@ end
 
 -- rs_session_create, guarded
 -- KEYS: ses, par, mem, log, idem, sess, dev, dses, turn, grps, pols, uses,
---       tkt...
+--       tkt..., svcs, rses (a caller of before version 8 gives none of the
+--       last two).
 -- ARGV: replid, ses id, device id, ttl_s, retain_s, max_par, body hash,
 --       relay_only (1 or 0), consent or empty, external_id, reason, metadata,
 --       host par id, quota of live sessions, desktop, n,
@@ -2142,13 +2204,15 @@ end
 --       though an API key asks for him; "host", of a session whose host is a
 --       browser of the renderer that device id names ("": none was found),
 --       and then "urls", "mask", "no_submit" and "downloads" of its policy.
--- KEYS of such a session, behind the tickets: svcs.
+--       A session that is to be kept gets a recorder of svcs, which is told
+--       as the device is.
 -- ok: created|repeated, now_s, owner, session obj, id of the caller,
 --     {participant obj...}; or repeated, id of the first session.
 --     Publishes inv, and live to the TURN plugins.
 -- Errors: idempotency_mismatch, session_ended, participants_full, not_found,
 --         device_offline, limit_reached, forbidden (with "recording": a policy
---         says off), invalid_value (the device is a service), renderers_full.
+--         says off), invalid_value (the device is a service), renderers_full,
+--         recorder_offline.
 -- O(n + log sessions + grants of the caller)
 
 local function session_again(s, par, tkts, ttls, who, now)
@@ -2217,13 +2281,7 @@ end
 -- "off", then "optional": who asks for more than a policy lets him is refused.
 -- A recorder that is lost ends the session, unless all who require one say that
 -- it is to be marked.
-
-local recording = {
-    kinds = { off = true, optional = true, required = true },
-    losses = { ['end'] = true, mark = true }
-}
-
-
+--
 -- "-": nothing is said
 
 function recording.word(text, known)
@@ -2470,8 +2528,109 @@ local function over(quota, n)
 end
 
 
+-- Whose session it is and where; the sessions of one recorder, as texts.
+
+function recording.listed(rses, dev, now)
+    local list = {}
+
+    for id, til in string.gmatch(call('HGET', rses, dev) or '',
+                                 '([^@ ]+)@(%d+)')
+    do
+        if tonumber(til) > now then
+            list[#list + 1] = { id = id, til = til }
+        end
+    end
+
+    return list
+end
+
+
+function recording.write(rses, dev, list)
+    local out = {}
+
+    for i, e in ipairs(list) do
+        out[i] = e.id .. '@' .. e.til
+    end
+
+    if #out > 0 then
+        call('HSET', rses, dev, table.concat(out, ' '))
+    else
+        call('HDEL', rses, dev)
+    end
+end
+
+
+function recording.detach(rses, dev, ses, now)
+    local list, left = recording.listed(rses, dev, now), {}
+
+    for _, e in ipairs(list) do
+        if e.id ~= ses then
+            left[#left + 1] = e
+        end
+    end
+
+    recording.write(rses, dev, left)
+end
+
+
+-- The recorder with the most free places, or nil.  One that is removed has no
+-- sessions any more.
+
+function recording.pick(svcs, rses, now, except)
+    local flat = call('HGETALL', svcs)
+    local seen = {}
+    local best
+
+    for i = 1, #flat, 2 do
+        local e = service.read(flat[i + 1], now)
+
+        seen[flat[i]] = true
+
+        if e and e.kind == 'recorder' and e.owner ~= '' and flat[i] ~= except
+        then
+            e.id, e.room = flat[i], service.room(e) or 0
+
+            if e.room > 0
+               and #recording.listed(rses, e.id, now) < recording.most
+               and (not best or e.room > best.room
+                    or (e.room == best.room and e.id < best.id))
+            then
+                best = e
+            end
+        end
+    end
+
+    flat = call('HGETALL', rses)
+
+    for i = 1, #flat, 2 do
+        if not seen[flat[i]] then
+            call('HDEL', rses, flat[i])
+        end
+    end
+
+    return best
+end
+
+
+-- It is asked in: its worker draws the ticket.
+
+function recording.give(s, svcs, rses, r, now)
+    local list = recording.listed(rses, r.id, now)
+
+    list[#list + 1] = { id = s.id, til = s.expires_at }
+    recording.write(rses, r.id, list)
+    service.give(svcs, r.id, r, s.id, now)
+
+    s.rec_dev, s.rec_invited, s.rec_par = r.id, r.owner, ''
+    call('HSET', s.key, 'rec_dev', s.rec_dev, 'rec_invited', s.rec_invited,
+         'rec_par', '')
+    tell(r.owner, 'inv', s.key, s.id, '')
+end
+
+
 local function session_new(keys, args, now, who, dev, policy, web)
     local ses, par, n = keys[1], keys[2], number(args[16])
+    local recorder = policy.recorder and 1 or 0
     local expires = now + policy.ttl
     local dies = int(expires + number(args[5]))
     local list, asked = {}, {}
@@ -2503,12 +2662,18 @@ local function session_new(keys, args, now, who, dev, policy, web)
          'created_at', int(now), 'expires_at', int(expires), 'ended_at', '',
          'end_reason', '', 'end_detail', '', 'path', '', 'pos', '',
          'epoch', '1', 'replid', args[1], 'log_bytes', '0',
-         'invited', dev.owner, 'retain_s', args[5], 'max_par', args[6],
+         'invited', dev.owner, 'retain_s', args[5],
+         'max_par', int(number(args[6]) + recorder),
          'trimmed', '', 'key_id', who.id, 'key_name', who.name,
          'group_id', dev.group_id,
          'user_id', who.kind == 'user' and who.id or '',
          'control', control.none, 'host', web.host, 'queue', '',
          'asked', table.concat(asked, ' '))
+
+    if recorder == 1 then
+        call('HSET', ses, 'rec_state', 'waiting')
+    end
+
 
     call('EXPIREAT', ses, dies)
     call('EXPIREAT', par, dies)
@@ -2612,11 +2777,11 @@ end
 
 function lib.rs_session_create(keys, args, who)
     local n = number(args[16])
-    local svcs = keys[13 + n]
+    local svcs, rses = keys[13 + n], keys[14 + n]
     local web = { host = '' }
-    local no, ours, ms, now, dev, policy, reply
+    local no, ours, ms, now, dev, policy, reply, s
 
-    check(keys, svcs and 13 + n or 12 + n, args,
+    check(keys, svcs and 14 + n or 12 + n, args,
           svcs and 17 + 5 * n or 16 + 5 * n)
 
     if svcs and args[17 + 5 * n] ~= '' then
@@ -2666,6 +2831,13 @@ function lib.rs_session_create(keys, args, who)
         return no
     end
 
+    policy.recorder = policy.recording ~= 'off' and svcs
+                      and recording.pick(svcs, rses, now) or nil
+
+    if policy.recording == 'required' and not policy.recorder then
+        return { 'recorder_offline' }
+    end
+
     reply = session_new(keys, args, now, who, dev, policy, web)
 
     remember(keys[5], args[7], args[2])
@@ -2684,7 +2856,13 @@ function lib.rs_session_create(keys, args, who)
         tell(dev.owner, 'inv', keys[1], args[2], '')
     end
 
-    relay.live(keys[9], session(keys[1], now), now)
+    s = session(keys[1], now)
+
+    if policy.recorder then
+        recording.give(s, svcs, rses, policy.recorder, now)
+    end
+
+    relay.live(keys[9], s, now)
 
     return reply
 end
@@ -2881,6 +3059,10 @@ function lib.rs_session_consent(keys, args)
                   args[1])
     watch.tell(s.key, 'ses', s.id, s.group_id, 'changed')
 
+    if s.state == 'waiting_recorder' and what.to then
+        call('HSET', s.key, 'rec_then', what.to)
+    end
+
     if s.state == what.from then
         s.state = what.to
         event.state(s)
@@ -3031,7 +3213,8 @@ end
 -- KEYS: tkt, ses, par, mem, log, own, tkt of the page's origin (the first one
 --       again: no page), audit.
 -- ARGV: address, replid, resume hash, log_size, grace_ms, address of the
---       client, request id.
+--       client, request id, grace_ms of a recorder, ms a host waits for one (a
+--       caller of before version 8 gives none of the last two).
 -- ok: now_s, par id, position, session obj, {participant obj...}.  Appends
 --     joined, and state when the host's coming changes it; publishes fen to
 --     the address the participant had, if any.
@@ -3059,11 +3242,35 @@ local function borrowed(s, p, ticket)
 end
 
 
+-- Of a recorder that is a service the grace is its own.
+
+function recording.grace(s, p, own, grace)
+    return p.id == s.rec_par and own and number(own) or grace
+end
+
+
+-- The host has come: what does the session go on to?  One that must be kept
+-- waits, and not for ever.
+
+function recording.gate(s, own, wait)
+    if s.rec_state == '' or s.rec_state == 'on'
+       or cjson.decode(s.policy).recording ~= 'required'
+    then
+        return 'connecting'
+    end
+
+    duty_put(own, duty_participant(s.key, recording.duty),
+             int(now_ms() + (wait and number(wait) or recording.wait)))
+
+    return 'waiting_recorder'
+end
+
+
 function lib.rs_join(keys, args)
     local limit, grace = number(args[4] or ''), number(args[5] or '')
     local key, tkt, now, s, p, m, old, workers
 
-    check(keys, 8, args, 7)
+    check(keys, 8, args, args[8] and 9 or 7)
 
     key = call('EXISTS', keys[1]) == 1 and keys[1] or keys[7]
     tkt = call('HMGET', key, 'ses', 'par', 'dev')
@@ -3108,6 +3315,7 @@ function lib.rs_join(keys, args)
          'r:' .. p.id, args[3], 'q:' .. p.id, NEVER)
     call('HDEL', keys[4], 'o:' .. p.id)
     call('EXPIREAT', keys[4], session_dies(s))
+    grace = recording.grace(s, p, args[8], grace)
     duty_put(keys[6], duty_participant(keys[2], p.id), '-' .. int(grace))
 
     epoch(s, args[2])
@@ -3120,7 +3328,7 @@ function lib.rs_join(keys, args)
     if p.role == 'host'
        and (s.state == 'waiting_host' or s.state == 'waiting_consent')
     then
-        s.state, s.queue = 'connecting', ''
+        s.state, s.queue = recording.gate(s, keys[6], args[9]), ''
         event.state(s)
         append(s, keys[5], workers, 'evt', p.id, '', '', state_body(s), limit)
         save(s, 'state', s.state, 'queue', '')
@@ -3141,7 +3349,8 @@ end
 -- rs_resume
 -- KEYS: ses, par, mem, log, own.
 -- ARGV: par id, old resume hash, new resume hash, position, address,
---       replid, log_size, grace_ms.
+--       replid, log_size, grace_ms, grace_ms of a recorder (none of a caller of
+--       before version 8).
 -- ok: as rs_join, then {entry...} after the position, the epoch; publishes fen
 --     to the old address when it had one.
 -- Errors: unauthenticated, session_ended, resume_too_old.
@@ -3169,7 +3378,7 @@ function lib.rs_resume(keys, args)
     local now = now_s()
     local s, m, old, p, reply, e
 
-    check(keys, 5, args, 8)
+    check(keys, 5, args, args[9] and 9 or 8)
     duty_check(keys[5], address)
 
     s = session(keys[1], now)
@@ -3207,6 +3416,7 @@ function lib.rs_resume(keys, args)
 
     p.state = 'joined'
     participant_put(keys[2], p)
+    grace = recording.grace(s, p, args[9], grace)
 
     m['a:' .. id] = address
     call('HSET', keys[3], 'a:' .. id, address, 'r:' .. id, args[3],
@@ -3244,7 +3454,18 @@ end
 -- ok: position, or dup, or new and the epoch there is now: nothing was
 --     appended, the sender has to send again what it said last.
 -- Errors: session_ended, replaced, unknown_peer, unavailable (its worker was
---         called dead: rs_sync brings it back).  O(workers)
+--         called dead: rs_sync brings it back), not_recorded.  O(workers)
+
+-- As long as a session waits for its recorder the host and it are the only ones
+-- that may speak with each other.
+
+function recording.closed(ses, from, to)
+    local h = call('HMGET', ses, 'host_par', 'rec_par')
+
+    return not (from == h[1] and to == h[2] and to ~= '')
+           and not (from == h[2] and to == h[1])
+end
+
 
 function lib.rs_append(keys, args)
     local par, to = args[1], args[4]
@@ -3276,6 +3497,10 @@ function lib.rs_append(keys, args)
 
     if to ~= '' and not m[4] then
         return { 'unknown_peer' }
+    end
+
+    if h[1] == 'waiting_recorder' and recording.closed(keys[1], par, to) then
+        return { 'not_recorded' }
     end
 
     -- not the first entry: the sender's joining is before it
@@ -3342,7 +3567,9 @@ function lib.rs_state(keys, args)
 
     welcomed(keys[3], id, m[3])
 
-    if s.state == 'connecting' then
+    -- that a recorder sees the host says nothing of who works with it
+
+    if s.state == 'connecting' and id ~= s.rec_par then
         s.state = 'active'
         event.state(s)
     end
@@ -3353,7 +3580,7 @@ function lib.rs_state(keys, args)
     epoch(s, args[4])
     append(s, keys[4], workers_written(m[2]), 'evt', id, '', '',
            state_body(s, id, path ~= '' and path or nil), limit)
-    save(s, 'state', s.state, 'path', path)
+    save(s, 'state', s.state, 'path', id ~= s.rec_par and path or s.path)
 
     return { 'ok', s.pos }
 end
@@ -3504,7 +3731,8 @@ end
 do
 
 -- rs_leave
--- KEYS: ses, par, mem, log, own, turn, trev.
+-- KEYS: ses, par, mem, log, own, turn, trev, svcs, rses (a caller of before
+--       version 8 gives none of the last two).
 -- ARGV: par id (empty: who is at the address), address, mode (away, bye,
 --       lost, undone), replid, log_size, grace_ms.
 -- ok: away|left|ended|stale, device id.  Appends left, and end when the host
@@ -3530,8 +3758,8 @@ local function leave_away(s, keys, m, p, address, due)
 end
 
 
-local function leave_gone(s, keys, m, p, mode, now, limit, stay)
-    local host, workers
+local function leave_out(s, keys, m, p, mode, now, limit, stay)
+    local workers
 
     for _, f in ipairs({ 'a:', 'i:', 'r:', 'q:', 'l:', 'o:' }) do
         m[f .. p.id] = nil
@@ -3549,7 +3777,95 @@ local function leave_gone(s, keys, m, p, mode, now, limit, stay)
     append(s, keys.log, workers, 'evt', p.id, '', '',
            left_body(p.id, mode, control.left(s, p)), limit)
 
-    if p.role ~= 'host' and (stay or others(m, s.host_par) > 0) then
+    return workers
+end
+
+
+-- Who is there besides host and recorder: they do not keep a session alive.
+
+function recording.people(s, m)
+    local n = others(m, s.host_par)
+
+    return s.rec_par ~= '' and m['a:' .. s.rec_par] and n - 1 or n
+end
+
+
+-- A session whose recorder is gone: rejected it, failed, or was lost.  Another
+-- one is asked in if there is one, or the same one when it is here again; the
+-- session says what became of it, or ends.  keys may have no svcs and rses.
+
+function recording.ends(s, workers, keys, now, why, limit)
+    local host = participant(keys.par, s.host_par)
+
+    finish(s, workers, keys, host and host.state ~= 'invited', now,
+           'recorder_lost', why, limit)
+
+    return { 'ok', 'ended', s.device_id, s.user_id }
+end
+
+
+-- same: it may be asked again
+
+function recording.lost(s, keys, workers, now, why, limit, same)
+    local policy = cjson.decode(s.policy)
+    local required = policy.recording == 'required'
+    local was, begun = s.rec_dev, s.rec_id ~= ''
+    local next
+
+    if s.rec_state == 'on' then
+        recording.stopped(s, why)
+    end
+
+    if begun and required and policy.recorder_lost ~= 'mark' then
+        return recording.ends(s, workers, keys, now, why, limit)
+    end
+
+    s.rec_tries = int((tonumber(s.rec_tries) or 0) + 1)
+
+    if keys.svcs and not recording.final[why]
+       and tonumber(s.rec_tries) < recording.tries
+    then
+        next = recording.pick(keys.svcs, keys.rses, now,
+                              not same and was or nil)
+    end
+
+    if required and not begun and not next then
+        return recording.ends(s, workers, keys, now, why, limit)
+    end
+
+    s.rec_par = ''
+    s.rec_state = begun and 'lost' or next and 'waiting' or 'off'
+
+    if keys.rses and (next or not begun) then
+        recording.detach(keys.rses, was, s.id, now)
+        s.rec_dev, s.rec_invited = '', ''
+    end
+
+    append(s, keys.log, workers, 'evt', '', '', '', state_body(s), limit)
+    save(s, 'rec_state', s.rec_state, 'rec_par', '', 'rec_dev', s.rec_dev,
+         'rec_invited', s.rec_invited, 'rec_tries', s.rec_tries)
+
+    if next then
+        recording.give(s, keys.svcs, keys.rses, next, now)
+    end
+
+    return { 'ok', 'left', s.device_id }
+end
+
+
+local function leave_gone(s, keys, m, p, mode, now, limit, stay)
+    local recorder = p.id == s.rec_par
+    local workers = leave_out(s, keys, m, p, mode, now, limit,
+                              stay and not recorder)
+    local host
+
+    if recorder then
+        relay.revoke(keys.trev, s, p.id, now)
+
+        return recording.lost(s, keys, workers, now, mode, limit, true)
+    end
+
+    if p.role ~= 'host' and (stay or recording.people(s, m) > 0) then
         save(s)
 
         if not stay then
@@ -3587,7 +3903,7 @@ end
 
 local function member_keys(keys)
     return { par = keys[2], mem = keys[3], log = keys[4], own = keys[5],
-             turn = keys[6], trev = keys[7] }
+             turn = keys[6], trev = keys[7], svcs = keys[8], rses = keys[9] }
 end
 
 
@@ -3599,7 +3915,7 @@ function lib.rs_leave(keys, args)
     local undone = mode == 'undone'
     local s, m, p, at
 
-    check(keys, 7, args, 6)
+    check(keys, keys[8] and 9 or 7, args, 6)
 
     mode = undone and 'lost' or mode
     s = session(keys[1], now)
@@ -3671,6 +3987,13 @@ function lib.rs_adopt(keys, args)
     call('ZREM', keys[4], duty)
 
     s = session(keys[1], now_s())
+
+    if id == recording.duty and s and s.state == 'waiting_recorder' then
+        duty_put(keys[5], duty, int(score))
+
+        return { 'ok', 'adopted', int(score) }
+    end
+
     m = members(keys[3])
     p = participant(keys[2], id)
 
@@ -3701,9 +4024,11 @@ end
 
 
 -- rs_lost
--- KEYS: ses, par, mem, log, own, turn, trev.  ARGV: par id, replid.
+-- KEYS: ses, par, mem, log, own, turn, trev, svcs, rses (a caller of before
+--       version 8 gives none of the last two).  ARGV: par id, replid.
 -- ok: left|ended|stale, device id.  For a duty that is due: as rs_leave, if
---     the participant has not come back.  O(members)
+--     the participant has not come back; or ("rec" for the participant) if the
+--     session still waits for its recorder.  O(members)
 
 function lib.rs_lost(keys, args)
     local id = args[1]
@@ -3711,7 +4036,7 @@ function lib.rs_lost(keys, args)
     local now = math.floor(ms / 1000)
     local s, m, p, score
 
-    check(keys, 7, args, 2)
+    check(keys, keys[8] and 9 or 7, args, 2)
 
     score = tonumber(call('ZSCORE', keys[5], duty_participant(keys[1], id))
                      or '0')
@@ -3721,6 +4046,16 @@ function lib.rs_lost(keys, args)
     end
 
     s = session(keys[1], now)
+
+    if id == recording.duty and s and s.state == 'waiting_recorder' then
+        call('ZREM', keys[5], duty_participant(keys[1], id))
+        epoch(s, args[2])
+
+        return recording.ends(s, workers_written(call('HGET', keys[3], 'w')
+                                                 or ''),
+                              member_keys(keys), now, 'timeout')
+    end
+
     m = members(keys[3])
     p = participant(keys[2], id)
 
@@ -3734,6 +4069,49 @@ function lib.rs_lost(keys, args)
     epoch(s, args[2])
 
     return leave_gone(s, member_keys(keys), m, p, 'lost', now)
+end
+
+
+-- rs_recorder_failed
+-- KEYS: ses, par, mem, log, own, turn, trev, svcs, rses.
+-- ARGV: device id of the recorder, why, replid.
+-- ok: left|ended, device id of the host, user id.  This recorder does not keep
+--     the session, or no more: another one is asked in, or the session ends, as
+--     its policy has it.
+-- Errors: not_found, session_ended.  O(members)
+
+function lib.rs_recorder_failed(keys, args)
+    local now = now_s()
+    local k = member_keys(keys)
+    local s, m, p, at, workers
+
+    check(keys, 9, args, 3)
+
+    s = session(keys[1], now)
+
+    if not s or s.state == 'ended' or s.rec_dev ~= args[1] then
+        recording.detach(keys[9], args[1], id_of(keys[1]), now)
+        return { s and s.rec_dev == args[1] and 'session_ended'
+                 or 'not_found' }
+    end
+
+    epoch(s, args[3])
+    m = members(keys[3])
+    p = s.rec_par ~= '' and participant(keys[2], s.rec_par)
+    at = p and m['a:' .. p.id]
+
+    if not at then
+        return recording.lost(s, k, workers_written(m.w or ''), now, args[2])
+    end
+
+    if at ~= '' then
+        tell(at, 'fen', keys[1], '-', 'replaced')
+    end
+
+    workers = leave_out(s, k, m, p, 'lost', now)
+    relay.revoke(keys[7], s, p.id, now)
+
+    return recording.lost(s, k, workers, now, args[2])
 end
 
 end
@@ -5253,28 +5631,80 @@ end
 
 
 -- rs_invite
--- KEYS: ses, par, mem, dses, tkt.  ARGV: address, device id, ticket ttl_s.
--- ok: session obj, host participant obj, key id, key name.
+-- KEYS: ses, par, mem, dses, tkt, rses (a caller of before version 8: none).
+-- ARGV: address, device id, ticket ttl_s, name of the device (the same).
+-- ok: session obj, participant obj (of the host, or of the recorder), key id,
+--     key name.
 -- Errors: session_ended and not_found (the id leaves dses), conflict (the
---         host is here, or was heard before it went away).  O(1)
+--         host is here, or was heard before it went away).  O(participants)
 -- To a renderer the ticket is good as long as the session is the renderer's.
+
+-- The participant of a recorder is made when it is asked in, and anew when the
+-- one before was lost.  Its id is made of the session's, and of how many there
+-- were: it is no secret.
+
+function recording.invite(s, keys, args, now)
+    local p = s.rec_par ~= '' and participant(keys[2], s.rec_par)
+    local list, id
+
+    if p and p.state ~= 'invited' and p.state ~= 'left' then
+        return nil
+    end
+
+    if not p or p.state == 'left' then
+        list = participants(keys[2])
+
+        if #list >= tonumber(s.max_par) * PAR_TOTAL then
+            return nil
+        end
+
+        id = redis.sha1hex(s.id .. ' ' .. #list)
+        id = string.gsub(string.sub(id, 1, 26), '%x', function(c)
+            return string.char(97 + tonumber(c, 16))
+        end)
+
+        p = participant_new('par_' .. id, 'recorder', args[4], '',
+                            tonumber(list[#list].seq) + 1, s.expires_at)
+        participant_put(keys[2], p)
+    end
+
+    call('HSET', keys[1], 'rec_par', p.id, 'rec_invited', args[1])
+
+    return p
+end
 
 function lib.rs_invite(keys, args)
     local now = now_s()
-    local s, p
+    local s, p, gone
 
-    check(keys, 5, args, 3)
+    check(keys, keys[6] and 6 or 5, args, args[4] and 4 or 3)
 
     s = session(keys[1], now)
+    gone = not s or (s.device_id ~= args[2]
+                     and (s.rec_dev ~= args[2] or not args[4]))
+           and 'not_found' or s.state == 'ended' and 'session_ended'
 
-    if not s or s.device_id ~= args[2] then
+    if gone then
         call('ZREM', keys[4], id_of(keys[1]))
-        return { 'not_found' }
+
+        if keys[6] then
+            recording.detach(keys[6], args[2], id_of(keys[1]), now)
+        end
+
+        return { s and gone or 'not_found' }
     end
 
-    if s.state == 'ended' then
-        call('ZREM', keys[4], s.id)
-        return { 'session_ended' }
+    if s.device_id ~= args[2] then
+        p = recording.invite(s, keys, args, now)
+
+        if not p then
+            return { 'conflict' }
+        end
+
+        ticket_put(keys[5], s.id, p.id, args[3])
+
+        return { 'ok', session_obj(s), participant_obj(s, p), s.key_id,
+                 s.key_name }
     end
 
     p = participant(keys[2], s.host_par)
@@ -7303,6 +7733,20 @@ function tunnel.command(t)
 end
 
 
+-- A recording's, of which the recorder sends all over its one pipe.
+
+function tunnel.recording(t)
+    return string.match(t.target, '^recording (.+)$')
+end
+
+
+-- With one pipe only, and over with that?
+
+function tunnel.once(t)
+    return tunnel.command(t) or tunnel.recording(t)
+end
+
+
 function tunnel.live(pips, now)
     return call('ZCOUNT', pips, '(' .. int(now), '+inf')
 end
@@ -7604,7 +8048,7 @@ function lib.rs_tunnel_delete(keys, args, who)
 
     if tunnel.command(t) then
         tunnel.ran(t, 'ended', '', 'reason', args[2])
-    else
+    elseif not tunnel.recording(t) then
         tunnel.event(t, 'tunnel.deleted', 'reason', args[2])
     end
 
@@ -8034,7 +8478,7 @@ function lib.rs_pipe_open(keys, args, who)
         return no or { 'forbidden' }
     end
 
-    if tunnel.command(t) then
+    if tunnel.once(t) then
         return { 'conflict' }
     end
 
@@ -8112,6 +8556,389 @@ function lib.rs_command_open(keys, args, who)
 end
 
 
+-- What recorders keep, by their word: the catalogue of recordings.  The files are
+-- the recorder's, encrypted to whom it is told; the tenant's recordings:read sees
+-- that they are there.
+
+local REC = { 'session_id', 'device_id', 'recorder_id', 'group_id', 'user_id',
+              'external_id', 'state', 'started_at', 'ended_at', 'duration_ms',
+              'bytes', 'sha256', 'gaps', 'reason', 'expires_at', 'deleted_at' }
+
+
+function recording.get(key)
+    local r = load_fields(key, REC)
+
+    r.id = id_of(key)
+
+    return r.session_id ~= '' and r or nil
+end
+
+
+-- One that its recorder writes still, as far as is known: when that is away it
+-- ends with what there is.
+
+function recording.obj(r, svcs, now)
+    local e
+
+    if r.state == 'recording' then
+        e = service.get(svcs, r.recorder_id, now)
+        r.state = e and e.owner ~= '' and r.state or 'incomplete'
+    end
+
+    return object(r.id, r, REC)
+end
+
+
+function recording.event(r, kind, ...)
+    event.put(r.key, 's', r.group_id, 'recording.' .. kind, 'recording_id',
+              r.id, 'session_id', r.session_id, 'device_id', r.device_id,
+              'group_id', r.group_id, 'external_id', r.external_id,
+              'recorder_id', r.recorder_id, ...)
+end
+
+
+-- Those that are gone for long leave the lists, a bounded number of them.
+
+function recording.trim(recs, recx, now)
+    local old = call('ZRANGE', recx, '-inf', int(now), 'BYSCORE', 'LIMIT', '0',
+                     int(recording.work))
+
+    if #old > 0 then
+        call('ZREM', recs, unpack(old))
+        call('ZREM', recx, unpack(old))
+    end
+end
+
+
+-- rs_recording_begin
+-- KEYS: ses, par, mem, log, rec, recs, recx, audit.
+-- ARGV: device id of the recorder, recording id, replid.
+-- ok: begun|again, state of the session.  It is recorded from now on:
+--     waiting_recorder is over.  Appends state.
+-- Errors: not_found (this recorder has no such session), session_ended,
+--         conflict (it takes no part, or the id is another recording's),
+--         limit_reached (recordings of the tenant).  O(members)
+
+function lib.rs_recording_begin(keys, args)
+    local ms = now_ms()
+    local now = math.floor(ms / 1000)
+    local s, r
+
+    check(keys, 8, args, 3)
+
+    s = session(keys[1], now)
+
+    if not s or s.kind ~= 'device' or s.rec_dev ~= args[1] then
+        return { 'not_found' }
+    end
+
+    if s.state == 'ended' then
+        return { 'session_ended' }
+    end
+
+    r = recording.get(keys[5])
+
+    if r and r.session_id == s.id and r.recorder_id == args[1]
+       and s.rec_id == r.id and s.rec_state == 'on'
+    then
+        return { 'ok', 'again', s.state }
+    end
+
+    if r or s.rec_par == '' or s.rec_state == 'on'
+       or (call('HGET', keys[3], 'a:' .. s.rec_par) or '') == ''
+    then
+        return { 'conflict' }
+    end
+
+    recording.trim(keys[6], keys[7], now)
+
+    if call('ZCARD', keys[6]) >= recording.max then
+        return { 'limit_reached' }
+    end
+
+    call('HSET', keys[5], 'session_id', s.id, 'device_id', s.device_id,
+         'recorder_id', args[1], 'group_id', s.group_id, 'user_id', s.user_id,
+         'external_id', s.external_id, 'state', 'recording',
+         'started_at', int(now), 'ended_at', '', 'duration_ms', '',
+         'bytes', '', 'sha256', '', 'gaps', '', 'reason', '',
+         'expires_at', '', 'deleted_at', '')
+    call('EXPIRE', keys[5], int(recording.life))
+    call('ZADD', keys[6], int(ms), args[2])
+
+    s.rec_state, s.rec_id = 'on', args[2]
+
+    if s.state == 'waiting_recorder' then
+        s.state = s.rec_then ~= '' and s.rec_then or 'connecting'
+        event.state(s)
+    end
+
+    audit(keys[8], { kind = 'device', id = args[1] },
+          { verb = 'recording:begin', object = args[2], outcome = 'allow',
+            detail = s.id })
+    event.session(s, 'recording.started', 'recording_id', s.rec_id,
+                  'recorder_id', s.rec_dev)
+
+    epoch(s, args[3])
+    append(s, keys[4], workers_written(call('HGET', keys[3], 'w') or ''),
+           'evt', '', '', '', state_body(s))
+    save(s, 'state', s.state, 'rec_state', s.rec_state, 'rec_id', s.rec_id,
+         'rec_tries', '')
+
+    return { 'ok', 'begun', s.state }
+end
+
+
+-- rs_recording_end
+-- KEYS: rec, ses, rses, audit.
+-- ARGV: device id of the recorder, reason, duration_ms, bytes, sha256, gaps,
+--       expires_at (s, or empty).
+-- ok: kept|live.  live: the session goes on, and is recorded no more: it is to
+--     be told (rs_recorder_failed).  A recording that ended as its session is
+--     kept, else it is incomplete.
+-- Errors: not_found.  O(sessions of the recorder)
+
+function lib.rs_recording_end(keys, args)
+    local now = now_s()
+    local r, s
+
+    check(keys, 4, args, 7)
+
+    r = recording.get(keys[1])
+
+    if not r or r.recorder_id ~= args[1] or r.session_id ~= id_of(keys[2]) then
+        return { 'not_found' }
+    end
+
+    s = session(keys[2], now)
+
+    if r.state ~= 'gone' then
+        r.state = args[2] == 'ended' and 'kept' or 'incomplete'
+        r.ended_at = r.ended_at ~= '' and r.ended_at or int(now)
+        r.duration_ms, r.bytes = int(number(args[3])), int(number(args[4]))
+
+        call('HSET', keys[1], 'state', r.state, 'ended_at', r.ended_at,
+             'duration_ms', r.duration_ms, 'bytes', r.bytes,
+             'sha256', args[5], 'gaps', int(number(args[6])),
+             'reason', args[2],
+             'expires_at', args[7] ~= '' and int(number(args[7])) or '')
+
+        audit(keys[4], { kind = 'device', id = args[1] },
+              { verb = 'recording:end', object = r.id, outcome = 'allow',
+                reason = args[2] ~= 'ended' and args[2] or '',
+                detail = r.session_id .. ' bytes ' .. r.bytes })
+        recording.event(r, 'kept', 'state', r.state, 'reason', args[2],
+                        'duration_ms', number(args[3]), 'bytes',
+                        number(args[4]))
+    end
+
+    if s and s.state ~= 'ended' and s.rec_id == r.id
+       and s.rec_dev == args[1] and s.rec_state == 'on'
+    then
+        return { 'ok', 'live' }
+    end
+
+    if not s or s.state == 'ended' then
+        recording.detach(keys[3], args[1], r.session_id, now)
+    end
+
+    return { 'ok', 'kept' }
+end
+
+
+-- rs_recording_gone
+-- KEYS: rec, recx, rdel, audit.  ARGV: device id of the recorder.
+-- ok: gone|again.  The recorder has it no more: its time was over, or it was
+--     deleted.  That it was is known for 30 days.
+-- Errors: not_found.  O(log recordings)
+
+function lib.rs_recording_gone(keys, args)
+    local now = now_s()
+    local r
+
+    check(keys, 4, args, 1)
+
+    call('ZREM', keys[3], id_of(keys[1]))
+    r = recording.get(keys[1])
+
+    if not r or r.recorder_id ~= args[1] then
+        return { 'not_found' }
+    end
+
+    if r.state == 'gone' then
+        return { 'ok', 'again' }
+    end
+
+    call('HSET', keys[1], 'state', 'gone')
+    call('EXPIRE', keys[1], int(recording.told))
+    call('ZADD', keys[2], int(now + recording.told), r.id)
+    audit(keys[4], { kind = 'device', id = args[1] },
+          { verb = 'recording:gone', object = r.id, outcome = 'allow',
+            detail = r.session_id })
+    recording.event(r, 'gone', 'reason',
+                    r.deleted_at ~= '' and 'deleted' or 'expired')
+
+    return { 'ok', 'gone' }
+end
+
+
+-- rs_recorder_work
+-- KEYS: dev, rses, rdel.  ARGV: address.
+-- ok: {session id...} it was given, {recording id...} it is to delete, at most
+--     100.  For a recorder that is here again.
+-- Errors: replaced.  O(sessions)
+
+function lib.rs_recorder_work(keys, args)
+    local list = {}
+
+    check(keys, 3, args, 1)
+
+    if call('HGET', keys[1], 'owner') ~= args[1] then
+        return { 'replaced' }
+    end
+
+    for i, e in ipairs(recording.listed(keys[2], id_of(keys[1]), now_s())) do
+        list[i] = e.id
+    end
+
+    return { 'ok', list, call('ZRANGE', keys[3], '0',
+                              int(recording.work - 1)) }
+end
+
+
+-- rs_recording_device
+-- KEYS: rec.  ARGV: none.
+-- ok: device id of the recorder.  Errors: not_found.  What has it among its
+--     KEYS is called with this.  O(1)
+
+function lib.rs_recording_device(keys, args)
+    local r
+
+    check(keys, 1, args, 0)
+
+    r = recording.get(keys[1])
+
+    return r and { 'ok', r.recorder_id } or { 'not_found' }
+end
+
+
+-- rs_recording_get, guarded
+-- KEYS: rec, svcs.  ARGV: none.
+-- ok: recording obj.  Errors: not_found.  O(1)
+
+function lib.rs_recording_get(keys, args, who)
+    local r
+
+    check(keys, 2, args, 0)
+
+    r = recording.get(keys[1])
+
+    return r and { 'ok', recording.obj(r, keys[2], now_s()) }
+           or { 'not_found' }
+end
+
+
+-- rs_recording_delete, guarded
+-- KEYS: rec, svcs, rdel.  ARGV: device id of the recorder.
+-- ok: gone|asked.  Its recorder is told to delete it, now if it is here, else
+--     when it is: publishes rec to its worker.
+-- Errors: not_found (a write as well), conflict (it is being written).  O(1)
+
+function lib.rs_recording_delete(keys, args, who)
+    local now = now_s()
+    local id = id_of(keys[1])
+    local r, e
+
+    check(keys, 3, args, 1)
+
+    r = recording.get(keys[1])
+
+    if not r or (args[1] ~= '' and r.recorder_id ~= args[1]) then
+        return { 'not_found' }
+    end
+
+    who.detail = r.session_id .. ' ' .. r.recorder_id
+
+    if r.state == 'gone' then
+        return { 'ok', 'gone' }
+    end
+
+    recording.obj(r, keys[2], now)
+
+    if r.state == 'recording' then
+        return { 'conflict' }
+    end
+
+    call('HSET', keys[1], 'deleted_at', r.deleted_at ~= '' and r.deleted_at
+                                        or int(now))
+    call('ZADD', keys[3], int(now), id)
+    e = service.get(keys[2], r.recorder_id, now)
+
+    if e and e.owner ~= '' then
+        tell(e.owner, 'rec', keys[1], id, 'delete')
+    end
+
+    return { 'ok', 'asked' }
+end
+
+
+-- rs_recording_open, guarded
+-- KEYS: rec, tun, tuns, tunx, dev, dtun, pips, pip.
+-- ARGV: tunnel id, device id of the recorder, ttl_s, tunnels of a device at
+--       most, quota of the tenant's, then hash of the client's ticket, ttl_s of
+--       the tickets, the caller's address (as rs_ip_key(), or empty), s when
+--       his token ends (or empty).
+-- ok: owner, tunnel obj, expires_at of the ticket; publishes pip open to the
+--     recorder's worker, which sends the recording over it.  Leaves a line.
+-- Errors: not_found, conflict (it is being written, is to be deleted, or is
+--         gone), device_offline, limit_reached.  O(log tunnels)
+
+function lib.rs_recording_open(keys, args, who)
+    local ms = now_ms()
+    local now = math.floor(ms / 1000)
+    local expires = now + math.min(number(args[3]), TUNNEL_LIFE)
+    local r, d, t, til
+
+    check(keys, 8, args, 9)
+
+    who.reads = true
+    r = recording.get(keys[1])
+    d = load_fields(keys[5], DEV)
+
+    if not r or r.recorder_id ~= args[2] then
+        return { 'not_found' }
+    end
+
+    who.detail = r.session_id .. ' ' .. id_of(keys[8])
+
+    if (r.state ~= 'kept' and r.state ~= 'incomplete') or r.deleted_at ~= ''
+    then
+        return { 'conflict' }
+    end
+
+    if d.owner == '' then
+        return { 'device_offline' }
+    end
+
+    if tunnel.full(keys[4], keys[6], now, args[4], args[5]) then
+        return { 'limit_reached' }
+    end
+
+    tunnel.put({ keys[2], keys[3], keys[4], keys[6] }, args[1], {
+        device_id = args[2], target = 'recording ' .. r.id, protocol = 'tcp',
+        label = '', addresses = '', nets = '', users = who.id,
+        idle_s = int(expires - now), group_id = d.group_id, port = ''
+    }, who, ms, expires)
+
+    t = tunnel.get(keys[2], now)
+    til = pipe.put({ keys[2], keys[8], keys[7] }, t, d,
+                   { ticket = args[6], ttl = args[7], peer = args[8],
+                     ends = args[9] }, who,
+                   '{"recording":' .. cjson.encode(r.id) .. '}')
+
+    return { 'ok', d.owner, tunnel.obj(t, keys[7], now), til }
+end
+
+
 -- rs_pipe_offer
 -- KEYS: pip, dev.
 -- ARGV: the device's address, hash of the host's ticket, ttl_s.
@@ -8176,8 +9003,11 @@ function lib.rs_pipe_refuse(keys, args)
 
     t = tunnel.get(keys[2], now_s())
 
-    if t and tunnel.command(t) then
-        tunnel.ran(t, 'refused', p.id, 'reason', args[2])
+    if t and tunnel.once(t) then
+        if tunnel.command(t) then
+            tunnel.ran(t, 'refused', p.id, 'reason', args[2])
+        end
+
         tunnel.over(t, { keys[2], keys[6], keys[7], keys[8] })
     elseif t then
         tunnel.event(t, 'tunnel.refused', 'pipe_id', p.id, 'reason', args[2])
@@ -8269,7 +9099,8 @@ function pipe.may_tunnel(p, keys, args, who, now)
         return { 'tunnel_ended' }
     end
 
-    verb = tunnel.command(t) and 'commands:run' or 'tunnels:use'
+    verb = tunnel.command(t) and 'commands:run'
+           or tunnel.recording(t) and 'recordings:read' or 'tunnels:use'
 
     if not allowed(who, verb, d.group_id) or not tunnel.lets(t, who.id, args[1])
     then
@@ -8354,7 +9185,7 @@ function lib.rs_pipe_gone(keys, args)
     pipe.over(p, keys[3], args[5] ~= '' and args[5] or 'pipe_broken')
     pipe.audit(keys[4], p, 'pipe:end', { addr = args[6], rid = args[7] },
                'allow', args[5],
-               (tunnel.command(p) and ' ' .. p.target or '')
+               (tunnel.once(p) and ' ' .. p.target or '')
                .. ' up ' .. int(up) .. ' down ' .. int(down) .. ' s '
                .. int(now_s() - tonumber(p.made_at)))
 
@@ -8365,8 +9196,11 @@ function lib.rs_pipe_gone(keys, args)
 
     t = p.kind == 'tunnel' and tunnel.get(keys[2], now_s())
 
-    if t and tunnel.command(t) then
-        tunnel.ran(t, 'ended', p.id, 'reason', args[5], 'down', down)
+    if t and tunnel.once(t) then
+        if tunnel.command(t) then
+            tunnel.ran(t, 'ended', p.id, 'reason', args[5], 'down', down)
+        end
+
         tunnel.over(t, { keys[2], keys[5], keys[6], keys[7] })
 
     elseif t then
@@ -8387,8 +9221,8 @@ end
 --       ticket, ttl_s, idle_s, pipes of a session at most.
 -- ok: side, expires_at of the ticket.  Who asks first makes the pipe.
 -- Errors: session_ended, replaced (the address is not the member's),
---         unknown_peer, forbidden (none of the two is the host), conflict (the
---         name is another pipe's, or this side has come), limit_reached.
+--         unknown_peer, forbidden (none of the two is the host), not_recorded,
+--         conflict (the name is another pipe's, or this side has come), limit_reached.
 -- O(log pipes)
 
 function pipe.pair(s, keys, args)
@@ -8440,6 +9274,10 @@ function lib.rs_pipe_join(keys, args)
     pair, no = pipe.pair(s, keys, args)
     if not pair then
         return no
+    end
+
+    if s.state == 'waiting_recorder' and pair.client.id ~= s.rec_par then
+        return { 'not_recorded' }
     end
 
     p = pipe.get(keys[1])
@@ -8585,6 +9423,16 @@ register('rs_tunnel_admit', guarded(lib.rs_tunnel_admit), WRITE)
 register('rs_port_enter', lib.rs_port_enter, ALWAYS)
 register('rs_pipe_open', guarded(lib.rs_pipe_open), WRITE)
 register('rs_command_open', guarded(lib.rs_command_open), WRITE)
+register('rs_recording_begin', lib.rs_recording_begin, WRITE)
+register('rs_recording_end', lib.rs_recording_end, WRITE)
+register('rs_recording_gone', lib.rs_recording_gone, ALWAYS)
+register('rs_recorder_failed', lib.rs_recorder_failed, ALWAYS)
+register('rs_recorder_work', lib.rs_recorder_work, READ)
+register('rs_recording_device', lib.rs_recording_device, READ)
+register('rs_recording_get', guarded(lib.rs_recording_get, WIDE), ALWAYS)
+register('rs_recording_delete', guarded(lib.rs_recording_delete, WIDE),
+         ALWAYS)
+register('rs_recording_open', guarded(lib.rs_recording_open, WIDE), WRITE)
 register('rs_pipe_offer', lib.rs_pipe_offer, WRITE)
 register('rs_pipe_refuse', lib.rs_pipe_refuse, ALWAYS)
 register('rs_pipe_attach', lib.rs_pipe_attach, WRITE)

@@ -482,6 +482,12 @@ for my $bad ('0 both both', '2 both both 1', '0 up both 1', '0 both up 1',
 
 # is it kept?  "required" wins, then "off", then "optional"
 
+# a recorder that is here
+
+$redis->call('HSET', $s->key('svcs'), random_id('dev_'),
+             'recorder ' . $s->address() . ' 100 0 0 0');
+
+
 sub kept {
     my ($asked, $tenant, $group) = @_;
     my ($answer, $p);

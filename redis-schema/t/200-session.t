@@ -40,6 +40,7 @@ my @ses = (
     end_detail => '', path => '', pos => '', group_id => '', user_id => '',
     control => '{"holder":null,"requests":[],"locked":false}',
     host => '', queue => '',
+    rec_state => '', rec_id => '', rec_par => '',
 );
 
 

@@ -249,7 +249,7 @@ for my $path (glob(top('redis-schema', 'keys', '*.json'))) {
 
 is_deeply([sort keys %kept], [sort map { $s->key($_) }
           qw(audit dev:x devs enr:x enrs enrx gdev grants grps gsub hooks key:x keys
-             pols usr:x)], 'what is kept');
+             pols rdel:x rec:x recs recx usr:x)], 'what is kept');
 
 for my $name (sort keys %kept) {
     my @write = $kept{$name} eq 'zset' ? ('ZADD', $name, 1, 'x')

@@ -17,7 +17,8 @@ SCOPES = ("devices:read", "devices:write", "sessions:read",
           "policies:write", "grants:read", "grants:write", "keys:read",
           "keys:write", "users:write", "audit:read", "audit:trim",
           "webhooks:read", "webhooks:write", "tunnels:read",
-          "tunnels:write", "tunnels:use", "commands:run", "ice", "node:drain")
+          "tunnels:write", "tunnels:use", "commands:run",
+          "recordings:read", "recordings:delete", "ice", "node:drain")
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 

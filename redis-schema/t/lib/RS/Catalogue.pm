@@ -36,7 +36,7 @@ my %form = (
     participant => 'par_[a-z2-7]{26}', link => 'lnk_[a-z2-7]{26}', device => 'dev_[a-z2-7]{26}',
     tunnel => 'tun_[a-z2-7]{26}', pipe => 'pip_[a-z2-7]{26}', object => '(?:tun|ses)_[a-z2-7]{26}',
     enrollment => 'enr_[a-z2-7]{26}', key => 'key_[a-z2-7]{26}',
-    webhook => 'whk_[a-z2-7]{26}',
+    webhook => 'whk_[a-z2-7]{26}', recording => 'rec_[a-z2-7]{26}',
     group => 'grp_[a-z2-7]{26}', grant => 'gra_[a-z2-7]{26}',
     policy => '[a-z0-9-]{1,32}',
     relay => '[a-z0-9-]{1,32}', allocation => '\d+-\d+',

@@ -51,6 +51,7 @@ sub run {
     events($s);
     tunnels($s, $dev);
     services($s);
+    recordings($s);
     rest($s, $dev);
 
     return $dev;
@@ -779,6 +780,123 @@ sub services {
                               [$s->{key}, "dev:$dev", 'devs', "dses:$dev",
                                'gdev', "dtun:$dev", 'svcs'],
                               'devices:write', $dev, ''), 'ok', '');
+
+    return;
+}
+
+
+# A session that is kept, lost twice, and what was kept of it.
+
+sub recordings {
+    my ($s) = @_;
+    my $desk = $s->device(online => "$W1.80");
+    my $dev = $s->device(kind => 'recorder', online => "$W1.81");
+    my ($rec, $tun, $pip) = map { random_id($_) } qw(rec_ tun_ pip_);
+    my (@own, $x) = map { "own:$_" } $W1;
+
+    $s->load($dev, "$W1.81", 9, 0, 0, 0);
+    $x = $s->session($desk, desktop => '0 both both 1 required mark');
+
+    my @ses = map { "$_:$x->{id}" } qw(ses par mem log);
+    my @all = (@ses, @own, 'turn', 'trev', 'svcs', 'rses');
+
+    step('its work', $s->fcall_ro('rs_recorder_work',
+                                  ["dev:$dev", 'rses', "rdel:$dev"],
+                                  "$W1.81"), 'ok', [$x->{id}]);
+    $s->host_join($x);
+
+    my $in = sub {
+        my ($address) = @_;
+        my $tkt = RS::Schema::hash();
+        my $r = $s->fcall('rs_invite', [@ses[0 .. 2], "dses:$dev",
+                                        "tkt:$tkt", 'rses'],
+                          "$W1.81", $dev, 60, 'recorder');
+
+        step('asked in', $r, 'ok');
+        step('it comes', $s->join($x, $tkt, $address), 'ok');
+
+        return { @{ $r->[2] } }->{id};
+    };
+
+    my $par = $in->("$W1.82");
+
+    step('it records', $s->fcall('rs_recording_begin',
+                                 [@ses, "rec:$rec", 'recs', 'recx', 'audit'],
+                                 $dev, $rec, 'a' x 40), 'ok', 'begun');
+    step('it is written', $s->fcall('rs_recording_get',
+                                    [$s->{key}, "rec:$rec", 'svcs'],
+                                    'recordings:read'), 'ok');
+    step('it is lost', $s->fcall('rs_leave', \@all, $par, "$W1.82", 'lost',
+                                 'a' x 40, 1 << 20, 3000), 'ok', 'left');
+    $par = $in->("$W1.83");
+    step('away', $s->fcall('rs_leave', \@all, $par, "$W1.83", 'away', 'a' x 40,
+                           1 << 20, 3000), 'ok', 'away');
+    $s->redis()->call('ZADD', $s->key($own[0]), 1, "p.$x->{id}.$par");
+    step('lost again', $s->fcall('rs_lost', \@all, $par, 'a' x 40), 'ok',
+         'left');
+    $in->("$W1.84");
+    step('it fails', $s->fcall('rs_recorder_failed', \@all, $dev, 'error',
+                               'a' x 40), 'ok', 'left');
+    $s->end($x);
+    step('said too late', $s->fcall('rs_recorder_failed', \@all, $dev,
+                                    'error', 'a' x 40), 'session_ended');
+    step('asked too late', $s->fcall('rs_invite',
+                                     [@ses[0 .. 2], "dses:$dev", 'tkt:'
+                                      . RS::Schema::hash(), 'rses'],
+                                     "$W1.81", $dev, 60, 'recorder'),
+         'session_ended');
+    step('what it has', $s->fcall('rs_recording_end',
+                                  ["rec:$rec", $ses[0], 'rses', 'audit'],
+                                  $dev, 'lost', 1000, 2000, 'a' x 64, 1, ''),
+         'ok', 'kept');
+    step('whose', $s->fcall_ro('rs_recording_device', ["rec:$rec"]), 'ok',
+         $dev);
+    step('read', $s->fcall('rs_recording_get', [$s->{key}, "rec:$rec", 'svcs'],
+                           'recordings:read'), 'ok');
+    step('listed', $s->fcall('rs_index_list', [$s->{key}, 'recs'],
+                             'recordings:read', '', 10), 'ok', '', [$rec]);
+    step('opened', $s->fcall('rs_recording_open',
+                             [$s->{key}, "rec:$rec", "tun:$tun", 'tuns',
+                              'tunx', "dev:$dev", "dtun:$dev", "pips:$tun",
+                              "pip:$pip"],
+                             'recordings:read', $tun, $dev, 60, 8, 0,
+                             RS::Schema::hash(), 60, '', ''), 'ok');
+    step('to be deleted', $s->fcall('rs_recording_delete',
+                                    [$s->{key}, "rec:$rec", 'svcs',
+                                     "rdel:$dev"],
+                                    'recordings:delete', $dev), 'ok',
+         'asked');
+    step('it is', $s->fcall('rs_recording_gone', ["rec:$rec", 'recx',
+                                                  "rdel:$dev", 'audit'],
+                            $dev), 'ok', 'gone');
+    $s->redis()->call('ZADD', $s->key('recx'), 1, $rec);
+    $x = $s->session($desk, desktop => '0 both both 1 required end');
+    @ses = map { "$_:$x->{id}" } qw(ses par mem log);
+    $s->host_join($x);
+    $in->("$W1.85");
+    step('the next one', $s->fcall('rs_recording_begin',
+                                   [@ses, "rec:$rec" =~ s/.$/a/r, 'recs',
+                                    'recx', 'audit'],
+                                   $dev, $rec =~ s/.$/a/r, 'a' x 40), 'ok',
+         'begun');
+    $s->end($x);
+
+    my $two = $s->device(kind => 'recorder', online => "$W1.86");
+
+    $s->load($two, "$W1.86", 1, 0, 0, 0);
+    $x = $s->session($desk, desktop => '0 both both 1 required end');
+    @all[0 .. 3] = map { "$_:$x->{id}" } qw(ses par mem log);
+    step('another one', $s->fcall('rs_recorder_failed', \@all, $dev, 'busy',
+                                  'a' x 40), 'ok', 'left');
+    step('nor that one', $s->fcall('rs_recorder_failed', \@all, $two,
+                                   'no_media', 'a' x 40), 'ok', 'ended');
+
+    for my $id ($desk, $dev, $two) {
+        step('removed', $s->fcall('rs_device_delete',
+                                  [$s->{key}, "dev:$id", 'devs', "dses:$id",
+                                   'gdev', "dtun:$id", 'svcs'],
+                                  'devices:write', $id, ''), 'ok');
+    }
 
     return;
 }

@@ -436,15 +436,14 @@ sub session_call {
         [$opt{auth} // $self->{key}, ses_keys($x->{id}), "idem:$x->{idem}",
          'sess', "dev:$dev", "dses:$dev", 'turn', 'grps', 'pols',
          'uses:' . ($opt{user} // ''),
-         (map { "tkt:$_" } @{ $x->{tickets} }),
-         exists $opt{web} ? 'svcs' : ()],
+         (map { "tkt:$_" } @{ $x->{tickets} }), 'svcs', 'rses'],
         $opt{scope} // 'sessions:write', $opt{replid} // REPLID, $x->{id},
         $dev, $opt{ttl_s} // 600, $opt{retain_s} // 3600,
         $opt{max_par} // 16, $opt{body} // '',
         $opt{relay_only} // 0, $opt{consent} // '', $opt{external_id} // '',
         $opt{reason} // 'printer', $opt{metadata} // '', $x->{host},
         $opt{quota} // 0, $opt{desktop} // '0 both both 1', scalar @roles, @parts,
-        exists $opt{web} ? $opt{web} && encode($opt{web}) : (),
+        $opt{web} ? encode($opt{web}) : '',
     ];
 
     return $x;

@@ -1,0 +1,653 @@
+# Copyright (C) rs-gateway contributors
+
+# Sessions that are kept: a recorder is asked in, nobody speaks before it
+# records, and each way to lose it; a reload is none.  What it has kept is
+# listed, opened by a pipe and deleted, by whom it is for.
+
+use strict;
+use warnings;
+
+use FindBin qw($Bin);
+use lib "$Bin/lib";
+
+use JSON ();
+use Test::More;
+
+use RS::Device;
+use RS::Gateway;
+use RS::Pipe;
+use RS::Redis;
+use RS::Util qw(wait_until random_id start within);
+
+# nobody pings here: at the second node one who is silent is lost soon
+
+my $redis = RS::Redis->new(acl => 1);
+my ($gw, $quick) = map {
+    RS::Gateway->new(redis => $redis, workers => 2, node => "node$_->[0]",
+                     http => 'rs_lease_ttl 5s;', location => "
+        rs_recorder_grace 1s;
+        rs_recorder_timeout $_->[1];
+        rs_recorder_wait $_->[2];
+    ")
+} [1, '60s', '30s'], [2, '2s', '2s'];
+my $root = $gw->rest(key => $redis->api_key(name => 'root'));
+my $device = RS::Device->enroll($root, name => 'desk');
+
+$device->connect($gw, worker => 0);
+
+my $sha = 'a1' x 32;
+
+
+sub recorder {
+    my (%opt) = @_;
+    my $r = RS::Device->enroll($root, name => 'keeper',
+                               enrollment => { kind => 'recorder' });
+
+    here($r, %opt);
+
+    return $r;
+}
+
+
+sub here {
+    my ($r, %opt) = @_;
+
+    $r->connect($opt{gw} // $gw, worker => $opt{worker} // 1);
+    $r->send_json({ type => 'load', capacity => $opt{capacity} // 100,
+                    used => 0, queued => 0, queue => 0 });
+    wait_until {
+        my $o = $root->get('/devices/' . $r->id)->json;
+
+        $o->{online} && $o->{load}
+    } 5, 'its load';
+
+    return;
+}
+
+
+sub ask {
+    my (%policy) = @_;
+
+    return $root->post('/sessions', {
+        host => { type => 'device', device_id => $device->id },
+        participants => [{ role => 'controller' }, { role => 'viewer' }],
+        policy => \%policy });
+}
+
+
+sub invited {
+    my ($who, $id) = @_;
+    my $invite;
+
+    do {
+        $invite = $who->expect('invite');
+    } while ($invite->{session}{id} ne $id);
+
+    return $invite;
+}
+
+
+sub status { return $root->get("/sessions/$_[0]")->json }
+
+
+# A session with its host, a controller and its recorder, which records.
+# opt: at (where the recorder is), guests (a node for each).
+
+sub session {
+    my ($recorder, $policy, %opt) = @_;
+    my $r = ask(recording => $policy->[0], $policy->[1]
+                ? (recorder_lost => $policy->[1]) : ());
+    my $s = { id => $r->json->{id} };
+    my @at = @{ $opt{guests} // [$gw] };
+
+    die $r->content if $r->status != 201;
+
+    $s->{rec} = 'rec_' . substr(random_id('rec_'), 4);
+    $s->{host} = $device->join($opt{host} // $gw, invited($device, $s->{id}));
+    $s->{host_welcome} = $device->welcome;
+    $s->{invite} = invited($recorder, $s->{id});
+    $s->{keeper} = $recorder->join($opt{at} // $gw, $s->{invite},
+                                   worker => $opt{worker} // 1);
+    $s->{keeper_welcome} = $recorder->welcome;
+    $recorder->send_json({ type => 'accept', session_id => $s->{id} });
+
+    for my $i (0 .. $#at) {
+        my $ticket = $r->json->{participants}[$i]{ticket};
+
+        $s->{guests}[$i] = $at[$i]->signal("rs.ticket.$ticket");
+        $s->{welcomes}[$i] = $s->{guests}[$i]->expect('welcome');
+    }
+
+    begin($recorder, $s) if !$opt{silent};
+
+    return $s;
+}
+
+
+sub begin {
+    my ($recorder, $s) = @_;
+
+    $recorder->send_json({ type => 'recording', op => 'begin',
+                           session_id => $s->{id},
+                           recording_id => $s->{rec} });
+
+    my $m = $recorder->expect('recording');
+
+    is_deeply([@{$m}{qw(op to recording_id)}], ['ok', 'begin', $s->{rec}],
+              'it records');
+
+    return;
+}
+
+
+sub over {
+    my ($recorder, $s, %more) = @_;
+
+    $recorder->send_json({ type => 'recording', op => 'end',
+        session_id => $s->{id}, recording_id => $s->{rec}, reason => 'ended',
+        duration_ms => 61500, bytes => 4096, sha256 => $sha, gaps => 0,
+        %more });
+
+    return $recorder->expect('recording');
+}
+
+
+# the next state that says something of the recording, or what the session
+# does
+
+sub kept_state {
+    my ($ws, $want) = @_;
+    my $m;
+
+    do {
+        $m = $ws->expect('state', 10);
+    } while (($m->{recording} // '') ne $want);
+
+    return $m;
+}
+
+
+# without a recorder
+
+my $r = ask(recording => 'required');
+
+$root->problem($r, 409, 'recorder_offline');
+is($r->json->{pointer}, '/policy/recording', 'what is wanted');
+$r = ask(recording => 'optional');
+is($r->status, 201, 'one that need not be kept');
+is($r->json->{recording}, undef, 'is not');
+is_deeply($r->json->{policy}{recording}, 'optional', 'though it might');
+invited($device, $r->json->{id});
+$root->delete('/sessions/' . $r->json->{id});
+
+$root->request('PUT', '/policies/default', body => { recording => 'off' });
+$r = ask(recording => 'optional');
+$root->problem($r, 403, 'forbidden');
+is($r->json->{pointer}, '/policy/recording', 'a policy says off');
+$root->delete('/policies/default');
+
+my $keeper = recorder();
+
+$device->send_json({ type => 'recording', op => 'gone',
+                     recording_id => 'rec_' . 'a' x 26 });
+is($device->expect('error')->{code}, 'conflict', 'a desktop records nothing');
+
+
+subtest 'nobody speaks before it records' => sub {
+    my $s = session($keeper, ['required'], silent => 1);
+    my ($ana) = @{ $s->{guests} };
+    my $host = $s->{host_welcome}{self};
+    my $i = $s->{invite};
+
+    is($i->{role}, 'recorder', 'it is asked in as what it is');
+    is_deeply([@{ $i->{session} }{qw(kind host)}],
+              ['device', { type => 'device', device_id => $device->id }],
+              'and told of whom');
+    is_deeply([@{ $i->{session}{policy} }{qw(recording recorder_lost)}],
+              ['required', 'end'], 'and of the policy');
+    is(status($s->{id})->{state}, 'waiting_recorder', 'the session waits');
+    is_deeply(status($s->{id})->{recording},
+              { state => 'waiting', recording_id => undef }, 'it says so');
+    is($s->{welcomes}[0]{session}{state}, 'waiting_recorder',
+       'who comes is told');
+    is($s->{welcomes}[0]{session}{recording}, 'waiting', 'why');
+    is_deeply([map { $_->{role} } @{ $s->{welcomes}[0]{peers} }],
+              ['host', 'recorder'], 'with whom');
+    is(scalar @{ $root->get('/sessions?state=waiting_recorder')
+                   ->json->{items} }, 1, 'found by its state');
+
+    $ana->send_json({ type => 'signal', id => 1, to => $host,
+                      data => 'offer' });
+
+    my $m = $ana->expect('error');
+
+    is_deeply([@{$m}{qw(code id)}], ['not_recorded', 1], 'a guest');
+    like($m->{message}, qr/recorded/, 'in words');
+    $s->{host}->send_json({ type => 'signal', id => 1, data => 'x' });
+    is($s->{host}->expect('error')->{code}, 'not_recorded', 'the host to all');
+    $ana->send_json({ type => 'pipe', with => $host, name => 'p' x 26,
+                      id => 7 });
+    $m = $ana->expect('error');
+    is_deeply([@{$m}{qw(code id)}], ['not_recorded', 7], 'nor by a pipe');
+
+    $s->{keeper}->send_json({ type => 'signal', id => 1, to => $host,
+                              data => 'watch' });
+    is($s->{keeper}->expect('ack')->{id}, 1, 'the recorder may');
+    is($s->{host}->expect('signal')->{data}, 'watch', 'with the host');
+    $s->{host}->send_json({ type => 'signal', id => 1, data => 'answer',
+                            to => $s->{keeper_welcome}{self} });
+    is($s->{keeper}->expect('signal')->{data}, 'answer', 'and back');
+    is(scalar(grep { $_->{type} eq 'signal' } $ana->seen), 0,
+       'of which a guest hears nothing');
+
+    begin($keeper, $s);
+
+    for my $ws ($ana, $s->{host}, $s->{keeper}) {
+        is(kept_state($ws, 'on')->{session_state}, 'connecting',
+           'all are told that it records');
+    }
+
+    is_deeply(status($s->{id})->{recording},
+              { state => 'on', recording_id => $s->{rec} }, 'REST says so');
+    $ana->send_json({ type => 'signal', id => 1, to => $host,
+                      data => 'offer' });
+    is($ana->expect('ack')->{id}, 1, 'what was refused goes, sent again');
+    is($s->{host}->expect('signal')->{data}, 'offer', 'and comes');
+
+    is($root->get("/recordings/$s->{rec}")->json->{state}, 'recording',
+       'it is in the catalogue');
+    $root->problem($root->post("/recordings/$s->{rec}/pipes", {}), 409,
+                   'conflict');
+    $root->problem($root->delete("/recordings/$s->{rec}"), 409, 'conflict');
+
+    $ana->send_json({ type => 'bye' });
+    is($s->{host}->expect('ended')->{reason}, 'left',
+       'host and recorder do not keep it alive');
+    is_deeply([@{ over($keeper, $s) }{qw(op to)}], ['ok', 'end'],
+              'what was kept is told after it');
+
+    my $kept = $root->get("/recordings/$s->{rec}")->json;
+
+    is_deeply([@{$kept}{qw(session_id device_id recorder_id state duration_ms
+                           bytes sha256 gaps expires_at)}],
+              [$s->{id}, $device->id, $keeper->id, 'kept', 61500, 4096, $sha,
+               0, undef], 'all of it');
+};
+
+
+subtest 'lost: it ends' => sub {
+    for my $case (
+        ['its socket is killed', sub { $_[0]{keeper}->reset() }],
+        ['it says bye', sub { $_[0]{keeper}->send_json({ type => 'bye' }) }],
+        ['it says that it failed', sub {
+            $keeper->send_json({ type => 'recording', op => 'failed',
+                session_id => $_[0]{id}, reason => 'error' }) }],
+        ['it stops', sub {
+            over($keeper, $_[0], reason => 'disk_full', gaps => 1) }],
+        ['it is silent', sub { }, at => $quick])
+    {
+        my ($name, $way, %opt) = @$case;
+        my $s = session($keeper, ['required'], %opt);
+        my $start = start();
+
+        $way->($s);
+        is(eval { $s->{host}->expect('ended', 10)->{reason} },
+           'recorder_lost', "$name: the session ends");
+        within($start, 5, 'in time');
+        is(status($s->{id})->{end_reason}, 'recorder_lost', 'and says why');
+        is(eval { $s->{guests}[0]->expect('ended', 5)->{reason} },
+           'recorder_lost', 'to all');
+        over($keeper, $s, reason => 'lost')
+            if $root->get("/recordings/$s->{rec}")->json->{state}
+               eq 'recording';
+        is($root->get("/recordings/$s->{rec}")->json->{state}, 'incomplete',
+           'what there is is not all');
+    }
+};
+
+
+subtest 'lost: it is marked' => sub {
+    for my $policy (['required', 'mark'], ['optional']) {
+        my $s = session($keeper, $policy);
+
+        $s->{keeper}->reset();
+        is(kept_state($s->{guests}[0], 'lost')->{session_state}, 'connecting',
+           "@$policy: all are told");
+        is_deeply(status($s->{id})->{recording},
+                  { state => 'lost', recording_id => $s->{rec} }, 'REST, too');
+        $s->{guests}[0]->send_json({ type => 'signal', id => 1, data => 'x' });
+        is($s->{guests}[0]->expect('ack')->{id}, 1, 'it goes on');
+
+        my $invite = invited($keeper, $s->{id});
+
+        over($keeper, $s, reason => 'lost', gaps => 1);
+
+        my $again = $keeper->join($gw, $invite);
+
+        isnt($keeper->welcome->{self}, $s->{keeper_welcome}{self},
+             'a recorder is asked in again');
+        $s->{rec} = 'rec_' . substr(random_id('rec_'), 4);
+        begin($keeper, $s);
+        is(kept_state($s->{guests}[0], 'on')->{session_state}, 'connecting',
+           'it records again');
+        $root->delete("/sessions/$s->{id}");
+        is($again->expect('ended')->{reason}, 'deleted', 'until the end');
+        over($keeper, $s);
+    }
+};
+
+
+subtest 'the recorder is restarted' => sub {
+    my $s = session($keeper, ['required', 'mark']);
+
+    $s->{keeper}->reset();
+    $keeper->ws->reset();
+    kept_state($s->{guests}[0], 'lost');
+    wait_until {
+        !$root->get('/devices/' . $keeper->id)->json->{online}
+    } 10, 'off line';
+    is($root->get("/recordings/$s->{rec}")->json->{state}, 'incomplete',
+       'what it wrote is not all, as far as anybody knows');
+    here($keeper);
+
+    my $invite = invited($keeper, $s->{id});
+
+    ok($invite, 'it is asked in when it is here again');
+    over($keeper, $s, reason => 'recovered');
+    $s->{keeper} = $keeper->join($gw, $invite);
+    $s->{rec} = 'rec_' . substr(random_id('rec_'), 4);
+    begin($keeper, $s);
+    kept_state($s->{guests}[0], 'on');
+    $root->delete("/sessions/$s->{id}");
+    over($keeper, $s);
+};
+
+
+subtest 'before it records' => sub {
+    my $other = recorder(gw => $quick, worker => 0, capacity => 4);
+    my $s = session($keeper, ['required'], silent => 1);
+
+    $s->{keeper}->reset();
+    ok(invited($keeper, $s->{id}), 'lost: it is asked in again');
+    $keeper->send_json({ type => 'reject', session_id => $s->{id},
+                         reason => 'busy' });
+    ok(invited($other, $s->{id}), 'it says no: another one is');
+    $other->send_json({ type => 'recording', op => 'failed',
+                        session_id => $s->{id}, reason => 'disk_full' });
+    ok(invited($keeper, $s->{id}), 'which has failed: the first one');
+    is(status($s->{id})->{state}, 'waiting_recorder', 'it waits still');
+    $keeper->send_json({ type => 'recording', op => 'failed',
+                         session_id => $s->{id}, reason => 'host_refused',
+                         detail => 'the device lets no recorder in' });
+    is($s->{host}->expect('ended')->{reason}, 'recorder_lost',
+       'nobody is left: it ends');
+    is(status($s->{id})->{end_detail}, 'host_refused', 'and says what it was');
+
+    $s = session($keeper, ['optional'], silent => 1);
+    is(status($s->{id})->{state}, 'connecting', 'optional: nobody waits');
+    $keeper->send_json({ type => 'recording', op => 'failed',
+                         session_id => $s->{id}, reason => 'no_media' });
+    is(kept_state($s->{guests}[0], 'off')->{session_state}, 'connecting',
+       'without one it goes on');
+    $root->delete("/sessions/$s->{id}");
+
+    # one that takes part and never says that it records
+
+    $s = session($keeper, ['required'], silent => 1, host => $quick);
+
+    my $start = start();
+
+    is(eval { $s->{host}->expect('ended', 15)->{reason} }, 'recorder_lost',
+       'it does not wait for ever');
+    within($start, 6, 'in time');
+    is(status($s->{id})->{end_detail}, 'timeout', 'and says why');
+};
+
+
+subtest 'a reload, a worker and a node' => sub {
+    my $s = session($keeper, ['required']);
+    my @old = $gw->workers();
+
+    $gw->reload();
+    ok($s->{keeper}->expect('goaway'), 'it is sent away');
+    is($s->{keeper}->expect_close(), 1012, 'with the others');
+    wait_until { !grep { -e "/proc/$_" } @old } 10, 'end of the old workers';
+
+    # longer than its grace: who was sent away has the time all have
+
+    wait_until {
+        $redis->call('HGET', "rs:{default}:mem:$s->{id}",
+                     "a:$s->{keeper_welcome}{self}") eq ''
+    } 5, 'away';
+    my $until = RS::Util::now() + 2;
+    wait_until { RS::Util::now() > $until } 10, 'its grace';
+    is(status($s->{id})->{state}, 'connecting', 'the session goes on');
+
+    my $w = $s->{keeper_welcome};
+    my $back = $quick->signal("rs.resume.$w->{resume}.$w->{position}",
+                              worker => 0);
+
+    $w = $back->expect('welcome');
+    is($w->{self}, $s->{keeper_welcome}{self}, 'it is back, at another node');
+    $back->send_json({ type => 'ping' });
+    is(status($s->{id})->{recording}{state}, 'on', 'and records');
+
+    # killed while it is there: it comes back to another one
+
+    $quick->kill_worker(0);
+    $back = $gw->signal("rs.resume.$w->{resume}.$w->{position}", worker => 1);
+    is($back->expect('welcome')->{self}, $w->{self}, 'its worker is killed');
+    is(status($s->{id})->{recording}{state}, 'on', 'it records on');
+
+    # killed with it
+
+    my ($h) = $s->{host_welcome};
+
+    $device->connect($gw, worker => 0);
+    $s->{host} = $quick->signal("rs.resume.$h->{resume}.$h->{position}",
+                                worker => 1);
+    $s->{host}->expect('welcome');
+    my $start = start();
+    $gw->kill_worker(1);
+    $back->reset();
+    is(eval { $s->{host}->expect('ended', 25)->{reason} }, 'recorder_lost',
+       'lost with its worker: the session ends');
+    within($start, 5 + 2 + 1 + 3, 'a lease later');
+    wait_until { eval { $gw->all_answer('/health/ready', 200) } } 15, 'ready';
+    here($keeper);
+    over($keeper, $s, reason => 'lost');
+};
+
+
+subtest 'two nodes' => sub {
+    my $s = session($keeper, ['required'], guests => [$quick, $gw],
+                    silent => 1);
+
+    begin($keeper, $s);
+    is(kept_state($_, 'on')->{session_state}, 'connecting', 'told at each')
+        for @{ $s->{guests} };
+    $root->delete("/sessions/$s->{id}");
+    over($keeper, $s);
+};
+
+
+# the catalogue, and who may what with it
+
+my %key = map { $_ => $gw->rest(key => $redis->api_key(scopes => $_)) }
+          qw(recordings:read recordings:delete sessions:read);
+my $foreign = $gw->rest(key => $redis->api_key(tenant => 'other'));
+my $s = session($keeper, ['required']);
+
+$root->delete("/sessions/$s->{id}");
+over($keeper, $s, expires_at => 1990000000);
+
+my $path = "/recordings/$s->{rec}";
+
+subtest 'the catalogue' => sub {
+    my $read = $key{'recordings:read'};
+
+    is($read->get($path)->json->{expires_at}, 1990000000, 'one');
+    is($read->get("/recordings?session_id=$s->{id}")->json->{items}[0]{id},
+       $s->{rec}, 'by its session');
+    is($read->get('/recordings?limit=2&device_id=' . $device->id)
+         ->json->{items}[0]{id}, $s->{rec}, 'by its device, the newest first');
+    is_deeply($read->get('/recordings?device_id=' . random_id('dev_'))
+                ->json->{items}, [], 'another device has none');
+    $root->problem($read->get('/recordings?device_id=x'), 422,
+                   'invalid_value');
+    $root->problem($read->get('/recordings/rec_' . 'z' x 26), 404,
+                   'not_found');
+
+    for my $no ($key{'sessions:read'}, $key{'recordings:delete'}) {
+        $root->problem($no->get($path), 403, 'forbidden');
+        $root->problem($no->get('/recordings'), 403, 'forbidden');
+        $root->problem($no->post("$path/pipes", {}), 403, 'forbidden');
+    }
+
+    $root->problem($read->delete($path), 403, 'forbidden');
+
+    for my $call ([get => $path], [delete => $path],
+                  [post => "$path/pipes", {}])
+    {
+        my ($method, @args) = @$call;
+
+        $root->problem($foreign->$method(@args), 404, 'not_found');
+    }
+
+    is_deeply($foreign->get('/recordings')->json->{items}, [],
+              'another tenant has none');
+};
+
+
+sub audited {
+    my (%want) = @_;
+
+    return grep { my $l = $_; !grep { ($l->{$_} // '') ne $want{$_} }
+                                    keys %want }
+           @{ $root->get('/audit?order=newest&limit=200')->json->{items} };
+}
+
+
+subtest 'it is opened' => sub {
+    my $r = $key{'recordings:read'}->post("$path/pipes", {});
+
+    is($r->status, 201, 'a pipe');
+
+    my $open = $keeper->expect('tunnel');
+
+    is_deeply([@{$open}{qw(op tunnel_id pipe_id target)}],
+              ['open', @{ $r->json }{qw(tunnel_id pipe_id)},
+               { recording => $s->{rec} }], 'the recorder is asked');
+
+    my $host = RS::Pipe::leg({}, $gw, 'host', ticket => $open->{ticket});
+    my $client = RS::Pipe::leg({}, $gw, 'client',
+                               ticket => $r->json->{ticket});
+
+    $host->send_frame(opcode => 2, payload => 'tar');
+    is(RS::Pipe::message($client), 'tar', 'what it sends comes');
+    $host->send_frame(opcode => 2, payload => '');
+    is(RS::Pipe::message($client), '', 'with its end');
+    $client->send_frame(opcode => 2, payload => '');
+    $host->send_close(1000);
+    is($client->expect_close(), 1000, 'closed');
+
+    wait_until {
+        $root->get('/tunnels/' . $r->json->{tunnel_id})->status == 404
+    } 5, 'it is over with its pipe';
+
+    is(scalar audited(verb => 'recordings:read', object => $s->{rec},
+                      outcome => 'allow'), 1, 'who opened it is in the audit');
+    is(scalar audited(verb => 'recordings:read', object => $s->{rec},
+                      outcome => 'deny'), 4, 'and who might not');
+
+    $r = $root->post("$path/pipes", {});
+    $open = $keeper->expect('tunnel');
+    $keeper->send_json({ type => 'tunnel', op => 'refused',
+        tunnel_id => $open->{tunnel_id}, pipe_id => $open->{pipe_id},
+        reason => 'busy' });
+    $client = RS::Pipe::leg({}, $gw, 'client', ticket => $r->json->{ticket});
+    is($client->expect_close(), 1013, 'it may refuse');
+};
+
+
+subtest 'it is deleted' => sub {
+    my $del = $key{'recordings:delete'};
+
+    is($del->delete($path)->status, 204, 'to be deleted');
+
+    my $m = $keeper->expect('recording');
+
+    is_deeply([@{$m}{qw(op recording_id)}], ['delete', $s->{rec}],
+              'its recorder is told');
+    ok($root->get($path)->json->{deleted_at}, 'it is known to go');
+    $root->problem($root->post("$path/pipes", {}), 409, 'conflict');
+    is($del->delete($path)->status, 204, 'asked again');
+    $keeper->expect('recording');
+
+    # it is told again when it is here again
+
+    $keeper->ws->reset();
+    wait_until {
+        !$root->get('/devices/' . $keeper->id)->json->{online}
+    } 10, 'off line';
+    $root->problem($root->post("/recordings/$s->{rec}/pipes", {}), 409,
+                   'conflict');
+    here($keeper);
+    is($keeper->expect('recording')->{recording_id}, $s->{rec}, 'again');
+
+    $keeper->send_json({ type => 'recording', op => 'gone',
+                         recording_id => $s->{rec} });
+    is_deeply([@{ $keeper->expect('recording') }{qw(op to)}], ['ok', 'gone'],
+              'it is');
+    is($root->get($path)->json->{state}, 'gone', 'which is known');
+    is($del->delete($path)->status, 204, 'there is nothing to do');
+    is(scalar audited(verb => 'recordings:delete', object => $s->{rec},
+                      outcome => 'allow'), 3, 'in the audit');
+
+    my @all = @{ $root->get('/recordings?limit=200')->json->{items} };
+    my ($kept) = grep { $_->{state} eq 'kept' } @all;
+
+    $keeper->ws->reset();
+    wait_until {
+        !$root->get('/devices/' . $keeper->id)->json->{online}
+    } 10, 'off line';
+    $root->problem($root->post("/recordings/$kept->{id}/pipes", {}), 409,
+                   'device_offline');
+    is($root->delete("/recordings/$kept->{id}")->status, 204,
+       'one whose recorder is away');
+    here($keeper);
+    is($keeper->expect('recording')->{recording_id}, $kept->{id},
+       'is deleted when that is back');
+};
+
+
+# one that nobody knows is gone as well
+
+$keeper->send_json({ type => 'recording', op => 'gone',
+                     recording_id => 'rec_' . 'a' x 26 });
+is($keeper->expect('recording')->{op}, 'ok', 'of one that is not known');
+
+
+# what a recorder says wrongly
+
+for my $case (
+    [{ op => 'begin', session_id => random_id('ses_'),
+       recording_id => 'rec_' . 'a' x 26 }, 'not_found'],
+    [{ op => 'end', session_id => $s->{id}, recording_id => 'rec_' . 'a' x 26,
+       reason => 'ended', duration_ms => 1, bytes => 1, sha256 => $sha,
+       gaps => 0 }, 'not_found'],
+    [{ op => 'failed', session_id => $s->{id}, reason => 'error' },
+     'session_ended|not_found'],
+    [{ op => 'begin', recording_id => 'rec_' . 'a' x 26 }, 'invalid_value'],
+    [{ op => 'erase' }, 'invalid_value'])
+{
+    my ($body, $code) = @$case;
+
+    $keeper->send_json({ type => 'recording', %$body });
+    like($keeper->expect('error')->{code}, qr/^(?:$code)$/,
+         "$body->{op}: $code");
+}
+
+$_->check_log(allow => qr/exited on signal 9/) for $gw, $quick;
+
+done_testing();
