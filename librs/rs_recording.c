@@ -420,7 +420,7 @@ rs_recording_file(rs_str_t name, int *events, unsigned *n)
 
 
 void
-rs_recording_name(char *dst, int events, unsigned n)
+rs_recording_file_name(char *dst, int events, unsigned n)
 {
     (void) snprintf(dst, RS_RECORDING_EVENTS_LEN + 1, "%s%06u.cms",
                     events ? RS_RECORDING_EVENTS_NAME : "",

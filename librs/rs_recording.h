@@ -105,7 +105,7 @@ size_t rs_recording_signed(uint8_t *dst, const void *data, size_t len);
 int rs_recording_file(rs_str_t name, int *events, unsigned *n);
 
 /* dst: RS_RECORDING_EVENTS_LEN + 1, with NUL; n: 1 to 999999 */
-void rs_recording_name(char *dst, int events, unsigned n);
+void rs_recording_file_name(char *dst, int events, unsigned n);
 
 
 #endif /* _RS_RECORDING_H_INCLUDED_ */

@@ -43,7 +43,7 @@
 #define RECORD_SESSION_ANSWER_S   8         /* to an offer */
 #define RECORD_SESSION_CONNECT_S  20        /* behind an answer */
 #define RECORD_SESSION_MEDIA_S    45        /* without any media */
-#define RECORD_SESSION_GAP_MS     3000      /* from here on it is one */
+#define RECORD_SESSION_GAP_MS     1000      /* from here on it is one */
 #define RECORD_SESSION_KEY_MS     2000      /* between two wishes */
 #define RECORD_SESSION_EVENT      2048      /* bytes of a path */
 
@@ -137,6 +137,7 @@ static void record_session_on_candidate(void *data, const char *candidate,
 static void record_session_on_connected(void *data, gboolean sound);
 static void record_session_on_video(void *data, gint64 t_us,
     const guint8 *bytes, gsize len);
+static void record_session_gap(record_session_t *s, gint64 t_ms);
 static void record_session_on_sound(void *data, gint64 t_us,
     const guint8 *bytes, gsize len);
 static void record_session_on_path(void *data, const agent_path_t *path);
@@ -769,7 +770,7 @@ record_session_end(record_session_t *s, const char *reason)
 
     s->ending = TRUE;
     g_message("session %s over: %s", s->id, reason);
-    record_session_drop(s, RS_RECORDING_WHY_PATH);
+    g_clear_pointer(&s->media, record_media_free);
     g_clear_handle_id(&s->timer, g_source_remove);
     g_clear_handle_id(&s->retry, g_source_remove);
 
@@ -785,9 +786,11 @@ record_session_end(record_session_t *s, const char *reason)
 
     t_ms = record_session_ms(s, g_get_monotonic_time());
 
-    if (s->lost_us != 0) {
-        record_writer_gap(s->writer, record_session_ms(s, s->lost_us),
-                          t_ms - record_session_ms(s, s->lost_us), s->why);
+    if (s->lost_us == 0) {
+        record_mux_flush(s->mux, t_ms);
+
+    } else {
+        record_session_gap(s, t_ms);
     }
 
     g_free(s->holder);
@@ -1011,11 +1014,34 @@ record_session_on_connected(void *data, gboolean sound)
 }
 
 
+/* from the last frame up to t_ms, where that is long enough to be one */
+
+static void
+record_session_gap(record_session_t *s, gint64 t_ms)
+{
+    gint64  from_ms, dur_ms;
+
+    from_ms = record_session_ms(s, s->lost_us);
+    dur_ms = t_ms - from_ms;
+
+    if (dur_ms < RECORD_SESSION_GAP_MS) {
+        return;
+    }
+
+    record_writer_gap(s->writer, from_ms, dur_ms, s->why);
+    record_session_event(s, json_pack("{s:s, s:I, s:s}", "type", "gap",
+                                      "dur_ms", (json_int_t) dur_ms, "why",
+                                      rs_recording_why[s->why]));
+    g_message("session %s: nothing was recorded for %" G_GINT64_FORMAT " ms",
+              s->id, dur_ms);
+}
+
+
 static void
 record_session_on_video(void *data, gint64 t_us, const guint8 *bytes,
     gsize len)
 {
-    gint64             from_ms, t_ms;
+    gint64             t_ms;
     record_session_t  *s = data;
 
     if (s->recording == NULL) {
@@ -1031,15 +1057,7 @@ record_session_on_video(void *data, gint64 t_us, const guint8 *bytes,
     }
 
     if (s->lost_us != 0) {
-        from_ms = record_session_ms(s, s->lost_us);
-        record_writer_gap(s->writer, from_ms, MAX(t_ms - from_ms, 0),
-                          s->why);
-        record_session_event(s, json_pack("{s:s, s:I, s:s}", "type", "gap",
-                                          "dur_ms",
-                                          (json_int_t) MAX(t_ms - from_ms, 0),
-                                          "why", rs_recording_why[s->why]));
-        g_message("session %s: nothing was recorded for %" G_GINT64_FORMAT
-                  " ms", s->id, t_ms - from_ms);
+        record_session_gap(s, t_ms);
         s->lost_us = 0;
     }
 

@@ -335,7 +335,7 @@ record_store_sealed(record_store_t *store, gboolean events, guint n,
     char               name[RS_RECORDING_EVENTS_LEN + 1];
     g_autoptr(GBytes)  sealed = NULL;
 
-    rs_recording_name(name, events, n);
+    rs_recording_file_name(name, events, n);
 
     if (n > RS_RECORDING_FILES_MAX) {
         json_decref(line);

@@ -91,7 +91,9 @@ export class World {
 
     /** A session as it is now. */
     async look(session) {
-        return (await this.api.session(session.id)).data ?? session;
+        const now = await this.api.session(session.id);
+
+        return now.data ?? now;
     }
 
     /**

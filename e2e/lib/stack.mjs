@@ -157,7 +157,7 @@ export class Stack {
             }
         }
 
-        if (part === "redis" || part === "turn" || part === "agent") {
+        if (["redis", "turn", "agent", "render", "record"].includes(part)) {
             this.state[part].pid = pid;
         }
     }

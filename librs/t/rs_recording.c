@@ -194,10 +194,10 @@ test_names(void)
         "events.000000.cms", "/00001.cms"
     };
 
-    rs_recording_name(name, 0, 42);
+    rs_recording_file_name(name, 0, 42);
     ok(rs_recording_file(rs_str(name), &events, &n) && !events && n == 42,
        "%s", name);
-    rs_recording_name(name, 1, 999999);
+    rs_recording_file_name(name, 1, 999999);
     ok(rs_recording_file(rs_str(name), &events, &n) && events && n == 999999,
        "%s", name);
 
