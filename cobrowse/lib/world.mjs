@@ -5,7 +5,7 @@
  * and what is left of one: processes, namespaces, files.
  */
 
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 
 import { Browser } from "../../e2e/lib/browser.mjs";
@@ -90,10 +90,8 @@ export class World {
     }
 
     /** A session as it is now. */
-    async look(session) {
-        const now = await this.api.session(session.id);
-
-        return now.data ?? now;
+    look(session) {
+        return this.api.session(session.id);
     }
 
     /**
@@ -103,7 +101,7 @@ export class World {
      */
     instances() {
         const {pid: pool, dir} = this.stack.state.render;
-        const folder = join(dir, "run");
+        const folder = join(dir, "run", "i");
         const all = processes();
         const below = ({parent}) => parent === pool
                                     || (all.has(parent)
@@ -121,9 +119,14 @@ export class World {
             }
         }).filter((ns) => ns !== here));
 
-        return {hosts: own.filter(({name}) => name === "rs-render-host"),
+        /* an instance is started with its folder, and nothing in it is */
+
+        return {hosts: own.filter(({args}) => args.includes("--runtime-dir")
+                                  && args.includes("--token-file")),
                 processes: own, namespaces: [...namespaces],
-                folders: readdirSync(folder)};
+                folders: !existsSync(folder) ? []
+                         : readdirSync(folder).filter(
+                             (name) => !name.endsWith(".pid"))};
     }
 
     /** Nothing of any instance is left, so many warm ones apart. */
