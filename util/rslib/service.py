@@ -16,6 +16,7 @@ def _render(stack, folder):
     """What render.conf has here, and the command line behind it."""
 
     return {
+        "documents": {"viewer": files.top("build", "viewer")},
         "pool": {"launcher": "plain",
                  "runtime_dir": os.path.join(folder, "run")},
     }
