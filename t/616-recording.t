@@ -230,6 +230,9 @@ subtest 'nobody speaks before it records' => sub {
     $m = $ana->expect('error');
     is_deeply([@{$m}{qw(code id)}], ['not_recorded', 7], 'nor by a pipe');
 
+    $ana->send_json({ type => 'input', data => 'blind' });
+    is($ana->expect('error')->{code}, 'not_recorded', 'nor by input');
+
     $s->{keeper}->send_json({ type => 'signal', id => 1, to => $host,
                               data => 'watch' });
     is($s->{keeper}->expect('ack')->{id}, 1, 'the recorder may');
@@ -253,6 +256,9 @@ subtest 'nobody speaks before it records' => sub {
                       data => 'offer' });
     is($ana->expect('ack')->{id}, 1, 'what was refused goes, sent again');
     is($s->{host}->expect('signal')->{data}, 'offer', 'and comes');
+
+    $ana->send_json({ type => 'input', data => 'seen' });
+    is($s->{host}->expect('input')->{data}, 'seen', 'so does input');
 
     is($root->get("/recordings/$s->{rec}")->json->{state}, 'recording',
        'it is in the catalogue');

@@ -67,6 +67,11 @@ ngx_http_rs_input_message(ngx_http_rs_part_t *p, rs_msg_t *msg)
         return;
     }
 
+    if (p->input.unrecorded) {
+        ngx_http_rs_conn_error(p->rc, RS_E_NOT_RECORDED, NULL, 0);
+        return;
+    }
+
     host = ngx_http_rs_slice(&p->input.host);
 
     if (msg->to.len && !rs_str_eq(msg->to, host)) {
@@ -77,6 +82,29 @@ ngx_http_rs_input_message(ngx_http_rs_part_t *p, rs_msg_t *msg)
     }
 
     ngx_http_rs_route_send(p, host, msg->data);
+}
+
+
+/* `state` is written by the store, in this order of its fields */
+
+void
+ngx_http_rs_input_event(ngx_http_rs_part_t *p, rs_str_t body)
+{
+    static const u_char  state[] = "{\"type\":\"state\",\"session_state\":\"";
+    static const u_char  waits[] = "waiting_recorder\"";
+
+    if (body.len < sizeof(state) - 1
+        || ngx_memcmp(body.data, state, sizeof(state) - 1) != 0)
+    {
+        return;
+    }
+
+    body.data += sizeof(state) - 1;
+    body.len -= sizeof(state) - 1;
+
+    p->input.unrecorded = (body.len >= sizeof(waits) - 1
+                           && ngx_memcmp(body.data, waits, sizeof(waits) - 1)
+                              == 0);
 }
 
 

@@ -19,6 +19,7 @@ typedef struct {
     ngx_str_t                   host;          /* participant id */
     unsigned                    controller:1;
     unsigned                    view_only:1;   /* the session is */
+    unsigned                    unrecorded:1;  /* it waits for its recorder */
 } ngx_http_rs_input_t;
 
 

@@ -555,6 +555,10 @@ ngx_http_rs_session_take(ngx_http_rs_part_t *p, ngx_rs_reply_t *reply)
     p->ice.ahead = now - ngx_time();
     p->ice.until = expires;
 
+    s = ngx_rs_reply_field(session, "state");
+    p->input.unrecorded = rs_str_eq(ngx_http_rs_slice(&s),
+                                    RS_STR("waiting_recorder"));
+
     s = ngx_rs_reply_field(session, "policy");
     policy = json_loadb((char *) s.data, s.len, 0, NULL);
 

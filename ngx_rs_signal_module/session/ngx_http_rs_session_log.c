@@ -584,6 +584,10 @@ ngx_http_rs_session_send(ngx_http_rs_part_t *p, rs_env_t *e)
         break;
 
     case RS_ENV_EVT:
+        ngx_http_rs_input_event(p, e->body);
+
+        /* fall through */
+
     case RS_ENV_END:
         code = rs_msg_write_event(&b, e->body, &e->position);
         break;

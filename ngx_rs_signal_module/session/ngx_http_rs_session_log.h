@@ -179,6 +179,8 @@ void ngx_http_rs_input_init(ngx_http_rs_part_t *p,
 ngx_int_t ngx_http_rs_input_role(ngx_http_rs_part_t *p, ngx_str_t *role,
     ngx_str_t *host);
 void ngx_http_rs_input_message(ngx_http_rs_part_t *p, rs_msg_t *msg);
+/* an event of the session's log: it may say how the session is now */
+void ngx_http_rs_input_event(ngx_http_rs_part_t *p, rs_str_t body);
 /* to a live socket; dropped when that is slow */
 void ngx_http_rs_input_deliver(ngx_http_rs_part_t *p, rs_str_t from,
     rs_str_t data);
