@@ -566,12 +566,12 @@ local function refused(who, group, read)
 end
 
 
--- A session whose host is somebody's browser is in no group: besides those who
--- may it with all of the tenant it is the user's who made it.
+-- A session whose host is somebody's browser, or a rendered one, is in no group:
+-- besides those who may it with all of the tenant it is the user's who made it.
 
 local function refused_session(who, s)
-    if s.kind == 'device' and s.device_id == '' and who.kind == 'user'
-       and s.user_id == who.id
+    if s.kind == 'device' and (s.device_id == '' or s.host ~= '')
+       and who.kind == 'user' and s.user_id == who.id
     then
         return nil
     end
@@ -3804,6 +3804,18 @@ function recording.ends(s, workers, keys, now, why, limit)
 end
 
 
+-- Whom nobody waits for any more does not come: it may have its ticket still.
+
+function recording.void(par, id, now)
+    local p = id ~= '' and participant(par, id)
+
+    if p and p.state == 'invited' then
+        p.state, p.left_at, p['until'] = 'left', int(now), GONE
+        participant_put(par, p)
+    end
+end
+
+
 -- same: it may be asked again
 
 function recording.lost(s, keys, workers, now, why, limit, same)
@@ -3832,6 +3844,8 @@ function recording.lost(s, keys, workers, now, why, limit, same)
     if required and not begun and not next then
         return recording.ends(s, workers, keys, now, why, limit)
     end
+
+    recording.void(keys.par, s.rec_par, now)
 
     s.rec_par = ''
     s.rec_state = begun and 'lost' or next and 'waiting' or 'off'

@@ -300,6 +300,36 @@ is($s->fcall('rs_participant_add',
              '', '')->[0], 'ok', 'somebody he names');
 is_deeply(guests($of), ['', '', '1'], 'is');
 
+
+# somebody who may it with some groups only: his own one, and no other
+
+sub technician {
+    my ($who, @verbs) = @_;
+
+    return RS::Schema::caller_json(
+        kind => 'user', id => $who, name => 'Tom', iat => time(),
+        subjects => ["user:$who"], tenant => [], granted => \@verbs,
+        verb => $verbs[0]);
+}
+
+sub seen {
+    my ($x, $who) = @_;
+
+    return $s->fcall('rs_session_get', ["usr:$who", "ses:$x->{id}",
+                                        "par:$x->{id}", "use:$x->{id}"],
+                     technician($who, 'sessions:read'))->[0];
+}
+
+my $tom = random_id('usr_');
+my $his = $s->session_call($one, web => RS::Schema::web(), auth => "usr:$tom",
+                           user => $tom,
+                           scope => technician($tom, 'sessions:write'));
+
+is($s->fcall(@{ $his->{call} })->[0], 'ok', 'a technician asks');
+is(seen($his, $tom), 'ok', 'and sees it');
+isnt(seen($his, random_id('usr_')), 'ok', 'nobody else of his kind does');
+isnt(seen($of, $tom), 'ok', 'nor he that of somebody else');
+
 my $sub2 = $s->subscribe($w2);
 
 $s->guest_join($g, 0, "$w2.50");

@@ -467,9 +467,13 @@ $s->load($rec, "$w.7", 100, 0, 0, 0);
 got();
 $x = ask('required end');
 is((grep { /^inv/ } told())[1], "inv $w.7", 'the first');
+my $early = invite($x, $rec, "$w.7");
+got();
 is(failed($x, $rec, 'busy')->[1], 'left', 'it says no');
 is_deeply([grep { /^inv/ } told()], ["inv $other.7"], 'the second');
 is(failed($x, $rec, 'busy')->[0], 'not_found', 'the first has no word any more');
+is(join_by($x, $early, "$w.97")->[0], 'unauthenticated',
+   'nor does its ticket let it in');
 is(ses($x)->{rec_state}, 'waiting', 'it waits still');
 is(failed($x, $two, 'host_refused')->[1], 'ended',
    'a host that lets none in is asked by no other');
