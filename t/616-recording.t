@@ -21,7 +21,7 @@ use RS::Util qw(wait_until random_id start within);
 
 # nobody pings here: at the second node one who is silent is lost soon
 
-my $redis = RS::Redis->new(acl => 1);
+my $redis = RS::Redis->new(acl => 1, conf => 'enable-debug-command local');
 my ($gw, $quick) = map {
     RS::Gateway->new(redis => $redis, workers => 2, node => "node$_->[0]",
                      http => 'rs_lease_ttl 5s;', location => "
@@ -474,6 +474,85 @@ subtest 'two nodes' => sub {
         for @{ $s->{guests} };
     $root->delete("/sessions/$s->{id}");
     over($keeper, $s);
+};
+
+
+subtest 'a host that is a browser' => sub {
+    my $r = $root->post('/sessions', {
+        host => { type => 'browser' }, participants => [{ role => 'viewer' }],
+        policy => { recording => 'required' } });
+    my $s = { id => $r->json->{id},
+              rec => 'rec_' . substr(random_id('rec_'), 4) };
+    my $invite = invited($keeper, $s->{id});
+
+    is_deeply($invite->{session}{host},
+              { type => 'browser', device_id => undef }, 'the recorder');
+
+    my $ws = $keeper->join($gw, $invite);
+    my $code = $root->post("/sessions/$s->{id}/help")->json->{code};
+    my $help = $gw->rest->post('/help', { code => $code });
+    my $host = $gw->signal('rs.ticket.' . $help->json->{ticket});
+
+    is($host->expect('welcome')->{session}{state}, 'waiting_recorder',
+       'it waits as a device does');
+    begin($keeper, $s);
+    is(kept_state($host, 'on')->{session_state}, 'connecting', 'and goes on');
+    $root->delete("/sessions/$s->{id}");
+    over($keeper, $s);
+};
+
+
+subtest 'a host that is rendered' => sub {
+    my $d = RS::Device->enroll($root, name => 'browsers',
+                               enrollment => { kind => 'renderer' });
+
+    here($d);
+
+    my $r = $root->post('/sessions', {
+        host => { type => 'render', url => 'https://example.com/' },
+        policy => { recording => 'required' } });
+
+    is($r->status, 201, 'made') or diag($r->content);
+
+    my $s = { id => $r->json->{id},
+              rec => 'rec_' . substr(random_id('rec_'), 4) };
+    my $invite = invited($keeper, $s->{id});
+
+    is_deeply([@{ $invite->{session}{host} }{qw(type url device_id)}],
+              ['render', 'https://example.com/', $d->id], 'the recorder');
+
+    my $ws = $keeper->join($gw, $invite);
+    my $host = $d->join($gw, invited($d, $s->{id}));
+
+    is($d->welcome->{session}{state}, 'waiting_recorder', 'it waits, too');
+    begin($keeper, $s);
+    is(kept_state($host, 'on')->{session_state}, 'connecting', 'and goes on');
+    $root->delete("/sessions/$s->{id}");
+    over($keeper, $s);
+};
+
+
+subtest 'a failover forgets that it records' => sub {
+    my $s = session($keeper, ['required'], silent => 1);
+    my @old = $redis->session_copy($s->{id});
+
+    begin($keeper, $s);
+    kept_state($s->{guests}[0], 'on');
+    $redis->fail_over($s->{id}, @old);
+    ok($s->{keeper}->expect('resync', 10), 'the recorder is told');
+    is(status($s->{id})->{state}, 'waiting_recorder', 'what is forgotten');
+    wait_until {
+        $root->get('/devices/' . $keeper->id)->json->{online}
+    } 5, 'on line';
+    begin($keeper, $s);
+    is(kept_state($s->{host}, 'on')->{session_state}, 'connecting',
+       'said again it is known again');
+    is($root->get("/recordings/$s->{rec}")->json->{state}, 'recording',
+       'the same recording');
+    $s->{keeper}->reset();
+    is(eval { $s->{host}->expect('ended', 10)->{reason} }, 'recorder_lost',
+       'and lost as before');
+    over($keeper, $s, reason => 'lost');
 };
 
 

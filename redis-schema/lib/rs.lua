@@ -1440,12 +1440,13 @@ end
 
 -- Who takes up a place: members, and the invited whose ticket still counts.
 
-local function places(list, now)
+local function places(list, now, recorder)
     local n = 0
 
     for _, p in ipairs(list) do
-        if p.state == 'joined' or p.state == 'away'
-           or (p.state == 'invited' and tonumber(p['until']) > now)
+        if p.id ~= recorder
+           and (p.state == 'joined' or p.state == 'away'
+                or (p.state == 'invited' and tonumber(p['until']) > now))
         then
             n = n + 1
         end
@@ -2663,7 +2664,7 @@ local function session_new(keys, args, now, who, dev, policy, web)
          'end_reason', '', 'end_detail', '', 'path', '', 'pos', '',
          'epoch', '1', 'replid', args[1], 'log_bytes', '0',
          'invited', dev.owner, 'retain_s', args[5],
-         'max_par', int(number(args[6]) + recorder),
+         'max_par', args[6],
          'trimmed', '', 'key_id', who.id, 'key_name', who.name,
          'group_id', dev.group_id,
          'user_id', who.kind == 'user' and who.id or '',
@@ -3150,7 +3151,7 @@ function lib.rs_participant_add(keys, args, who)
     list = participants(keys[2])
     max = tonumber(s.max_par)
 
-    if places(list, now) >= max or #list >= max * PAR_TOTAL then
+    if places(list, now, s.rec_par) >= max or #list >= max * PAR_TOTAL then
         return { 'participants_full' }
     end
 
@@ -3242,6 +3243,16 @@ local function borrowed(s, p, ticket)
 end
 
 
+-- How many others are members?  The recorder takes nobody's place.
+
+function recording.besides(s, m, id)
+    local n = others(m, id)
+
+    return s.rec_par ~= '' and s.rec_par ~= id and m['a:' .. s.rec_par]
+           and n - 1 or n
+end
+
+
 -- Of a recorder that is a service the grace is its own.
 
 function recording.grace(s, p, own, grace)
@@ -3299,7 +3310,9 @@ function lib.rs_join(keys, args)
     m = members(keys[4])
     old = m['a:' .. p.id]
 
-    if others(m, p.id) >= tonumber(s.max_par) then
+    if p.id ~= s.rec_par
+       and recording.besides(s, m, p.id) >= tonumber(s.max_par)
+    then
         return { 'participants_full' }
     end
 
@@ -3784,9 +3797,7 @@ end
 -- Who is there besides host and recorder: they do not keep a session alive.
 
 function recording.people(s, m)
-    local n = others(m, s.host_par)
-
-    return s.rec_par ~= '' and m['a:' .. s.rec_par] and n - 1 or n
+    return recording.besides(s, m, s.host_par)
 end
 
 
@@ -6021,7 +6032,7 @@ function lib.rs_link_use(keys, args)
     list = participants(keys[2])
     max = tonumber(s.max_par)
 
-    if places(list, now) >= max or #list >= max * PAR_TOTAL then
+    if places(list, now, s.rec_par) >= max or #list >= max * PAR_TOTAL then
         return { 'participants_full' }
     end
 
@@ -8636,7 +8647,7 @@ end
 function lib.rs_recording_begin(keys, args)
     local ms = now_ms()
     local now = math.floor(ms / 1000)
-    local s, r
+    local s, r, again
 
     check(keys, 8, args, 3)
 
@@ -8658,7 +8669,12 @@ function lib.rs_recording_begin(keys, args)
         return { 'ok', 'again', s.state }
     end
 
-    if r or s.rec_par == '' or s.rec_state == 'on'
+    -- what it said already may be forgotten, by a failover, in part
+
+    again = r and r.session_id == s.id and r.recorder_id == args[1]
+            and r.state == 'recording'
+
+    if (r and not again) or s.rec_par == '' or s.rec_state == 'on'
        or (call('HGET', keys[3], 'a:' .. s.rec_par) or '') == ''
     then
         return { 'conflict' }
@@ -8670,14 +8686,16 @@ function lib.rs_recording_begin(keys, args)
         return { 'limit_reached' }
     end
 
-    call('HSET', keys[5], 'session_id', s.id, 'device_id', s.device_id,
-         'recorder_id', args[1], 'group_id', s.group_id, 'user_id', s.user_id,
-         'external_id', s.external_id, 'state', 'recording',
-         'started_at', int(now), 'ended_at', '', 'duration_ms', '',
-         'bytes', '', 'sha256', '', 'gaps', '', 'reason', '',
-         'expires_at', '', 'deleted_at', '')
-    call('EXPIRE', keys[5], int(recording.life))
-    call('ZADD', keys[6], int(ms), args[2])
+    if not again then
+        call('HSET', keys[5], 'session_id', s.id, 'device_id', s.device_id,
+             'recorder_id', args[1], 'group_id', s.group_id,
+             'user_id', s.user_id, 'external_id', s.external_id,
+             'state', 'recording', 'started_at', int(now), 'ended_at', '',
+             'duration_ms', '', 'bytes', '', 'sha256', '', 'gaps', '',
+             'reason', '', 'expires_at', '', 'deleted_at', '')
+        call('EXPIRE', keys[5], int(recording.life))
+        call('ZADD', keys[6], int(ms), args[2])
+    end
 
     s.rec_state, s.rec_id = 'on', args[2]
 

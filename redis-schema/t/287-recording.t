@@ -536,6 +536,22 @@ is_deeply([grep { /^inv/ } told()], ["inv $w.7"], 'and it is asked');
 $s->end($x);
 
 
+# it takes nobody's place
+
+$x = $s->session($desk, roles => ['controller', 'viewer'], max_par => 3,
+                 desktop => '0 both both 1 required end');
+$i = invite($x, $rec, "$w.7");
+$s->host_join($x);
+$s->guest_join($x, $_) for 0, 1;
+is($s->fcall('rs_participant_add',
+             [$s->{key}, "ses:$x->{id}", "par:$x->{id}",
+              'idem:' . RS::Schema::hash(), 'tkt:' . RS::Schema::hash(),
+              'uin:'], 'sessions:write', random_id('par_'), 'viewer', '', '',
+             60, '')->[0], 'participants_full', 'three are all');
+is(join_by($x, $i, "$w.97")->[0], 'ok', 'but the recorder comes');
+$s->end($x);
+
+
 # consent that is asked for meanwhile
 
 $x = ask('required end', consent => 'required');
