@@ -283,11 +283,14 @@ record_mux_last(record_mux_t *mux, gint64 end_ms)
 }
 
 
+/* a host's clock may leap: no cluster is longer than it may be */
+
 static void
 record_mux_end(record_mux_t *mux, gint64 end_ms)
 {
     if (mux->sound && end_ms - mux->heard_ms > 2 * RECORD_MUX_LATE_MS) {
-        record_mux_quiet(mux, end_ms - RECORD_MUX_LATE_MS);
+        record_mux_quiet(mux, MIN(end_ms - RECORD_MUX_LATE_MS,
+                                  mux->start_ms + RS_WEBM_SPAN_MS));
     }
 
     g_array_sort(mux->frames, record_mux_order);

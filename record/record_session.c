@@ -1045,7 +1045,9 @@ record_session_on_video(void *data, gint64 t_us, const guint8 *bytes,
     record_session_t  *s = data;
 
     if (s->recording == NULL) {
-        if ((bytes[0] & 1) != 0 || !record_session_begin(s, t_us)) {
+        if (len == 0 || (bytes[0] & 1) != 0
+            || !record_session_begin(s, t_us))
+        {
             return;
         }
     }

@@ -161,6 +161,9 @@ test_sound(void)
 
     fixture_frame(mux, 18000, TRUE, 1);
     ok(kept.silent[1] == 425, "and where none comes any more");
+    fixture_frame(mux, 18000 + 24 * 3600 * 1000, FALSE, 1);
+    ok(kept.n == 3 && kept.silent[2] == RS_WEBM_SPAN_MS / 20,
+       "a clock that leaps makes no silence of hours");
     record_mux_flush(mux, 18500);
     record_mux_free(mux);
     g_clear_pointer(&kept.last, g_bytes_unref);
