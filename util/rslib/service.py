@@ -19,6 +19,7 @@ def _render(stack, folder):
         "documents": {"viewer": files.top("build", "viewer")},
         "pool": {"launcher": "plain",
                  "runtime_dir": os.path.join(folder, "run")},
+        "documents": {"viewer": files.top("build", "viewer")},
     }
 
 
