@@ -1007,6 +1007,8 @@ export class RsSession extends EventTarget {
         this.#amend({
             ...(typeof m.session_state === "string"
                 ? {state: m.session_state} : {}),
+            ...(m.host !== null && typeof m.host === "object"
+                ? {host: m.host} : {}),
             ...(m.queue === undefined ? {} : {queue: m.queue}),
             ...(m.recording === undefined ? {} : {recording: m.recording}),
         });

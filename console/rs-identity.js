@@ -419,19 +419,27 @@ export class RsWho {
     #crypto;
 
     /**
-     * @param {{tenant: string, session_id: string, device_id: string,
+     * @param {{tenant: string, session_id: string,
+     *          device_id: string|(() => string),
      *          participant_id: string, pins: Pins,
      *          operator?: () => {key: OperatorKey, id_token: string}|null,
      *          device?: () => Promise<{public_key?: string,
      *                                  key_history?: Statement[]}|null>,
      *          now?: () => number, crypto?: Crypto}} o
-     *        operator: who is signed in, asked at each offer; throws when
-     *        the sign-in has expired; device: as the gateway has it
+     *        device_id: a function where it may become another one before
+     *        anything stands; operator: who is signed in, asked at each
+     *        offer; throws when the sign-in has expired; device: as the gateway has it
      */
     constructor(o) {
         const {session_id, device_id, participant_id} = o;
 
-        this.#about = {session_id, device_id, participant_id};
+        this.#about = {
+            session_id, participant_id,
+            get device_id() {
+                return typeof device_id === "function" ? device_id()
+                                                       : device_id;
+            },
+        };
         this.#tenant = o.tenant;
         this.#operator = o.operator ?? (() => null);
         this.#device = o.device ?? (async () => null);

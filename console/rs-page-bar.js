@@ -152,6 +152,7 @@ class PageBar {
         on("document", (told) => this.#document(told));
 
         run.session.addEventListener("control", () => this.#render());
+        this.#files()?.addEventListener("state", () => this.#render());
         this.#render();
     }
 
@@ -187,7 +188,8 @@ class PageBar {
         this.#reload.disabled = !mine;
         this.#field.readOnly = !mine;
         this.#show.hidden = !state.documents;
-        this.#show.disabled = !mine || this.#files() === null;
+        this.#show.disabled = !mine
+                              || this.#files()?.state.to_device !== true;
         this.#show.title = mine
             ? `Show a document, ${byteWords(state.max_document)} at most`
             : "Show a document";
@@ -279,7 +281,9 @@ class PageBar {
             }
         };
 
-        files.addEventListener("change", change);
+        if (!this.#progress(entry, t)) {
+            files.addEventListener("change", change);
+        }
     }
 
     /* true: it needs no more looking at */

@@ -15,7 +15,7 @@ import { el, fillError, setText } from "./rs-dom.js";
 const ICON = "M9 11a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM2 21v-2a5 5 0 0 1 5-5h4a5 5 0 "
              + "0 1 5 5v2M16 3.5a4 4 0 0 1 0 7M22 21v-2a5 5 0 0 0-4-4.9";
 
-const ROLES = {host: "at the device", controller: "may control",
+const ROLES = {host: "at the device", browser: "the browser", controller: "may control",
                viewer: "watches", recorder: "records"};
 
 /* what of the gateway's errors is an answer to a button of this panel */
@@ -37,16 +37,18 @@ export function peopleOf(session) {
     const control = session.control;
     const leads = session.moderator || session.role === "host";
     const holds = control !== null && control.holder === session.self;
+    const rendered = session.session?.host?.type === "render";
     const asked = control?.requests.indexOf(session.self) ?? -1;
     const row = (peer, you) => ({
-        id: peer.id, name: peer.name || "Unnamed", you, role: peer.role,
+        id: peer.id, name: peer.name || "Unnamed", you,
+        role: rendered && peer.role === "host" ? "browser" : peer.role,
         away: peer.state === "away",
         holds: control !== null && control.holder === peer.id,
         asked: (control?.requests.indexOf(peer.id) ?? -1) + 1,
         give: control !== null && !you && control.holder !== peer.id
               && (leads || (holds && !control.locked))
               && (peer.role === "controller"
-                  || (peer.role === "host" && holds)),
+                  || (peer.role === "host" && holds && !rendered)),
     });
     const mine = [];
 
@@ -102,8 +104,9 @@ export function personWords(person) {
 /** Always in sight: who else is there, and who has control. */
 export function presenceWords(people) {
     const holder = people.find((p) => p.holds);
-    const others = people.filter((p) => !p.you && p.role !== "host"
-                                        && p !== holder)
+    const others = people.filter((p) => !p.you && p !== holder
+                                        && p.role !== "host"
+                                        && p.role !== "browser")
                          .map((p) => p.name);
     const parts = [];
 

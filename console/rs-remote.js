@@ -271,8 +271,8 @@ export class RsRemote extends EventTarget {
     #watch() {
         const {session} = this;
         const {carrier, clock, operator, pins, RTCPeerConnection} = this.#o;
-        const device_id = this.#o.device_id
-                          ?? session.session.host?.device_id;
+        const device_id = () => this.#o.device_id
+                                ?? session.session.host?.device_id;
         const browser = this.#o.device_id === undefined
                         && session.session.host?.type === "browser";
         const who = browser ? new RsNobody() : new RsWho({

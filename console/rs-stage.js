@@ -46,7 +46,6 @@ export class RsStage extends EventTarget {
     #touch = null;
     #video;
     #side;
-    #name = "";
     #guest = false;
     #help = false;          /* the host is to be a browser, by a code */
     #session = {};
@@ -109,7 +108,6 @@ export class RsStage extends EventTarget {
     show(o) {
         this.#input = o.input;
         this.#touch = new RsTouch(o.input, systemClock);
-        this.#name = o.name;
         this.#guest = o.guest;
         this.#help = o.help ?? false;
         this.#session = {};
@@ -121,9 +119,7 @@ export class RsStage extends EventTarget {
         this.#over = false;
         this.#problem = null;
         this.#video.srcObject = null;
-        this.#video.setAttribute("aria-label", `Screen of ${o.name}`);
-        this.#document.title = `${o.name} · Remote support`;
-        this.#get("stage-name").textContent = o.name;
+        this.#setName(o.name);
         this.#get("stage-invite").hidden = !o.invite;
         this.#get("people").replaceChildren();
         this.#get("stage").hidden = false;
@@ -236,11 +232,15 @@ export class RsStage extends EventTarget {
         const host = peers.find((p) => p.role === "host");
 
         if (this.#guest && host?.name) {
-            this.#name = host.name;
-            this.#get("stage-name").textContent = host.name;
-            this.#video.setAttribute("aria-label", `Screen of ${host.name}`);
-            this.#document.title = `${host.name} · Remote support`;
+            this.#setName(this.#session.host?.type === "render"
+                          ? "Shared browser" : host.name);
         }
+    }
+
+    #setName(name) {
+        setText(this.#get("stage-name"), name);
+        this.#video.setAttribute("aria-label", `Screen of ${name}`);
+        this.#document.title = `${name} · Remote support`;
     }
 
     /** Why an attempt failed; there may be another one. */
@@ -379,6 +379,11 @@ export class RsStage extends EventTarget {
 
         } else if (this.#help && this.#session.state === "waiting_host") {
             parts.push("Nobody is here yet");
+
+        } else if (this.#session.host?.type === "render"
+                   && this.#session.state === "waiting_host")
+        {
+            parts.push("Waiting for a browser");
 
         } else if (this.#session.state) {
             /* who reports a path is not told that this made it active */
@@ -740,12 +745,8 @@ export class RsStage extends EventTarget {
         const link = this.#get("invite-link");
         const copy = this.#get("invite-copy");
 
-        this.#get("stage-invite").addEventListener("click", () => {
-            this.#get("invite-made").hidden = true;
-            fillError(this.#get("invite-error"), null);
-            link.value = "";
-            dialog.showModal();
-        });
+        this.#get("stage-invite").addEventListener(
+            "click", () => this.#openInvite());
 
         this.#get("invite-make").addEventListener("click", () => {
             this.#say("invite", {
@@ -773,8 +774,15 @@ export class RsStage extends EventTarget {
 
         dialog.querySelector(`input[name="guest"][value="${role}"]`)
               .checked = true;
-        this.#get("stage-invite").click();
+        this.#openInvite();
         this.#get("invite-make").click();
+    }
+
+    #openInvite() {
+        this.#get("invite-made").hidden = true;
+        fillError(this.#get("invite-error"), null);
+        this.#get("invite-link").value = "";
+        this.#get("invite").showModal();
     }
 
     /** @param {string} url  @param {string|null} pin */

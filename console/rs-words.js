@@ -131,6 +131,8 @@ const ERRORS = {
     busy: ["The device is busy", "As many people see its screen as it allows."],
     no_channel: ["Mouse and keys do not reach the device",
                  "They would go by the gateway, which could read them. Tell your administrator if it stays."],
+    no_renderer: ["No browser service is online",
+                  "It takes a renderer, and none of yours is connected. Tell your administrator if it stays."],
     renderers_full: ["All browsers are in use",
                      "Every place in the line is taken, too. Wait a moment and try again."],
     recorder_offline: ["Nothing records right now",

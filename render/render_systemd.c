@@ -41,6 +41,7 @@ typedef struct {
 typedef struct {
     render_systemd_t  *systemd;
     char              *id;
+    gboolean           there;           /* there is a job, or was one */
     gboolean           stopping;
     char              *why;
 } render_unit_t;
@@ -232,6 +233,7 @@ static void
 render_systemd_on_reply(GObject *source, GAsyncResult *result, gpointer data)
 {
     GVariant           *reply;
+    render_unit_t      *unit;
     render_call_t      *call = data;
     g_autofree char    *name = NULL;
     g_autoptr(GError)   error = NULL;
@@ -240,6 +242,11 @@ render_systemd_on_reply(GObject *source, GAsyncResult *result, gpointer data)
                                           &error);
     if (reply != NULL) {
         g_variant_unref(reply);
+        unit = g_hash_table_lookup(call->systemd->units, call->id);
+
+        if (unit != NULL) {
+            unit->there = TRUE;
+        }
 
     } else if (!g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED)) {
         name = g_dbus_error_get_remote_error(error);
@@ -278,6 +285,8 @@ render_systemd_stop(render_launcher_t *launcher, const char *id)
     g_autofree char   *name = render_unit_name(id);
 
     unit = render_unit(systemd, id);
+
+    unit->there = TRUE;
 
     if (unit->stopping) {
         render_systemd_call(systemd, "KillUnit", id,
@@ -331,6 +340,7 @@ render_systemd_on_removed(GDBusConnection *bus, const char *sender,
     GVariant *parameters, gpointer data)
 {
     const char        *name;
+    render_unit_t     *unit;
     render_systemd_t  *systemd = data;
     g_autofree char   *id = NULL;
 
@@ -346,8 +356,11 @@ render_systemd_on_removed(GDBusConnection *bus, const char *sender,
 
     g_variant_get(parameters, "(&so)", &name, NULL);
     id = render_unit_id(name);
+    unit = (id != NULL) ? g_hash_table_lookup(systemd->units, id) : NULL;
 
-    if (id != NULL) {
+    /* one is loaded, and forgotten again, while polkit is asked about it */
+
+    if (unit != NULL && unit->there) {
         render_systemd_gone(systemd, id, NULL);
     }
 }

@@ -191,7 +191,9 @@ export class SessionPage extends EventTarget {
 
         } catch (e) {
             if (this.#run === mine) {
-                this.stage.over(e);
+                this.stage.over(mine.want.render
+                                && e.code === "device_offline"
+                                ? new RsError("no_renderer") : e);
                 this.#offline(mine, e);
             }
         }
@@ -200,6 +202,7 @@ export class SessionPage extends EventTarget {
     /* since when, as the gateway knows it */
     async #offline(mine, error) {
         const device = error.code === "device_offline"
+                       && mine.want.device_id !== undefined
                        ? await this.#deviceRecord(mine.want.device_id) : null;
 
         if (this.#run === mine && device?.online === false) {
@@ -294,8 +297,8 @@ export class SessionPage extends EventTarget {
     }
 
     #watchPeer(mine, session) {
-        const device_id = mine.want.device_id
-                          ?? session.session.host?.device_id;
+        const device_id = () => mine.want.device_id
+                                ?? session.session.host?.device_id;
         const browser = mine.want.help
                         || (!mine.want.device_id
                             && session.session.host?.type === "browser");
@@ -306,12 +309,12 @@ export class SessionPage extends EventTarget {
             participant_id: session.self,
             pins: this.#app.pins,
             operator: () => this.#app.account.operator(),
-            device: () => this.#deviceRecord(device_id),
+            device: () => this.#deviceRecord(device_id()),
         });
         const peer = new RsPeer({session, who, carrier: carrierOf()});
 
         mine.peer = peer;
-        mine.device_id = device_id;
+        mine.deviceId = device_id;
 
         const on = (type, f) => peer.addEventListener(type, (ev) => {
             if (this.#run === mine) {
@@ -431,7 +434,7 @@ export class SessionPage extends EventTarget {
         const mine = this.#run;
 
         try {
-            await this.#app.pins.reset(mine.device_id);
+            await this.#app.pins.reset(mine.deviceId());
 
             if (this.#run === mine) {
                 mine.peer.restart();

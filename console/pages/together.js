@@ -26,7 +26,7 @@ const WAYS = [["both", "Both ways"], ["to_device", "To the browser only"],
               ["from_device", "From the browser only"], ["none", "None"]];
 const PATTERNS_MAX = 32;
 const MASKS_MAX = 16;
-const PATTERN = /^https?:\/\/[^\s/]+(\/\S*)?$/;
+const PATTERN = /^(https?|\*):\/\/[^\s/]+(\/\S*)?$/;
 
 
 /** The lines of a field that say something. */
@@ -47,7 +47,8 @@ export function policyOf(form) {
     const urls = linesOf(form.urls);
     const mask = linesOf(form.mask);
     const bad = urls.find((line) => !PATTERN.test(line));
-    const long = mask.find((line) => line.length > 256);
+    const long = mask.find((line) => line.length > 256
+                                     || /[{}]/.test(line));
     const policy = {downloads: form.downloads ? "both" : "none"};
     let wrong = "";
 
@@ -61,7 +62,7 @@ export function policyOf(form) {
         wrong = `${MASKS_MAX} selectors at most`;
 
     } else if (long !== undefined) {
-        wrong = "A selector has 256 characters at most";
+        wrong = "A selector has 256 characters at most, and no braces";
     }
 
     if (urls.length > 0) {
@@ -183,7 +184,8 @@ export class TogetherPage extends EventTarget {
             el("p", {class: "note"}, "For this session, besides those of "
                + "your administrators: the stricter ones count."),
             area("together-urls", "Addresses that may be opened",
-                 "One in a line, * stands for anything; none: all.",
+                 "One in a line; *.example.com are the names below it, "
+                 + "/shop* what begins so. None: all.",
                  "https://*.example.com/*"),
             area("together-mask", "Parts nobody sees",
                  "CSS selectors, one in a line. They are covered before the "

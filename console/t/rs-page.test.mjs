@@ -145,17 +145,18 @@ test("rules: what is said, and what is wrong", () => {
     assert.deepEqual(policyOf(NOTHING),
                      {policy: {downloads: "none"}, wrong: ""});
     assert.deepEqual(policyOf({
-        urls: "https://*.example.com/*\nhttp://a.test/", mask: "#card",
+        urls: "https://*.example.com/*\n*://a.test/", mask: "#card",
         no_submit: true, downloads: true, clipboard: "none",
         recording: "required"}), {wrong: "", policy: {
-        urls: ["https://*.example.com/*", "http://a.test/"],
+        urls: ["https://*.example.com/*", "*://a.test/"],
         mask: ["#card"], no_submit: true, downloads: "both",
         clipboard: "none", recording: "required"}});
 
     for (const more of [{urls: "example.com"}, {urls: "ftp://a/"},
                         {urls: "https://a.test/ b"},
                         {urls: "https://a/\n".repeat(33)},
-                        {mask: "a\n".repeat(17)}, {mask: "a".repeat(257)}])
+                        {mask: "a\n".repeat(17)}, {mask: "a".repeat(257)},
+                        {mask: "a {}"}])
     {
         assert.notEqual(policyOf({...NOTHING, ...more}).wrong, "",
                         JSON.stringify(more));

@@ -23,6 +23,7 @@ function of(o = {}) {
     return peopleOf({
         self: "a", role: o.role ?? "controller",
         moderator: o.moderator ?? false,
+        session: {host: {type: o.host ?? "device"}},
         peers: new Map(peers.map((p) => [p.id, p])),
         control: o.control === null ? null
                  : {holder: null, requests: [], locked: false, ...o.control},
@@ -56,6 +57,16 @@ test("who has it gives it, to who may have it, or lets it go", () => {
                       "may control, asks for control", "watches, away"]);
 
     assert.deepEqual(gives(of({control: {holder: "a", locked: true}})), []);
+});
+
+
+test("a rendered browser is nobody to give it to", () => {
+    const now = of({host: "render", moderator: true,
+                    control: {holder: "a", requests: ["b"]}});
+
+    assert.deepEqual(gives(now), ["b"]);
+    assert.equal(personWords(now.people[1]), "the browser");
+    assert.equal(presenceWords(now.people), "You have control · with Bo, Vi");
 });
 
 

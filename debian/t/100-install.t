@@ -14,7 +14,8 @@ set -uo pipefail
 test -n "${RS_IN_ROOT:-}" || in_clean_root
 
 OURS=(libnginx-mod-http-rs-signal libnginx-mod-stream-rs-tunnel rs-agent
-      rs-console rs-eventd rs-gateway rs-tools rs-tunnel rs-turn-auth)
+      rs-console rs-eventd rs-gateway rs-record rs-render rs-tools rs-tunnel
+      rs-turn-auth)
 
 
 # ---- the repository
@@ -81,12 +82,19 @@ is "in /etc there is" \
 /etc/rs-agent drwxr-xr-x root:root
 /etc/rs-agent/agent.conf -rw-r--r-- root:root
 /etc/rs-eventd drwxr-x--- root:rs-eventd
+/etc/rs-gateway drwxr-xr-x root:root
+/etc/rs-gateway/record.conf -rw-r--r-- root:root
+/etc/rs-gateway/render.conf -rw-r--r-- root:root
 /etc/rs-turn-authd drwxr-x--- root:rs-turn-authd
 /etc/systemd/system/coturn.service.wants drwxr-xr-x root:root
 /etc/systemd/system/coturn.service.wants/rs-turn-authd.service lrwxrwxrwx root:root
 /etc/systemd/system/multi-user.target.wants/rs-agent.path lrwxrwxrwx root:root
 /etc/systemd/system/multi-user.target.wants/rs-agent.service lrwxrwxrwx root:root
 /etc/systemd/system/multi-user.target.wants/rs-eventd.service lrwxrwxrwx root:root
+/etc/systemd/system/multi-user.target.wants/rs-record.path lrwxrwxrwx root:root
+/etc/systemd/system/multi-user.target.wants/rs-record.service lrwxrwxrwx root:root
+/etc/systemd/system/multi-user.target.wants/rs-render.path lrwxrwxrwx root:root
+/etc/systemd/system/multi-user.target.wants/rs-render.service lrwxrwxrwx root:root
 /etc/systemd/system/multi-user.target.wants/rs-turn-authd.service lrwxrwxrwx root:root"
 
 is "the device's key is the agent's alone" \
@@ -126,12 +134,13 @@ is "rs-tunnel says its version" "$(rs-tunnel --version)" \
     "rs-tunnel $(dpkg-query -W -f '${Version}' rs-tunnel | sed 's/~.*//')"
 
 for unit in rs-agent.service rs-agent.path rs-eventd.service \
-            rs-turn-authd.service; do
+            rs-record.service rs-record.path rs-render.service rs-render.path \
+            rs-render@0123456789ab.service rs-turn-authd.service; do
     is "$unit is right" "$(systemd-analyze --man=no verify "$unit" 2>&1 |
         grep -E "^/?[^ ]*rs-")" ""
 done
 
-for unit in rs-agent rs-eventd rs-turn-authd; do
+for unit in rs-agent rs-eventd rs-record rs-render rs-turn-authd; do
     ok "$unit.service waits for what it needs" sh -c \
         "grep -q '^ConditionPathExists=/' /lib/systemd/system/$unit.service"
 done

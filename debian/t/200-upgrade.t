@@ -16,7 +16,8 @@ set -uo pipefail
 test -n "${RS_IN_ROOT:-}" || in_clean_root
 
 OURS=(libnginx-mod-http-rs-signal libnginx-mod-stream-rs-tunnel rs-agent
-      rs-console rs-eventd rs-gateway rs-tools rs-tunnel rs-turn-auth)
+      rs-console rs-eventd rs-gateway rs-record rs-render rs-tools rs-tunnel
+      rs-turn-auth)
 OLD=0.0.1~test
 
 

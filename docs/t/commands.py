@@ -110,6 +110,7 @@ COMMANDS = {
     "make -C agent clean && make -C agent PIPEWIRE=1":
         {"by": ("agent/t/portal.c", "portal")},
     "systemctl edit rs-agent": {"by": ("t/025-agent-unit.t", "rs-agent.service")},
+    "systemctl edit rs-render@.service": {"by": ("fleet/render", "show MemoryMax")},
 
     # ansible.md
 

@@ -5,7 +5,8 @@
  * A device that is played by a page of Chromium, so that a test decides what
  * it says: it enrols, proves its key, joins the sessions it is invited to,
  * and answers offers with a picture of its own, or with whatever else the
- * test wants.
+ * test wants.  As a renderer it lets sessions wait, and says what page it
+ * shows.
  */
 
 
@@ -59,7 +60,8 @@ function install() {
 
     window.rsDevices = new Map();
 
-    /* what: name, meta?, agent?, online?; gives its id */
+    /* what: name, meta?, agent?, online?, load?, queued?, page?; gives its
+     * id */
     window.rsEnroll = async (base, enrollment, what) => {
         const key = await newKey();
         const response = await fetch(base + "/devices", {
@@ -76,7 +78,8 @@ function install() {
 
         const {device, tenant} = answer;
         const it = {id: device.id, tenant, key, sessions: new Map(),
-                    offers: [], reply: "answer"};
+                    offers: [], reply: "answer", load: what.load,
+                    queued: what.queued, shows: what.page, asked: []};
 
         window.rsDevices.set(it.id, it);
 
@@ -107,6 +110,11 @@ function install() {
                 }
 
                 if (m.type === "welcome") {
+                    if (it.load) {
+                        socket.send(JSON.stringify({type: "load",
+                                                    ...it.load}));
+                    }
+
                     resolve();
                 }
 
@@ -134,6 +142,18 @@ function install() {
             return;
         }
 
+        if (it.queued) {
+            it.place = (position) => socket.send(JSON.stringify(
+                {type: "queued", session_id: id, position}));
+            it.begin = () => accepted(base, it, socket, id, ticket);
+            it.place(it.queued);
+            return;
+        }
+
+        accepted(base, it, socket, id, ticket);
+    }
+
+    function accepted(base, it, socket, id, ticket) {
         socket.send(JSON.stringify({type: "accept", session_id: id}));
 
         const s = new WebSocket(base.replace(/^http/, "ws") + "/signal",
@@ -157,6 +177,14 @@ function install() {
         };
     }
 
+    /* the rendered browser's channel */
+    function showPage(it, channel) {
+        it.say = (message) => channel.send(JSON.stringify(message));
+        channel.onopen = () => it.say({type: "hello", ...it.shows});
+        channel.onmessage = ({data}) => it.asked.push(JSON.parse(data));
+        channel.onopen();
+    }
+
     async function offered(it, session, say, {from, data}) {
         if (typeof it.reply !== "string") {
             say(from, {kind: "failed", pc: data.pc, ...it.reply});
@@ -166,6 +194,11 @@ function install() {
         const pc = new RTCPeerConnection();
 
         pc.ondatachannel = ({channel}) => {
+            if (channel.label === "rs-page") {
+                showPage(it, channel);
+                return;
+            }
+
             channel.onopen = () => channel.send(JSON.stringify(
                 {type: "hello", width: 320, height: 240, input: true}));
             channel.onmessage = (ev) => {
@@ -247,8 +280,9 @@ export class DevicePage {
     }
 
     /** @returns {Promise<string>} the device's id */
-    async enroll(what, tags = []) {
-        const {token} = await this.stack.api.createEnrollment({tags});
+    async enroll(what, tags = [], kind = undefined) {
+        const {token} = await this.stack.api.createEnrollment({
+            tags, ...(kind ? {kind} : {})});
 
         return this.page.evaluate(
             ([base, token, what]) => window.rsEnroll(base, token, what),
@@ -264,6 +298,26 @@ export class DevicePage {
             ([id, members]) => Object.assign(window.rsDevices.get(id),
                                              members) && null,
             [id, members]);
+    }
+
+    /** What a renderer's viewers asked of its page so far. */
+    asked(id) {
+        return this.page.evaluate((id) => window.rsDevices.get(id).asked, id);
+    }
+
+    /** A renderer says something of its page. */
+    say(id, message) {
+        return this.page.evaluate(
+            ([id, message]) => window.rsDevices.get(id).say(message),
+            [id, message]);
+    }
+
+    /** The place in line of whoever waits for a renderer; 0: it begins. */
+    place(id, position) {
+        return this.page.evaluate(
+            ([id, position]) => (position === 0
+                ? window.rsDevices.get(id).begin()
+                : window.rsDevices.get(id).place(position)), [id, position]);
     }
 
     /** Another key, told to the gateway or not; gives it. */

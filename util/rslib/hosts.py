@@ -204,6 +204,7 @@ class Hosts:
         self.state = {"dir": self.dir, "root": root, "domain": DOMAIN,
                       "hub": f"{NET}.1", "repo": REPO,
                       "hosts": self._addresses(names), "names": {},
+                      "nested": args.nested,
                       "ssh_config": os.path.join(self.dir, "ssh", "config")}
 
         for pair in args.name:
@@ -447,7 +448,8 @@ class Hosts:
         with proc.Shield():
             record, _ = proc.spawn(
                 name, self._grouped(name, argv), log,
-                env=dict(os.environ, SYSTEMD_NSPAWN_API_VFS_WRITABLE="network"))
+                env=dict(os.environ, SYSTEMD_NSPAWN_API_VFS_WRITABLE=(
+                    "yes" if self.state["nested"] else "network")))
             host.update(record=record, log=log, root=merged)
             self.save()
 
