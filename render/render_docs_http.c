@@ -29,6 +29,7 @@ struct render_docs_http_s {
     char                 *directory;
     render_docs_find_pt   find;
     void                 *data;
+    GList                *connections;      /* not referenced */
 };
 
 
@@ -38,6 +39,7 @@ typedef struct {
 } render_docs_media_t;
 
 
+static void render_docs_http_gone(gpointer data, GObject *connection);
 static void render_docs_http_request(SoupServer *server,
     SoupServerMessage *message, const char *path, GHashTable *query,
     gpointer data);
@@ -106,8 +108,25 @@ render_docs_http_free(render_docs_http_t *http)
 
     soup_server_disconnect(http->server);
     g_object_unref(http->server);
+
+    while (http->connections != NULL) {
+        g_object_weak_unref(http->connections->data, render_docs_http_gone,
+                            http);
+        http->connections = g_list_delete_link(http->connections,
+                                               http->connections);
+    }
+
     g_free(http->directory);
     g_free(http);
+}
+
+
+static void
+render_docs_http_gone(gpointer data, GObject *connection)
+{
+    render_docs_http_t  *http = data;
+
+    http->connections = g_list_remove(http->connections, connection);
 }
 
 
@@ -119,6 +138,14 @@ render_docs_http_serve(render_docs_http_t *http, int fd)
     g_autoptr(GSocketAddress)       nowhere = NULL;
     g_autoptr(GSocketConnection)    connection = NULL;
 
+    /* a browser has six; who broke out of it may want all descriptors */
+
+    if (g_list_length(http->connections) >= RENDER_DOCS_HTTP_CONNECTIONS) {
+        g_debug("as many connections of the browser as there may be");
+        (void) close(fd);
+        return;
+    }
+
     nowhere = g_inet_socket_address_new_from_string("127.0.0.1", 80);
     socket = g_socket_new_from_fd(fd, &error);
 
@@ -127,6 +154,8 @@ render_docs_http_serve(render_docs_http_t *http, int fd)
 
     } else {
         connection = g_socket_connection_factory_create_connection(socket);
+        http->connections = g_list_prepend(http->connections, connection);
+        g_object_weak_ref(G_OBJECT(connection), render_docs_http_gone, http);
         (void) soup_server_accept_iostream(http->server,
                                            G_IO_STREAM(connection), nowhere,
                                            nowhere, &error);

@@ -17,6 +17,7 @@
 
 
 #define RENDER_DOCS_KEY  32             /* letters of a document's path */
+#define RENDER_DOCS_HTTP_CONNECTIONS  32    /* at once; more are closed */
 
 
 typedef struct render_docs_http_s  render_docs_http_t;

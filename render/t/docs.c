@@ -12,6 +12,7 @@
 #include "../../agent/t/tap.h"
 #include "../../librs/t/zip_make.h"
 #include "render_docs.h"
+#include "render_docs_http.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -406,6 +407,46 @@ test_bounds(void)
 }
 
 
+/* who only connects, again and again */
+
+static void
+test_connections(void)
+{
+    int               fd[RENDER_DOCS_HTTP_CONNECTIONS + 1][2];
+    char              byte;
+    guint             i;
+    gint64            since = g_get_monotonic_time();
+    show_t           *s = show_new(NULL, 0);
+    g_autofree char  *a = NULL;
+
+    for (i = 0; i < G_N_ELEMENTS(fd); i++) {
+        g_assert(socketpair(AF_UNIX,
+                            SOCK_STREAM|SOCK_CLOEXEC|SOCK_NONBLOCK, 0, fd[i])
+                 == 0);
+        render_docs_serve(s->docs, fd[i][1]);
+    }
+
+    ok(recv(fd[i - 1][0], &byte, 1, 0) == 0, "one too many is closed");
+    ok(recv(fd[i - 2][0], &byte, 1, 0) == -1, "... and the others are kept");
+
+    (void) close(fd[0][0]);
+    (void) close(fd[i - 1][0]);
+
+    do {
+        g_free(a);
+        a = get(s, "/x/");
+    } while (!has(a, "HTTP/1.1 404") && tick(since));
+
+    ok(has(a, "HTTP/1.1 404"), "where one goes there is room again");
+
+    show_free(s);
+
+    for (i = 1; i + 1 < G_N_ELEMENTS(fd); i++) {
+        (void) close(fd[i][0]);
+    }
+}
+
+
 /* a document that wants a picture and a template from elsewhere */
 
 static void
@@ -549,6 +590,7 @@ test_sandbox(void)
     g_autofree char  *script = NULL;
     g_autofree char  *hang = NULL;
     g_autofree char  *line = NULL;
+    g_autofree char  *limits = NULL;
 
     put_docx("figures.docx");
 
@@ -556,7 +598,7 @@ test_sandbox(void)
                            "shift; done\n"
                            "exec bwrap \"${a[@]}\" -- /bin/sh -c '"
                            "cat /proc/net/dev; id -u; "
-                           "ulimit -v; ulimit -t; ulimit -c; "
+                           "echo v$(ulimit -v) t$(ulimit -t) c$(ulimit -c); "
                            "ls /; touch /usr/x /in/x; ls /proc | grep ^[0-9]'"
                            " > '%s' 2>&1", look);
     script = wrapper("look.sh", line);
@@ -568,6 +610,10 @@ test_sandbox(void)
     ok(has(text, "65534") && has(text, "Read-only")
        && !has(text, "root\n") && !has(text, "var/www"),
        "... nobody's rights, and nothing to write");
+    limits = g_strdup_printf("v%" G_GUINT64_FORMAT " t%d c0",
+                             (guint64) RENDER_DOCS_MEMORY / 1024,
+                             RENDER_DOCS_CONVERT_S + 1);
+    ok(has(text, limits), "... and no more than it may take: %s", limits);
     printf("# %s\n", g_strdelimit(text, "\n", ' '));
     show_free(s);
 
@@ -642,6 +688,7 @@ main(void)
     test_served();
     test_refused();
     test_bounds();
+    test_connections();
     test_office();
     test_sandbox();
     test_missing();
