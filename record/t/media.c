@@ -195,22 +195,25 @@ static const record_media_events_t  events = {
 
 
 static void
-start(host_t *h, agent_shim_t *shim, agent_ice_t *ice)
+start(host_t *h, agent_shim_t *shim, agent_ice_t *ice, const char *lost)
 {
+    g_autofree char       *text = NULL;
     record_media_params_t  params = { ice, FALSE, shim, TRUE };
 
     memset(h, 0, sizeof(*h));
-    h->pipeline = gst_parse_launch(
+    text = g_strdup_printf(
         "webrtcbin name=w bundle-policy=max-bundle "
         "videotestsrc is-live=true pattern=ball "
         "! video/x-raw,width=320,height=240,framerate=20/1 "
         "! vp8enc deadline=1 keyframe-max-dist=100000 "
         "! rtpvp8pay pt=96 ssrc=4711 ! application/x-rtp,media=video,"
-        "encoding-name=VP8,payload=96,clock-rate=90000,ssrc=(uint)4711 ! w. "
+        "encoding-name=VP8,payload=96,clock-rate=90000,ssrc=(uint)4711 "
+        "! identity drop-probability=%s ! w. "
         "audiotestsrc is-live=true ! audio/x-raw,rate=48000,channels=2 "
         "! opusenc ! rtpopuspay pt=111 ssrc=4712 ! application/x-rtp,"
         "media=audio,encoding-name=OPUS,payload=111,clock-rate=48000,"
-        "ssrc=(uint)4712 ! w.", NULL);
+        "ssrc=(uint)4712 ! w.", lost);
+    h->pipeline = gst_parse_launch(text, NULL);
     h->webrtc = gst_bin_get_by_name(GST_BIN(h->pipeline), "w");
     g_signal_connect(h->webrtc, "notify::ice-gathering-state",
                      G_CALLBACK(on_gathered), h);
@@ -239,7 +242,7 @@ test_frames(agent_shim_t *shim, agent_ice_t *ice)
     guint   keys;
     host_t  h;
 
-    start(&h, shim, ice);
+    start(&h, shim, ice, "0");
     ok(record_media_answer(h.media, h.answer), "the answer is one");
     ok(!record_media_answer(h.media, h.answer), "once");
     WAIT(h.connected);
@@ -262,6 +265,25 @@ test_frames(agent_shim_t *shim, agent_ice_t *ice)
 }
 
 
+/*
+ * Packets that never left: nothing brings them back.  What follows is of no
+ * use until there is a key frame, which is asked for.
+ */
+
+static void
+test_lost(agent_shim_t *shim, agent_ice_t *ice)
+{
+    host_t  h;
+
+    start(&h, shim, ice, "0.03");
+    ok(record_media_answer(h.media, h.answer), "a host that loses 3 of 100");
+    WAIT(h.keys > 3);
+    ok(h.keys > 3 && h.ordered && h.failed == NULL,
+       "%u key frames came, of %u", h.keys, h.frames);
+    stop(&h);
+}
+
+
 /* whoever answers has to be who the connection is with */
 
 static void
@@ -270,7 +292,7 @@ test_wrong(agent_shim_t *shim, agent_ice_t *ice)
     char    *p;
     host_t   h;
 
-    start(&h, shim, ice);
+    start(&h, shim, ice, "0");
 
     for (p = strstr(h.answer, "a=fingerprint:"); p != NULL;
          p = strstr(p + 1, "a=fingerprint:"))
@@ -285,7 +307,7 @@ test_wrong(agent_shim_t *shim, agent_ice_t *ice)
        h.failed ? h.failed : "no");
     stop(&h);
 
-    start(&h, shim, ice);
+    start(&h, shim, ice, "0");
     ok(!record_media_answer(h.media, "v=0\r\n"), "no answer");
 
     for (p = strstr(h.answer, "a=sendonly"); p != NULL;
@@ -313,6 +335,7 @@ main(int argc, char **argv)
     shim = agent_shim_new(NULL, NULL);
 
     test_frames(shim, ice);
+    test_lost(shim, ice);
     test_wrong(shim, ice);
 
     /* libnice gives its sockets back on the main loop */
