@@ -146,6 +146,7 @@ static void record_session_on_failed(void *data, const char *code,
 
 static gboolean record_session_tick(gpointer data);
 static void record_session_watch(record_session_t *s, gint64 now_us);
+static void record_session_key(record_session_t *s, gint64 now_us);
 static gint64 record_session_ms(const record_session_t *s, gint64 t_us);
 static gboolean record_session_begin(record_session_t *s, gint64 t_us);
 static void record_session_event(record_session_t *s, json_t *event);
@@ -1238,6 +1239,33 @@ record_session_write_ended(void *data, const record_sum_t *sum)
 }
 
 
+/*
+ * Where a segment is to begin; and where nothing has come for long, which
+ * tells a picture that stands still from a path that is gone.
+ */
+
+static void
+record_session_key(record_session_t *s, gint64 now_us)
+{
+    gint64  silent_us;
+
+    if (s->media == NULL || !record_media_connected(s->media)
+        || now_us - s->key_us < RECORD_SESSION_KEY_MS * 1000)
+    {
+        return;
+    }
+
+    silent_us = now_us - record_media_heard(s->media);
+
+    if (record_mux_wants(s->mux, record_session_ms(s, now_us))
+        || silent_us > (gint64) s->config->silence_s * G_USEC_PER_SEC / 2)
+    {
+        s->key_us = now_us;
+        record_media_key(s->media);
+    }
+}
+
+
 static gboolean
 record_session_tick(gpointer data)
 {
@@ -1256,14 +1284,7 @@ record_session_tick(gpointer data)
         record_writer_tick(s->writer, now_ms);
     }
 
-    if (s->media != NULL && record_media_connected(s->media)
-        && record_mux_wants(s->mux, record_session_ms(s, now_us))
-        && now_us - s->key_us >= RECORD_SESSION_KEY_MS * 1000)
-    {
-        s->key_us = now_us;
-        record_media_key(s->media);
-    }
-
+    record_session_key(s, now_us);
     record_session_watch(s, now_us);
 
     return G_SOURCE_CONTINUE;
