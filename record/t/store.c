@@ -112,6 +112,19 @@ test_whole(const char *path)
     ok(verify(tar, NULL, NULL, &read, &error) && read.segments == 3,
        "is whole, too");
 
+    {
+        gsize               len;
+        g_autofree char    *text = NULL;
+        g_autoptr(GError)   changed = NULL;
+
+        g_file_get_contents(tar, &text, &len, NULL);
+        text[len - 2048] ^= 1;
+        g_file_set_contents(tar, text, (gssize) len, NULL);
+        ok(!verify(tar, NULL, NULL, &read, &changed)
+           && g_error_matches(changed, RECORD_ERROR, RECORD_ERROR_CHANGED),
+           "not if one bit is another: %s", changed ? changed->message : "");
+    }
+
     ok(truncate(tar, 5000) == 0 && !verify(tar, NULL, NULL, &read, NULL),
        "not if it is cut off");
 }
