@@ -302,6 +302,7 @@ export interface PageEvents {
     page: PageState;
     blocked: Blocked;
     crashed: boolean;
+    downloaded: {name: string};
     document: ShownDocument;
 }
 

@@ -149,6 +149,8 @@ class PageBar {
                       : "The session ends."]);
             this.#failed = true;
         });
+        on("downloaded", ({name}) => this.#tell("Downloaded", [
+            `“${name}” is in Files`]));
         on("document", (told) => this.#document(told));
 
         run.session.addEventListener("control", () => this.#render());

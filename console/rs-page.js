@@ -54,6 +54,7 @@ export function addressOf(typed) {
  *             downloads}
  *   blocked   {url, why}
  *   crashed   boolean   whether the browser is started again
+ *   downloaded  {name}   a file of a page is in the folder of rs-files
  *   document  {id, name, state, code, message}   of one that show() named
  */
 export class RsPage extends EventTarget {
@@ -158,6 +159,10 @@ export class RsPage extends EventTarget {
 
         case "crashed":
             this.#say("crashed", m.restarting === true);
+            break;
+
+        case "downloaded":
+            this.#say("downloaded", {name: text(m.name, TITLE_MAX)});
             break;
 
         case "document":

@@ -101,7 +101,7 @@ function styleSheet() {
  *
  * Events, each a CustomEvent that bubbles: rs-state, rs-control, … (those of
  * RsRemote), and of a rendered browser rs-page, rs-blocked, rs-crashed,
- * rs-document.
+ * rs-downloaded, rs-document.
  */
 export class RsView extends HTMLElement {
     static observedAttributes = ["base", "link", "ticket", "view-only",
@@ -267,6 +267,8 @@ export class RsView extends HTMLElement {
                        + (ev.detail ? ", and is started again" : ""));
             this.#tell("crashed", ev.detail);
         });
+        page.addEventListener("downloaded",
+                              (ev) => this.#tell("downloaded", ev.detail));
         page.addEventListener("document",
                               (ev) => this.#tell("document", ev.detail));
     }

@@ -853,6 +853,7 @@ const DOCUMENT_ERRORS = {
     convert_failed: "It could not be converted. It may be damaged, or protected by a password.",
     timeout: "Its conversion took too long.",
     forbidden: "Whoever has control shows documents.",
+    unavailable: "No documents can be shown here.",
     not_found: "It did not arrive in the browser's folder.",
     busy: "Another document is being converted. Try again in a moment.",
 };

@@ -20,7 +20,7 @@ function start(hello = {}) {
     const detour = [];
     const it = new RsPage(channel, {detour: (m) => detour.push(m) > 0});
     const seen = record(it, ["open", "page", "blocked", "crashed",
-                             "document"]);
+                             "downloaded", "document"]);
 
     if (hello !== null) {
         channel.say({type: "hello", url: "https://a.test/", title: "A",
@@ -99,10 +99,12 @@ test("blocked, crashed, documents; what is not of the protocol", () => {
     channel.say({type: "document", id: 1, name: "a.pdf", state: "refused",
                  code: "bomb", message: "1 GB"});
     channel.say({type: "document", id: 1, name: "a.pdf", state: "exploded"});
+    channel.say({type: "downloaded", name: "a.pdf"});
     channel.say({type: "no such thing"});
     assert.deepEqual(of("blocked"), [
         {url: "http://127.0.0.1/", why: "network"}, {url: "", why: "other"}]);
     assert.deepEqual(of("crashed"), [true, false]);
+    assert.deepEqual(of("downloaded"), [{name: "a.pdf"}]);
     assert.deepEqual(of("document"), [
         {id: 1, name: "a.pdf", state: "refused", code: "bomb",
          message: "1 GB"}]);
