@@ -27,6 +27,7 @@ help:
 	@echo "                 the console"
 	@echo "make demo        a whole fleet here; https://localhost:8443/"
 	@echo "                 OIDC=1: with an OpenID provider to sign in at"
+	@echo "                 COBROWSE=1: with a rendering service and a recorder"
 	@echo "make test        every suite: $(SUITES)"
 	@echo "make unit        librs, agent, tunnel, redis, console, bench, monitoring,"
 	@echo "                 the commands of docs/"
@@ -182,8 +183,10 @@ bench: librs
 # ---- the demo
 
 demo: deps all
+	@test -z "$(COBROWSE)" || util/deps cobrowse
 	@util/rs-stack run --dir $(B)/demo --port-base 8000 --ip auto \
-	    --localhost --agent --apps $(if $(OIDC),--oidc)
+	    --localhost --agent --apps $(if $(OIDC),--oidc) \
+	    $(if $(COBROWSE),--render --record)
 
 
 clean:
