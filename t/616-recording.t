@@ -540,10 +540,12 @@ subtest 'a failover forgets that it records' => sub {
     kept_state($s->{guests}[0], 'on');
     $redis->fail_over($s->{id}, @old);
     ok($s->{keeper}->expect('resync', 10), 'the recorder is told');
-    is(status($s->{id})->{state}, 'waiting_recorder', 'what is forgotten');
     wait_until {
-        $root->get('/devices/' . $keeper->id)->json->{online}
-    } 5, 'on line';
+        (status($s->{id})->{state} // '') eq 'waiting_recorder'
+            && $root->get('/devices/' . $keeper->id)->json->{online}
+            && $quick->all_answer('/health/ready', 200)
+            && $gw->all_answer('/health/ready', 200)
+    } 10, 'what is forgotten';
     begin($keeper, $s);
     is(kept_state($s->{host}, 'on')->{session_state}, 'connecting',
        'said again it is known again');
