@@ -9,6 +9,7 @@
  */
 
 #include "fixture.h"
+#include "rs_tar.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -114,15 +115,19 @@ test_whole(const char *path)
 
     {
         gsize               len;
+        char               *head;
         g_autofree char    *text = NULL;
         g_autoptr(GError)   changed = NULL;
 
+        /* the name of a file in its own head, not in the chain */
+
         g_file_get_contents(tar, &text, &len, NULL);
-        text[len - 2048] ^= 1;
+        head = memmem(text, len, "/000003.cms", strlen("/000003.cms"));
+        head[RS_TAR_BLOCK] ^= 1;
         g_file_set_contents(tar, text, (gssize) len, NULL);
         ok(!verify(tar, NULL, NULL, &read, &changed)
            && g_error_matches(changed, RECORD_ERROR, RECORD_ERROR_CHANGED),
-           "not if one bit is another: %s", changed ? changed->message : "");
+           "not if one bit is another");
     }
 
     ok(truncate(tar, 5000) == 0 && !verify(tar, NULL, NULL, &read, NULL),
