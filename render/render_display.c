@@ -47,6 +47,7 @@ struct render_display_s {
 static gboolean render_display_write(const char *path, GError **error);
 static char *render_display_start(render_display_t *display,
     const char *program, guint width, guint height, GError **error);
+static char *render_display_free_name(void);
 static char *render_display_number(int fd);
 static void render_display_exited(void *data, int status);
 
@@ -107,6 +108,12 @@ render_display_free(render_display_t *display)
         (void) unlink(display->cookie);
     }
 
+    /* one that was killed has left it */
+
+    if (display->socket != NULL) {
+        (void) unlink(display->socket);
+    }
+
     g_free(display->name);
     g_free(display->cookie);
     g_free(display->socket);
@@ -151,6 +158,31 @@ render_display_write(const char *path, GError **error)
 }
 
 
+/* one that there is no socket of: a server takes the place of one */
+
+static char *
+render_display_free_name(void)
+{
+    int    number;
+    char   path[64];
+    guint  i;
+
+    number = 0;
+
+    for (i = 0; i < RENDER_DISPLAY_TRIES; i++) {
+        number = g_random_int_range(RENDER_DISPLAY_FIRST,
+                                    RENDER_DISPLAY_LAST);
+        g_snprintf(path, sizeof(path), RENDER_DISPLAY_SOCKETS "/X%d", number);
+
+        if (access(path, F_OK) != 0) {
+            break;
+        }
+    }
+
+    return g_strdup_printf(":%d", number);
+}
+
+
 /*
  * -noreset: it must not forget everything when its last client leaves.  Left
  * to itself to choose a number it takes the socket of one in another network
@@ -174,8 +206,7 @@ render_display_start(render_display_t *display, const char *program,
     }
 
     screen = g_strdup_printf("%ux%ux24", width, height);
-    name = g_strdup_printf(":%d", g_random_int_range(RENDER_DISPLAY_FIRST,
-                                                     RENDER_DISPLAY_LAST));
+    name = render_display_free_name();
     given.fd = fds[1];
     given.as = 3;
 

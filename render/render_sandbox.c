@@ -231,7 +231,7 @@ render_sandbox_browser(GPtrArray *args, const render_sandbox_conf_t *conf)
             "--webrtc-ip-handling-policy=disable_non_proxied_udp",
             "--disable-features=MediaRouter,OptimizationHints,Translate,"
                 "AutofillServerCommunication,InterestFeedContentSuggestions,"
-                "GlobalMediaControls,DialMediaRouteProvider,"
+                "GlobalMediaControls,NetworkTimeServiceQuerying,"
                 "CertificateTransparencyComponentUpdater,BackForwardCache,"
                 "Prerender2",
             NULL

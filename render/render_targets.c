@@ -742,6 +742,14 @@ render_targets_navigated(render_browser_t *browser, const char *session,
         render_browser_blocked(browser, url != NULL ? url : "", "scheme");
         render_browser_open(browser, NULL);
         return;
+
+    } else if (!render_targets_empty(url) && !render_targets_may(browser, url))
+    {
+        /* out of the history, or of a worker of the page's */
+
+        render_browser_blocked(browser, url, "policy");
+        render_browser_open(browser, NULL);
+        return;
     }
 
     render_targets_at(browser, url);
