@@ -148,7 +148,15 @@ sub over {
         duration_ms => 61500, bytes => 4096, sha256 => $sha, gaps => 0,
         %more });
 
-    return $recorder->expect('recording');
+    # the answer to what it said before may come first
+
+    my $m;
+
+    do {
+        $m = $recorder->expect('recording');
+    } while (($m->{to} // '') ne 'end');
+
+    return $m;
 }
 
 
