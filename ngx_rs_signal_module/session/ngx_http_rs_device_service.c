@@ -18,8 +18,19 @@
 #define NGX_HTTP_RS_RENDERER_TICKET  900
 
 
+/* one answer for a session, while the store is told of it */
+
+typedef struct {
+    ngx_http_rs_dev_t           *dev;
+    size_t                       len;
+    u_char                       session_id[RS_ID_LEN];
+} ngx_http_rs_answer_t;
+
+
 static void ngx_http_rs_device_queued(void *data, rs_err_e code,
     ngx_rs_reply_t *reply);
+static void ngx_http_rs_device_unwanted(ngx_http_rs_answer_t *answer,
+    rs_err_e code);
 static void ngx_http_rs_device_service_tell(ngx_http_rs_dev_t *dev);
 static void ngx_http_rs_device_service_told(void *data, rs_err_e code,
     ngx_rs_reply_t *reply);
@@ -133,6 +144,7 @@ void
 ngx_http_rs_device_answer(ngx_http_rs_dev_t *dev, rs_msg_t *msg)
 {
     ngx_str_t                session_id;
+    ngx_http_rs_answer_t    *answer;
     ngx_http_rs_store_op_t  *op;
 
     session_id = ngx_http_rs_str(msg->session_id);
@@ -149,8 +161,20 @@ ngx_http_rs_device_answer(ngx_http_rs_dev_t *dev, rs_msg_t *msg)
         return;
     }
 
+    answer = ngx_alloc(sizeof(ngx_http_rs_answer_t), dev->rc->log);
+
+    if (answer == NULL || session_id.len > sizeof(answer->session_id)) {
+        ngx_http_rs_conn_error(dev->rc, RS_E_UNAVAILABLE, NULL, 0);
+        ngx_free(answer);
+        return;
+    }
+
+    answer->dev = dev;
+    answer->len = session_id.len;
+    ngx_memcpy(answer->session_id, session_id.data, session_id.len);
+
     op = ngx_http_rs_store_op(dev->devices->rmcf->store,
-                              ngx_http_rs_device_queued, dev);
+                              ngx_http_rs_device_queued, answer);
 
     if (op == NULL
         || ngx_http_rs_store_session_queue(op, &dev->tenant, &session_id,
@@ -158,6 +182,7 @@ ngx_http_rs_device_answer(ngx_http_rs_dev_t *dev, rs_msg_t *msg)
            != NGX_OK)
     {
         ngx_http_rs_conn_error(dev->rc, RS_E_UNAVAILABLE, NULL, 0);
+        ngx_free(answer);
         return;
     }
 
@@ -168,17 +193,44 @@ ngx_http_rs_device_answer(ngx_http_rs_dev_t *dev, rs_msg_t *msg)
 static void
 ngx_http_rs_device_queued(void *data, rs_err_e code, ngx_rs_reply_t *reply)
 {
-    ngx_http_rs_dev_t *dev = data;
+    ngx_http_rs_answer_t *answer = data;
 
-    /* that the host has joined meanwhile is no news to it */
+    ngx_http_rs_dev_t  *dev;
 
-    if (dev->rc && code != RS_OK && code != RS_E_CONFLICT) {
-        ngx_http_rs_conn_error(dev->rc, code,
-                               code == RS_E_NOT_FOUND
-                               ? "this device has no such session" : NULL, 0);
+    dev = answer->dev;
+
+    if (dev->rc && !dev->rc->closing) {
+
+        if (code == RS_E_NOT_FOUND || code == RS_E_SESSION_ENDED) {
+            ngx_http_rs_device_unwanted(answer, code);
+
+        } else if (code != RS_OK && code != RS_E_CONFLICT) {
+            /* that the host has joined meanwhile is no news to it */
+            ngx_http_rs_conn_error(dev->rc, code, NULL, 0);
+        }
     }
 
+    ngx_free(answer);
     ngx_http_rs_device_unref(dev);
+}
+
+
+/*
+ * It was over, or another one's, while the channel was away: what is kept for
+ * it there is free.
+ */
+
+static void
+ngx_http_rs_device_unwanted(ngx_http_rs_answer_t *answer, rs_err_e code)
+{
+    u_char    buf[RS_MSG_WRITE_MAX + 6 * RS_ID_LEN];
+    rs_buf_t  b;
+
+    rs_buf_init(&b, buf, sizeof(buf));
+    rs_msg_write_revoke(&b, (rs_str_t) { answer->session_id, answer->len },
+                        rs_str(rs_err_code(code)));
+
+    (void) ngx_http_rs_conn_send(answer->dev->rc, b.data, b.len);
 }
 
 
