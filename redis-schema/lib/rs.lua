@@ -8873,7 +8873,7 @@ end
 -- KEYS: rec, svcs, rdel.  ARGV: device id of the recorder.
 -- ok: gone|asked.  Its recorder is told to delete it, now if it is here, else
 --     when it is: publishes rec to its worker.
--- Errors: not_found (a write as well), conflict (it is being written).  O(1)
+-- Errors: not_found, conflict (it is being written).  O(log deletions)
 
 function lib.rs_recording_delete(keys, args, who)
     local now = now_s()
