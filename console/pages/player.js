@@ -476,7 +476,7 @@ export class PlayerDialog {
         const all = [
             ...events.map((e) => ({t_ms: e.t_ms, text: trackWords(e),
                                    kind: String(e.type)}))
-                     .filter(({text}) => text !== ""),
+                     .filter(worthSaying()),
             ...this.#recording.gaps.map((g) => ({
                 t_ms: g.t_ms, text: gapWords(g), kind: "gap"})),
         ].sort((a, b) => a.t_ms - b.t_ms).slice(0, FIT_EVENTS);
@@ -590,6 +590,21 @@ export class PlayerDialog {
             row.classList.toggle("past", Number(row.dataset.at) <= ms);
         }
     }
+}
+
+
+/* what says something, and another thing than the last one of its kind */
+function worthSaying() {
+    const last = new Map();
+
+    return ({kind, text}) => {
+        const same = (kind === "state" || kind === "path")
+                     && last.get(kind) === text;
+
+        last.set(kind, text);
+
+        return text !== "" && !same;
+    };
 }
 
 
