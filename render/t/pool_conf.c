@@ -8,6 +8,7 @@
  */
 
 #include "render_pool_conf.h"
+#include "render_settings.h"
 #include "../agent/t/tap.h"
 
 #include <string.h>
@@ -69,6 +70,8 @@ test_example(void)
     g_autoptr(GError)               error = NULL;
     g_autoptr(render_pool_conf_t)   conf = render_pool_conf_new();
     g_autoptr(render_pool_conf_t)   plain = render_pool_conf_new();
+    g_autoptr(render_settings_t)    host = render_settings_new();
+    g_autoptr(render_settings_t)    bare = render_settings_new();
 
     ok(g_file_get_contents(RENDER_TOP "/render/render.conf.example", &text,
                            &len, &error), "the example is there");
@@ -97,6 +100,27 @@ test_example(void)
        && strcmp(conf->launcher, plain->launcher) == 0
        && strcmp(conf->runtime_dir, plain->runtime_dir) == 0,
        "what it shows are the defaults");
+
+    ok(render_settings_parse(host, all->str, all->len, &error),
+       "instances take it, too");
+
+    if (error != NULL) {
+        printf("# %s\n", error->message);
+    }
+
+    ok(strcmp(host->browser, bare->browser) == 0
+       && strcmp(host->sandbox, bare->sandbox) == 0
+       && strcmp(host->display, bare->display) == 0
+       && host->width == bare->width && host->height == bare->height
+       && host->idle_s == bare->idle_s && host->profile == bare->profile
+       && host->files_max == bare->files_max && host->fps == bare->fps
+       && host->bitrate_min == bare->bitrate_min
+       && host->bitrate == bare->bitrate
+       && host->max_viewers == bare->max_viewers
+       && host->relay_only == bare->relay_only
+       && host->documents == bare->documents
+       && !host->egress.listed && host->egress.nallow == 0,
+       "and of what it shows of theirs the same is true");
     g_string_free(all, TRUE);
 }
 
