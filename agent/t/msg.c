@@ -87,6 +87,15 @@ test_examples(void)
                                                    : AGENT_CHANNEL_SIGNAL;
         msg = parse_example(channel, base);
 
+        /* what only a recorder is told is its executable's, agent_service.h */
+
+        if (g_str_has_prefix(name, "agent.server.recording.")) {
+            ok(msg != NULL && msg->type == AGENT_MSG_UNKNOWN,
+               "left to a service: %s", base);
+            i++;
+            continue;
+        }
+
         ok(msg != NULL && msg->type != AGENT_MSG_UNKNOWN, "understood: %s",
            base);
         i++;
