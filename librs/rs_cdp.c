@@ -34,6 +34,12 @@ rs_cdp_buf_room(rs_cdp_buf_t *b, uint8_t **at)
         b->taken = 0;
     }
 
+    if (b->len == b->size) {
+        b->over = 1;
+        b->len = 0;
+        b->seen = 0;
+    }
+
     *at = b->data + b->len;
 
     return b->size - b->len;
@@ -53,6 +59,21 @@ rs_cdp_buf_next(rs_cdp_buf_t *b, rs_str_t *message)
     uint8_t  *nul;
 
     if (b->seen < b->taken) {
+        b->seen = b->taken;
+    }
+
+    if (b->over) {
+        nul = (b->taken < b->len)
+              ? memchr(b->data + b->taken, 0, b->len - b->taken) : NULL;
+
+        if (nul == NULL) {
+            b->len = b->taken;
+            b->seen = b->taken;
+            return 0;
+        }
+
+        b->over = 0;
+        b->taken = (size_t) (nul - b->data) + 1;
         b->seen = b->taken;
     }
 

@@ -28,14 +28,16 @@ typedef struct {
     size_t           size;
     size_t           taken;           /* at its front, by the last message */
     size_t           seen;            /* without a NUL */
+    int              over;            /* up to the next one: left out */
 } rs_cdp_buf_t;
 
 
 void rs_cdp_buf_init(rs_cdp_buf_t *b, void *data, size_t size);
 
 /*
- * Room for what is read next, behind what is there; 0: a message is larger
- * than the buffer.  After it was read, *len counts it.
+ * Room for what is read next, behind what is there, never 0: of a message that
+ * is larger than the buffer nothing is kept.  After it was read, *len counts
+ * it.
  */
 size_t rs_cdp_buf_room(rs_cdp_buf_t *b, uint8_t **at);
 void rs_cdp_buf_add(rs_cdp_buf_t *b, size_t n);

@@ -252,12 +252,6 @@ render_cdp_on_readable(int fd, GIOCondition condition, gpointer data)
 
     for (i = 0; i < RENDER_CDP_TURN; i++) {
         room = rs_cdp_buf_room(&cdp->buf, &at);
-
-        if (room == 0) {
-            render_cdp_close(cdp, "the browser says too much at once");
-            return G_SOURCE_CONTINUE;
-        }
-
         n = read(fd, at, room);
 
         if (n < 0 && errno == EINTR) {
@@ -324,6 +318,13 @@ render_cdp_message(render_cdp_t *cdp, rs_str_t text)
     g_autoptr(json_t)         none = NULL;
 
     rc = rs_cdp_read(text, &msg);
+
+    /* the browser tells what pages print, and that may be anything */
+
+    if (rc == RS_E_INVALID_JSON) {
+        g_debug("%zu bytes of the browser are left aside", text.len);
+        return;
+    }
 
     if (rc != RS_OK) {
         render_cdp_close(cdp, "what the browser says is not understood");

@@ -61,11 +61,20 @@ test_pieces(void)
     ok(rs_cdp_buf_next(&b, &m) && m.len == 2, "the second one is kept");
 
     rs_cdp_buf_init(&b, memory, sizeof(memory));
-    n = rs_cdp_buf_room(&b, &at);
-    memset(at, 'x', n);
-    rs_cdp_buf_add(&b, n);
-    ok(!rs_cdp_buf_next(&b, &m) && rs_cdp_buf_room(&b, &at) == 0,
-       "a message that is larger than the buffer has no room");
+
+    for (i = 0; i < 3; i++) {
+        n = rs_cdp_buf_room(&b, &at);
+        ok(n == sizeof(memory), "there is room");
+        memset(at, 'x', n);
+        rs_cdp_buf_add(&b, n);
+        ok(!rs_cdp_buf_next(&b, &m), "for a message that has no end");
+    }
+
+    ok(feed(&b, "xx\0{}\0{\"x\"", 10) && rs_cdp_buf_next(&b, &m)
+       && m.len == 2, "which is left out, and the next one is there");
+    ok(!rs_cdp_buf_next(&b, &m) && feed(&b, ":2}", 4)
+       && rs_cdp_buf_next(&b, &m), "as is the one behind it");
+    is_str(m, "{\"x\":2}", "whole");
 }
 
 
@@ -80,7 +89,8 @@ test_messages(void)
         "{\"id\":\"1\"}", "{\"id\":1,\"method\":\"a\"}", "{\"method\":1}",
         "{\"method\":\"\"}", "{\"method\":\"a\",\"sessionId\":7}",
         "{\"id\":1,\"id\":2}", "{\"id\":1}x", "{\"id\":1,\"error\":\"x\"}",
-        "{\"method\":\"a\",\"error\":{}}"
+        "{\"method\":\"a\",\"error\":{}}",
+        "{\"method\":\"a\",\"params\":{\"x\":\"\\u0000\"}}"
     };
 
     for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
