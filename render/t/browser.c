@@ -236,6 +236,7 @@ test_rules(fixture_t *f, Display *x)
     BLOCKED(f, "scheme /x", "view-source:");
     render_browser_show(f->browser, "file:///etc/passwd");
     BLOCKED(f, "scheme /passwd", "the browser itself does not open it");
+    go(f, "/", "One");
     render_browser_show(f->browser, "chrome://version/");
     BLOCKED(f, "scheme /\n", "nor its own pages");
 
