@@ -170,10 +170,20 @@ async function row(page, id) {
     await page.keyboard.press("Enter");
     await page.waitForSelector("text=That is not an address");
 
+    /* what was typed is let go of */
+    await page.keyboard.press("Escape");
+    assert.equal(await page.inputValue("#page-url"), PAGE.url);
+
     /* told under the row, until another page is there */
     await devices.say(id, {type: "blocked", why: "network",
                            url: "http://127.0.0.1/"});
     await page.waitForSelector("text=not within reach");
+
+    /* the browser's own page on it changes nothing */
+    await devices.say(id, {type: "page", ...PAGE, url: "http://127.0.0.1/"});
+    await page.waitForFunction(() => document.getElementById("page-url")
+                                             .value === "http://127.0.0.1/");
+    assert.equal(await page.isVisible("#page-said"), true);
     await look(page, "together-blocked");
     await devices.say(id, {type: "crashed", restarting: true});
     await page.waitForSelector("text=The browser failed");

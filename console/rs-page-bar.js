@@ -36,6 +36,7 @@ class PageBar {
     #run = null;
     #docs = new Map();      /* {row, words, bar, id, away} -> name */
     #saidAt = "";           /* the page that something was said at */
+    #refused = null;        /* the address it was about */
     #failed = false;        /* it was that the browser did */
 
     /* elements */
@@ -131,8 +132,11 @@ class PageBar {
 
         on("open", () => this.#render());
         on("page", ({url, loading}) => {
-            /* a page that was refused leaves the one before */
-            if (url !== this.#saidAt || (this.#failed && !loading)) {
+            /* a page that was refused leaves the one before, or the
+             * browser's own word on it */
+            if ((url !== this.#saidAt && url !== this.#refused)
+                || (this.#failed && !loading))
+            {
                 this.#tell(null);
             }
 
@@ -142,6 +146,7 @@ class PageBar {
             const {title, help} = blockedWords(why);
 
             this.#tell(title, [url, help]);
+            this.#refused = url;
         });
         on("crashed", (again) => {
             this.#tell("The browser failed", [
@@ -236,6 +241,7 @@ class PageBar {
     /* one word at a time, until the page changes or it is put away */
     #tell(title, texts = []) {
         this.#saidAt = this.#it?.state.url ?? "";
+        this.#refused = null;
         this.#failed = false;
         this.#said.hidden = title === null;
 

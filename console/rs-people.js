@@ -105,8 +105,8 @@ export function personWords(person) {
 export function presenceWords(people) {
     const holder = people.find((p) => p.holds);
     const others = people.filter((p) => !p.you && p !== holder
-                                        && p.role !== "host"
-                                        && p.role !== "browser")
+                                        && !["host", "browser", "recorder"]
+                                           .includes(p.role))
                          .map((p) => p.name);
     const parts = [];
 

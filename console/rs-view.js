@@ -251,7 +251,11 @@ export class RsView extends HTMLElement {
         }
 
         page.addEventListener("page", (ev) => {
-            this.#parts.said.hidden = true;
+            /* unless it is the browser's own word on what was refused */
+            if (!this.#parts.said.textContent.endsWith(ev.detail.url)) {
+                this.#parts.said.hidden = true;
+            }
+
             this.#render();
             this.#tell("page", ev.detail);
         });

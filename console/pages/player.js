@@ -455,6 +455,7 @@ export class PlayerDialog {
                                       (ev) => this.#error(ev.detail));
         p.video.playbackRate = Number(p.speed.value);
         await this.#player.open();
+        this.#place();
         p.play.focus();
     }
 
