@@ -320,6 +320,27 @@ subtest 'lost: it ends' => sub {
 };
 
 
+subtest 'a broken socket has its grace' => sub {
+    my $s = session($keeper, ['required']);
+    my $w = $s->{keeper_welcome};
+
+    $s->{keeper}->reset();
+    wait_until {
+        $redis->call('HGET', "rs:{default}:mem:$s->{id}", "a:$w->{self}")
+            eq ''
+    } 5, 'away';
+
+    my $back = $gw->signal("rs.resume.$w->{resume}.$w->{position}");
+
+    is($back->expect('welcome')->{self}, $w->{self}, 'it is back in time');
+    is_deeply([@{ status($s->{id}) }{qw(state recording)}],
+              ['connecting', { state => 'on', recording_id => $s->{rec} }],
+              'and nothing has happened');
+    $root->delete("/sessions/$s->{id}");
+    over($keeper, $s);
+};
+
+
 subtest 'lost: it is marked' => sub {
     for my $policy (['required', 'mark'], ['optional']) {
         my $s = session($keeper, $policy);

@@ -471,6 +471,7 @@ ngx_http_rs_conn_ping_handler(ngx_event_t *ev)
                       ngx_current_msec - ws->heard);
 
         if (ws->silence) {
+            ws->head.silent = 1;
             ngx_http_rs_conn_finish(ws, RS_E_PEER_TIMEOUT);
             return;
         }

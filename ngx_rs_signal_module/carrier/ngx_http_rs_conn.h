@@ -70,6 +70,7 @@ struct ngx_http_rs_conn_s {
     ngx_str_t                           address;   /* node.worker.inc.conn */
     unsigned                            closing:1; /* no more sends */
     unsigned                            pings:8;   /* not answered yet */
+    unsigned                            silent:1;  /* it ended for that */
 
     /* for the access log; of messages, and of all bytes but those of TLS */
 

@@ -44,7 +44,7 @@ ngx_http_rs_session_closed(ngx_http_rs_conn_t *rc, rs_err_e code)
         /* it was sent away, and comes back as others do */
         p->m.grace = p->ice.rlcf->resume_grace;
 
-    } else if (p->recorder && code == RS_E_PEER_TIMEOUT) {
+    } else if (p->recorder && rc->silent) {
         /* it was waited for */
         p->m.grace = 0;
     }
