@@ -391,6 +391,16 @@ render_plain_pid(render_plain_t *plain, const char *id)
 
     started = render_plain_started(pid);
 
+    if (started == NULL) {
+
+        /*
+         * It has ended, and nobody else has its number; nobody can, while one
+         * of its group is there: these are ended with it.
+         */
+
+        (void) kill(-pid, SIGKILL);
+    }
+
     return (g_strcmp0(started, words[1]) == 0) ? pid : 0;
 }
 

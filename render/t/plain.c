@@ -199,7 +199,7 @@ static void
 test_left(fixture_t *f)
 {
     int                    status;
-    pid_t                  pool, pid;
+    pid_t                  pool, pid, other;
     g_autoptr(GPtrArray)   ids = NULL;
 
     pool = fork();
@@ -215,6 +215,7 @@ test_left(fixture_t *f)
 
     WAIT(has(f, A "/up") && has(f, B "/up"));
     pid = child_of(f, B);
+    other = child_of(f, A);
     (void) kill(pool, SIGKILL);
     (void) waitpid(pool, &status, 0);
 
@@ -226,8 +227,8 @@ test_left(fixture_t *f)
     f->launcher->ops->stop(f->launcher, B);
     WAIT(strstr(f->gone->str, A) && strstr(f->gone->str, B));
     ok(strstr(f->gone->str, A) && strstr(f->gone->str, B), "ended");
-    WAIT(dead(pid));
-    ok(dead(pid), "with what it started");
+    WAIT(dead(pid) && dead(other));
+    ok(dead(pid) && dead(other), "with what they started");
     ok(!has(f, A) && !has(f, B) && !has(f, A ".pid") && !has(f, B ".pid"),
        "nothing is left of them");
     f->launcher->ops->free(f->launcher);
