@@ -42,7 +42,8 @@ struct record_keep_s {
 };
 
 
-static void record_keep_recover(record_keep_t *keep, const char *id);
+static void record_keep_recover(record_keep_t *keep, const char *id,
+    const char *reason);
 static char *record_keep_session(record_keep_t *keep, const char *id);
 static gboolean record_keep_check(gpointer data);
 static gboolean record_keep_old(record_keep_t *keep, const char *id);
@@ -94,9 +95,14 @@ record_keep_new(const record_config_t *config,
 
     while ((name = g_dir_read_name(dir)) != NULL) {
         if (record_keep_is(name)) {
-            record_keep_recover(keep, name);
+            record_keep_recover(keep, name, "recovered");
         }
     }
+
+    /* the caller's, who may change it */
+
+    keep->params.public_key = NULL;
+    keep->params.data = NULL;
 
     record_keep_check(keep);
     keep->timer = g_timeout_add_seconds(RECORD_KEEP_CHECK_S,
@@ -157,7 +163,7 @@ record_keep_session(record_keep_t *keep, const char *id)
 /* one that has ended is left as it is */
 
 static void
-record_keep_recover(record_keep_t *keep, const char *id)
+record_keep_recover(record_keep_t *keep, const char *id, const char *reason)
 {
     record_sum_t        sum;
     g_autofree char    *session = NULL;
@@ -175,8 +181,20 @@ record_keep_recover(record_keep_t *keep, const char *id)
               "incomplete", id, sum.duration_ms / 1000);
 
     if (session != NULL) {
-        record_keep_ended(keep, id, session, "recovered", &sum);
+        record_keep_ended(keep, id, session, reason, &sum);
     }
+}
+
+
+void
+record_keep_broken(record_keep_t *keep, const char *id,
+    const char *public_key, void *key)
+{
+    keep->params.public_key = public_key;
+    keep->params.data = key;
+    record_keep_recover(keep, id, "disk_full");
+    keep->params.public_key = NULL;
+    keep->params.data = NULL;
 }
 
 

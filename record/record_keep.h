@@ -40,6 +40,13 @@ gboolean record_keep_room(const record_keep_t *keep, GError **error);
 void record_keep_ended(record_keep_t *keep, const char *id,
     const char *session_id, const char *reason, const record_sum_t *sum);
 
+/*
+ * One that could not be written any further: ended as after a crash.  key: of
+ * params.sign, by which it was begun.
+ */
+void record_keep_broken(record_keep_t *keep, const char *id,
+    const char *public_key, void *key);
+
 /* Removes it, told likewise. */
 void record_keep_remove(record_keep_t *keep, const char *id);
 

@@ -41,6 +41,12 @@ typedef struct {
 } record_t;
 
 
+typedef struct {
+    record_t            *r;
+    record_session_t    *session;
+} record_over_t;
+
+
 static gboolean record_init(record_t *r, record_config_t *config,
     GError **error);
 static void record_done(record_t *r);
@@ -398,10 +404,14 @@ record_kept(void *data, record_session_t *session, const char *reason,
 static void
 record_over(void *data, record_session_t *session)
 {
-    record_t  *r = data;
+    record_t       *r = data;
+    record_over_t  *over;
 
     if (g_hash_table_steal(r->sessions, record_session_id(session))) {
-        g_idle_add(record_forget, session);
+        over = g_new(record_over_t, 1);
+        over->r = r;
+        over->session = session;
+        g_idle_add(record_forget, over);
     }
 
     if (!r->agent.quitting) {
@@ -412,10 +422,32 @@ record_over(void *data, record_session_t *session)
 }
 
 
+/* its files are closed by it; what has no end gets one */
+
 static gboolean
 record_forget(gpointer data)
 {
-    record_session_free(data);
+    record_over_t      *over = data;
+    record_t           *r = over->r;
+    agent_key_t        *key;
+    g_autofree char    *id = NULL;
+    g_autofree char    *public_key = NULL;
+
+    if (record_session_broken(over->session)) {
+        id = g_strdup(record_session_recording(over->session));
+    }
+
+    record_session_free(over->session);
+    g_free(over);
+
+    key = (id != NULL) ? agent_key_load(r->config->agent->state_dir, NULL)
+                       : NULL;
+
+    if (key != NULL) {
+        public_key = agent_key_public(key);
+        record_keep_broken(r->keep, id, public_key, key);
+        agent_key_free(key);
+    }
 
     return G_SOURCE_REMOVE;
 }

@@ -97,6 +97,7 @@ struct record_session_s {
                                                    0: there are some */
     guint                           why;
     gboolean                        said;       /* begin */
+    gboolean                        broken;     /* cannot be written */
 };
 
 
@@ -255,6 +256,13 @@ const char *
 record_session_recording(const record_session_t *s)
 {
     return s->recording;
+}
+
+
+gboolean
+record_session_broken(const record_session_t *s)
+{
+    return s->broken;
 }
 
 
@@ -1211,6 +1219,7 @@ record_session_write_failed(void *data, const GError *error)
     record_session_t  *s = data;
 
     g_critical("session %s: %s", s->id, error->message);
+    s->broken = TRUE;
 
     if (!s->ending) {
         s->events->say(s->data,

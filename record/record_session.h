@@ -54,6 +54,9 @@ const char *record_session_id(const record_session_t *session);
 /* NULL: nothing was recorded yet. */
 const char *record_session_recording(const record_session_t *session);
 
+/* Its recording could not be written, and has no end. */
+gboolean record_session_broken(const record_session_t *session);
+
 void record_session_free(record_session_t *session);
 
 

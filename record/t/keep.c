@@ -101,6 +101,33 @@ test_crashed(record_config_t *config)
 }
 
 
+/* while it runs: a disk that failed, and works again */
+
+static void
+test_broken(record_config_t *config)
+{
+    record_keep_t      *keep;
+
+    keep = record_keep_new(config, &f.params, on_say, NULL, NULL);
+    begin("rec_dddddddddddddddddddddddddd");
+    g_string_truncate(said, 0);
+    record_keep_broken(keep, "rec_dddddddddddddddddddddddddd", f.public_key,
+                       f.key);
+    ok(strstr(said->str, "\"op\":\"end\"") != NULL
+       && strstr(said->str, "\"reason\":\"disk_full\"") != NULL
+       && strstr(said->str, "\"duration_ms\":1000") != NULL,
+       "one that could not be written is ended with what there is");
+    g_string_truncate(said, 0);
+    record_keep_broken(keep, "rec_dddddddddddddddddddddddddd", f.public_key,
+                       f.key);
+    ok(said->len == 0, "once");
+    record_keep_answered(keep, "rec_dddddddddddddddddddddddddd", "end");
+    record_keep_remove(keep, "rec_dddddddddddddddddddddddddd");
+    record_keep_answered(keep, "rec_dddddddddddddddddddddddddd", "gone");
+    record_keep_free(keep);
+}
+
+
 static void
 test_removed(record_config_t *config)
 {
@@ -248,6 +275,7 @@ main(void)
     g_mkdir_with_parents(f.recordings, 0700);
 
     test_crashed(config);
+    test_broken(config);
     test_removed(config);
     test_room(config);
     test_writer();
