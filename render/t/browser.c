@@ -492,5 +492,12 @@ main(int argc, char **argv)
     is_int(processes(mark), 0, "no process is left");
     render_remove(f.dir);
 
+    g_free(f.dir);
+    g_free(f.name);
+    g_free(f.path);
+    g_free(f.blocked);
+    g_object_unref(web);
+    g_string_free(web_log, TRUE);
+
     return done();
 }
