@@ -76,7 +76,7 @@ make(record_mux_t *mux)
 
     video = source("videotestsrc pattern=ball num-buffers=250 "
                    "! video/x-raw,width=320,height=240,framerate=10/1 "
-                   "! timeoverlay ! vp8enc deadline=1 keyframe-max-dist=80 "
+                   "! vp8enc deadline=1 keyframe-max-dist=80 "
                    "target-bitrate=200000 ! appsink name=sink sync=false", &v);
 
     sound = source("audiotestsrc num-buffers=1100 samplesperbuffer=960 "
