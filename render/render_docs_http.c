@@ -46,6 +46,8 @@ static void render_docs_http_request(SoupServer *server,
 static gboolean render_docs_http_ours(SoupServerMessage *message);
 static void render_docs_http_document(render_docs_http_t *http,
     SoupServerMessage *message, const char *path);
+static void render_docs_http_page(render_docs_http_t *http,
+    SoupServerMessage *message, const render_docs_item_t *item);
 static void render_docs_http_about(SoupServerMessage *message,
     const render_docs_item_t *item);
 static void render_docs_http_file(render_docs_http_t *http,
@@ -237,7 +239,7 @@ render_docs_http_document(render_docs_http_t *http,
         soup_server_message_set_status(message, SOUP_STATUS_NOT_FOUND, NULL);
 
     } else if (strcmp(rest, "/") == 0) {
-        render_docs_http_file(http, message, "viewer.html");
+        render_docs_http_page(http, message, item);
 
     } else if (strcmp(rest, "/about") == 0) {
         render_docs_http_about(message, item);
@@ -248,6 +250,37 @@ render_docs_http_document(render_docs_http_t *http,
     } else {
         soup_server_message_set_status(message, SOUP_STATUS_NOT_FOUND, NULL);
     }
+}
+
+
+/* with the document's name as its title, before any script has run */
+
+static void
+render_docs_http_page(render_docs_http_t *http, SoupServerMessage *message,
+    const render_docs_item_t *item)
+{
+    char                 *text;
+    GString              *page;
+    g_autofree char      *path = NULL;
+    g_autofree char      *title = NULL;
+    g_autofree char      *valid = NULL;
+    g_autoptr(GBytes)     bytes = NULL;
+
+    path = g_build_filename(http->directory, "viewer.html", NULL);
+
+    if (!g_file_get_contents(path, &text, NULL, NULL)) {
+        soup_server_message_set_status(message, SOUP_STATUS_NOT_FOUND, NULL);
+        return;
+    }
+
+    valid = g_utf8_make_valid(item->name, -1);
+    title = g_markup_printf_escaped("<title>%s</title>", valid);
+    page = g_string_new(text);
+    g_free(text);
+    (void) g_string_replace(page, "<title>Document</title>", title, 1);
+    bytes = g_string_free_to_bytes(page);
+    render_docs_http_say(message, render_docs_http_media("viewer.html"),
+                         bytes);
 }
 
 

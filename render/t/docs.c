@@ -273,7 +273,8 @@ test_served(void)
     ok(has(b, "{\"name\":\"a b.pdf\",\"media\":\"application/pdf\"}"),
        "... with its name");
     c = get_of(s, "");
-    ok(has(c, "text/html") && has(c, "the page"), "... by a page");
+    ok(has(c, "text/html") && has(c, "<title>a b.pdf</title>the page"),
+       "... by a page");
     d = get_of(s, "x");
     ok(has(d, "HTTP/1.1 404"), "... and nothing besides");
 
@@ -682,7 +683,8 @@ main(void)
     page = g_build_filename(top, "viewer.html", NULL);
     secret = g_build_filename(top, "secret", NULL);
     g_assert(g_mkdir(folder, 0700) == 0);
-    g_assert(g_file_set_contents(page, "the page", -1, NULL));
+    g_assert(g_file_set_contents(page, "<title>Document</title>the page",
+                                 -1, NULL));
     g_assert(g_file_set_contents(secret, "hidden", -1, NULL));
 
     test_served();
