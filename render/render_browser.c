@@ -489,6 +489,13 @@ render_browser_go(render_browser_t *browser, const char *url)
 void
 render_browser_show(render_browser_t *browser, const char *url)
 {
+    if (!g_str_has_prefix(url, "http://")
+        && !g_str_has_prefix(url, "https://"))
+    {
+        render_browser_blocked(browser, url, "scheme");
+        return;
+    }
+
     render_browser_open(browser, url);
 }
 

@@ -20,13 +20,17 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 
 #define RENDER_DISPLAY_TRIES   5        /* two may try one number at once */
 #define RENDER_DISPLAY_FIRST   1000
 #define RENDER_DISPLAY_LAST    50000
+#define RENDER_DISPLAY_OLD_S   10
 #define RENDER_DISPLAY_MS      10000
 #define RENDER_DISPLAY_END_MS  2000
 #define RENDER_DISPLAY_SOCKETS "/tmp/.X11-unix"
@@ -47,6 +51,7 @@ struct render_display_s {
 static gboolean render_display_write(const char *path, GError **error);
 static char *render_display_start(render_display_t *display,
     const char *program, guint width, guint height, GError **error);
+static void render_display_sweep(void);
 static char *render_display_free_name(void);
 static char *render_display_number(int fd);
 static void render_display_exited(void *data, int status);
@@ -76,6 +81,7 @@ render_display_new(const char *program, const char *dir, guint width,
         (void) chmod(RENDER_DISPLAY_SOCKETS, 01777);
     }
 
+    render_display_sweep();
     number = NULL;
 
     for (i = 0; i < RENDER_DISPLAY_TRIES && number == NULL; i++) {
@@ -155,6 +161,53 @@ render_display_write(const char *path, GError **error)
                                     entry->len,
                                     G_FILE_SET_CONTENTS_CONSISTENT, 0600,
                                     error);
+}
+
+
+/*
+ * What servers that were killed have left: sockets of this user, of numbers
+ * that are given here, old enough not to be one that is about to listen.
+ */
+
+static void
+render_display_sweep(void)
+{
+    int                  fd;
+    const char          *name;
+    struct stat          st;
+    g_autoptr(GDir)      dir = g_dir_open(RENDER_DISPLAY_SOCKETS, 0, NULL);
+    struct sockaddr_un   sun;
+
+    memset(&sun, 0, sizeof(sun));
+    sun.sun_family = AF_UNIX;
+
+    while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
+
+        if (name[0] != 'X'
+            || g_ascii_strtoll(name + 1, NULL, 10) < RENDER_DISPLAY_FIRST
+            || (gsize) g_snprintf(sun.sun_path, sizeof(sun.sun_path), "%s/%s",
+                                  RENDER_DISPLAY_SOCKETS, name)
+               >= sizeof(sun.sun_path)
+            || lstat(sun.sun_path, &st) != 0 || !S_ISSOCK(st.st_mode)
+            || st.st_uid != geteuid()
+            || time(NULL) - st.st_mtime < RENDER_DISPLAY_OLD_S)
+        {
+            continue;
+        }
+
+        fd = socket(AF_UNIX, SOCK_STREAM|SOCK_CLOEXEC|SOCK_NONBLOCK, 0);
+
+        if (fd != -1
+            && connect(fd, (struct sockaddr *) &sun, sizeof(sun)) == -1
+            && errno == ECONNREFUSED)
+        {
+            (void) unlink(sun.sun_path);
+        }
+
+        if (fd != -1) {
+            (void) close(fd);
+        }
+    }
 }
 
 

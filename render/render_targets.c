@@ -220,6 +220,12 @@ render_targets_answered(void *data, const json_t *result, const char *error)
     number = (result != NULL && asked->script != 0)
              ? agent_json_string(result, "identifier", 64) : "";
 
+    /* a frame may be gone already; one that is not stands still for ever */
+
+    if ((result == NULL || number == NULL) && target != browser->main) {
+        return;
+    }
+
     if (result == NULL || number == NULL) {
         g_warning("a page cannot be set up: %s", error ? error : "no number");
         render_browser_crashed(browser, TRUE);

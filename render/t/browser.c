@@ -13,7 +13,10 @@
 
 #include <glib/gstdio.h>
 #include <signal.h>
+#include <fcntl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 
 
 static const page_t  pages[] = {
@@ -235,10 +238,10 @@ test_rules(fixture_t *f, Display *x)
     render_browser_go(f->browser, "view-source:http://127.0.0.1/x");
     BLOCKED(f, "scheme /x", "view-source:");
     render_browser_show(f->browser, "file:///etc/passwd");
-    BLOCKED(f, "scheme /passwd", "the browser itself does not open it");
+    BLOCKED(f, "scheme /passwd", "nor in another way");
     go(f, "/", "One");
     render_browser_show(f->browser, "chrome://version/");
-    BLOCKED(f, "scheme /\n", "nor its own pages");
+    BLOCKED(f, "scheme /\n", "nor the browser's own pages");
 
     go(f, "/", "One");
     g_free(url);
@@ -400,6 +403,30 @@ rules(void)
 }
 
 
+/* as of a server that was killed a while ago */
+
+static char *
+leave_socket(void)
+{
+    int                  fd;
+    char                *path;
+    struct timespec      old[2] = { { 1000000, 0 }, { 1000000, 0 } };
+    struct sockaddr_un   sun;
+
+    memset(&sun, 0, sizeof(sun));
+    sun.sun_family = AF_UNIX;
+    path = g_strdup_printf("/tmp/.X11-unix/X%d", 50000 + (int) getpid());
+    g_strlcpy(sun.sun_path, path, sizeof(sun.sun_path));
+    (void) mkdir("/tmp/.X11-unix", 01777);
+    fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    ok(bind(fd, (struct sockaddr *) &sun, sizeof(sun)) == 0
+       && utimensat(AT_FDCWD, path, old, 0) == 0, "a socket of nobody");
+    close(fd);
+
+    return path;
+}
+
+
 static void
 on_lost(void *data)
 {
@@ -415,6 +442,7 @@ main(int argc, char **argv)
     const char                    *cure;
     render_display_t              *display;
     render_browser_conf_t          conf;
+    g_autofree char               *left = NULL;
     g_autofree char               *allow = NULL;
     g_autofree char               *mark = NULL;
     g_autofree char               *here = NULL;
@@ -446,8 +474,10 @@ main(int argc, char **argv)
     inside = g_canonicalize_filename("../../rs-render-inside", here);
     r = rules();
 
+    left = leave_socket();
     display = render_display_new("Xvfb", f.dir, WIDTH, HEIGHT, on_lost, &f,
                                  &error);
+    ok(access(left, F_OK) != 0, "what a killed display left is gone");
     ok(display != NULL, "a display%s%s", error ? ": " : "",
        error ? error->message : "");
 
