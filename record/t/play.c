@@ -210,7 +210,7 @@ main(int argc, char **argv)
     g_autoptr(GFileOutputStream) media = NULL;
 
     gst_init(&argc, &argv);
-    fixture_init(&f, RECORD_KEYGEN_RSA);
+    fixture_init(&f, RECORD_KEYGEN_EC);
 
     store = record_store_new(&f.params, &error);
     mux = record_mux_new(on_segment, store);
