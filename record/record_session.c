@@ -149,6 +149,7 @@ static gboolean record_session_tick(gpointer data);
 static void record_session_watch(record_session_t *s, gint64 now_us);
 static void record_session_key(record_session_t *s, gint64 now_us);
 static gint64 record_session_ms(const record_session_t *s, gint64 t_us);
+static void record_session_told(record_session_t *s);
 static gboolean record_session_begin(record_session_t *s, gint64 t_us);
 static void record_session_event(record_session_t *s, json_t *event);
 static void record_session_on_segment(void *data,
@@ -472,6 +473,7 @@ record_session_dispatch(record_session_t *s, agent_msg_t *msg)
     case AGENT_MSG_RESYNC:
         agent_outbox_resync(s->outbox, g_get_monotonic_time());
         record_session_flush(s);
+        record_session_told(s);
         return;
 
     case AGENT_MSG_ERROR:
@@ -1077,6 +1079,20 @@ record_session_on_video(void *data, gint64 t_us, const guint8 *bytes,
     if (!s->said) {
         s->said = TRUE;
         g_message("session %s is recorded as %s", s->id, s->recording);
+        record_session_told(s);
+    }
+}
+
+
+/*
+ * That it records: said once more when the store may have forgotten it, which
+ * changes nothing if it has not.
+ */
+
+static void
+record_session_told(record_session_t *s)
+{
+    if (s->said) {
         s->events->say(s->data, record_msg_begin(s->id, s->recording));
     }
 }
