@@ -28,6 +28,18 @@ const AT_ONCE = 10;
 const MEMORY = 600 * 1024 * 1024;
 
 
+/* what has ended, and waits for whoever reaps orphans here, is no process */
+function alive(pid) {
+    try {
+        return /^\d+$/.test(pid)
+               && readFileSync(`/proc/${pid}/cmdline`, "latin1") !== "";
+
+    } catch {
+        return false;
+    }
+}
+
+
 /* what grows when something is forgotten */
 async function held(world) {
     const {pid} = world.stack.state.render;
@@ -36,7 +48,7 @@ async function held(world) {
 
     return {
         files: readdirSync(`/proc/${pid}/fd`).length,
-        processes: readdirSync("/proc").filter((n) => /^\d+$/.test(n)).length,
+        processes: readdirSync("/proc").filter(alive).length,
         mounts: mounts.trim().split("\n").length,
         namespaces: stdout.trim().split("\n").length,
         temporary: readdirSync("/tmp").filter((n) => !/^rs-e2e-/.test(n))
