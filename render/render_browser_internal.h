@@ -15,6 +15,7 @@
 #include "render_browser.h"
 #include "render_cdp.h"
 #include "render_sandbox.h"
+#include "render_script.h"
 
 
 /* what the debugger is attached to */
@@ -25,8 +26,8 @@ typedef struct {
     char              *id;          /* of a page: its main frame's, too */
     gboolean           document;    /* a page or a frame of another site */
     guint              asked;       /* answers that it waits for */
-    char              *masks;       /* scripts by which the browser knows */
-    char              *forms;       /* them; or NULL */
+    char              *scripts[RENDER_SCRIPT_N];    /* by which the browser
+                                                       knows them; or NULL */
 } render_target_t;
 
 

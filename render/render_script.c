@@ -4,7 +4,8 @@
  */
 
 /*
- * Owns the scripts of render_script.h.
+ * Owns the scripts of render_script.h: made of texts below, each run as one
+ * function in front of a page.
  *
  * A mask is an opaque box: what is in it is painted black by a filter, onto
  * black, cut off at its edges; texts in it have no colour at all.  The rules
@@ -22,9 +23,9 @@
 #include "agent_json.h"
 
 
-static const char  render_script_text[] =
-    "(() => {\n"
-    "'use strict';\n"
+/* in the world of its own: forms, and then masks of the document */
+
+static const char  render_script_forms_text[] =
     "if (globalThis.rsForms) return;\n"
     "let held = false;\n"
     "globalThis.rsForms = (v) => { held = v; };\n"
@@ -36,7 +37,12 @@ static const char  render_script_text[] =
     "  e.preventDefault();\n"
     "  e.stopImmediatePropagation();\n"
     "  say('submit');\n"
-    "}, true);\n"
+    "}, true);\n";
+
+
+/* what a mask is: css, of the selectors in masks */
+
+static const char  render_script_rules_text[] =
     "const box = '{background:#000 !important;color:transparent !important;'\n"
     "  + '-webkit-text-fill-color:transparent !important;'\n"
     "  + 'text-shadow:none !important;'\n"
@@ -80,10 +86,12 @@ static const char  render_script_text[] =
     "  rules.push('html' + box);\n"
     "  rules.push('html *{visibility:hidden !important}');\n"
     "}\n"
-    "if (rules.length === 0) return;\n"
     "const css = '@layer rs-mask{' + rules.join('\\n') + '}';\n"
     "const sheet = new CSSStyleSheet();\n"
-    "sheet.replaceSync(css);\n"
+    "sheet.replaceSync(css);\n";
+
+
+static const char  render_script_keep_text[] =
     "let style = null;\n"
     "const keep = () => {\n"
     "  const root = document.documentElement;\n"
@@ -117,16 +125,62 @@ static const char  render_script_text[] =
     "  if (known.some((m) => t.closest(m) !== null)) e.preventDefault();\n"
     "};\n"
     "for (const k of ['mousedown', 'keydown'])\n"
-    "  window.addEventListener(k, shut, true);\n"
-    "})();\n";
+    "  window.addEventListener(k, shut, true);\n";
 
 
-char *
-render_script_masks(const GPtrArray *masks)
+/*
+ * In the page's world, for nobody else is told of a shadow root: each gets the
+ * sheet when it is made, be it by a script or by the parser, and keeps it when
+ * the page lists its own.  A root that markup alone makes and closes is not
+ * to be had.
+ */
+
+static const char  render_script_shadows_text[] =
+    "const list = Object.getOwnPropertyDescriptor(ShadowRoot.prototype,\n"
+    "                                             'adoptedStyleSheets');\n"
+    "const attach = Element.prototype.attachShadow;\n"
+    "const has = (root) => list.get.call(root).includes(sheet);\n"
+    "const put = (root) => { if (!has(root)) "
+    "list.get.call(root).push(sheet); };\n"
+    "const seen = new WeakSet();\n"
+    "const take = (root) => {\n"
+    "  put(root);\n"
+    "  if (seen.has(root)) return;\n"
+    "  seen.add(root);\n"
+    "  added.observe(root, { childList: true, subtree: true });\n"
+    "  sweep(root);\n"
+    "};\n"
+    "const sweep = (node) => {\n"
+    "  if (node.shadowRoot) take(node.shadowRoot);\n"
+    "  if (!node.querySelectorAll) return;\n"
+    "  for (const e of node.querySelectorAll('*'))\n"
+    "    if (e.shadowRoot) take(e.shadowRoot);\n"
+    "};\n"
+    "const added = new MutationObserver((all) => {\n"
+    "  for (const m of all) for (const n of m.addedNodes) sweep(n);\n"
+    "});\n"
+    "Object.defineProperty(ShadowRoot.prototype, 'adoptedStyleSheets', {\n"
+    "  configurable: true, enumerable: true,\n"
+    "  get() { return list.get.call(this); },\n"
+    "  set(v) { list.set.call(this, v); put(this); }\n"
+    "});\n"
+    "Element.prototype.attachShadow = function attachShadow(init) {\n"
+    "  const root = attach.call(this, init);\n"
+    "  take(root);\n"
+    "  return root;\n"
+    "};\n"
+    "added.observe(document, { childList: true, subtree: true });\n"
+    "sweep(document);\n";
+
+
+/* the caller frees */
+
+static char *
+render_script_list(const GPtrArray *masks)
 {
-    guint               i;
-    json_t             *list;
-    g_autofree char    *text = NULL;
+    guint    i;
+    char    *text;
+    json_t  *list;
 
     list = json_array();
     json_array_append_new(list, json_string("[data-rs-mask]"));
@@ -139,8 +193,29 @@ render_script_masks(const GPtrArray *masks)
     text = json_dumps(list, JSON_COMPACT|JSON_ENSURE_ASCII);
     json_decref(list);
 
-    return g_strconcat("{const masks=", text, ";\n", render_script_text, "}",
-                       NULL);
+    return text;
+}
+
+
+char *
+render_script_masks(const GPtrArray *masks)
+{
+    g_autofree char  *list = render_script_list(masks);
+
+    return g_strconcat("(() => {'use strict';\nconst masks=", list, ";\n",
+                       render_script_forms_text, render_script_rules_text,
+                       render_script_keep_text, "})();\n", NULL);
+}
+
+
+char *
+render_script_shadows(const GPtrArray *masks)
+{
+    g_autofree char  *list = render_script_list(masks);
+
+    return g_strconcat("(() => {'use strict';\nconst masks=", list, ";\n",
+                       render_script_rules_text, render_script_shadows_text,
+                       "})();\n", NULL);
 }
 
 

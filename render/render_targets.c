@@ -48,7 +48,8 @@ static gboolean render_targets_empty(const char *url);
 static void render_targets_detached(render_browser_t *browser,
     const char *session, const json_t *params);
 static void render_targets_setup(render_target_t *target);
-static void render_targets_script(render_target_t *target, gboolean forms);
+static void render_targets_script(render_target_t *target,
+    render_script_e script);
 static void render_targets_up(render_target_t *target);
 static void render_targets_paused(render_browser_t *browser,
     const char *session, const json_t *params);
@@ -134,12 +135,16 @@ render_browser_on_event(void *data, const char *session, const char *method,
 void
 render_target_free(void *data)
 {
+    guint             i;
     render_target_t  *target = data;
 
     g_free(target->session);
     g_free(target->id);
-    g_free(target->masks);
-    g_free(target->forms);
+
+    for (i = 0; i < RENDER_SCRIPT_N; i++) {
+        g_free(target->scripts[i]);
+    }
+
     g_free(target);
 }
 
@@ -391,30 +396,47 @@ render_targets_setup(render_target_t *target)
                        json_pack("{s:[{s:s, s:s, s:s}]}", "patterns",
                                  "urlPattern", "*", "resourceType",
                                  "Document", "requestStage", "Request"), 0);
-    render_targets_script(target, FALSE);
-    render_targets_script(target, TRUE);
+    render_targets_script(target, RENDER_SCRIPT_MASKS);
+    render_targets_script(target, RENDER_SCRIPT_SHADOWS);
+    render_targets_script(target, RENDER_SCRIPT_FORMS);
 }
 
 
 static void
-render_targets_script(render_target_t *target, gboolean forms)
+render_targets_script(render_target_t *target, render_script_e script)
 {
+    json_t             *params;
     render_browser_t   *browser = target->browser;
-    g_autofree char    *masks = NULL;
+    const GPtrArray    *masks;
+    g_autofree char    *text = NULL;
 
-    if (!forms) {
-        masks = render_script_masks(browser->rules != NULL
-                                    ? browser->rules->masks : NULL);
+    masks = browser->rules != NULL ? browser->rules->masks : NULL;
+
+    switch (script) {
+
+    case RENDER_SCRIPT_MASKS:
+        text = render_script_masks(masks);
+        break;
+
+    case RENDER_SCRIPT_SHADOWS:
+        text = render_script_shadows(masks);
+        break;
+
+    default:
+        text = g_strdup(render_script_forms(browser->held));
+        break;
     }
 
-    render_targets_ask(target, "Page.addScriptToEvaluateOnNewDocument",
-                       json_pack("{s:s, s:s, s:b}", "source",
-                                 forms ? render_script_forms(browser->held)
-                                       : masks,
-                                 "worldName", RENDER_SCRIPT_WORLD,
-                                 "runImmediately", 1),
-                       forms ? G_STRUCT_OFFSET(render_target_t, forms)
-                             : G_STRUCT_OFFSET(render_target_t, masks));
+    params = json_pack("{s:s, s:b}", "source", text, "runImmediately", 1);
+
+    if (script != RENDER_SCRIPT_SHADOWS) {
+        json_object_set_new(params, "worldName",
+                            json_string(RENDER_SCRIPT_WORLD));
+    }
+
+    render_targets_ask(target, "Page.addScriptToEvaluateOnNewDocument", params,
+                       G_STRUCT_OFFSET(render_target_t, scripts)
+                       + script * sizeof(char *));
 }
 
 
@@ -460,6 +482,7 @@ render_targets_up(render_target_t *target)
 void
 render_browser_enforce(render_browser_t *browser)
 {
+    guint             i;
     json_t           *params;
     render_target_t  *main = browser->main;
 
@@ -475,13 +498,19 @@ render_browser_enforce(render_browser_t *browser)
 
     render_cdp_send(browser->cdp, NULL, "Browser.setDownloadBehavior", params,
                     NULL, NULL, NULL);
-    render_targets_tell(main, "Page.removeScriptToEvaluateOnNewDocument",
-                        json_pack("{s:s}", "identifier", main->masks));
-    g_clear_pointer(&main->masks, g_free);
-
     browser->opening = TRUE;
-    render_targets_script(main, FALSE);
-    render_targets_script(main, TRUE);
+
+    for (i = 0; i < RENDER_SCRIPT_N; i++) {
+        if (i != RENDER_SCRIPT_FORMS) {
+            render_targets_tell(main,
+                            "Page.removeScriptToEvaluateOnNewDocument",
+                            json_pack("{s:s}", "identifier",
+                                      main->scripts[i]));
+            g_clear_pointer(&main->scripts[i], g_free);
+        }
+
+        render_targets_script(main, i);
+    }
 }
 
 
@@ -498,7 +527,7 @@ render_browser_forms(render_browser_t *browser)
         target = value;
 
         if (target->document) {
-            render_targets_script(target, TRUE);
+            render_targets_script(target, RENDER_SCRIPT_FORMS);
         }
     }
 }

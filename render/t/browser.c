@@ -65,6 +65,23 @@ static const page_t  pages[] = {
       "for(const s of document.querySelectorAll('style'))"
       "if(s.textContent.includes('rs-mask'))s.remove();"
       "</script>" },
+    { "/trees", "text/html",
+      "<!doctype html><title>Trees</title><style>div{position:absolute;"
+      "top:0;width:100px;height:100px}</style>"
+      "<body style='margin:0;background:#00ff00'>"
+      "<div id=a style='left:0'></div><div id=b style='left:200px'></div>"
+      "<div id=c style='left:400px'><template shadowrootmode=open>"
+      "<p data-rs-mask style='margin:0;height:100px;background:#fff'>read"
+      "</p></template></div><script>"
+      "const box='<p data-rs-mask style=\"margin:0;height:100px;"
+      "background:#fff\">closed</p>';"
+      "a.attachShadow({mode:'closed'}).innerHTML=box;"
+      "const own=new CSSStyleSheet();own.replaceSync('p{color:red}');"
+      "const r=b.attachShadow({mode:'open'});r.adoptedStyleSheets=[own];"
+      "const x=document.createElement('section');r.append(x);"
+      "x.attachShadow({mode:'open'}).innerHTML=box.replace('data-rs-mask',"
+      "'id=card');"
+      "</script>" },
     { NULL, NULL, NULL }
 };
 
@@ -303,6 +320,25 @@ test_masks(fixture_t *f, Display *x)
 }
 
 
+/* closed, one in another with sheets of its own, and one that was parsed */
+
+static void
+test_trees(fixture_t *f, Display *x)
+{
+    guint  i;
+
+    go(f, "/trees", "Trees");
+    WAIT(pixel(x, 1, 300) == 0x00ff00 && pixel(x, 450, 50) == 0);
+
+    for (i = 0; i < 3; i++) {
+        is_int(others(x, i * 200, 0, 100, 100, 0x000000), 0,
+               "a mask in a shadow tree is a black box, too");
+    }
+
+    is_int(others(x, 0, 110, WIDTH, 50, 0x00ff00), 0, "and nothing else");
+}
+
+
 static void
 test_download(fixture_t *f)
 {
@@ -510,6 +546,7 @@ main(int argc, char **argv)
     test_page(&f, x);
     test_rules(&f, x);
     test_masks(&f, x);
+    test_trees(&f, x);
     test_forms(&f, x);
     test_download(&f);
     test_crash(&f, x);
