@@ -20,7 +20,7 @@
 #define RENDER_PAGE_MESSAGE   8192          /* bytes */
 #define RENDER_PAGE_MESSAGES  64            /* on their way */
 #define RENDER_PAGE_BUFFER    (256 * 1024)
-#define RENDER_PAGE_BLOCKED_US  (G_USEC_PER_SEC / 5)
+#define RENDER_PAGE_BLOCKED_MS  200         /* one in so long, the newest */
 
 
 struct render_pages_s {
@@ -31,7 +31,8 @@ struct render_pages_s {
     GPtrArray         *users;           /* render_page_user_t */
     GHashTable        *shows;           /* number -> render_show_t */
     guint              numbers;
-    gint64             blocked_us;      /* when that was told */
+    json_t            *blocked;         /* to be told; or NULL */
+    guint              blocked_timer;   /* since the last one was */
 };
 
 
@@ -56,6 +57,7 @@ static void render_page_text(void *data, const char *text, gsize len);
 static void render_page_closed(void *data);
 static json_t *render_page_state(const render_pages_t *pages,
     const char *type);
+static gboolean render_page_tell_blocked(gpointer data);
 static void render_page_say(render_page_user_t *user, json_t *message);
 static void render_page_all(render_pages_t *pages, json_t *message);
 static void render_page_show(render_pages_t *pages, const json_t *message,
@@ -100,6 +102,8 @@ render_pages_new(render_browser_t *browser, render_docs_t *docs,
 void
 render_pages_free(render_pages_t *pages)
 {
+    g_clear_handle_id(&pages->blocked_timer, g_source_remove);
+    json_decref(pages->blocked);
     g_ptr_array_unref(pages->users);
     g_hash_table_unref(pages->shows);
     g_free(pages);
@@ -210,20 +214,43 @@ render_pages_changed(render_pages_t *pages)
 
 /* a page can try as often as it likes */
 
+/* the newest of what came since the last one was told */
+
+static gboolean
+render_page_tell_blocked(gpointer data)
+{
+    render_pages_t  *pages = data;
+
+    if (pages->blocked == NULL) {
+        pages->blocked_timer = 0;
+        return G_SOURCE_REMOVE;
+    }
+
+    render_page_all(pages, g_steal_pointer(&pages->blocked));
+
+    if (pages->blocked_timer == 0) {
+        pages->blocked_timer = g_timeout_add(RENDER_PAGE_BLOCKED_MS,
+                                             render_page_tell_blocked, pages);
+    }
+
+    return G_SOURCE_CONTINUE;
+}
+
+
 void
 render_pages_blocked(render_pages_t *pages, const char *url, const char *why)
 {
-    gint64            now_us = g_get_monotonic_time();
     g_autofree char  *shown = NULL;
 
-    if (now_us - pages->blocked_us < RENDER_PAGE_BLOCKED_US) {
-        return;
-    }
-
-    pages->blocked_us = now_us;
     shown = agent_text_clean(url, strlen(url), RS_WEBURL_MAX);
-    render_page_all(pages, json_pack("{s:s, s:s, s:s}", "type", "blocked",
-                                     "url", shown, "why", why));
+
+    json_decref(pages->blocked);
+    pages->blocked = json_pack("{s:s, s:s, s:s}", "type", "blocked", "url",
+                               shown, "why", why);
+
+    if (pages->blocked_timer == 0) {
+        render_page_tell_blocked(pages);
+    }
 }
 
 
