@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -281,6 +282,26 @@ test_shortened(const char *path)
 }
 
 
+static gboolean
+begun(const char *path)
+{
+    gint64            end_us = g_get_monotonic_time() + 20 * G_USEC_PER_SEC;
+    struct stat       st;
+    g_autofree char  *chain = g_build_filename(path, RECORD_STORE_CHAIN,
+                                               NULL);
+
+    while (g_get_monotonic_time() < end_us) {
+        if (stat(chain, &st) == 0 && st.st_size > 0) {
+            return TRUE;
+        }
+
+        g_usleep(1000);
+    }
+
+    return FALSE;
+}
+
+
 /* kill -9 of whoever writes, at a place of its own each time */
 
 static void
@@ -321,7 +342,8 @@ test_killed(void)
             }
         }
 
-        g_usleep(60000 + i * 17000);
+        ok(begun(path), "its first line is there");
+        g_usleep(i * 17000);
         kill(pid, SIGKILL);
         waitpid(pid, &status, 0);
 
