@@ -112,8 +112,8 @@ function recorded(session) {
 
 
 /* a pixel of the recording, as it plays */
-function pixel(page, {x, y}) {
-    return page.$eval("#player-video", (video, at) => {
+function pixel(page, {x, y}, of = "#player-video") {
+    return page.$eval(of, (video, at) => {
         const canvas = document.createElement("canvas");
 
         canvas.width = video.videoWidth;
@@ -134,12 +134,12 @@ function like(got, want) {
 
 
 /* whether the text stands where it was written to */
-async function written(page) {
+async function written(page, of) {
     let light = 0;
 
     for (let i = 0; i < 20; i++) {
         const [r] = await pixel(page, {x: TEXT.x + 20 + 23 * i,
-                                       y: TEXT.y + 10 + 5 * i});
+                                       y: TEXT.y + 10 + 5 * i}, of);
 
         light += r > 120 ? 1 : 0;
     }
@@ -179,6 +179,7 @@ test("a session between peers, recorded, played, and read by nobody else",
 
     await until("12 s of it", () => at() > Math.max(12, cameAt + 3));
     window.order("text");
+    await until("it is written", () => written(page, "#screen"));
 
     const wroteAt = at();
 
@@ -275,7 +276,7 @@ test("a session between peers, recorded, played, and read by nobody else",
     assert.deepEqual(await player.$eval("#player-video", (v) =>
         [v.videoWidth, v.videoHeight]), [1280, 720]);
 
-    for (const s of [wroteAt + 3, wroteAt - 3, 2, wroteAt + 6]) {
+    for (const s of [wroteAt + 3, wroteAt - 6, 2, wroteAt + 6]) {
         await seek(player, s);
         await until(`the desktop at ${s} s`, async () =>
             like(await pixel(player, SPOTS.red.look), SPOTS.red.color)
