@@ -150,6 +150,13 @@ subtest 'the store loses what it knew' => sub {
                'it is announced again, with its load';
     like($redis->call('HGET', $key, $renderer->id),
          qr/^renderer \S+ 2 0 0 0$/, 'as it was');
+
+    # one worker has announced it: others may have no link yet
+
+    for my $gw (@node) {
+        wait_until { $gw->all_answer('/health/ready', 200) } 10,
+                   'each worker has its link again';
+    }
 };
 
 
