@@ -286,6 +286,15 @@ subtest 'nobody speaks before it records' => sub {
                            bytes sha256 gaps expires_at)}],
               [$s->{id}, $device->id, $keeper->id, 'kept', 61500, 4096, $sha,
                0, undef], 'all of it');
+
+    $keeper->send_json({ type => 'recording', op => 'end',
+        session_id => $s->{id}, recording_id => $s->{rec}, reason => 'ended',
+        duration_ms => 9, bytes => 9, sha256 => 'b2' x 32, gaps => 0 });
+    $m = $keeper->expect('error');
+    is($m->{code}, 'conflict', 'no other one comes in its place');
+    like($m->{message}, qr/another sha256/, 'in words');
+    is(over($keeper, $s)->{op}, 'ok', 'the same one, said again, is taken');
+    is_deeply($root->get("/recordings/$s->{rec}")->json, $kept, 'it stays');
 };
 
 

@@ -278,8 +278,11 @@ ngx_http_rs_device_record_answer(ngx_http_rs_record_t *r, rs_err_e code)
         break;
 
     case RS_E_CONFLICT:
-        detail = "the recorder takes no part in the session, or another "
-                 "recording goes on or has this id";
+        detail = (r->op == RS_RECORDING_END)
+                 ? "this recording has ended with another sha256, which "
+                   "stays"
+                 : "the recorder takes no part in the session, or another "
+                   "recording goes on or has this id";
         break;
 
     default:

@@ -8726,8 +8726,9 @@ end
 --       expires_at (s, or empty).
 -- ok: kept|live.  live: the session goes on, and is recorded no more: it is to
 --     be told (rs_recorder_failed).  A recording that ended as its session is
---     kept, else it is incomplete.
--- Errors: not_found.  O(sessions of the recorder)
+--     kept, else it is incomplete.  Said again it changes nothing.
+-- Errors: not_found, conflict (it has ended with another hash: what is known of
+--         it stays, and the audit has a line).  O(sessions of the recorder)
 
 function lib.rs_recording_end(keys, args)
     local now = now_s()
@@ -8741,9 +8742,21 @@ function lib.rs_recording_end(keys, args)
         return { 'not_found' }
     end
 
+    -- what it ended with is for good: its recorder, and whoever has its disk
+    -- and its key, puts no other one in its place
+
+    if r.sha256 ~= '' and r.sha256 ~= args[5] then
+        audit(keys[4], { kind = 'device', id = args[1] },
+              { verb = 'recording:end', object = r.id, outcome = 'deny',
+                reason = 'conflict',
+                detail = r.session_id .. ' sha256 ' .. args[5] })
+
+        return { 'conflict' }
+    end
+
     s = session(keys[2], now)
 
-    if r.state ~= 'gone' then
+    if r.state ~= 'gone' and r.sha256 == '' then
         r.state = args[2] == 'ended' and 'kept' or 'incomplete'
         r.ended_at = r.ended_at ~= '' and r.ended_at or int(now)
         r.duration_ms, r.bytes = int(number(args[3])), int(number(args[4]))

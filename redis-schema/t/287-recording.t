@@ -141,11 +141,12 @@ sub failed {
 
 
 sub ended {
-    my ($x, $dev, $id, $reason) = @_;
+    my ($x, $dev, $id, $reason, %opt) = @_;
 
     return $s->fcall('rs_recording_end', ["rec:$id", "ses:$x->{id}", 'rses',
                                           'audit'],
-                     $dev, $reason, 1500, 9000, 'a' x 64, 0, '');
+                     $dev, $reason, $opt{ms} // 1500, 9000,
+                     $opt{sha256} // 'a' x 64, 0, '');
 }
 
 
@@ -598,6 +599,35 @@ is(get('rec_' . 'c' x 26)->{state}, 'incomplete',
 $s->online($rec, "$w.7");
 $s->load($rec, "$w.7", 100, 0, 0, 0);
 
+
+# what it ended with stays
+
+my @said = (scalar stream('audit', 'verb'), scalar stream('ev', 't'));
+
+is_deeply(ended($first, $rec, $id, 'lost', ms => 7), ['ok', 'kept'],
+          'the end, said again');
+is_deeply(get($id), $kept, 'changes nothing');
+is_deeply([scalar stream('audit', 'verb'), scalar stream('ev', 't')], \@said,
+          'and is told to nobody');
+is_deeply(ended($first, $rec, $id, 'ended', sha256 => 'b' x 64),
+          ['conflict'], 'another recording in its place');
+is_deeply(get($id), $kept, 'is not taken');
+is_deeply([(stream('audit', qw(actor actor_id verb object outcome reason
+                               detail)))[-1]],
+          ["device $rec recording:end $id deny conflict $first->{id} sha256 "
+           . 'b' x 64], 'which the audit has');
+is(scalar stream('ev', 't'), $said[1], 'and no event');
+
+$x = recorded('required end', 9);
+is(ended($x, $rec, $x->{rid}, 'disk_full')->[1], 'live', 'it stopped');
+is(ended($x, $rec, $x->{rid}, 'disk_full')->[1], 'live',
+   'said again before it was told: it is to be told still');
+is(ended($x, $rec, $x->{rid}, 'ended', sha256 => 'b' x 64)->[0], 'conflict',
+   'one that was cut short becomes no whole one');
+is(get($x->{rid})->{state}, 'incomplete', 'later, either');
+$s->end($x);
+
+
 sub open_it {
     my ($name, %opt) = @_;
     my $tun = random_id('tun_');
@@ -667,6 +697,8 @@ is_deeply($s->fcall_ro('rs_recorder_work', ["dev:$rec", 'rses', "rdel:$rec"],
                        "$w.7")->[2], [], 'nothing is left to do');
 cmp_ok($s->ttl("rec:$id"), '<=', 2592000, 'for 30 days');
 is(ended($first, $rec, $id, 'ended')->[1], 'kept', 'said late');
+is(ended($first, $rec, $id, 'ended', sha256 => 'b' x 64)->[0], 'conflict',
+   'another one, later still');
 is(get($id)->{state}, 'gone', 'it stays gone');
 
 $redis->call('ZADD', $s->key('recx'), 1, $id);
