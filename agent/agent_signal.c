@@ -671,6 +671,12 @@ agent_signal_error(agent_signal_t *signal, agent_msg_t *msg)
         return;
     }
 
+    /* a word of it that was refused: it was let in itself */
+
+    if (signal->online_us != 0) {
+        return;
+    }
+
     if (strcmp(msg->code, "unauthenticated") == 0) {
         signal->unknown = TRUE;
     }

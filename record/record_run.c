@@ -60,7 +60,7 @@ static gboolean record_busy(void *data);
 static void record_network(void *data, agent_network_e what);
 static void record_load(record_t *r);
 static gboolean record_check(gpointer data);
-static gboolean record_recording(record_t *r, const char *id);
+static record_session_t *record_recording(record_t *r, const char *id);
 static void record_say(void *data, char *text);
 static gboolean record_keep_say(void *data, char *text);
 static void record_kept(void *data, record_session_t *session,
@@ -72,7 +72,8 @@ static char *record_sign(void *data, const guint8 *text, gsize len,
 static gboolean record_on_signal(gpointer data);
 
 
-#define RECORD_CHECK_S  30
+#define RECORD_CHECK_S   30
+#define RECORD_AGAIN_MS  100        /* between two sessions */
 
 
 static const agent_service_t  record_service = {
@@ -212,7 +213,9 @@ record_check(gpointer data)
 }
 
 
-static gboolean
+/* NULL: it is not being written */
+
+static record_session_t *
 record_recording(record_t *r, const char *id)
 {
     gpointer         session;
@@ -222,11 +225,11 @@ record_recording(record_t *r, const char *id)
 
     while (g_hash_table_iter_next(&iter, NULL, &session)) {
         if (g_strcmp0(record_session_recording(session), id) == 0) {
-            return TRUE;
+            return session;
         }
     }
 
-    return FALSE;
+    return NULL;
 }
 
 
@@ -235,11 +238,23 @@ record_recording(record_t *r, const char *id)
 static void
 record_online(void *data, const agent_msg_t *msg)
 {
-    record_t  *r = data;
+    guint            n;
+    gpointer         session;
+    record_t        *r = data;
+    GHashTableIter   iter;
 
     (void) msg;
 
     record_load(r);
+    n = 0;
+    g_hash_table_iter_init(&iter, r->sessions);
+
+    while (g_hash_table_iter_next(&iter, NULL, &session)) {
+        if (record_session_again(session, n * RECORD_AGAIN_MS)) {
+            n++;
+        }
+    }
+
     record_keep_online(r->keep);
 }
 
@@ -312,7 +327,7 @@ record_tunnel(void *data, const agent_msg_t *msg)
 
     } else if (!r->agent.quitting) {
         record_serve_open(r->serve, &msg->open,
-                          record_recording(r, msg->open.recording));
+                          record_recording(r, msg->open.recording) != NULL);
     }
 }
 
@@ -320,8 +335,9 @@ record_tunnel(void *data, const agent_msg_t *msg)
 static void
 record_other(void *data, const agent_msg_t *msg)
 {
-    record_t    *r = data;
-    const char  *op, *to, *id;
+    record_t          *r = data;
+    const char        *op, *to, *id;
+    record_session_t  *session;
 
     if (g_strcmp0(msg->name, "recording") != 0) {
         return;
@@ -335,10 +351,16 @@ record_other(void *data, const agent_msg_t *msg)
         return;
     }
 
+    session = record_recording(r, id);
+
     if (strcmp(op, "ok") == 0 && to != NULL) {
         record_keep_answered(r->keep, id, to);
 
-    } else if (strcmp(op, "delete") == 0 && !record_recording(r, id)) {
+        if (session != NULL && strcmp(to, "begin") == 0) {
+            record_session_known(session);
+        }
+
+    } else if (strcmp(op, "delete") == 0 && session == NULL) {
         record_keep_remove(r->keep, id);
     }
 }

@@ -46,6 +46,8 @@
 #define RECORD_SESSION_GAP_MS     1000      /* from here on it is one */
 #define RECORD_SESSION_KEY_MS     2000      /* between two wishes */
 #define RECORD_SESSION_EVENT      2048      /* bytes of a path */
+#define RECORD_SESSION_AGAIN_MS   2000      /* begin, not yet taken; doubled */
+#define RECORD_SESSION_SELDOM_MS  30000
 
 
 struct record_session_s {
@@ -97,6 +99,9 @@ struct record_session_s {
                                                    0: there are some */
     guint                           why;
     gboolean                        said;       /* begin */
+    gboolean                        known;      /* and the gateway took it */
+    gint64                          again_us;   /* when it is said anew */
+    guint                           again_ms;   /* after that */
     gboolean                        broken;     /* cannot be written */
 };
 
@@ -150,6 +155,7 @@ static void record_session_watch(record_session_t *s, gint64 now_us);
 static void record_session_key(record_session_t *s, gint64 now_us);
 static gint64 record_session_ms(const record_session_t *s, gint64 t_us);
 static void record_session_told(record_session_t *s);
+static void record_session_unsure(record_session_t *s);
 static gboolean record_session_begin(record_session_t *s, gint64 t_us);
 static void record_session_event(record_session_t *s, json_t *event);
 static void record_session_on_segment(void *data,
@@ -473,7 +479,7 @@ record_session_dispatch(record_session_t *s, agent_msg_t *msg)
     case AGENT_MSG_RESYNC:
         agent_outbox_resync(s->outbox, g_get_monotonic_time());
         record_session_flush(s);
-        record_session_told(s);
+        record_session_unsure(s);
         return;
 
     case AGENT_MSG_ERROR:
@@ -509,6 +515,10 @@ record_session_welcome(record_session_t *s, agent_msg_t *msg)
         s->self = g_strdup(msg->self);
         s->pc = 0;
         g_message("session %s: joined as recorder", s->id);
+
+        /* who was lost records anew when something comes */
+
+        s->said = FALSE;
     }
 
     g_free(s->resume);
@@ -524,6 +534,7 @@ record_session_welcome(record_session_t *s, agent_msg_t *msg)
     record_session_control(s, msg);
     agent_outbox_restart(s->outbox, g_get_monotonic_time());
     record_session_flush(s);
+    record_session_unsure(s);
     record_session_serve(s);
 }
 
@@ -1079,22 +1090,58 @@ record_session_on_video(void *data, gint64 t_us, const guint8 *bytes,
     if (!s->said) {
         s->said = TRUE;
         g_message("session %s is recorded as %s", s->id, s->recording);
-        record_session_told(s);
+        record_session_unsure(s);
     }
 }
 
 
 /*
- * That it records: said once more when the store may have forgotten it, which
- * changes nothing if it has not.
+ * That it records: said until the gateway has taken it, for nobody may have
+ * heard it, and more and more seldom, for the gateway may have said no.
  */
 
 static void
 record_session_told(record_session_t *s)
 {
+    s->again_ms = CLAMP(s->again_ms * 2, RECORD_SESSION_AGAIN_MS,
+                        RECORD_SESSION_SELDOM_MS);
+    s->again_us = g_get_monotonic_time() + (gint64) s->again_ms * 1000;
+    s->events->say(s->data, record_msg_begin(s->id, s->recording));
+}
+
+
+/* the store may have forgotten it; said twice it changes nothing */
+
+static void
+record_session_unsure(record_session_t *s)
+{
+    s->known = FALSE;
+    s->again_ms = 0;
+
     if (s->said) {
-        s->events->say(s->data, record_msg_begin(s->id, s->recording));
+        record_session_told(s);
     }
+}
+
+
+void
+record_session_known(record_session_t *s)
+{
+    s->known = TRUE;
+}
+
+
+gboolean
+record_session_again(record_session_t *s, guint delay_ms)
+{
+    if (!s->said || s->known || s->ending) {
+        return FALSE;
+    }
+
+    s->again_ms = 0;
+    s->again_us = g_get_monotonic_time() + (gint64) delay_ms * 1000;
+
+    return TRUE;
 }
 
 
@@ -1301,6 +1348,10 @@ record_session_tick(gpointer data)
 
     if (s->live) {
         record_session_say(s, agent_msg_plain("ping"));
+    }
+
+    if (s->said && !s->known && now_us >= s->again_us) {
+        record_session_told(s);
     }
 
     if (s->writer != NULL) {

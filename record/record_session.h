@@ -51,6 +51,15 @@ void record_session_nudge(record_session_t *session);
 
 const char *record_session_id(const record_session_t *session);
 
+/* The gateway has taken that it records. */
+void record_session_known(record_session_t *session);
+
+/*
+ * The control channel stands again: what was not taken is said so much later.
+ * FALSE: there is nothing.
+ */
+gboolean record_session_again(record_session_t *session, guint delay_ms);
+
 /* NULL: nothing was recorded yet. */
 const char *record_session_recording(const record_session_t *session);
 

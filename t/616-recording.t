@@ -752,15 +752,19 @@ $keeper->send_json({ type => 'recording', op => 'gone',
                      recording_id => 'rec_' . 'a' x 26 });
 is($keeper->expect('recording')->{op}, 'ok', 'of one that is not known');
 
+# nor is its end said for ever
+
+is_deeply([@{ over($keeper, { %$s, rec => 'rec_' . 'b' x 26 }) }
+             {qw(op to recording_id)}],
+          ['ok', 'end', 'rec_' . 'b' x 26], 'the end of one that is not known');
+$root->problem($root->get('/recordings/rec_' . 'b' x 26), 404, 'not_found');
+
 
 # what a recorder says wrongly
 
 for my $case (
     [{ op => 'begin', session_id => random_id('ses_'),
        recording_id => 'rec_' . 'a' x 26 }, 'not_found'],
-    [{ op => 'end', session_id => $s->{id}, recording_id => 'rec_' . 'a' x 26,
-       reason => 'ended', duration_ms => 1, bytes => 1, sha256 => $sha,
-       gaps => 0 }, 'not_found'],
     [{ op => 'failed', session_id => $s->{id}, reason => 'error' },
      'session_ended|not_found'],
     [{ op => 'begin', recording_id => 'rec_' . 'a' x 26 }, 'invalid_value'],

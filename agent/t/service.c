@@ -265,6 +265,31 @@ test_told(fixture_t *f)
 }
 
 
+/* it would be a device that is refused, before it is online */
+
+static void
+test_refused(fixture_t *f)
+{
+    gint64  start_us;
+
+    say(f, "{\"type\":\"error\",\"code\":\"not_found\",\"message\":"
+        "\"no such session\"}");
+    start_us = g_get_monotonic_time();
+    soup_websocket_connection_close(f->ws, 1001, "");
+    g_clear_object(&f->ws);
+    WAIT(f->ws != NULL);
+    ok(f->ws != NULL
+       && g_get_monotonic_time() - start_us < 10 * G_USEC_PER_SEC,
+       "a message that was refused is no refusal of the device");
+
+    g_ptr_array_set_size(f->heard, 0);
+    say(f, "{\"type\":\"challenge\",\"api_version\":1,\"host\":\"127.0.0.1\","
+        "\"nonce\":\"" NONCE "\"}");
+    WAIT(heard(f, "\"hello\""));
+    f->closed = FALSE;
+}
+
+
 static void
 test_quit(fixture_t *f)
 {
@@ -342,6 +367,7 @@ main(void)
 
     start(&f);
     test_told(&f);
+    test_refused(&f);
     test_quit(&f);
     stop(&f);
 

@@ -254,11 +254,26 @@ done:
 static void
 ngx_http_rs_device_record_answer(ngx_http_rs_record_t *r, rs_err_e code)
 {
+    ngx_str_t    id;
     const char  *detail;
 
-    /* one that nobody knows any more, after a restore, is gone as well */
+    /*
+     * one that nobody knows, after a restore or because its begin was never
+     * taken, is gone as well; and is known no better when its end is said again
+     */
 
-    if (code == RS_E_NOT_FOUND && r->op == RS_RECORDING_GONE) {
+    if (code == RS_E_NOT_FOUND
+        && (r->op == RS_RECORDING_GONE || r->op == RS_RECORDING_END))
+    {
+        if (r->op == RS_RECORDING_END) {
+            id.data = r->recording_id;
+            id.len = r->recording_len;
+
+            ngx_log_error(NGX_LOG_WARN, r->dev->rc->log, 0,
+                          "rs device %V has recording %V, which is not in "
+                          "the catalogue", &r->dev->id, &id);
+        }
+
         code = RS_OK;
     }
 
