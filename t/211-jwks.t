@@ -37,6 +37,7 @@ sub gateway {
     return RS::Gateway->new(
         redis => $redis, http => $own,
         location => 'rs_jwks_request /_rs_jwks;', server => <<"END", %opt);
+        client_header_timeout 300s;
         location = /_rs_jwks {
             internal;
             proxy_pass http://127.0.0.1:@{[ $issuer->port ]}/keys;
@@ -88,8 +89,7 @@ subtest 'one fetch, whoever waits' => sub {
     my $token = $issuer->token;
     my $before = $issuer->fetches;
 
-    # to find a worker takes connections, for which there is time until the
-    # first one has been silent too long; a fetch may take as long
+    # to find a worker takes connections, and they time; a fetch may take long
 
     my @sockets = map { $gw->socket(worker => $_ % 2) } 1 .. 8;
 

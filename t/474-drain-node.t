@@ -176,7 +176,7 @@ subtest 'balancers first' => sub {
 
     my $start = now();
 
-    is($rest->post('/drain?after_s=3&node=' . $gw->node)->status, 200,
+    is($rest->post('/drain?after_s=8&node=' . $gw->node)->status, 200,
        'it is begun');
     ok($gw->all_answer('/health/ready', 503), 'no worker is ready');
     ok(!kept(), 'who calls again comes by the balancer');
@@ -191,11 +191,11 @@ subtest 'balancers first' => sub {
     is(state()->{connections}{agents}, 6, 'nobody is told to leave');
 
     for my $device (@devices, @late) {
-        $device->expect('goaway', 6);
+        $device->expect('goaway', 16);
         $device->ws->expect_close;
     }
 
-    cmp_ok(now() - $start, '>=', 2, 'and then all are');
+    cmp_ok(now() - $start, '>=', 7, 'and then all are');
     refused($_) for 0, 1;
     $rest->delete('/drain');
 
