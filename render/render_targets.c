@@ -333,13 +333,21 @@ render_targets_attached(render_browser_t *browser, const char *session,
         return;
     }
 
+    /* the one that has it would be freed, and it may be main */
+
+    if (g_hash_table_contains(browser->targets, its)) {
+        g_warning("the browser names two targets alike");
+        render_browser_crashed(browser, TRUE);
+        return;
+    }
+
     target = g_new0(render_target_t, 1);
     target->browser = browser;
     target->session = g_strdup(its);
     target->id = g_strdup(id);
     target->document = (strcmp(type, "page") == 0
                         || strcmp(type, "iframe") == 0);
-    g_hash_table_replace(browser->targets, g_strdup(its), target);
+    g_hash_table_insert(browser->targets, g_strdup(its), target);
 
     if (strcmp(type, "page") == 0) {
         browser->main = target;
