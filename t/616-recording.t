@@ -448,6 +448,31 @@ subtest 'before it records' => sub {
 };
 
 
+subtest 'it is removed' => sub {
+    my $old = recorder(gw => $quick, worker => 0, capacity => 500);
+    my $s = session($old, ['required', 'mark'], at => $quick);
+    my $later = ask(recording => 'optional')->json->{id};
+
+    kept_state($s->{guests}[0], 'on');
+
+    my $i = invited($old, $later);
+
+    is($root->delete('/devices/' . $old->id)->status, 204, 'its device');
+    is(eval { $s->{keeper}->expect_close() }, 4409, 'it sees no more');
+    ok(kept_state($s->{guests}[0], 'lost'), 'which all are told');
+
+    my $w = $s->{keeper_welcome};
+
+    is($quick->signal("rs.resume.$w->{resume}.$w->{position}")
+             ->expect_close(), 4401, 'nor does it come back');
+    is($quick->signal("rs.ticket.$i->{ticket}")->expect_close(), 4401,
+       'by a ticket neither');
+    ok(invited($keeper, $_), 'another one is asked in') for $s->{id}, $later;
+    $root->problem($root->delete('/devices/' . $old->id), 404, 'not_found');
+    $root->delete("/sessions/$_") for $s->{id}, $later;
+};
+
+
 subtest 'a reload, a worker and a node' => sub {
     my $s = session($keeper, ['required']);
     my @old = $gw->workers();

@@ -25,6 +25,10 @@ typedef struct {
     rs_str_t    group_id;
 } ngx_http_rs_api_patch_body_t;
 
+/* ends one thing a removed device had */
+typedef ngx_int_t (*ngx_http_rs_api_device_end_pt)(ngx_http_rs_api_t *api,
+    ngx_str_t *id, rs_err_e *worst);
+
 
 static ngx_int_t ngx_http_rs_api_device_meta(ngx_http_rs_api_t *api,
     json_t *meta, ngx_str_t *text);
@@ -45,8 +49,10 @@ static ngx_int_t ngx_http_rs_api_device_deleted(ngx_http_rs_api_t *api,
 static ngx_int_t ngx_http_rs_api_device_removed(ngx_http_rs_api_t *api,
     rs_err_e worst);
 static ngx_int_t ngx_http_rs_api_device_ends(ngx_http_rs_api_t *api,
-    ngx_rs_reply_t *ids, ngx_uint_t tunnels, rs_err_e *worst);
+    ngx_rs_reply_t *ids, ngx_http_rs_api_device_end_pt end, rs_err_e *worst);
 static ngx_int_t ngx_http_rs_api_device_session(ngx_http_rs_api_t *api,
+    ngx_str_t *session_id, rs_err_e *worst);
+static ngx_int_t ngx_http_rs_api_device_kept(ngx_http_rs_api_t *api,
     ngx_str_t *session_id, rs_err_e *worst);
 static ngx_int_t ngx_http_rs_api_device_tunnel(ngx_http_rs_api_t *api,
     ngx_str_t *tunnel_id, rs_err_e *worst);
@@ -611,8 +617,9 @@ ngx_http_rs_api_device_delete(ngx_http_rs_api_t *api)
 
 
 /*
- * The device is gone, its sessions and tunnels are to be ended.  Those that are
- * not stay in its lists, and a repeated call finds them there.
+ * The device is gone, its sessions and tunnels are to be ended, and those it
+ * recorded go on without it, if they may.  What is not done stays in its lists,
+ * and a repeated call finds it there.
  */
 
 static ngx_int_t
@@ -632,10 +639,14 @@ ngx_http_rs_api_device_deleted(ngx_http_rs_api_t *api, void *data,
 
     *worst = code;
 
-    if (ngx_http_rs_api_device_ends(api, ngx_rs_reply_at(reply, 2), 0, worst)
+    if (ngx_http_rs_api_device_ends(api, ngx_rs_reply_at(reply, 2),
+                                    ngx_http_rs_api_device_session, worst)
         != NGX_OK
-        || ngx_http_rs_api_device_ends(api, ngx_rs_reply_at(reply, 3), 1,
-                                       worst)
+        || ngx_http_rs_api_device_ends(api, ngx_rs_reply_at(reply, 3),
+                                       ngx_http_rs_api_device_tunnel, worst)
+           != NGX_OK
+        || ngx_http_rs_api_device_ends(api, ngx_rs_reply_at(reply, 4),
+                                       ngx_http_rs_api_device_kept, worst)
            != NGX_OK)
     {
         return NGX_ERROR;
@@ -647,7 +658,7 @@ ngx_http_rs_api_device_deleted(ngx_http_rs_api_t *api, void *data,
 
 static ngx_int_t
 ngx_http_rs_api_device_ends(ngx_http_rs_api_t *api, ngx_rs_reply_t *ids,
-    ngx_uint_t tunnels, rs_err_e *worst)
+    ngx_http_rs_api_device_end_pt end, rs_err_e *worst)
 {
     ngx_int_t   rc;
     ngx_str_t   id;
@@ -658,8 +669,7 @@ ngx_http_rs_api_device_ends(ngx_http_rs_api_t *api, ngx_rs_reply_t *ids,
     for (i = 0; i < n; i++) {
         id = ngx_rs_reply_str(ids, i);
 
-        rc = tunnels ? ngx_http_rs_api_device_tunnel(api, &id, worst)
-                     : ngx_http_rs_api_device_session(api, &id, worst);
+        rc = end(api, &id, worst);
 
         if (rc == NGX_ERROR) {
             return NGX_ERROR;
@@ -724,6 +734,27 @@ ngx_http_rs_api_device_session(ngx_http_rs_api_t *api, ngx_str_t *session_id,
 }
 
 
+/* a session it was to record, or does */
+
+static ngx_int_t
+ngx_http_rs_api_device_kept(ngx_http_rs_api_t *api, ngx_str_t *session_id,
+    rs_err_e *worst)
+{
+    ngx_http_rs_api_op_t  *aop;
+
+    aop = ngx_http_rs_api_op(api, ngx_http_rs_api_device_session_ended,
+                             worst);
+    if (aop == NULL) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_rs_api_wait(aop,
+                                ngx_http_rs_store_recorder_removed(aop->op,
+                                             &api->caller.tenant, &api->id,
+                                             session_id));
+}
+
+
 static ngx_int_t
 ngx_http_rs_api_device_tunnel(ngx_http_rs_api_t *api, ngx_str_t *tunnel_id,
     rs_err_e *worst)
@@ -784,7 +815,7 @@ ngx_http_rs_api_device_port_freed(ngx_http_rs_api_t *api, void *data,
 static void
 ngx_http_rs_api_device_worse(rs_err_e *worst, rs_err_e code)
 {
-    /* not_found: its time was over */
+    /* not_found, session_ended: its time was over */
 
     if (code == RS_E_UNCERTAIN) {
 
@@ -792,7 +823,9 @@ ngx_http_rs_api_device_worse(rs_err_e *worst, rs_err_e code)
             *worst = code;
         }
 
-    } else if (code != RS_OK && code != RS_E_NOT_FOUND) {
+    } else if (code != RS_OK && code != RS_E_NOT_FOUND
+               && code != RS_E_SESSION_ENDED)
+    {
         *worst = RS_E_UNAVAILABLE;
     }
 }

@@ -840,6 +840,9 @@ ngx_int_t ngx_http_rs_store_recording_gone(ngx_http_rs_store_op_t *op,
 ngx_int_t ngx_http_rs_store_recorder_failed(ngx_http_rs_store_op_t *op,
     ngx_str_t *tenant, ngx_str_t *device_id, ngx_str_t *session_id,
     const char *why);
+/* the same of one whose device was deleted: no failover brings it back */
+ngx_int_t ngx_http_rs_store_recorder_removed(ngx_http_rs_store_op_t *op,
+    ngx_str_t *tenant, ngx_str_t *device_id, ngx_str_t *session_id);
 /* ok: {session}, {recording to be deleted} */
 ngx_int_t ngx_http_rs_store_recorder_work(ngx_http_rs_store_op_t *op,
     ngx_str_t *tenant, ngx_str_t *device_id, ngx_str_t *address);

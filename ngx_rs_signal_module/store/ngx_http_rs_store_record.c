@@ -13,6 +13,9 @@
 
 static void ngx_http_rs_store_recorded_keys(ngx_http_rs_store_call_t *call,
     ngx_str_t *tenant, ngx_str_t *session_id);
+static ngx_int_t ngx_http_rs_store_recorder_lost(ngx_http_rs_store_op_t *op,
+    ngx_str_t *tenant, ngx_str_t *device_id, ngx_str_t *session_id,
+    const char *why, ngx_uint_t durable);
 
 
 /* ses, par, mem, log */
@@ -111,6 +114,25 @@ ngx_http_rs_store_recorder_failed(ngx_http_rs_store_op_t *op,
     ngx_str_t *tenant, ngx_str_t *device_id, ngx_str_t *session_id,
     const char *why)
 {
+    return ngx_http_rs_store_recorder_lost(op, tenant, device_id, session_id,
+                                           why, 0);
+}
+
+
+ngx_int_t
+ngx_http_rs_store_recorder_removed(ngx_http_rs_store_op_t *op,
+    ngx_str_t *tenant, ngx_str_t *device_id, ngx_str_t *session_id)
+{
+    return ngx_http_rs_store_recorder_lost(op, tenant, device_id, session_id,
+                                           "device_removed", 1);
+}
+
+
+static ngx_int_t
+ngx_http_rs_store_recorder_lost(ngx_http_rs_store_op_t *op,
+    ngx_str_t *tenant, ngx_str_t *device_id, ngx_str_t *session_id,
+    const char *why, ngx_uint_t durable)
+{
     ngx_http_rs_store_call_t  call;
 
     if (ngx_http_rs_store_unlinks(op, tenant, session_id) != NGX_OK) {
@@ -118,6 +140,10 @@ ngx_http_rs_store_recorder_failed(ngx_http_rs_store_op_t *op,
     }
 
     ngx_http_rs_store_begin(&call, op, "rs_recorder_failed", 0);
+
+    if (durable) {
+        ngx_http_rs_store_durable(&call, 0);
+    }
 
     ngx_http_rs_store_recorded_keys(&call, tenant, session_id);
     ngx_http_rs_store_own_key(&call, tenant);

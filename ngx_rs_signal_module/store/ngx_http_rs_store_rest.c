@@ -467,6 +467,7 @@ ngx_http_rs_store_device_delete(ngx_http_rs_store_op_t *op,
     ngx_http_rs_store_index(&call, &caller->tenant, "gdev");
     ngx_http_rs_store_key(&call, &caller->tenant, "dtun", device_id);
     ngx_http_rs_store_index(&call, &caller->tenant, "svcs");
+    ngx_http_rs_store_index(&call, &caller->tenant, "rses");
 
     ngx_http_rs_store_arg(&call, device_id);
     ngx_http_rs_store_arg(&call, version);

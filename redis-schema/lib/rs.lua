@@ -2546,6 +2546,17 @@ function recording.listed(rses, dev, now)
 end
 
 
+function recording.given(rses, dev, now)
+    local list = recording.listed(rses, dev, now)
+
+    for i, e in ipairs(list) do
+        list[i] = e.id
+    end
+
+    return list
+end
+
+
 function recording.write(rses, dev, list)
     local out = {}
 
@@ -2574,8 +2585,8 @@ function recording.detach(rses, dev, ses, now)
 end
 
 
--- The recorder with the most free places, or nil.  One that is removed has no
--- sessions any more.
+-- The recorder with the most free places, or nil.  Of one that is removed
+-- nothing stays once its sessions were given away, or are over.
 
 function recording.pick(svcs, rses, now, except)
     local flat = call('HGETALL', svcs)
@@ -2604,7 +2615,8 @@ function recording.pick(svcs, rses, now, except)
     flat = call('HGETALL', rses)
 
     for i = 1, #flat, 2 do
-        if not seen[flat[i]] then
+        if not seen[flat[i]] and #recording.listed(rses, flat[i], now) == 0
+        then
             call('HDEL', rses, flat[i])
         end
     end
@@ -3861,7 +3873,7 @@ function recording.lost(s, keys, workers, now, why, limit, same)
     s.rec_par = ''
     s.rec_state = begun and 'lost' or next and 'waiting' or 'off'
 
-    if keys.rses and (next or not begun) then
+    if keys.rses and (next or not begun or why == 'device_removed') then
         recording.detach(keys.rses, was, s.id, now)
         s.rec_dev, s.rec_invited = '', ''
     end
@@ -5055,15 +5067,15 @@ end
 
 
 -- rs_device_delete, guarded
--- KEYS: dev, devs, dses, gdev, dtun, svcs (of a caller of before version 7:
---       neither of the last two; of before version 8: the last one not).
+-- KEYS: dev, devs, dses, gdev, dtun, svcs, rses (of a caller of before version
+--       7: none of the last three; of before version 8: none of the last two).
 -- ARGV: id, version wanted or empty.
--- ok: owner, {session id...} and {tunnel id...} for the caller to end;
---     publishes fen device_removed to the owner.  dses and dtun stay until
---     they are ended, and for a device that is gone the same call gives those
---     that are not.
+-- ok: owner, {session id...} and {tunnel id...} for the caller to end, and
+--     {session id...} which it is to record, for rs_recorder_failed; publishes
+--     fen device_removed to the owner.  dses, dtun and rses stay until that was
+--     done, and for a device that is gone the same call gives what was not.
 -- Errors: not_found, precondition_failed.
--- O(log devices)
+-- O(log devices + sessions)
 
 local function live_sessions(dses, now)
     return call('ZRANGE', dses, '(' .. int(now), '+inf', 'BYSCORE', 'LIMIT',
@@ -5072,9 +5084,9 @@ end
 
 
 function lib.rs_device_delete(keys, args, who)
-    local no, d, live, tunnels
+    local no, d, live, tunnels, kept
 
-    check(keys, math.min(math.max(#keys, 4), 6), args, 2)
+    check(keys, math.min(math.max(#keys, 4), 7), args, 2)
 
     d = device(keys[1])
 
@@ -5091,12 +5103,13 @@ function lib.rs_device_delete(keys, args, who)
 
     live = live_sessions(keys[3], now_s())
     tunnels = keys[5] and live_sessions(keys[5], now_s())
+    kept = keys[7] and recording.given(keys[7], args[1], now_s())
 
     if not d then
         delete_again(keys[2], args[1])
 
-        return #live + #(tunnels or {}) > 0
-               and { 'ok', '', live, tunnels } or { 'not_found' }
+        return #live + #(tunnels or {}) + #(kept or {}) > 0
+               and { 'ok', '', live, tunnels, kept } or { 'not_found' }
     end
 
     call('DEL', keys[1])
@@ -5114,7 +5127,7 @@ function lib.rs_device_delete(keys, args, who)
         tell(d.owner, 'fen', keys[1], '-', 'device_removed')
     end
 
-    return { 'ok', d.owner, live, tunnels }
+    return { 'ok', d.owner, live, tunnels, kept }
 end
 
 

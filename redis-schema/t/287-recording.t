@@ -573,6 +573,57 @@ is(consent('given'), 'connecting', 'given');
 $s->end($x);
 
 
+# one that is removed leaves its sessions
+
+sub removed {
+    my ($dev) = @_;
+
+    return $s->fcall('rs_device_delete',
+                     [$s->{key}, "dev:$dev", 'devs', "dses:$dev", 'gdev',
+                      "dtun:$dev", 'svcs', 'rses'], 'devices:write', $dev, '');
+}
+
+my $old = recorder("$w.60", 500);
+
+$x = recorded('required mark', 5, rec => $old, at => "$w.60");
+
+my @had = ($x, map { ask("$_ -") } qw(optional optional));
+my $late = invite($had[2], $old, "$w.60");
+
+got();
+is_deeply(removed($old)->[4], [map { $_->{id} } @had], 'it is told which');
+is_deeply([told()], ["fen $w.60 device_removed"], 'its channel is closed');
+is_deeply(removed($old)->[4], [map { $_->{id} } @had], 'again');
+is(failed($x, $old, 'device_removed')->[1], 'left', 'one that it recorded');
+is_deeply([grep { /^(?:fen|inv|state)/ } told()],
+          ["fen $x->{rec_at} replaced", 'state connecting lost', "inv $w.7"],
+          'it sees it no more, another one is asked in');
+is(signal($x, $x->{rec}, $x->{rec_at}, 1, $x->{host}), 'replaced',
+   'nor says a word');
+is($redis->call('HGET', $s->key("ses:$x->{id}"), 'rec_dev'), $rec,
+   'it is the other one\'s');
+is_deeply(removed($old)->[4], [map { $_->{id} } @had[1, 2]],
+          'what is left is not forgotten');
+is(failed($_, $old, 'device_removed')->[1], 'left', 'one that it had not yet')
+    for @had[1, 2];
+is(join_by($had[2], $late, "$w.61")->[0], 'unauthenticated',
+   'for which it has a ticket');
+is_deeply(removed($old), ['not_found'], 'that was all');
+$s->end($_) for @had;
+
+$s->offline($rec, "$w.7");
+$old = recorder("$w.62", 1);
+$x = recorded('required mark', 6, rec => $old, at => "$w.62");
+removed($old);
+failed($x, $old, 'device_removed');
+is(ses($x)->{rec_state}, 'lost', 'nobody else is here');
+is_deeply(removed($old), ['not_found'], 'it is nobody\'s all the same');
+is(invite($x, $old, "$w.62"), 'not_found', 'and not to come back');
+$s->end($x);
+$s->online($rec, "$w.7");
+$s->load($rec, "$w.7", 100, 0, 0, 0);
+
+
 # the catalogue
 
 sub get {

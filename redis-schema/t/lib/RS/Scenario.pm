@@ -894,7 +894,7 @@ sub recordings {
     for my $id ($desk, $dev, $two) {
         step('removed', $s->fcall('rs_device_delete',
                                   [$s->{key}, "dev:$id", 'devs', "dses:$id",
-                                   'gdev', "dtun:$id", 'svcs'],
+                                   'gdev', "dtun:$id", 'svcs', 'rses'],
                                   'devices:write', $id, ''), 'ok');
     }
 
