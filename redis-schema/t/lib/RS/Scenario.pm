@@ -791,7 +791,8 @@ sub recordings {
     my ($s) = @_;
     my $desk = $s->device(online => "$W1.80");
     my $dev = $s->device(kind => 'recorder', online => "$W1.81");
-    my ($rec, $tun, $pip) = map { random_id($_) } qw(rec_ tun_ pip_);
+    my ($rec, $next, $tun, $pip) = map { random_id($_) }
+                                       qw(rec_ rec_ tun_ pip_);
     my (@own, $x) = map { "own:$_" } $W1;
 
     $s->load($dev, "$W1.81", 9, 0, 0, 0);
@@ -875,10 +876,9 @@ sub recordings {
     $s->host_join($x);
     $in->("$W1.85");
     step('the next one', $s->fcall('rs_recording_begin',
-                                   [@ses, "rec:$rec" =~ s/.$/a/r, 'recs',
-                                    'recx', 'audit'],
-                                   $dev, $rec =~ s/.$/a/r, 'a' x 40), 'ok',
-         'begun');
+                                   [@ses, "rec:$next", 'recs', 'recx',
+                                    'audit'],
+                                   $dev, $next, 'a' x 40), 'ok', 'begun');
     $s->end($x);
 
     my $two = $s->device(kind => 'recorder', online => "$W1.86");
