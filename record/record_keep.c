@@ -4,8 +4,7 @@
  */
 
 /*
- * Owns the directory of recordings, and in it .told/: a file for each message
- * that the gateway has not answered, which outlives this process.
+ * Owns the directory of recordings.
  */
 
 #define G_LOG_DOMAIN  "rs-record"
@@ -13,6 +12,7 @@
 #include "record_keep.h"
 #include "record_error.h"
 #include "record_msg.h"
+#include "record_told.h"
 
 #include "agent_json.h"
 #include "rs_id.h"
@@ -25,19 +25,16 @@
 
 
 #define RECORD_KEEP_TOLD     ".told"
-#define RECORD_KEEP_TELL     1000       /* messages, at once */
 #define RECORD_KEEP_CHECK_S  600
 #define RECORD_KEEP_DAY_S    86400
 
 
 struct record_keep_s {
     char                   *dir;
-    char                   *told;
+    record_told_t          *told;
     guint                   retention_days;
     guint                   min_free;
     record_store_params_t   params;
-    record_keep_say_pt      say;
-    void                   *data;
     guint                   timer;
 };
 
@@ -47,10 +44,6 @@ static void record_keep_recover(record_keep_t *keep, const char *id,
 static char *record_keep_session(record_keep_t *keep, const char *id);
 static gboolean record_keep_check(gpointer data);
 static gboolean record_keep_old(record_keep_t *keep, const char *id);
-static void record_keep_tell(record_keep_t *keep, const char *id,
-    const char *op, char *text);
-static char *record_keep_path(record_keep_t *keep, const char *id,
-    const char *op);
 static gboolean record_keep_is(const char *name);
 
 
@@ -68,30 +61,31 @@ record_keep_new(const record_config_t *config,
 {
     const char        *name;
     record_keep_t     *keep;
-    g_autofree char   *told = NULL;
+    record_told_t     *told;
+    g_autofree char   *path = NULL;
     g_autoptr(GDir)    dir = NULL;
 
-    told = g_build_filename(config->directory, RECORD_KEEP_TOLD, NULL);
+    path = g_build_filename(config->directory, RECORD_KEEP_TOLD, NULL);
+    told = record_told_new(path, say, data, error);
 
-    if (g_mkdir_with_parents(told, 0700) == -1) {
-        record_error_errno(error, "directory", told);
+    if (told == NULL) {
         return NULL;
     }
 
     dir = g_dir_open(config->directory, 0, error);
+
     if (dir == NULL) {
+        record_told_free(told);
         return NULL;
     }
 
     keep = g_new0(record_keep_t, 1);
     keep->dir = g_strdup(config->directory);
-    keep->told = g_steal_pointer(&told);
+    keep->told = told;
     keep->retention_days = config->retention_days;
     keep->min_free = config->min_free;
     keep->params = *params;
     keep->params.dir = keep->dir;
-    keep->say = say;
-    keep->data = data;
 
     while ((name = g_dir_read_name(dir)) != NULL) {
         if (record_keep_is(name)) {
@@ -116,7 +110,7 @@ void
 record_keep_free(record_keep_t *keep)
 {
     g_clear_handle_id(&keep->timer, g_source_remove);
-    g_free(keep->told);
+    record_told_free(keep->told);
     g_free(keep->dir);
     g_free(keep);
 }
@@ -221,36 +215,6 @@ record_keep_room(const record_keep_t *keep, GError **error)
 }
 
 
-static char *
-record_keep_path(record_keep_t *keep, const char *id, const char *op)
-{
-    g_autofree char  *name = g_strconcat(id, ".", op, NULL);
-
-    return g_build_filename(keep->told, name, NULL);
-}
-
-
-/* takes text over */
-
-static void
-record_keep_tell(record_keep_t *keep, const char *id, const char *op,
-    char *text)
-{
-    g_autofree char    *path = record_keep_path(keep, id, op);
-    g_autoptr(GError)   error = NULL;
-
-    if (!g_file_set_contents_full(path, text, -1,
-                                  G_FILE_SET_CONTENTS_CONSISTENT
-                                  |G_FILE_SET_CONTENTS_DURABLE, 0600,
-                                  &error))
-    {
-        g_warning("%s: %s", path, error->message);
-    }
-
-    (void) keep->say(keep->data, text);
-}
-
-
 void
 record_keep_ended(record_keep_t *keep, const char *id,
     const char *session_id, const char *reason, const record_sum_t *sum)
@@ -270,7 +234,7 @@ record_keep_ended(record_keep_t *keep, const char *id,
             + (gint64) keep->retention_days * RECORD_KEEP_DAY_S));
     }
 
-    record_keep_tell(keep, id, "end", agent_json_text(text));
+    record_told_put(keep->told, id, "end", agent_json_text(text));
 }
 
 
@@ -295,49 +259,21 @@ record_keep_remove(record_keep_t *keep, const char *id)
 
     g_message("%s is removed", id);
     record_keep_answered(keep, id, "end");
-    record_keep_tell(keep, id, "gone", record_msg_gone(id));
+    record_told_put(keep->told, id, "gone", record_msg_gone(id));
 }
 
 
 void
 record_keep_answered(record_keep_t *keep, const char *id, const char *op)
 {
-    g_autofree char  *path = NULL;
-
-    if (record_keep_is(id)
-        && (strcmp(op, "end") == 0 || strcmp(op, "gone") == 0))
-    {
-        path = record_keep_path(keep, id, op);
-        (void) g_unlink(path);
-    }
+    record_told_answered(keep->told, id, op);
 }
 
 
 void
 record_keep_online(record_keep_t *keep)
 {
-    guint             n;
-    const char       *name;
-    g_autoptr(GDir)   dir = NULL;
-
-    dir = g_dir_open(keep->told, 0, NULL);
-
-    for (n = 0; dir != NULL && n < RECORD_KEEP_TELL; n++) {
-        g_autofree char  *path = NULL;
-        g_autofree char  *text = NULL;
-
-        name = g_dir_read_name(dir);
-
-        if (name == NULL) {
-            return;
-        }
-
-        path = g_build_filename(keep->told, name, NULL);
-
-        if (g_file_get_contents(path, &text, NULL, NULL)) {
-            (void) keep->say(keep->data, g_steal_pointer(&text));
-        }
-    }
+    record_told_online(keep->told);
 }
 
 

@@ -15,13 +15,14 @@
 
 #include "record_config.h"
 #include "record_store.h"
+#include "record_told.h"
 
 
 typedef struct record_keep_s  record_keep_t;
 
 
-/* say: FALSE: not now; takes text over */
-typedef gboolean (*record_keep_say_pt)(void *data, char *text);
+/* FALSE: not now; takes text over */
+typedef record_told_say_pt  record_keep_say_pt;
 
 
 /*
