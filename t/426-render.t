@@ -419,6 +419,20 @@ subtest 'many at once' => sub {
 };
 
 
+# it is asked to take this one
+
+sub invited {
+    my ($dev, $s) = @_;
+    my $m;
+
+    do {
+        $m = $dev->expect('invite');
+    } while ($m->{session}{id} ne $s->{id});
+
+    return 1;
+}
+
+
 subtest 'a renderer will not' => sub {
     my $two = renderer($node[1], [1, 0, 0, 0]);
 
@@ -453,6 +467,41 @@ subtest 'a renderer will not' => sub {
         is_deeply([@{ get($s) }{qw(end_reason end_detail)}], [$end, $detail],
                   'and says why');
         load($one, [2, 0, 0, 1]);
+        load($two, [1, 0, 0, 0]);
+
+        # both have room for ever: it does not go round for ever
+
+        $s = session();
+        ($ann) = joined($node[0], $s->{participants}[0]{ticket});
+
+        for my $d ($one, $two, $one, $two) {
+            is(invited($d, $s), 1, "$reason: asked");
+            load($_, [2, 0, 0, 1]) for $one, $two;
+            $d->send_json({ type => 'reject', session_id => $s->{id},
+                            reason => $reason });
+        }
+
+        is(eval { $ann->expect('ended')->{reason} }, $end,
+           'the fourth ends it');
+        load($two, [1, 0, 0, 0]);
+
+        # a place in a queue is for who has not waited yet
+
+        $s = session();
+        is(invited($one, $s), 1, 'asked');
+        load($two, [1, 1, 0, 1]);
+        $one->send_json({ type => 'reject', session_id => $s->{id},
+                          reason => $reason });
+
+        if ($reason eq 'failed') {
+            is(invited($two, $s), 1, 'failed: it may wait there');
+            is(end($s), 204, 'over');
+
+        } else {
+            wait_until { get($s)->{state} eq 'ended' } 5,
+                       'busy: it waits nowhere else';
+        }
+
         load($two, [1, 0, 0, 0]);
     }
 

@@ -177,7 +177,9 @@ ngx_http_rs_place_move(ngx_http_rs_place_t *place)
         || ngx_http_rs_store_session_move(op, &place->tenant,
                                           &place->session_id,
                                           &place->device_id,
-                                          &place->to[place->next++])
+                                          &place->to[place->next++],
+                                          place->detail ? place->detail
+                                                        : "lost")
            != NGX_OK)
     {
         ngx_http_rs_place_over(place, RS_E_UNAVAILABLE);

@@ -14,7 +14,8 @@
  * The session goes from this renderer, which is lost or will not have it, to
  * another one, if its host has not joined.  If it cannot: with an end it ends
  * for that reason, else it stays, and the renderer is asked again when it is
- * back.  Strings are copied; nobody is told.
+ * back.  detail: of the end; what the renderer said, "busy" or "failed".
+ * Strings are copied; nobody is told.
  */
 void ngx_http_rs_place_again(ngx_http_rs_main_conf_t *rmcf,
     ngx_str_t *tenant, ngx_str_t *session_id, ngx_str_t *device_id,

@@ -811,10 +811,10 @@ ngx_int_t ngx_http_rs_store_service_taken(ngx_http_rs_store_op_t *op,
 ngx_int_t ngx_http_rs_store_session_queue(ngx_http_rs_store_op_t *op,
     ngx_str_t *tenant, ngx_str_t *session_id, ngx_str_t *device_id,
     ngx_uint_t position);
-/* its renderer is lost, or will not have it; ok: address of the new one */
+/* its renderer is lost, busy or failed; ok: address of the new one */
 ngx_int_t ngx_http_rs_store_session_move(ngx_http_rs_store_op_t *op,
     ngx_str_t *tenant, ngx_str_t *session_id, ngx_str_t *device_id,
-    ngx_str_t *to);
+    ngx_str_t *to, const char *why);
 /* what: "waiting", "given", "denied", "timeout" */
 ngx_int_t ngx_http_rs_store_session_consent(ngx_http_rs_store_op_t *op,
     ngx_str_t *tenant, ngx_str_t *session_id, ngx_str_t *participant_id,

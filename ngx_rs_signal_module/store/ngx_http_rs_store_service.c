@@ -98,7 +98,8 @@ ngx_http_rs_store_session_queue(ngx_http_rs_store_op_t *op, ngx_str_t *tenant,
 
 ngx_int_t
 ngx_http_rs_store_session_move(ngx_http_rs_store_op_t *op, ngx_str_t *tenant,
-    ngx_str_t *session_id, ngx_str_t *device_id, ngx_str_t *to)
+    ngx_str_t *session_id, ngx_str_t *device_id, ngx_str_t *to,
+    const char *why)
 {
     ngx_http_rs_store_call_t  call;
 
@@ -116,6 +117,7 @@ ngx_http_rs_store_session_move(ngx_http_rs_store_op_t *op, ngx_str_t *tenant,
     ngx_http_rs_store_arg(&call, device_id);
     ngx_http_rs_store_arg(&call, to);
     ngx_http_rs_store_arg_replid(&call);
+    ngx_http_rs_store_arg_text(&call, why);
 
     return ngx_http_rs_store_send(&call);
 }

@@ -90,7 +90,7 @@ local SES = {
     'replid', 'log_bytes', 'invited', 'retain_s',
     'max_par', 'trimmed', 'key_id', 'key_name', 'asked', 'control_epoch',
     'help', 'help_until', 'help_ticket', 'rec_dev', 'rec_invited',
-    'rec_then', 'rec_tries'
+    'rec_then', 'rec_tries', 'moves'
 }
 local SES_OBJ = 23              -- the first of them, after id, are the object
 
@@ -210,7 +210,9 @@ local service = {
     kinds = { desktop = true, renderer = true, recorder = true },
     max = 64,                   -- of a kind and tenant
     most = 1000,                -- places, or waiting ones, it may speak of
-    answer = 60                 -- s, in which it is to accept or to refuse
+    answer = 60,                -- s, in which it is to accept or to refuse
+    moves = 3,                  -- of a session that renderers refuse
+    refusals = { busy = true, failed = true }
 }
 
 
@@ -5607,19 +5609,25 @@ end
 
 -- rs_session_move
 -- KEYS: ses, par, mem, log, svcs, dses, dev and dses of the new one.
--- ARGV: device id, new device id, replid.
+-- ARGV: device id, new device id, replid, why: lost, busy or failed.
 -- ok: address of the new one.  A rendered session whose renderer is lost, or
 --     will not have it, goes to another one that the caller has found free:
 --     its host has not joined.  Publishes inv; appends state, which names the
 --     new one.
 -- Errors: not_found (also: another one has it), session_ended, conflict (the
---     host has joined), device_offline, renderers_full.  O(members)
+--     host has joined), device_offline, renderers_full (also: it was refused
+--     by four; busy: it would have to wait there, too).  O(members)
 
 function lib.rs_session_move(keys, args)
     local now = now_s()
+    local why = args[4]
     local s, p, e, dev, no
 
-    check(keys, 8, args, 3)
+    check(keys, 8, args, 4)
+
+    if why ~= 'lost' and not service.refusals[why] then
+        error('rs: "' .. why .. '" is no reason to move')
+    end
 
     s = session(keys[1], now)
 
@@ -5643,6 +5651,18 @@ function lib.rs_session_move(keys, args)
         return no
     end
 
+    -- who has waited is not sent to wait once more, and nobody goes round
+
+    if service.refusals[why] then
+        s.moves = int((tonumber(s.moves) or 0) + 1)
+
+        if tonumber(s.moves) > service.moves
+           or (why == 'busy' and service.room(dev.place) <= 0)
+        then
+            return { 'renderers_full' }
+        end
+    end
+
     e = service.get(keys[5], args[1], now)
 
     if e and service.taken(e, s.id) then
@@ -5661,7 +5681,8 @@ function lib.rs_session_move(keys, args)
     epoch(s, args[3])
     append(s, keys[4], workers_written(call('HGET', keys[3], 'w') or ''),
            'evt', s.host_par, '', '', state_body(s, nil, nil, true))
-    save(s, 'device_id', args[2], 'invited', dev.owner, 'queue', '')
+    save(s, 'device_id', args[2], 'invited', dev.owner, 'queue', '', 'moves',
+         s.moves)
     tell(dev.owner, 'inv', keys[1], s.id, '')
 
     return { 'ok', dev.owner }

@@ -214,6 +214,42 @@ $s->load($two, "$w2.1", 1, 1, 0, 0);
 is_deeply($s->move($third, $two), ['renderers_full'], 'also when it began');
 
 
+# who is refused goes to three more at most, and by `busy` to no queue
+
+{
+    my @p = map { renderer("$w.2$_", 8, 0, 0, 8) } 1, 2;
+    my $round = rendered($p[0]);
+
+    $s->load($p[1], "$w.22", 1, 1, 0, 8);
+    is_deeply($s->move($round, $p[1], why => 'busy'), ['renderers_full'],
+              'who has waited does not wait once more');
+    is($s->move($round, $p[1], why => 'failed')->[0], 'ok',
+       'another one may');
+    is($s->move($round, $p[0], why => 'busy')->[0], 'ok', 'to a place');
+    $s->load($p[1], "$w.22", 8, 0, 0, 8);
+    is($s->move($round, $p[1], why => 'lost')->[0], 'ok', 'one is lost');
+    is($s->move($round, $p[0], why => 'failed')->[0], 'ok',
+       'the third that refuses');
+
+    for my $why ('busy', 'failed') {
+        is_deeply($s->move($round, $p[1], why => $why), ['renderers_full'],
+                  "$why: the fourth is the last");
+    }
+
+    is($s->move($round, $p[1], why => 'lost')->[0], 'ok',
+       'who is lost does not count');
+    is($redis->call('HGET', $s->key("ses:$round->{id}"), 'moves'), 3,
+       'as its session says');
+    $s->dies_like(qr/"full" is no reason/, 'nothing else is a reason',
+                  'rs_session_move',
+                  ["ses:$round->{id}", "par:$round->{id}", "mem:$round->{id}",
+                   "log:$round->{id}", 'svcs', "dses:$p[1]", "dev:$p[0]",
+                   "dses:$p[0]"], $p[1], $p[0], '', 'full');
+    is($s->end($round)->[0], 'ok', 'over');
+    $s->offline($p[$_], "$w.2" . ($_ + 1)) for 0, 1;
+}
+
+
 # one is lost
 
 is_deeply($s->offline($two, "$w2.1"), ['ok', 'gone', [$waits->{id}], $two],

@@ -482,7 +482,8 @@ sub move {
     my $from = $opt{dev} // $x->{dev};
     my $r = $self->fcall('rs_session_move',
                          [ses_keys($x->{id}), 'svcs', "dses:$from", "dev:$to",
-                          "dses:$to"], $from, $to, $opt{replid} // REPLID);
+                          "dses:$to"], $from, $to, $opt{replid} // REPLID,
+                         $opt{why} // 'lost');
 
     $x->{dev} = $to if $r->[0] eq 'ok';
 
