@@ -250,7 +250,11 @@ render_host_open(render_host_t *host, guint width, guint height,
 }
 
 
-/* the browser first: it draws, and nothing is to be drawn any more */
+/*
+ * Documents first: one that becomes ready is shown in the browser, and the
+ * loop runs once more below.  Then the browser: it draws, and nothing is to be
+ * drawn any more.
+ */
 
 static void
 render_host_close(render_host_t *host)
@@ -261,6 +265,7 @@ render_host_close(render_host_t *host)
     g_autofree char  *policy = NULL;
 
     g_clear_handle_id(&host->idle, g_source_remove);
+    g_clear_pointer(&host->docs, render_docs_free);
     g_clear_pointer(&host->browser, render_browser_free);
 
     if (host->made && !host->stuck) {
@@ -269,7 +274,6 @@ render_host_close(render_host_t *host)
     }
 
     g_clear_pointer(&host->paged.pages, render_pages_free);
-    g_clear_pointer(&host->docs, render_docs_free);
     g_clear_pointer(&host->display, render_display_free);
 
     for (i = 0; i < G_N_ELEMENTS(names); i++) {
