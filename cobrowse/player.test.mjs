@@ -3,11 +3,12 @@
  * Copyright (C) rs-gateway contributors
  *
  * A recording that was saved as a file, looked at in Chromium under the
- * console's Content-Security-Policy: what is seen without a key, keys that
- * fit and that do not, duration, picture and event times, seeking, speed, a
- * gap; a flipped byte, which is named and takes nothing else with it.  The
- * recordings are made here; a recorder's are looked at in
- * recording.test.mjs.  Leaves screenshots in build/screens/.
+ * console's Content-Security-Policy: what is seen without a key, and what it
+ * is said to be by what the gateway knows of it, keys that fit and that do
+ * not, duration, picture and event times, seeking, speed, a gap; a flipped
+ * byte, which is named and takes nothing else with it.  The recordings are
+ * made here; a recorder's are looked at in recording.test.mjs.  Leaves
+ * screenshots in build/screens/.
  */
 
 import test, { after, before } from "node:test";
@@ -39,6 +40,7 @@ const DESK = {width: 1440, height: 900};
 const PHONE = {width: 390, height: 844};
 
 let stack, browser, dir, media;
+const made = new Map();     /* file: what a gateway would know of it */
 
 
 function openssl(...args) {
@@ -76,21 +78,35 @@ after(async () => {
 
 /* the name of the file; change: of its files, before they are packed */
 async function recording(name, more = {}, change = (files) => files) {
-    const {files} = makeRecording({media, events: EVENTS,
-                                   seal: sealer(join(dir, "ada.crt")),
-                                   ...more});
+    const {files, row, device} = makeRecording({
+        media, events: EVENTS, seal: sealer(join(dir, "ada.crt")), ...more});
     const path = join(dir, name);
 
+    made.set(path, {row, device});
     await writeFile(path, tar(change(files)));
 
     return path;
 }
 
 
-/* a page with the window of that recording */
-async function opened(path, o = {viewport: DESK, colorScheme: "light"}) {
+/* as if the gateway had said it; it does not know what is made here */
+async function answers(page, {row, device}) {
+    for (const [path, json] of [["recordings", row], ["devices", device]]) {
+        if (json) {
+            await page.route(new RegExp(`/${path}/(?:rec|dev)_`), (route) =>
+                route.fulfill({json}));
+        }
+    }
+}
+
+
+/* a page with the window of that recording, and what a gateway knows */
+async function opened(path, o = {viewport: DESK, colorScheme: "light"},
+                      known = {})
+{
     const page = await browser.page(o);
 
+    await answers(page, known);
     await page.goto(stack.url + "console/#/recordings");
     await page.fill("#key", stack.key);
     await page.click("#signin-go");
@@ -171,9 +187,12 @@ test("a whole one: what is known, the key, picture, time, events",
     for (const o of [{viewport: DESK, colorScheme: "light"},
                      {viewport: PHONE, colorScheme: "dark"}])
     {
-        const page = await opened(path, o);
+        const page = await opened(path, o, made.get(path));
 
         assert.match(await page.textContent(".player-verdict"), /^Whole/);
+        assert.equal(await page.textContent(".player-findings"), "");
+        assert.match(await page.textContent(".player-side .facts"),
+                     /That keyof the recorder Keeper/);
         assert.equal(await page.textContent("#player-state"), "0:20");
         await look(page, "player-key");
         await unlock(page);
@@ -213,6 +232,65 @@ test("a whole one: what is known, the key, picture, time, events",
     await until("the place of the event", async () =>
         Math.abs(await at(page) - 9) < 0.3);
     await until("its picture", async () => await color(page) === "blue");
+    await leave(page);
+});
+
+
+test("what it is said to be, by what the gateway knows of it",
+     {timeout: 180000}, async () => {
+    const path = await recording("known.tar");
+    const {row, device} = made.get(path);
+    const id = (kind) => `${kind}_${"b".repeat(26)}`;
+
+    for (const [name, known, verdict, findings] of [
+        ["nothing", {}, /^Consistent, origin not verified/,
+         /The key it was signed[^]*The gateway's catalogue gave no hash/],
+        ["the key", {device}, /^Consistent/, /^The gateway's catalogue/],
+        ["the hash", {row}, /^Consistent/, /^The key/],
+        ["no hash yet", {device, row: {...row, sha256: null}}, /^Consistent/,
+         /^The gateway's catalogue/],
+        ["both", {device, row}, /^Whole/, /^$/],
+        ["a desktop", {row, device: {...device, kind: "desktop"}},
+         /^One thing is wrong/, /of Keeper, which is no recorder/],
+        ["another key", {row, device: {...device, public_key: "other"}},
+         /^One thing is wrong/, /not a key of the recorder Keeper/],
+        ["another hash", {device, row: {...row, sha256: "0".repeat(64)}},
+         /^One thing is wrong/, /not the one that the gateway knows/],
+        ["another session", {device, row: {...row, session_id: id("ses")}},
+         /^One thing is wrong/, /of another session/]])
+    {
+        const page = await opened(path, undefined, known);
+        const look = (of) => page.textContent(of);
+
+        assert.match(await look(".player-verdict"), verdict, name);
+        assert.match(await look(".player-findings"), findings, name);
+        await leave(page);
+    }
+});
+
+
+test("a list that was read before the hash was there", {timeout: 120000},
+     async () => {
+    const path = await recording("late.tar");
+    const {row, device} = made.get(path);
+    const listed = {...row, state: "incomplete", sha256: null, bytes: 0};
+    let items = [listed];
+    const page = await browser.page({viewport: DESK});
+    const facts = () => page.textContent("#recordings-list .facts");
+
+    await answers(page, {row, device});
+    await page.route(/\/recordings\?/, (route) => route.fulfill(
+        {json: {items, next_cursor: null}}));
+    await page.goto(stack.url + "console/#/recordings");
+    await page.fill("#key", stack.key);
+    await page.click("#signin-go");
+    await page.waitForSelector("#recordings-list summary");
+    assert.doesNotMatch(await facts(), /SHA-256/);
+
+    /* its state stays: the row is another one all the same */
+    items = [{...listed, sha256: row.sha256}];
+    await page.click("#recordings .heading button");
+    await until("its hash", async () => (await facts()).includes(row.sha256));
     await leave(page);
 });
 
@@ -317,7 +395,8 @@ test("a flipped byte is found, named, and takes nothing else with it",
             return [name, copy];
         })));
 
-    assert.match(await page.textContent(".player-verdict"), /^One thing/);
+    assert.match(await page.textContent(".player-verdict"),
+                 /^One thing is wrong/);
     assert.match(await page.textContent(".player-findings"),
                  /^000003\.cms is not what was signed/);
     await unlock(page);

@@ -4,8 +4,9 @@
  * A session between a technician's browser and a device, recorded by
  * rs-record: what is kept is whole, plays in the console with the duration,
  * the picture and the events it had, can be read by the auditor alone, and a
- * flipped byte is found; required recording ends the session within 5 s when
- * its recorder is killed, which keeps what it had; no recorder, no session.
+ * flipped byte is found, and so is one that somebody else made in its name;
+ * required recording ends the session within 5 s when its recorder is
+ * killed, which keeps what it had; no recorder, no session.
  */
 
 import test, { after, before } from "node:test";
@@ -17,6 +18,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
+import { makeRecording, tar } from "../console/t/recording.mjs";
 import { connected } from "../e2e/lib/browser.mjs";
 import { TOP } from "../e2e/lib/stack.mjs";
 import { TestWindow, SPOTS, TEXT } from "../e2e/lib/testwin.mjs";
@@ -292,6 +294,40 @@ test("a session between peers, recorded, played, and read by nobody else",
     await until("the end", () => player.$eval("#player-video",
                                               (v) => v.ended));
     assert.deepEqual(player.complaints, []);
+
+    /* the file, saved; and what others make with a key of their own */
+    const saved = join(dir, "saved.tar");
+    const [download] = await Promise.all([player.waitForEvent("download"),
+                                          player.click("#player-save")]);
+    const verdict = async (path) => {
+        await player.click("#player-close");
+        await player.setInputFiles("#recordings-file", path);
+        await player.waitForSelector(
+            "#player[open] .player-key:not([hidden])");
+
+        return [await player.textContent(".player-verdict"),
+                await player.textContent(".player-findings")].join("\n");
+    };
+    const forged = async (ids) => {
+        const path = join(dir, "forged.tar");
+        const {files} = makeRecording({
+            media: [{bytes: Buffer.from("no picture"), t_ms: 0, dur_ms: 1000}],
+            ids});
+
+        await writeFile(path, tar(files));
+
+        return verdict(path);
+    };
+    const ids = {recording_id: id, session_id: session.id,
+                 device_id: recording.recorder_id};
+
+    await download.saveAs(saved);
+    assert.match(await verdict(saved), /^Whole/);
+    assert.match(await forged({}), /^Consistent, origin not verified/);
+    assert.match(await forged(ids),
+                 /^2 things are wrong[^]*not a key of the recorder[^]*not the/);
+    assert.match(await forged({...ids, device_id: world.stack.device}),
+                 /which is no recorder[^]*of another recorder/);
     await player.context().close();
 
     /* one bit, anywhere */

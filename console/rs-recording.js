@@ -3,8 +3,9 @@
  * Copyright (C) rs-gateway contributors
  *
  * A recording, docs/design/recording.md: what its chain says, and whether all
- * of it is still what the recorder signed.  No DOM, runs under node; reads
- * from Blobs, so that a recording of hours needs no memory.
+ * of it is still what the recorder signed; and whether it is the recording
+ * that a gateway knows, signed by a recorder that it knows.  No DOM, runs
+ * under node; reads from Blobs, so that a recording of hours needs no memory.
  *
  * What is wrong is listed, never thrown: a recording of which one file was
  * changed is still to be looked at.
@@ -23,6 +24,7 @@ const LINE_MAX = 2048;
 const TAIL = /,"sig":"([A-Za-z0-9_-]{86})"\}$/;
 const NAME = /^(events\.)?\d{6}\.cms$/;
 const HASH = /^[0-9a-f]{64}$/;
+const ID = /^(?:rec|ses|dev)_[a-z2-7]{26}$/;
 const FILE_MAX = 64 * 1024 * 1024;
 const EVENTS_MAX = 100000;
 const ZEROS = "0".repeat(64);
@@ -55,7 +57,9 @@ function parse(text) {
 const FORMS = {
     __proto__: null,
     begin: (l) => typeof l.public_key === "string" && whole(l.started_at)
-                  && HASH.test(l.manifest_sha256),
+                  && HASH.test(l.manifest_sha256)
+                  && [l.recording_id, l.session_id, l.device_id].every(
+                      (id) => ID.test(id)),
     media: (l) => isFile(l) && whole(l.dur_ms),
     events: isFile,
     gap: (l) => whole(l.dur_ms),
@@ -73,6 +77,40 @@ function isLine(line) {
     return line !== null && typeof line.kind === "string" && whole(line.n)
            && whole(line.t_ms) && HASH.test(line.prev)
            && FORMS[line.kind]?.(line) === true;
+}
+
+
+/* of the catalogue's row; of the first line; what differs */
+const SAME = [
+    ["id", "recording_id", "is another recording than the gateway's "
+                           + "catalogue has under this id"],
+    ["session_id", "session_id", "is of another session than the gateway's "
+                                 + "catalogue says"],
+    ["recorder_id", "device_id", "is of another recorder than the gateway's "
+                                 + "catalogue says"],
+];
+
+
+/* what has to be known before it is said to be whole */
+const KEY = {where: "The key", text: "it was signed with could not be "
+             + "compared with a recorder's: it may be anybody's"};
+const CATALOGUE = {where: "The gateway's catalogue", text: "gave no hash to "
+                   + "compare it with: another recording may be in its "
+                   + "place"};
+
+
+/**
+ * What a recording is said to be, in one sentence.
+ * @param {Recording} it
+ */
+export function verdictWords({verdict, findings}) {
+    return verdict === "whole"
+        ? "Whole: every part is what the recorder signed."
+        : verdict === "unverified"
+        ? "Consistent, origin not verified: its parts fit, but it may be "
+          + "another recording, or somebody else's."
+        : findings.length === 1 ? "One thing is wrong with it:"
+        : `${findings.length} things are wrong with it:`;
 }
 
 
@@ -96,8 +134,11 @@ function withNames(events) {
 export class Recording {
     #files;
     #crypto;
+    #sha256 = "";           /* of its chain */
+    #listed = false;        /* the catalogue's hash is this one */
+    #known = false;         /* the key is of a recorder of the gateway */
 
-    /** What is wrong: {where, text}; [] when it is whole. */
+    /** What is wrong: {where, text}. */
     findings = [];
     /** Of chain.jsonl, those that are well formed. */
     lines = [];
@@ -112,13 +153,13 @@ export class Recording {
     }
 
     /**
-     * Reads the archive and compares all of it.
+     * Reads the archive and compares all of it with what was signed.  Who
+     * signed, and whether it is the recording it is said to be: compare()
+     * and signedBy().
      *
      * @param {Blob} blob
-     * @param {{crypto?: Crypto, progress?: (part: number) => void,
-     *          sha256?: string}} [o]
-     *     progress: from 0 to 1; sha256: of the chain, as the gateway's
-     *     catalogue has it
+     * @param {{crypto?: Crypto, progress?: (part: number) => void}} [o]
+     *     progress: from 0 to 1
      * @returns {Promise<Recording>}  RsError: archive_form
      */
     static async open(blob, o = {}) {
@@ -132,15 +173,8 @@ export class Recording {
 
         const it = new Recording(files, o.crypto ?? globalThis.crypto);
 
+        it.#sha256 = await it.#digest(await chain.arrayBuffer());
         await it.#readChain(await chain.text());
-
-        if (o.sha256 && await it.#digest(await chain.arrayBuffer())
-                        !== o.sha256)
-        {
-            it.#find(CHAIN, "is not the one that the gateway knows of this "
-                            + "recording");
-        }
-
         await it.#readFiles(o.progress ?? (() => {}));
 
         return it;
@@ -150,9 +184,85 @@ export class Recording {
         this.findings.push({where, text});
     }
 
-    /** Nothing was found to be wrong. */
-    get whole() {
-        return this.findings.length === 0;
+    /**
+     * Compares it with the catalogue's row of it; several are of one
+     * recording, as it was listed and as it is now, and each counts.
+     *
+     * @param {...{id: string, session_id: string, recorder_id: string,
+     *             sha256: string|null}} rows
+     * @returns {string}  what the catalogue has, in words
+     */
+    compare(...rows) {
+        const wrong = new Set();
+
+        for (const row of rows) {
+            for (const [name, member, text] of SAME) {
+                if (row[name] !== this.begin?.[member]) {
+                    wrong.add(text);
+                }
+            }
+        }
+
+        const hashes = rows.map((row) => row.sha256).filter(Boolean);
+        const other = hashes.some((hash) => hash !== this.#sha256);
+
+        if (other) {
+            wrong.add("is not the one that the gateway knows of this "
+                      + "recording");
+        }
+
+        for (const text of wrong) {
+            this.#find(CHAIN, text);
+        }
+
+        this.#listed = hashes.length > 0 && !other;
+
+        return other ? "with another hash"
+               : this.#listed ? "with this hash" : "without a hash";
+    }
+
+    /**
+     * Compares its key with the device that is said to have signed it.
+     *
+     * @param {any} device  as GET /devices/{id} has it
+     * @returns {string}  whose key that is, in words
+     */
+    signedBy(device) {
+        const name = device.name || device.id;
+        const keys = [device.public_key,
+                      ...(device.key_history ?? []).map((was) => was.old)];
+        let words = `of the recorder ${name}`;
+
+        if (device.kind !== "recorder") {
+            words = `of ${name}, which is no recorder`;
+
+        } else if (keys.includes(this.publicKey)) {
+            this.#known = true;
+            return words;
+
+        } else {
+            words = `not a key of the recorder ${name}`;
+        }
+
+        this.#find("The key", `it was signed with is ${words}`);
+
+        return words;
+    }
+
+    /**
+     * whole: nothing is wrong, the key is a recorder's that the gateway
+     * knows, and the catalogue has this hash.  unverified: nothing is wrong
+     * in itself, one of these is not known.  wrong: see findings.
+     */
+    get verdict() {
+        return this.findings.length > 0 ? "wrong"
+               : this.#known && this.#listed ? "whole" : "unverified";
+    }
+
+    /** What could not be compared: {where, text}. */
+    get missing() {
+        return [...this.#known ? [] : [KEY],
+                ...this.#listed ? [] : [CATALOGUE]];
     }
 
     /** Media files, in order. */

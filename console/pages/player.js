@@ -13,7 +13,7 @@ import { el, fillError, fillFacts, icon, setText } from "../rs-dom.js";
 import { fetchRecording } from "../rs-fetch.js";
 import { RsError } from "../rs-client.js";
 import { RsPlayer } from "../rs-player.js";
-import { Recording } from "../rs-recording.js";
+import { Recording, verdictWords } from "../rs-recording.js";
 import { byteWords, gapWords, lengthWords, timeWords, trackWords }
     from "../rs-words.js";
 
@@ -23,6 +23,15 @@ const STEP_S = 10;
 const PLAY = "M8 5l11 7-11 7z";
 const PAUSE = "M9 6v12M15 6v12";
 const FIT_EVENTS = 2000;    /* in the list; all are counted */
+const NOT_ASKED = "not known here";
+
+
+/* why the gateway did not say */
+function whyNot({code}, what) {
+    return code === "not_found" ? `${what} that the gateway does not know`
+           : code === "forbidden" ? `${what} that you may not see`
+           : `${what} that the gateway could not be asked for`;
+}
 
 
 function shorten(key) {
@@ -34,7 +43,7 @@ export class PlayerDialog {
     #app;
     #dialog;
     #parts = {};
-    #known = {};            /* of the gateway's catalogue */
+    #listed = null;         /* the catalogue's row that was opened */
     #turn = 0;              /* what an older one still does is too late */
     #blob = null;
     #recording = null;
@@ -55,7 +64,7 @@ export class PlayerDialog {
     open({recording = null, title = "", file = null}) {
         this.#end();
         setText(this.#parts.title, title || file?.name || "Recording");
-        this.#known = recording ?? {};
+        this.#listed = recording;
         this.#dialog.showModal();
 
         if (file !== null) {
@@ -251,14 +260,15 @@ export class PlayerDialog {
 
         try {
             const recording = await Recording.open(blob, {
-                sha256: this.#known.sha256,
                 progress: (part) => turn === this.#turn
                                     && this.#progress(part, 1)});
+
+            const known = await this.#ask(recording);
 
             if (turn === this.#turn) {
                 this.#recording = recording;
                 this.#parts.save.hidden = false;
-                this.#tell();
+                this.#tell(known);
                 this.#show("key");
                 this.#parts.choice.focus();
             }
@@ -281,43 +291,51 @@ export class PlayerDialog {
 
     /* what is known without a key */
 
-    async #tell() {
+    #tell(known) {
         const p = this.#parts;
         const it = this.#recording;
+        const {verdict} = it;
 
         this.#said(lengthWords(it.duration_ms));
         p.verdict.hidden = false;
-        this.#judge(it.findings);
-        this.#facts("not known here");
-
-        const {words, wrong} = await this.#signer(it);
-
-        if (this.#recording !== it) {
-            return;
-        }
-
-        this.#facts(words);
-
-        if (wrong) {
-            this.#judge([...it.findings, {
-                where: "The key", text: `it was signed with is ${words}`}]);
-        }
+        p.verdict.dataset.verdict = verdict;
+        setText(p.verdict, verdictWords(it));
+        p.findings.replaceChildren(
+            ...(verdict === "unverified" ? it.missing : it.findings)
+               .slice(0, 100).map(({where, text}) => el(
+                   "li", {}, el("b", {}, where), ` ${text}.`)));
+        this.#facts(known);
     }
 
-    #judge(findings) {
-        const p = this.#parts;
-        const n = findings.length;
+    /*
+     * What the gateway knows of it and of who signed, asked now: a list may
+     * be of before it had ended.  Never throws: what is not said is not known.
+     */
+    async #ask(it) {
+        const {api} = this.#app.account;
+        const listed = this.#listed;
 
-        p.verdict.dataset.whole = String(n === 0);
-        setText(p.verdict, n === 0
-            ? "Whole: every part is what the recorder signed."
-            : n === 1 ? "One thing is not as it was signed:"
-            : `${n} things are not as they were signed:`);
-        p.findings.replaceChildren(...findings.slice(0, 100).map(
-            ({where, text}) => el("li", {}, el("b", {}, where), ` ${text}.`)));
+        if (it.begin === null || api === null) {
+            return {signer: NOT_ASKED, entry: NOT_ASKED};
+        }
+
+        const id = listed?.id ?? it.begin.recording_id;
+        const [row, device] = await Promise.allSettled([
+            api.request("GET", `/recordings/${encodeURIComponent(id)}`),
+            api.device(it.begin.device_id)]);
+        const rows = [listed, row.value?.data ?? null].filter(
+            (known) => known !== null);
+
+        return {
+            signer: device.status === "fulfilled"
+                    ? it.signedBy(device.value.data)
+                    : whyNot(device.reason, "of a recorder"),
+            entry: rows.length > 0 ? it.compare(...rows)
+                   : whyNot(row.reason, "one"),
+        };
     }
 
-    #facts(signer) {
+    #facts({signer, entry}) {
         const it = this.#recording;
         const {begin} = it;
         const auditors = Array.isArray(it.manifest.auditors)
@@ -331,35 +349,11 @@ export class PlayerDialog {
             ["Ended", it.end === null ? "not said" : it.end.reason],
             ["Signed by", begin === null ? "" : shorten(begin.public_key)],
             ["That key", signer],
+            ["In the catalogue", entry],
             ["Sealed for", auditors.map(auditorName).join(", ")],
             ["Session", begin?.session_id ?? ""],
             ["Id", begin?.recording_id ?? ""],
         ].filter(([, value]) => value));
-    }
-
-    /* whose key that is, as far as the gateway knows it */
-    async #signer({begin}) {
-        const {api} = this.#app.account;
-
-        if (begin === null || api === null) {
-            return {words: "not known here", wrong: false};
-        }
-
-        try {
-            const {data} = await api.device(begin.device_id);
-            const keys = [data.public_key, ...(data.key_history ?? []).map(
-                (k) => k.public_key ?? k)];
-
-            const name = `the recorder ${data.name || data.id}`;
-
-            return keys.includes(begin.public_key)
-                ? {words: `of ${name}`, wrong: false}
-                : {words: `not a key of ${name}`, wrong: true};
-
-        } catch {
-            return {words: "of a recorder that the gateway does not know",
-                    wrong: false};
-        }
     }
 
     /* the key */

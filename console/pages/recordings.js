@@ -117,7 +117,8 @@ export class RecordingsPage extends EventTarget {
         fillFacts(facts, recordingFacts(r));
 
         return {
-            key: r.id + r.state, state: r.state, glyph: icon(CAMERA),
+            /* its hash may come later than its state */
+            key: r.id + r.state + (r.sha256 ?? ""), state: r.state, glyph: icon(CAMERA),
             title: this.#name(r),
             about: r.bytes > 0 ? byteWords(r.bytes) : "",
             chip: words.chip, kind: words.kind,

@@ -63,16 +63,21 @@ export function sealer(certificate) {
  *                        key?: boolean, init?: boolean, mime?: string}>,
  *          events?: object[], gaps?: object[], end?: boolean,
  *          seal?: (bytes: Uint8Array) => Uint8Array,
+ *          ids?: {recording_id?: string, session_id?: string,
+ *                 device_id?: string},
  *          started_at?: number, folder?: string}} o
  * @returns {{files: Array<[string, Uint8Array]>, lines: string[],
- *            publicKey: string}}
+ *            publicKey: string, row: any, device: any}}  row, device: what a
+ *     gateway knows of it that has it all from its recorder
  */
 export function makeRecording(o) {
     const seal = o.seal ?? ((bytes) => bytes);
     const {privateKey, publicKey} = generateKeyPairSync("ed25519");
     const raw = publicKey.export({format: "jwk"}).x;
+    const ids = {recording_id: `rec_${ID}`, session_id: `ses_${ID}`,
+                 device_id: `dev_${ID}`, ...o.ids};
     const manifest = Buffer.from(JSON.stringify({
-        v: 1, recording_id: `rec_${ID}`, auditors: [{subject: "O=X, CN=Ada (auditor)", sha256: ZEROS}]}));
+        v: 1, recording_id: ids.recording_id, auditors: [{subject: "O=X, CN=Ada (auditor)", sha256: ZEROS}]}));
     const files = [];
     const lines = [];
     let prev = ZEROS;
@@ -95,8 +100,7 @@ export function makeRecording(o) {
         return {file: name, sha256: sha256(sealed), bytes: sealed.length};
     };
 
-    add({kind: "begin", t_ms: 0, recording_id: `rec_${ID}`,
-         session_id: `ses_${ID}`, tenant: "default", device_id: `dev_${ID}`,
+    add({kind: "begin", t_ms: 0, ...ids, tenant: "default",
          public_key: raw, started_at: o.started_at ?? 1795000000000,
          manifest_sha256: sha256(manifest)});
 
@@ -134,9 +138,16 @@ export function makeRecording(o) {
     }
 
     const folder = o.folder ?? "";
+    const chain = Buffer.from(lines.map((l) => l + "\n").join(""));
 
-    return {lines, publicKey: raw, files: [
+    return {lines, publicKey: raw,
+            row: {id: ids.recording_id, session_id: ids.session_id,
+                  recorder_id: ids.device_id, state: "kept",
+                  sha256: sha256(chain)},
+            device: {id: ids.device_id, kind: "recorder", name: "Keeper",
+                     public_key: raw, key_history: []},
+            files: [
         ["manifest.json", manifest],
-        ["chain.jsonl", Buffer.from(lines.map((l) => l + "\n").join(""))],
+        ["chain.jsonl", chain],
         ...files].map(([name, bytes]) => [folder + name, bytes])};
 }

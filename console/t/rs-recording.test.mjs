@@ -12,9 +12,9 @@ import assert from "node:assert/strict";
 import { webcrypto } from "node:crypto";
 
 import { headLength, nearest } from "../rs-player.js";
-import { Recording } from "../rs-recording.js";
+import { Recording, verdictWords } from "../rs-recording.js";
 import { readTar } from "../rs-tar.js";
-import { makeRecording, sha256, tar } from "./recording.mjs";
+import { makeRecording, tar } from "./recording.mjs";
 
 
 globalThis.crypto ??= webcrypto;
@@ -61,7 +61,7 @@ test("whole: duration, media, gaps, events in order", async () => {
         progress: (part) => parts.push(part)});
 
     assert.deepEqual(it.findings, []);
-    assert.equal(it.whole, true);
+    assert.equal(it.verdict, "unverified");
     assert.equal(it.duration_ms, 3500);
     assert.equal(it.publicKey, publicKey);
     assert.equal(it.media.length, 3);
@@ -151,16 +151,113 @@ test("files that are missing, too many, of another length", async () => {
 });
 
 
-test("another recording in the place of one is told apart", async () => {
-    const {files, lines} = sample();
-    const blob = new Blob([tar(files)]);
-    const chain = lines.map((l) => l + "\n").join("");
-    const found = async (sha) => (await Recording.open(blob, {sha256: sha}))
-                                 .findings.map((f) => f.text);
+/* what comes of it, with what a gateway says of it */
+async function judged(files, rows, device = null) {
+    const it = await Recording.open(new Blob([tar(files)]));
+    const entry = rows.length > 0 ? it.compare(...rows) : "";
+    const signer = device === null ? "" : it.signedBy(device);
 
-    assert.deepEqual(await found(sha256(chain)), []);
-    assert.deepEqual(await found(null), []);
-    assert.match((await found(sha256("x")))[0], /not the one that the gate/);
+    return {verdict: it.verdict, entry, signer, words: verdictWords(it),
+            findings: it.findings.map((f) => `${f.where} ${f.text}`),
+            missing: it.missing.map((f) => f.where)};
+}
+
+
+test("whole: the key is a recorder's, the hash is the catalogue's",
+     async () => {
+    const {files, row, device, publicKey} = sample();
+    const whole = await judged(files, [row], device);
+
+    assert.equal(whole.verdict, "whole");
+    assert.equal(whole.entry, "with this hash");
+    assert.equal(whole.signer, "of the recorder Keeper");
+    assert.deepEqual(whole.missing, []);
+    assert.match(whole.words, /^Whole: every part/);
+    assert.equal((await judged(files, [{...row, sha256: null}, row], device))
+                 .verdict, "whole", "its hash came later");
+    assert.equal((await judged(files, [row], {...device, public_key: "new",
+        key_history: [{old: publicKey, new: "new"}]})).verdict, "whole",
+                 "a key of before");
+});
+
+
+test("consistent alone is not whole: key and hash have to be known",
+     async () => {
+    const {files, row, device} = sample();
+
+    for (const [rows, who, missing] of [
+        [[], null, ["The key", "The gateway's catalogue"]],
+        [[row], null, ["The key"]],
+        [[], device, ["The gateway's catalogue"]],
+        [[{...row, sha256: null}], device, ["The gateway's catalogue"]]])
+    {
+        const it = await judged(files, rows, who);
+
+        assert.deepEqual(it.findings, []);
+        assert.equal(it.verdict, "unverified");
+        assert.deepEqual(it.missing, missing);
+        assert.match(it.words, /^Consistent, origin not verified/);
+    }
+});
+
+
+test("another recording in the place of one is told apart", async () => {
+    const {files, row, device} = sample();
+    const id = (kind) => `${kind}_${"b".repeat(26)}`;
+
+    for (const [change, text] of [
+        [{sha256: "0".repeat(64)}, /not the one that the gateway knows/],
+        [{id: id("rec")}, /another recording than/],
+        [{session_id: id("ses")}, /another session than/],
+        [{recorder_id: id("dev")}, /another recorder than/],
+        [{recorder_id: undefined}, /another recorder than/]])
+    {
+        for (const rows of [[{...row, ...change}], [row, {...row, ...change}],
+                            [{...row, ...change}, row]])
+        {
+            const it = await judged(files, rows, device);
+
+            assert.equal(it.verdict, "wrong");
+            assert.equal(it.findings.length, 1);
+            assert.match(it.findings[0], text);
+            assert.match(it.words, /^One thing is wrong/);
+        }
+    }
+
+    /* the catalogue's one, of which the files are shown under another id */
+    const other = sample({ids: {recording_id: id("rec"),
+                                session_id: id("ses")}});
+
+    assert.match((await judged(other.files, [{...row,
+        sha256: other.row.sha256}], other.device)).findings.join("\n"),
+        /another recording than[^]*another session than/);
+});
+
+
+test("a key that is not the recorder's", async () => {
+    const {files, row, device} = sample();
+
+    for (const [change, text] of [
+        [{public_key: sample().publicKey}, /not a key of the recorder Keep/],
+        [{kind: "desktop"}, /of Keeper, which is no recorder/],
+        [{kind: undefined}, /of Keeper, which is no recorder/]])
+    {
+        const it = await judged(files, [row], {...device, ...change});
+
+        assert.equal(it.verdict, "wrong");
+        assert.equal(it.findings.length, 1);
+        assert.match(it.findings[0], text);
+    }
+});
+
+
+test("a first line without an id of each", async () => {
+    for (const name of ["recording_id", "session_id", "device_id"]) {
+        for (const id of [undefined, 7, "..", `tun_${"a".repeat(26)}`]) {
+            assert.match((await findings(sample({ids: {[name]: id}}).files))[0],
+                         /line 1 is not of the form/, `${name} ${id}`);
+        }
+    }
 });
 
 
