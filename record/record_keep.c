@@ -10,6 +10,7 @@
 #define G_LOG_DOMAIN  "rs-record"
 
 #include "record_keep.h"
+#include "record_ended.h"
 #include "record_error.h"
 #include "record_msg.h"
 #include "record_told.h"
@@ -41,6 +42,7 @@ struct record_keep_s {
 
 static void record_keep_recover(record_keep_t *keep, const char *id,
     const char *reason);
+static void record_keep_untold(record_keep_t *keep, const char *id);
 static char *record_keep_session(record_keep_t *keep, const char *id);
 static gboolean record_keep_check(gpointer data);
 static gboolean record_keep_old(record_keep_t *keep, const char *id);
@@ -90,6 +92,7 @@ record_keep_new(const record_config_t *config,
     while ((name = g_dir_read_name(dir)) != NULL) {
         if (record_keep_is(name)) {
             record_keep_recover(keep, name, "recovered");
+            record_keep_untold(keep, name);
         }
     }
 
@@ -180,6 +183,25 @@ record_keep_recover(record_keep_t *keep, const char *id, const char *reason)
 }
 
 
+/* it has ended, and nobody who was told has answered */
+
+static void
+record_keep_untold(record_keep_t *keep, const char *id)
+{
+    record_ended_t  ended;
+
+    if (record_told_knows(keep->told, id)
+        || !record_ended_read(keep->dir, id, &ended, NULL))
+    {
+        return;
+    }
+
+    g_message("%s has ended, which is told", id);
+    record_keep_ended(keep, id, ended.session_id, ended.reason, &ended.sum);
+    record_ended_clear(&ended);
+}
+
+
 void
 record_keep_broken(record_keep_t *keep, const char *id,
     const char *public_key, void *key)
@@ -187,6 +209,7 @@ record_keep_broken(record_keep_t *keep, const char *id,
     keep->params.public_key = public_key;
     keep->params.data = key;
     record_keep_recover(keep, id, "disk_full");
+    record_keep_untold(keep, id);
     keep->params.public_key = NULL;
     keep->params.data = NULL;
 }

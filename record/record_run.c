@@ -72,12 +72,14 @@ static char *record_sign(void *data, const guint8 *text, gsize len,
 static gboolean record_on_signal(gpointer data);
 
 
+#define RECORD_QUIT_MS   10000      /* segments and ends, on a slow disk */
 #define RECORD_CHECK_S   30
 #define RECORD_AGAIN_MS  100        /* between two sessions */
 
 
 static const agent_service_t  record_service = {
     .name = "rs-record",
+    .quit_ms = RECORD_QUIT_MS,
     .online = record_online,
     .invite = record_invite,
     .revoke = record_revoke,

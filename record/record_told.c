@@ -17,10 +17,13 @@
 #include "rs_id.h"
 #include "rs_recording.h"
 
+#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <unistd.h>
 
 
+#define RECORD_TOLD_KNOWN     ".known"  /* in it: ids whose end was answered */
 #define RECORD_TOLD_MAX       100000    /* names that wait in memory */
 #define RECORD_TOLD_ANSWER_S  30
 #define RECORD_TOLD_AGAIN_S   600       /* what was not answered */
@@ -38,6 +41,7 @@ struct record_told_s {
 
 
 static char *record_told_path(const record_told_t *told, const char *name);
+static char *record_told_mark(const record_told_t *told, const char *id);
 static gboolean record_told_name(const char *name);
 static void record_told_forget(record_told_t *told);
 static void record_told_read(record_told_t *told);
@@ -50,10 +54,11 @@ record_told_t *
 record_told_new(const char *dir, record_told_say_pt say, void *data,
     GError **error)
 {
-    record_told_t  *told;
+    record_told_t    *told;
+    g_autofree char  *known = g_build_filename(dir, RECORD_TOLD_KNOWN, NULL);
 
-    if (g_mkdir_with_parents(dir, 0700) == -1) {
-        record_error_errno(error, "directory", dir);
+    if (g_mkdir_with_parents(known, 0700) == -1) {
+        record_error_errno(error, "directory", known);
         return NULL;
     }
 
@@ -83,6 +88,13 @@ static char *
 record_told_path(const record_told_t *told, const char *name)
 {
     return g_build_filename(told->dir, name, NULL);
+}
+
+
+static char *
+record_told_mark(const record_told_t *told, const char *id)
+{
+    return g_build_filename(told->dir, RECORD_TOLD_KNOWN, id, NULL);
 }
 
 
@@ -129,7 +141,7 @@ record_told_read(record_told_t *told)
         if (record_told_name(name)) {
             g_queue_push_tail(&told->names, g_strdup(name));
 
-        } else {
+        } else if (strcmp(name, RECORD_TOLD_KNOWN) != 0) {
             g_autofree char  *path = record_told_path(told, name);
 
             g_warning("%s is none of this service's and is removed", path);
@@ -271,23 +283,42 @@ record_told_put(record_told_t *told, const char *id, const char *op,
 
 
 gboolean
-record_told_waits(const record_told_t *told, const char *id, const char *op)
+record_told_knows(const record_told_t *told, const char *id)
 {
-    g_autofree char  *name = g_strconcat(id, ".", op, NULL);
+    g_autofree char  *name = g_strconcat(id, ".end", NULL);
     g_autofree char  *path = record_told_path(told, name);
+    g_autofree char  *mark = record_told_mark(told, id);
 
-    return g_file_test(path, G_FILE_TEST_EXISTS);
+    return g_file_test(path, G_FILE_TEST_EXISTS)
+           || g_file_test(mark, G_FILE_TEST_EXISTS);
 }
 
 
 void
 record_told_answered(record_told_t *told, const char *id, const char *op)
 {
+    int               fd;
     g_autofree char  *name = g_strconcat(id, ".", op, NULL);
     g_autofree char  *path = NULL;
+    g_autofree char  *mark = NULL;
 
     if (!record_told_name(name)) {
         return;
+    }
+
+    /* a mark that a crash loses is told once more, which changes nothing */
+
+    mark = record_told_mark(told, id);
+
+    if (strcmp(op, "end") == 0) {
+        fd = g_open(mark, O_WRONLY|O_CREAT|O_CLOEXEC, 0600);
+
+        if (fd != -1) {
+            close(fd);
+        }
+
+    } else {
+        (void) g_unlink(mark);
     }
 
     path = record_told_path(told, name);

@@ -36,9 +36,8 @@ void record_told_free(record_told_t *told);
 void record_told_put(record_told_t *told, const char *id, const char *op,
     char *text);
 
-/* Whether that is not answered yet. */
-gboolean record_told_waits(const record_told_t *told, const char *id,
-    const char *op);
+/* Its end was answered, or waits to be told. */
+gboolean record_told_knows(const record_told_t *told, const char *id);
 
 /* It is, or is not to be told any more. */
 void record_told_answered(record_told_t *told, const char *id,

@@ -49,7 +49,7 @@ waiting(void)
 
     for (n = 0; dir != NULL && g_dir_read_name(dir) != NULL; n++) { }
 
-    return n;
+    return n - 1;                       /* .known */
 }
 
 
@@ -97,6 +97,58 @@ test_crashed(record_config_t *config)
     record_keep_answered(keep, "../../x", "end");
     record_keep_answered(keep, "rec_bbbbbbbbbbbbbbbbbbbbbbbbbb", "end");
     ok(waiting() == 0, "which it is");
+    record_keep_free(keep);
+}
+
+
+/* its end is on the disk, and who wrote it died before anybody was told */
+
+static void
+test_untold(record_config_t *config)
+{
+    record_keep_t      *keep;
+    record_store_t     *store;
+    record_sum_t        sum;
+    g_autofree char    *bytes = NULL;
+    g_autoptr(GBytes)   media = g_bytes_new("abc", 3);
+    record_segment_t    segment = { media, 0, 1000, TRUE, TRUE,
+                                    "video/webm" };
+
+    f.params.id = "rec_eeeeeeeeeeeeeeeeeeeeeeeeee";
+    store = record_store_new(&f.params, NULL);
+    record_store_media(store, &segment, NULL);
+    record_store_gap(store, 1000, 500, RS_RECORDING_WHY_SILENT, NULL);
+    record_store_end(store, 2500, TRUE, "ended", &sum, NULL);
+    record_store_free(store);
+
+    online = FALSE;
+    keep = record_keep_new(config, &f.params, on_say, NULL, NULL);
+    is_int(waiting(), 1, "one that has ended, and nobody was told");
+    record_keep_free(keep);
+    online = TRUE;
+    keep = record_keep_new(config, &f.params, on_say, NULL, NULL);
+    g_string_truncate(said, 0);
+    record_keep_online(keep);
+    bytes = g_strdup_printf("\"bytes\":%" G_GINT64_FORMAT ",", sum.bytes);
+    ok(strstr(said->str, "\"op\":\"end\"") != NULL
+       && strstr(said->str, f.params.id) != NULL
+       && strstr(said->str, FIXTURE_SESSION) != NULL
+       && strstr(said->str, "\"reason\":\"ended\"") != NULL
+       && strstr(said->str, "\"duration_ms\":2500") != NULL
+       && strstr(said->str, "\"gaps\":1") != NULL
+       && strstr(said->str, bytes) != NULL
+       && strstr(said->str, sum.sha256) != NULL,
+       "is told as who ended it would have");
+    record_keep_answered(keep, f.params.id, "end");
+    record_keep_free(keep);
+
+    g_string_truncate(said, 0);
+    keep = record_keep_new(config, &f.params, on_say, NULL, NULL);
+    record_keep_online(keep);
+    ok(said->len == 0, "and no more, once it was answered");
+    record_keep_remove(keep, f.params.id);
+    record_keep_answered(keep, f.params.id, "gone");
+    is_int(waiting(), 0, "nothing is left of it");
     record_keep_free(keep);
 }
 
@@ -275,6 +327,7 @@ main(void)
     g_mkdir_with_parents(f.recordings, 0700);
 
     test_crashed(config);
+    test_untold(config);
     test_broken(config);
     test_removed(config);
     test_room(config);

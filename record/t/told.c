@@ -59,14 +59,21 @@ put(record_told_t *told, guint n)
 
 
 static guint
-files(void)
+files_in(const char *path)
 {
     guint            n;
-    g_autoptr(GDir)  list = g_dir_open(dir, 0, NULL);
+    g_autoptr(GDir)  list = g_dir_open(path, 0, NULL);
 
     for (n = 0; g_dir_read_name(list) != NULL; n++) { }
 
     return n;
+}
+
+
+static guint
+files(void)
+{
+    return files_in(dir) - 1;           /* .known */
 }
 
 
@@ -176,10 +183,36 @@ test_foreign(void)
     ok(said->len == 1 && strcmp(said->pdata[0], id_of(7)) == 0,
        "what is no message is never said");
     is_int(files(), 1, "and does not stay");
-    ok(record_told_waits(told, id_of(7), "end")
-       && !record_told_waits(told, id_of(7), "gone"), "the other one waits");
     record_told_answered(told, id_of(7), "end");
     record_told_free(told);
+}
+
+
+static void
+test_known(void)
+{
+    guint             i;
+    record_told_t    *told = record_told_new(dir, on_say, NULL, NULL);
+    g_autofree char  *known = g_build_filename(dir, ".known", NULL);
+
+    ok(!record_told_knows(told, id_of(200)), "one that nobody was told of");
+    put(told, 200);
+    ok(record_told_knows(told, id_of(200)), "one that is told");
+    record_told_answered(told, id_of(200), "end");
+    ok(record_told_knows(told, id_of(200)), "one that was answered");
+    record_told_free(told);
+    told = record_told_new(dir, on_say, NULL, NULL);
+    ok(record_told_knows(told, id_of(200)), "for ever");
+    record_told_answered(told, id_of(200), "gone");
+    ok(!record_told_knows(told, id_of(200)), "until it is gone");
+
+    for (i = 0; i < 151; i++) {
+        record_told_answered(told, id_of(i), "gone");
+    }
+
+    is_int(files_in(known), 0, "nothing is left of those that are");
+    record_told_free(told);
+    g_rmdir(known);
 }
 
 
@@ -192,6 +225,7 @@ main(void)
     test_pace();
     test_late();
     test_foreign();
+    test_known();
 
     g_ptr_array_unref(said);
     g_rmdir(dir);
