@@ -448,6 +448,21 @@ subtest 'before it records' => sub {
 };
 
 
+subtest 'it ends before it was recorded' => sub {
+    my $r = ask(recording => 'optional');
+    my $id = $r->json->{id};
+
+    invited($keeper, $id);
+    $keeper->send_json({ type => 'accept', session_id => $id });
+    $root->delete("/sessions/$id");
+    is($keeper->expect('revoke')->{session_id}, $id, 'it is told');
+    ok(wait_until {
+        ($redis->call('HGET', 'rs:{default}:rses', $keeper->id) // '')
+            !~ /$id/
+    } 5, 'no more of its sessions');
+};
+
+
 subtest 'it is removed' => sub {
     my $old = recorder(gw => $quick, worker => 0, capacity => 500);
     my $s = session($old, ['required', 'mark'], at => $quick);

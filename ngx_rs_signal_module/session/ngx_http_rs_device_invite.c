@@ -384,6 +384,7 @@ ngx_http_rs_device_revoke(ngx_http_rs_dev_t *dev, rs_env_t *env)
 
     session_id = ngx_http_rs_str(env->session);
     ngx_http_rs_device_settle(dev, &session_id);
+    ngx_http_rs_device_record_over(dev, &session_id);
 
     rs_buf_init(&b, buf, sizeof(buf));
     rs_msg_write_revoke(&b, env->session, env->body);

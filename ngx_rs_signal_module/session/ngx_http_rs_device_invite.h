@@ -168,6 +168,9 @@ ngx_uint_t ngx_http_rs_device_record_reject(ngx_http_rs_dev_t *dev,
 /* of a recorder that has said its load: what it was given while it was away */
 void ngx_http_rs_device_record_work(ngx_http_rs_dev_t *dev);
 void ngx_http_rs_device_record_env(ngx_http_rs_dev_t *dev, rs_env_t *env);
+/* a session it did not record has ended: of others than recorders nothing */
+void ngx_http_rs_device_record_over(ngx_http_rs_dev_t *dev,
+    ngx_str_t *session_id);
 
 
 /* ngx_http_rs_device_pipe.c */

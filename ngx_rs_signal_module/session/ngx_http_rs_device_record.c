@@ -428,6 +428,28 @@ ngx_http_rs_device_record_env(ngx_http_rs_dev_t *dev, rs_env_t *env)
 }
 
 
+/* it ends no recording of it: so it is taken from its sessions here */
+
+void
+ngx_http_rs_device_record_over(ngx_http_rs_dev_t *dev, ngx_str_t *session_id)
+{
+    ngx_http_rs_store_op_t  *op;
+
+    if (!dev->recorder) {
+        return;
+    }
+
+    op = ngx_http_rs_store_op(dev->devices->rmcf->store, NULL, NULL);
+
+    if (op) {
+        /* refused: it is among them until its time would have been over */
+
+        (void) ngx_http_rs_store_recorder_failed(op, &dev->tenant, &dev->id,
+                                                 session_id, "revoked");
+    }
+}
+
+
 static void
 ngx_http_rs_device_record_say(ngx_http_rs_dev_t *dev, const char *op,
     rs_str_t session_id, rs_str_t recording_id, const char *to)
