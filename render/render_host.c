@@ -308,8 +308,10 @@ render_host_over(render_host_t *host, int status, const char *reason)
     host->over = TRUE;
     host->status = status;
     g_message("over: %s", reason);
-    render_report_say(host->report, json_pack("{s:s, s:s}", "type", "ended",
-                                              "reason", reason));
+    render_report_say(host->report,
+                      json_pack("{s:s, s:s, s:b}", "type", "ended",
+                                "reason", reason,
+                                "failed", status != RENDER_HOST_DONE));
     g_main_loop_quit(host->loop);
 }
 

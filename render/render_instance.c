@@ -463,6 +463,7 @@ render_instance_message(void *data, const char *type, json_t *msg)
     } else if (strcmp(type, "ended") == 0) {
         reason = agent_json_string(msg, "reason", RENDER_REASON_LEN);
         instance->events->ended(instance->data, instance,
+                                json_is_true(json_object_get(msg, "failed")),
                                 reason ? reason : "?");
 
     } else if (strcmp(type, "sign") == 0) {

@@ -24,7 +24,9 @@ typedef struct render_doors_s     render_doors_t;
 typedef struct {
     void   (*ready)(void *data, render_instance_t *instance);
     void   (*joined)(void *data, render_instance_t *instance);
-    void   (*ended)(void *data, render_instance_t *instance,
+
+    /* by itself; failed: nobody in its session was told */
+    void   (*ended)(void *data, render_instance_t *instance, gboolean failed,
                     const char *reason);
 
     /* it has to be ended: late, silent, or says what it may not */

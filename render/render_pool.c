@@ -64,7 +64,7 @@ static render_instance_t *render_pool_known(void *data, const char *id);
 static void render_pool_on_ready(void *data, render_instance_t *instance);
 static void render_pool_on_joined(void *data, render_instance_t *instance);
 static void render_pool_on_ended(void *data, render_instance_t *instance,
-    const char *reason);
+    gboolean failed, const char *reason);
 static void render_pool_on_failed(void *data, render_instance_t *instance,
     const char *why);
 static char *render_pool_on_sign(void *data, render_instance_t *instance,
@@ -574,14 +574,22 @@ render_pool_on_joined(void *data, render_instance_t *instance)
 
 static void
 render_pool_on_ended(void *data, render_instance_t *instance,
-    const char *reason)
+    gboolean failed, const char *reason)
 {
     const char     *session_id;
+    render_want_t  *want;
     render_pool_t  *pool = data;
 
     session_id = render_instance_session(instance);
+    want = (session_id != NULL) ? g_hash_table_lookup(pool->wants, session_id)
+                                : NULL;
 
-    if (session_id != NULL) {
+    /* of a session that it never was in nobody else has heard */
+
+    if (failed || (want != NULL && !want->joined)) {
+        render_pool_lose(pool, instance, reason);
+
+    } else if (want != NULL) {
         g_message("session %s has ended: %s", session_id, reason);
         g_hash_table_remove(pool->wants, session_id);
     }

@@ -556,6 +556,56 @@ test_lost(fixture_t *f)
 
 
 static void
+gives_up(played_t *p, gboolean failed)
+{
+    render_link_send(p->link, json_pack("{s:s, s:s, s:b}", "type", "ended",
+                                        "reason", "display", "failed",
+                                        failed));
+}
+
+
+/* by itself: it was not asked to */
+
+static void
+test_gives_up(fixture_t *f)
+{
+    played_t  *p;
+
+    start(f, 1);
+    p = ready(f, 0);
+    invite(f, 'a', "render");
+    WAIT(strstr(p->heard->str, "invite"));
+    g_string_truncate(f->said, 0);
+    gives_up(p, FALSE);
+    WAIT(strstr(f->said->str, ACCEPT("a")));
+    ok(strstr(f->said->str, ACCEPT("a")) != NULL,
+       "ended before it joined: another one");
+    gone(f, p->id);
+
+    p = ready(f, 1);
+    WAIT(strstr(p->heard->str, "invite"));
+    gives_up(p, TRUE);
+    WAIT(strstr(f->said->str, "\"failed\""));
+    ok(strstr(f->said->str, "\"reject\",\"session_id\":\"" SESSION "a\","
+              "\"reason\":\"failed\"") != NULL, "that one, too: said so");
+    gone(f, p->id);
+    WAIT(f->started->len > 2);
+
+    p = ready(f, 2);
+    invite(f, 'b', "render");
+    WAIT(strstr(p->heard->str, "invite"));
+    says(p, "joined");
+    g_string_truncate(f->said, 0);
+    gives_up(p, TRUE);
+    WAIT(strstr(f->said->str, "\"failed\""));
+    ok(strstr(f->said->str, "\"reject\",\"session_id\":\"" SESSION "b\","
+              "\"reason\":\"failed\"") != NULL,
+       "one that failed without a goodbye: said so");
+    stop(f);
+}
+
+
+static void
 test_late(fixture_t *f)
 {
     played_t  *p;
@@ -648,6 +698,7 @@ main(void)
     test_nobody(&f);
     test_sign(&f);
     test_lost(&f);
+    test_gives_up(&f);
     test_late(&f);
     test_restart(&f);
     test_quit(&f);
