@@ -153,6 +153,11 @@ local function id_of(key)
 end
 
 
+local function worker_of(address)
+    return string.match(address, '^(.+)%.[^.]*$') or address
+end
+
+
 -- A number of the caller's; anything else is its bug, not the client's.
 
 local function number(s)
@@ -307,12 +312,15 @@ function service.taken(e, ses)
 end
 
 
--- Its socket is gone: whatever it said is nothing any more.
+-- Its socket is gone: whatever it said is nothing any more.  at: the address or
+-- the worker that is gone, if it may be another one that it said it from.
 
-function service.away(svcs, id, owner)
+function service.away(svcs, id, at)
     local e = service.get(svcs, id, now_s())
 
-    if e and e.owner == owner then
+    if e and e.owner ~= ''
+       and (not at or e.owner == at or worker_of(e.owner) == at)
+    then
         e.owner, e.used, e.queued, e.given = '', 0, 0, {}
         service.put(svcs, id, e)
     end
@@ -707,11 +715,6 @@ end
 local function envelope(kind, tenant, ses, pos, from, to, id, body)
     return 'rs1 ' .. kind .. ' ' .. tenant .. ' ' .. ses .. ' ' .. pos .. ' '
            .. from .. ' ' .. to .. ' ' .. id .. '\n' .. body
-end
-
-
-local function worker_of(address)
-    return string.match(address, '^(.+)%.[^.]*$') or address
 end
 
 
@@ -5370,6 +5373,8 @@ end
 -- ok: gone|stale|leaving.  By the name of a worker it publishes fen away,
 --     should that one live.  leaving: it was told to come back and its socket
 --     is closed; it stays online, and who comes takes nobody's place.
+--     What a service said from there of its places counts no more, if stale,
+--     too.
 --     gone: of a renderer then {session id...}, its live ones, which another
 --     one may take, and its id.  O(1)
 
@@ -5387,6 +5392,12 @@ function lib.rs_device_offline(keys, args)
     then
         if owner == '' or worker_of(owner) ~= id_of(keys[2]) then
             call('ZREM', keys[2], duty)
+        end
+
+        -- a service may not have spoken where it is since, or it is nowhere
+
+        if keys[3] and address ~= '' then
+            service.away(keys[3], id_of(keys[1]), address)
         end
 
         return { 'ok', 'stale' }
@@ -5411,7 +5422,7 @@ function lib.rs_device_offline(keys, args)
 
     if keys[3] and service.is(d) then
         call('HSET', keys[1], 'load', '')
-        service.away(keys[3], id_of(keys[1]), owner)
+        service.away(keys[3], id_of(keys[1]))
     end
 
     event.device(keys[1], d, 'device.offline')

@@ -20,6 +20,7 @@ use RS::Util qw(random_id);
 my $s = RS::Schema->new();
 my $redis = $s->redis();
 my $w = 'n1.0.00000000000000aa';
+my $other = 'n2.1.00000000000000bb';
 
 
 sub get {
@@ -165,6 +166,48 @@ $s->online($one, "$w.6");
 is_deeply($s->place(), ['device_offline'], 'here, it has to speak first');
 $s->load($one, "$w.6", 1, 0, 0, 0);
 is_deeply($s->place(), ['ok', [$one, "$w.6"]], 'it speaks');
+
+# its sockets go in another order than they came
+
+$s->online($one, "$w.7");
+is_deeply($s->offline($one, "$w.7"), ['ok', 'gone', [], $one],
+          'the next one is gone before it spoke');
+is_deeply($s->place(), ['device_offline'], 'what the one before said as well');
+is_deeply($s->offline($one, "$w.6"), ['ok', 'stale'], 'that is the older one');
+
+$s->online($one, "$w.8");
+$s->load($one, "$w.8", 1, 0, 0, 0);
+$s->online($one, "$other.9");
+is_deeply($s->offline($one, "$w.8"), ['ok', 'stale'],
+          'the one that spoke is gone, the next one is here');
+is_deeply($s->place(), ['device_offline'], 'and has to speak first');
+$s->load($one, "$other.9", 1, 0, 0, 0);
+$s->offline($one, "$w.8");
+is_deeply($s->place(), ['ok', [$one, "$other.9"]], 'then it counts');
+$s->online($one, "$w.10");
+is_deeply($s->fcall('rs_device_offline', ["dev:$one", "own:$other", 'svcs',
+                                          "dses:$one"], $other, 1),
+          ['ok', 'stale'], 'where it spoke is a worker that died');
+is_deeply($s->place(), ['device_offline'], 'the same');
+
+# two machines with one key: it is nowhere
+
+my $n = 20;
+
+$redis->call('HDEL', $s->key("dev:$one"), 'flaps', 'flaps_at');
+
+for (1 .. 8) {
+    my $r = $s->online($one, "$w." . $n++);
+
+    last if $r->[0] ne 'ok';
+
+    $s->load($one, "$w." . ($n - 1), 1, 0, 0, 0);
+}
+
+is($redis->call('HGET', $s->key("dev:$one"), 'owner'), '', 'quarantine');
+$s->offline($one, "$w." . ($n - 2));
+is_deeply($s->place(), ['device_offline'], 'nothing is given to it');
+$redis->call('HDEL', $s->key("dev:$one"), 'quarantine');
 is(delete_device($one), 'ok', 'removed');
 is_deeply($s->place(), ['device_offline'], 'it is gone');
 is($redis->call('HEXISTS', $s->key('svcs'), $one), 0, 'without a trace');
