@@ -100,6 +100,7 @@ record_keep_new(const record_config_t *config,
 
     keep->params.public_key = NULL;
     keep->params.data = NULL;
+    keep->params.older = NULL;
 
     record_keep_check(keep);
     keep->timer = g_timeout_add_seconds(RECORD_KEEP_CHECK_S,

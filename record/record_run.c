@@ -69,6 +69,8 @@ static void record_over(void *data, record_session_t *session);
 static gboolean record_forget(gpointer data);
 static char *record_sign(void *data, const guint8 *text, gsize len,
     GError **error);
+static void record_older_clear(gpointer key);
+static GArray *record_older(const char *state_dir, GPtrArray *keys);
 static gboolean record_on_signal(gpointer data);
 
 
@@ -104,10 +106,48 @@ record_sign(void *data, const guint8 *text, gsize len, GError **error)
 }
 
 
+static void
+record_older_clear(gpointer key)
+{
+    g_free((char *) ((record_store_key_t *) key)->public_key);
+}
+
+
+/* a crash may have been before the key was changed, or a change taken back */
+
+static GArray *
+record_older(const char *state_dir, GPtrArray *keys)
+{
+    gsize                     i;
+    GArray                   *older;
+    agent_key_t              *key;
+    record_store_key_t        entry;
+    static const char *const  names[] = { AGENT_KEY_OLD, AGENT_KEY_NEXT };
+
+    older = g_array_new(TRUE, TRUE, sizeof(record_store_key_t));
+    g_array_set_clear_func(older, record_older_clear);
+
+    for (i = 0; i < G_N_ELEMENTS(names); i++) {
+        key = agent_key_load_named(state_dir, names[i], NULL);
+
+        if (key != NULL) {
+            g_ptr_array_add(keys, key);
+            entry.public_key = agent_key_public(key);
+            entry.data = key;
+            g_array_append_val(older, entry);
+        }
+    }
+
+    return older;
+}
+
+
 static gboolean
 record_init(record_t *r, record_config_t *config, GError **error)
 {
     g_autofree char        *public_key = NULL;
+    g_autoptr(GPtrArray)    keys = NULL;
+    g_autoptr(GArray)       older = NULL;
     record_store_params_t   params;
 
     r->config = config;
@@ -131,6 +171,10 @@ record_init(record_t *r, record_config_t *config, GError **error)
     params.auditors = r->auditors;
     params.sign = record_sign;
     params.data = r->key;
+
+    keys = g_ptr_array_new_with_free_func((GDestroyNotify) agent_key_free);
+    older = record_older(config->agent->state_dir, keys);
+    params.older = (record_store_key_t *) older->data;
 
     r->keep = record_keep_new(config, &params, record_keep_say, r, error);
     if (r->keep == NULL) {
@@ -446,7 +490,10 @@ record_over(void *data, record_session_t *session)
 }
 
 
-/* its files are closed by it; what has no end gets one */
+/*
+ * Its files are closed by it; what has no end gets one, by the key that it was
+ * begun with: the device's may be another one by now.
+ */
 
 static gboolean
 record_forget(gpointer data)
@@ -461,17 +508,16 @@ record_forget(gpointer data)
         id = g_strdup(record_session_recording(over->session));
     }
 
+    key = record_session_key_take(over->session);
     record_session_free(over->session);
     g_free(over);
 
-    key = (id != NULL) ? agent_key_load(r->config->agent->state_dir, NULL)
-                       : NULL;
-
-    if (key != NULL) {
+    if (key != NULL && id != NULL) {
         public_key = agent_key_public(key);
         record_keep_broken(r->keep, id, public_key, key);
-        agent_key_free(key);
     }
+
+    g_clear_pointer(&key, agent_key_free);
 
     return G_SOURCE_REMOVE;
 }

@@ -273,6 +273,13 @@ record_session_broken(const record_session_t *s)
 }
 
 
+agent_key_t *
+record_session_key_take(record_session_t *s)
+{
+    return g_steal_pointer(&s->key);
+}
+
+
 void
 record_session_invited(record_session_t *s, const agent_msg_t *invite)
 {
@@ -1216,6 +1223,7 @@ record_session_begin(record_session_t *s, gint64 t_us)
         return FALSE;
     }
 
+    memset(&params, 0, sizeof(params));
     rs_id_format(id, RS_ID_RECORDING, random);
     id[RS_ID_LEN] = '\0';
     public_key = agent_key_public(s->key);

@@ -66,6 +66,12 @@ const char *record_session_recording(const record_session_t *session);
 /* Its recording could not be written, and has no end. */
 gboolean record_session_broken(const record_session_t *session);
 
+/*
+ * The key that signs it, NULL before there is one: the caller's then, who
+ * frees it after the session.
+ */
+agent_key_t *record_session_key_take(record_session_t *session);
+
 void record_session_free(record_session_t *session);
 
 

@@ -14,6 +14,8 @@
 #include "record_store.h"
 #include "record_error.h"
 
+#include "agent_key.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -69,6 +71,8 @@ static gboolean record_store_again(record_store_t *store, const char *text,
 static gboolean record_store_known(record_store_t *store,
     const rs_recording_line_t *line, GError **error);
 static void record_store_sweep(record_store_t *store);
+static record_store_key_t record_store_key(const record_store_params_t *params,
+    const char *text, gsize len);
 
 
 static const char  record_store_first[] =
@@ -622,6 +626,45 @@ record_store_sweep(record_store_t *store)
 }
 
 
+/* that of the first line, when it is one of them */
+
+static record_store_key_t
+record_store_key(const record_store_params_t *params, const char *text,
+    gsize len)
+{
+    json_t                    *obj;
+    const char                *end;
+    rs_json_error_t            err;
+    record_store_key_t         key = { params->public_key, params->data };
+    const record_store_key_t  *older;
+    rs_recording_line_t        line;
+    g_autofree char           *begun = NULL;
+
+    end = memchr(text, '\n', len);
+
+    if (end == NULL
+        || rs_recording_parse(text, (size_t) (end - text), &obj, &line, &err)
+           != RS_OK)
+    {
+        return key;
+    }
+
+    begun = agent_base64url(line.public_key, RS_RECORDING_KEY_LEN);
+    json_decref(obj);
+
+    for (older = params->older;
+         older != NULL && older->public_key != NULL;
+         older++)
+    {
+        if (strcmp(older->public_key, begun) == 0) {
+            key = *older;
+        }
+    }
+
+    return key;
+}
+
+
 gboolean
 record_store_recover(const record_store_params_t *params, record_sum_t *sum,
     GError **error)
@@ -629,6 +672,7 @@ record_store_recover(const record_store_params_t *params, record_sum_t *sum,
     gsize                      len, good;
     gint64                     t_ms;
     struct stat                st;
+    record_store_key_t         key;
     g_autofree char           *path = NULL;
     g_autofree char           *text = NULL;
     g_autoptr(record_store_t)  store = NULL;
@@ -651,8 +695,11 @@ record_store_recover(const record_store_params_t *params, record_sum_t *sum,
         store->bytes += st.st_size;
     }
 
-    if (!record_store_again(store, text, len, &good, &t_ms,
-                            params->public_key, error))
+    key = record_store_key(params, text, len);
+    store->data = key.data;
+
+    if (!record_store_again(store, text, len, &good, &t_ms, key.public_key,
+                            error))
     {
         return FALSE;
     }

@@ -33,6 +33,14 @@ typedef char *(*record_sign_pt)(void *data, const guint8 *text, gsize len,
     GError **error);
 
 
+/* a key that recordings were begun with before, and what sign takes for it */
+
+typedef struct {
+    const char              *public_key;    /* base64url */
+    void                    *data;
+} record_store_key_t;
+
+
 typedef struct {
     const char              *dir;           /* of all recordings */
     const char              *id;            /* rec_... */
@@ -45,6 +53,9 @@ typedef struct {
     const record_auditors_t *auditors;      /* outlives the store */
     record_sign_pt           sign;
     void                    *data;
+
+    /* of record_store_recover(), or NULL; the last one has no public_key */
+    const record_store_key_t  *older;
 } record_store_params_t;
 
 
@@ -84,8 +95,8 @@ void record_store_free(record_store_t *store);
 
 /*
  * Ends a recording that nobody ended, as "incomplete": what no line names is
- * removed, a line that was cut off too.  FALSE: it is none, or not of this
- * key.
+ * removed, a line that was cut off too.  By the key that it was begun with.
+ * FALSE: it is none, or of a key that is not among those.
  */
 gboolean record_store_recover(const record_store_params_t *params,
     record_sum_t *sum, GError **error);

@@ -406,6 +406,54 @@ test_torn(void)
 }
 
 
+/* the device has had two keys since it was begun */
+
+static void
+test_rotated(void)
+{
+    record_sum_t              sum;
+    record_read_sum_t         read;
+    record_store_t           *store;
+    record_store_params_t     params;
+    g_autofree char          *path = NULL;
+    g_autofree char          *dir = NULL;
+    g_autofree char          *other = NULL;
+    g_autoptr(GError)         error = NULL;
+    g_autoptr(agent_key_t)    key = NULL;
+    record_store_key_t        older[] = { { NULL, NULL }, { NULL, NULL },
+                                          { NULL, NULL } };
+
+    dir = g_build_filename(f.dir, "other", NULL);
+    key = agent_key_make(dir, NULL);
+    other = agent_key_public(key);
+
+    f.params.id = "rec_dddddddddddddddddddddddddd";
+    path = g_build_filename(f.recordings, f.params.id, NULL);
+    store = record_store_new(&f.params, &error);
+    write_some(store);
+    record_store_free(store);
+
+    params = f.params;
+    params.public_key = other;
+    params.data = key;
+    ok(!record_store_recover(&params, &sum, &error), "of another key: %s",
+       error ? error->message : "?");
+    g_clear_error(&error);
+
+    older[0].public_key = other;
+    older[0].data = key;
+    params.older = older;
+    ok(!record_store_recover(&params, &sum, NULL), "of none of these");
+
+    older[1].public_key = f.public_key;
+    older[1].data = f.key;
+    ok(record_store_recover(&params, &sum, &error)
+       && verify(path, f.public_key, sum.sha256, &read, &error) && read.ended,
+       "ended by the key it was begun with: %s",
+       error ? error->message : "yes");
+}
+
+
 int
 main(void)
 {
@@ -420,6 +468,7 @@ main(void)
     test_shortened(path);
     test_killed();
     test_torn();
+    test_rotated();
     fixture_done(&f);
 
     fixture_init(&f, RECORD_KEYGEN_EC);
