@@ -48,8 +48,15 @@ void record_keep_ended(record_keep_t *keep, const char *id,
 void record_keep_broken(record_keep_t *keep, const char *id,
     const char *public_key, void *key);
 
-/* Removes it, told likewise. */
+/* Removes it; told likewise, when nothing of it is left. */
 void record_keep_remove(record_keep_t *keep, const char *id);
+
+/*
+ * Removes what is too old, one after the other on the main loop; done by
+ * itself now and then.  clock_us: real time less that of a clock which nobody
+ * sets; where it is not what it was at first nothing is removed.
+ */
+void record_keep_check(record_keep_t *keep, gint64 clock_us);
 
 /* The gateway has answered what was told of it. */
 void record_keep_answered(record_keep_t *keep, const char *id,

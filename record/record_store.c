@@ -713,29 +713,3 @@ record_store_recover(const record_store_params_t *params, record_sum_t *sum,
     return record_store_end(store, t_ms, FALSE, "recorder_crashed", sum,
                             error);
 }
-
-
-gboolean
-record_store_remove(const char *dir, const char *id, GError **error)
-{
-    const char        *name;
-    g_autofree char   *path = NULL;
-    g_autoptr(GDir)    list = NULL;
-
-    path = g_build_filename(dir, id, NULL);
-    list = g_dir_open(path, 0, error);
-
-    while (list != NULL && (name = g_dir_read_name(list)) != NULL) {
-        g_autofree char  *file = g_build_filename(path, name, NULL);
-
-        if (unlink(file) == -1 && errno != ENOENT) {
-            return record_error_errno(error, "removing", file);
-        }
-    }
-
-    if (list == NULL) {
-        return FALSE;
-    }
-
-    return rmdir(path) == 0 || record_error_errno(error, "removing", path);
-}

@@ -101,10 +101,6 @@ void record_store_free(record_store_t *store);
 gboolean record_store_recover(const record_store_params_t *params,
     record_sum_t *sum, GError **error);
 
-/* The directory and all in it. */
-gboolean record_store_remove(const char *dir, const char *id,
-    GError **error);
-
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(record_store_t, record_store_free)
 

@@ -12,8 +12,13 @@
 #include "../record_keep.h"
 #include "../record_writer.h"
 
+#include <time.h>
 #include <unistd.h>
 #include <utime.h>
+
+
+#define OLD_MS  1000000000000       /* 2001 */
+#define DAY_US  (86400LL * G_USEC_PER_SEC)
 
 
 static fixture_t  f;
@@ -67,6 +72,80 @@ begin(const char *id)
 }
 
 
+static gint64
+clock_us(void)
+{
+    struct timespec  ts;
+
+    clock_gettime(CLOCK_BOOTTIME, &ts);
+
+    return g_get_real_time() - (gint64) ts.tv_sec * G_USEC_PER_SEC
+           - ts.tv_nsec / 1000;
+}
+
+
+static void
+end(const char *id, gint64 started_ms)
+{
+    record_sum_t       sum;
+    record_store_t    *store;
+    g_autoptr(GBytes)  bytes = g_bytes_new("abc", 3);
+    record_segment_t   segment = { bytes, 0, 1000, TRUE, TRUE, "video/webm" };
+
+    f.params.id = id;
+    f.params.started_at = started_ms;
+    store = record_store_new(&f.params, NULL);
+    record_store_media(store, &segment, NULL);
+    record_store_end(store, 1000, TRUE, "ended", &sum, NULL);
+    record_store_free(store);
+}
+
+
+static gboolean
+there(const char *id)
+{
+    g_autofree char  *path = g_build_filename(f.recordings, id, NULL);
+
+    return g_file_test(path, G_FILE_TEST_EXISTS);
+}
+
+
+/* until nothing is left to be done, the threads' part of it too */
+
+static void
+settle(void)
+{
+    guint             n;
+    gint64            until_us = g_get_monotonic_time() + 20 * G_USEC_PER_SEC;
+    g_autofree char  *gone = g_build_filename(f.recordings, ".gone", NULL);
+
+    do {
+        while (g_main_context_iteration(NULL, FALSE)) { /* void */ }
+
+        g_autoptr(GDir)  dir = g_dir_open(gone, 0, NULL);
+
+        for (n = 0; dir != NULL && g_dir_read_name(dir) != NULL; n++) { }
+
+        g_usleep(1000);
+
+    } while (n != 0 && g_get_monotonic_time() < until_us);
+}
+
+
+static guint
+count(const char *what)
+{
+    guint        n;
+    const char  *p;
+
+    for (n = 0, p = said->str; (p = strstr(p, what)) != NULL; p++) {
+        n++;
+    }
+
+    return n;
+}
+
+
 static void
 test_crashed(record_config_t *config)
 {
@@ -85,8 +164,8 @@ test_crashed(record_config_t *config)
        && strstr(said->str, "\"reason\":\"recovered\"") != NULL
        && strstr(said->str, FIXTURE_SESSION) != NULL
        && strstr(said->str, "\"duration_ms\":1000") != NULL
-       && strstr(said->str, "\"expires_at\":") != NULL,
-       "and told, when there is somebody");
+       && strstr(said->str, "\"expires_at\":1803059673") != NULL,
+       "and told, when there is somebody: %s", said->str);
     g_string_truncate(said, 0);
     record_keep_free(keep);
 
@@ -147,6 +226,7 @@ test_untold(record_config_t *config)
     record_keep_online(keep);
     ok(said->len == 0, "and no more, once it was answered");
     record_keep_remove(keep, f.params.id);
+    settle();
     record_keep_answered(keep, f.params.id, "gone");
     is_int(waiting(), 0, "nothing is left of it");
     record_keep_free(keep);
@@ -158,7 +238,7 @@ test_untold(record_config_t *config)
 static void
 test_broken(record_config_t *config)
 {
-    record_keep_t      *keep;
+    record_keep_t  *keep;
 
     keep = record_keep_new(config, &f.params, on_say, NULL, NULL);
     begin("rec_dddddddddddddddddddddddddd");
@@ -175,46 +255,216 @@ test_broken(record_config_t *config)
     ok(said->len == 0, "once");
     record_keep_answered(keep, "rec_dddddddddddddddddddddddddd", "end");
     record_keep_remove(keep, "rec_dddddddddddddddddddddddddd");
+    settle();
     record_keep_answered(keep, "rec_dddddddddddddddddddddddddd", "gone");
     record_keep_free(keep);
 }
 
+
+/* by the end that was signed, and by nothing else */
 
 static void
 test_removed(record_config_t *config)
 {
     record_keep_t     *keep;
     struct utimbuf     old = { 1000000, 1000000 };
-    g_autofree char   *path = NULL;
     g_autofree char   *chain = NULL;
+    g_autofree char   *open = NULL;
 
-    path = g_build_filename(f.recordings, "rec_bbbbbbbbbbbbbbbbbbbbbbbbbb",
-                            NULL);
-    chain = g_build_filename(path, RECORD_STORE_CHAIN, NULL);
+    end("rec_eeeeeeeeeeeeeeeeeeeeeeeeee", OLD_MS);
+    end("rec_ffffffffffffffffffffffffff", g_get_real_time() / 1000);
+    chain = g_build_filename(f.recordings, f.params.id, RECORD_STORE_CHAIN,
+                             NULL);
     utime(chain, &old);
     g_string_truncate(said, 0);
 
     config->retention_days = 0;
     keep = record_keep_new(config, &f.params, on_say, NULL, NULL);
-    ok(g_file_test(path, G_FILE_TEST_EXISTS), "0 days are for ever");
+    record_keep_check(keep, clock_us());
+    settle();
+    ok(there("rec_eeeeeeeeeeeeeeeeeeeeeeeeee"), "0 days are for ever");
     record_keep_free(keep);
 
     config->retention_days = 30;
     keep = record_keep_new(config, &f.params, on_say, NULL, NULL);
-    ok(!g_file_test(path, G_FILE_TEST_EXISTS), "30 days are over");
-    ok(strstr(said->str, "\"op\":\"gone\"") != NULL && waiting() == 1,
-       "which is told");
-    record_keep_answered(keep, "rec_bbbbbbbbbbbbbbbbbbbbbbbbbb", "gone");
+    f.params.started_at = OLD_MS;
+    begin("rec_gggggggggggggggggggggggggg");
+    open = g_build_filename(f.recordings, f.params.id, RECORD_STORE_CHAIN,
+                            NULL);
+    utime(open, &old);
+    settle();
+    ok(there("rec_eeeeeeeeeeeeeeeeeeeeeeeeee"), "nothing goes at start");
+
+    record_keep_check(keep, clock_us());
+    settle();
+    ok(!there("rec_eeeeeeeeeeeeeeeeeeeeeeeeee"), "30 days are over");
+    ok(count("\"op\":\"gone\"") == 1 && waiting() == 2,
+       "which is told, as the end of the other one is");
+    ok(there("rec_ffffffffffffffffffffffffff"),
+       "of files that look older than they are nothing is believed");
+    ok(there("rec_gggggggggggggggggggggggggg"),
+       "what has no end is not old");
+    record_keep_answered(keep, "rec_eeeeeeeeeeeeeeeeeeeeeeeeee", "gone");
+
+    /* a clock that leaps */
+
+    record_keep_check(keep, clock_us() + 365 * DAY_US);
+    settle();
+    ok(there("rec_ffffffffffffffffffffffffff")
+       && there("rec_gggggggggggggggggggggggggg"),
+       "nor is anything, because the clock was set");
+    end("rec_eeeeeeeeeeeeeeeeeeeeeeeeee", OLD_MS);
+    record_keep_check(keep, clock_us() - DAY_US);
+    settle();
+    ok(there("rec_eeeeeeeeeeeeeeeeeeeeeeeeee"), "to whatever it was");
+    record_keep_check(keep, clock_us() + 60 * G_USEC_PER_SEC);
+    settle();
+    ok(!there("rec_eeeeeeeeeeeeeeeeeeeeeeeeee"), "until it is set back");
+    record_keep_answered(keep, "rec_eeeeeeeeeeeeeeeeeeeeeeeeee", "gone");
 
     g_string_truncate(said, 0);
-    record_keep_remove(keep, "rec_bbbbbbbbbbbbbbbbbbbbbbbbbb");
-    ok(strstr(said->str, "gone") != NULL, "what is not there is gone");
-    record_keep_answered(keep, "rec_bbbbbbbbbbbbbbbbbbbbbbbbbb", "gone");
+    record_keep_remove(keep, "rec_eeeeeeeeeeeeeeeeeeeeeeeeee");
+    ok(count("\"op\":\"gone\"") == 1, "what is not there is gone");
+    record_keep_answered(keep, "rec_eeeeeeeeeeeeeeeeeeeeeeeeee", "gone");
     g_string_truncate(said, 0);
     record_keep_remove(keep, "..");
     record_keep_remove(keep, "rec_../../../../../../../../x");
+    settle();
     ok(said->len == 0 && g_file_test(f.recordings, G_FILE_TEST_IS_DIR),
        "nothing else can be removed");
+
+    record_keep_remove(keep, "rec_bbbbbbbbbbbbbbbbbbbbbbbbbb");
+    record_keep_remove(keep, "rec_ffffffffffffffffffffffffff");
+    record_keep_remove(keep, "rec_gggggggggggggggggggggggggg");
+    settle();
+    record_keep_free(keep);
+}
+
+
+/* one step makes it none, whatever is left of it then */
+
+static void
+test_going(record_config_t *config)
+{
+    guint               i;
+    record_keep_t      *keep;
+    const char         *id = "rec_hhhhhhhhhhhhhhhhhhhhhhhhhh";
+    g_autofree char    *path = NULL;
+    g_autofree char    *gone = NULL;
+
+    path = g_build_filename(f.recordings, id, NULL);
+    gone = g_build_filename(f.recordings, ".gone", id, NULL);
+
+    end(id, OLD_MS);
+
+    for (i = 2; i < 2000; i++) {
+        g_autofree char  *name = g_strdup_printf("%s/%06u.cms", path, i);
+
+        g_file_set_contents_full(name, "x", 1, G_FILE_SET_CONTENTS_NONE, 0600,
+                                 NULL);
+    }
+
+    keep = record_keep_new(config, &f.params, on_say, NULL, NULL);
+    settle();
+    g_string_truncate(said, 0);
+    record_keep_remove(keep, id);
+    ok(!there(id) && said->len == 0,
+       "removed in one step, and told when nothing is left of it");
+
+    /* asked again meanwhile, and ended in the middle of it */
+
+    record_keep_remove(keep, id);
+    record_keep_free(keep);
+    ok(g_file_test(gone, G_FILE_TEST_IS_DIR) && said->len == 0,
+       "not before");
+
+    keep = record_keep_new(config, &f.params, on_say, NULL, NULL);
+    record_keep_remove(keep, id);
+    settle();
+    ok(!g_file_test(gone, G_FILE_TEST_EXISTS)
+       && count("\"op\":\"gone\"") == 1, "the next start goes on with it");
+    record_keep_answered(keep, id, "gone");
+    record_keep_free(keep);
+
+    /* and killed between its last file and the word of it */
+
+    g_string_truncate(said, 0);
+    g_mkdir(gone, 0700);
+    keep = record_keep_new(config, &f.params, on_say, NULL, NULL);
+    settle();
+    ok(!g_file_test(gone, G_FILE_TEST_EXISTS)
+       && count("\"op\":\"gone\"") == 1, "or tells");
+    record_keep_answered(keep, id, "gone");
+    record_keep_free(keep);
+}
+
+
+/* a directory, and at most the beginning of a line */
+
+static void
+test_empty(record_config_t *config)
+{
+    record_keep_t    *keep;
+    g_autofree char  *none = NULL;
+    g_autofree char  *half = NULL;
+    g_autofree char  *chain = NULL;
+    g_autofree char  *lost = NULL;
+    g_autofree char  *media = NULL;
+
+    none = g_build_filename(f.recordings, "rec_iiiiiiiiiiiiiiiiiiiiiiiiii",
+                            NULL);
+    half = g_build_filename(f.recordings, "rec_jjjjjjjjjjjjjjjjjjjjjjjjjj",
+                            NULL);
+    chain = g_build_filename(half, RECORD_STORE_CHAIN, NULL);
+    lost = g_build_filename(f.recordings, "rec_kkkkkkkkkkkkkkkkkkkkkkkkkk",
+                            NULL);
+    media = g_build_filename(lost, "000001.cms", NULL);
+    g_mkdir(none, 0700);
+    g_mkdir(half, 0700);
+    g_mkdir(lost, 0700);
+    g_file_set_contents(chain, "{\"v\":1,\"kind\":", -1, NULL);
+    g_file_set_contents(media, "x", 1, NULL);
+
+    g_string_truncate(said, 0);
+    keep = record_keep_new(config, &f.params, on_say, NULL, NULL);
+    settle();
+    ok(!g_file_test(none, G_FILE_TEST_EXISTS)
+       && !g_file_test(half, G_FILE_TEST_EXISTS),
+       "what never had a line is removed");
+    ok(count("\"op\":\"gone\"") == 2, "and told");
+    ok(g_file_test(media, G_FILE_TEST_EXISTS),
+       "not so media without a chain");
+    record_keep_remove(keep, "rec_kkkkkkkkkkkkkkkkkkkkkkkkkk");
+    settle();
+    ok(!g_file_test(lost, G_FILE_TEST_EXISTS), "until somebody wants it");
+    record_keep_free(keep);
+}
+
+
+/* what was ended is evidence, damaged or not */
+
+static void
+test_damaged(record_config_t *config)
+{
+    gsize              len, after;
+    record_keep_t     *keep;
+    g_autofree char   *chain = NULL;
+    g_autofree char   *text = NULL;
+    g_autofree char   *now = NULL;
+
+    end("rec_llllllllllllllllllllllllll", OLD_MS);
+    chain = g_build_filename(f.recordings, f.params.id, RECORD_STORE_CHAIN,
+                             NULL);
+    g_file_get_contents(chain, &text, &len, NULL);
+    *strstr(text, "000001.cms") = '1';
+    g_file_set_contents(chain, text, (gssize) len, NULL);
+
+    keep = record_keep_new(config, &f.params, on_say, NULL, NULL);
+    g_file_get_contents(chain, &now, &after, NULL);
+    ok(after == len && memcmp(text, now, len) == 0,
+       "a line of it that does not hold is not cut off at start");
+    record_keep_remove(keep, f.params.id);
+    settle();
     record_keep_free(keep);
 }
 
@@ -330,6 +580,9 @@ main(void)
     test_untold(config);
     test_broken(config);
     test_removed(config);
+    test_going(config);
+    test_empty(config);
+    test_damaged(config);
     test_room(config);
     test_writer();
 

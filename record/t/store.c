@@ -399,10 +399,6 @@ test_torn(void)
     ok(!g_file_test(part, G_FILE_TEST_EXISTS)
        && !g_file_test(orphan, G_FILE_TEST_EXISTS),
        "and nothing else is");
-
-    ok(record_store_remove(f.recordings, f.params.id, &error)
-       && !g_file_test(path, G_FILE_TEST_EXISTS), "removed");
-    ok(!record_store_remove(f.recordings, f.params.id, NULL), "once");
 }
 
 
