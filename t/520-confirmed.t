@@ -2,8 +2,9 @@
 
 # What must not come back to life after a failover is told when a replica has
 # confirmed it: the ticket that was used, the session that ended, the TURN
-# credential that was revoked, the device that was removed or has a newer socket.  When none does in time, that is
-# told as such, and nothing else stands still.
+# credential that was revoked, the device that was removed or has a newer
+# socket, what became of a recording.  When none does in time, that is told as
+# such, and nothing else stands still.
 
 use strict;
 use warnings;
@@ -81,6 +82,62 @@ sub revoke {
     return $rest->request('POST', '/turn/keys/' . $primary->key_id($key)
                                   . "/credentials/$name/revoke");
 }
+
+
+# a session with its host and its recorder, which records
+
+sub recorded {
+    my ($keeper, $name) = @_;
+    my $r = $rest->post('/sessions', {
+        host => { type => 'device', device_id => $device->id },
+        participants => [{ role => 'controller' }],
+        policy => { recording => 'required' } });
+    my $s = { id => $r->json->{id}, rec => 'rec_' . $name x 26 };
+
+    die $r->content if $r->status != 201;
+
+    $s->{host} = $device->join($gw, invited($device, $s));
+    $s->{keeper} = $keeper->join($gw, invited($keeper, $s));
+    is(said($keeper, $s, 'begin'), 'ok', 'it records');
+
+    return $s;
+}
+
+
+sub invited {
+    my ($dev, $s) = @_;
+    my $m;
+
+    do {
+        $m = $dev->expect('invite');
+    } while ($m->{session}{id} ne $s->{id});
+
+    return $m;
+}
+
+
+# what a recorder says, and the answer: ok, or the code of an error
+
+sub said {
+    my ($keeper, $s, $op, %more) = @_;
+
+    %more = (duration_ms => 1500, bytes => 4096, sha256 => 'a1' x 32,
+             gaps => 0, %more) if $op eq 'end';
+    $more{session_id} = $s->{id} if $op ne 'gone';
+    $keeper->send_json({ type => 'recording', op => $op,
+                         recording_id => $s->{rec}, %more });
+
+    while (1) {
+        my $m = $keeper->ws->recv()->{json};
+
+        return $m->{code} if $m->{type} eq 'error';
+        return 'ok' if $m->{type} eq 'recording' && $m->{op} eq 'ok'
+                       && $m->{to} eq $op;
+    }
+}
+
+
+sub state_of { return $rest->get("/recordings/$_[0]{rec}")->json->{state} }
 
 
 sub waits { return $primary->calls('wait') }
@@ -205,6 +262,43 @@ subtest 'no replica confirms' => sub {
 
     $late->connect($gw, worker => 0);
     pass('the device comes again');
+};
+
+
+subtest 'what a recorder will not say twice' => sub {
+    my $keeper = RS::Device->enroll($rest, name => 'keeper',
+                                    enrollment => { kind => 'recorder' });
+
+    $keeper->connect($gw, worker => 0);
+    $keeper->send_json({ type => 'load', capacity => 9, used => 0,
+                         queued => 0, queue => 0 });
+    wait_until { $rest->get('/devices/' . $keeper->id)->json->{load} } 5,
+               'its load';
+
+    my ($kept, $live) = map { recorded($keeper, $_) } 'a', 'b';
+
+    is($rest->delete("/sessions/$kept->{id}")->status, 204, 'one is over');
+    $replica->freeze;
+
+    for my $i (1, 2) {
+        is(said($keeper, $kept, 'end', reason => 'ended'), 'uncertain',
+           'its end is not confirmed');
+        is(state_of($kept), 'kept', 'but known here');
+    }
+
+    is(said($keeper, $live, 'end', reason => 'disk_full'), 'uncertain',
+       'one that ends too soon, neither');
+    is(eval { $live->{host}->expect('ended')->{reason} }, 'recorder_lost',
+       'it is lost all the same');
+    is(said($keeper, $kept, 'gone'), 'uncertain', 'that it is gone, neither');
+
+    $replica->thaw;
+    wait_until { $primary->call('WAIT', 1, 100) } 5, 'the replica';
+
+    is(said($keeper, $kept, 'gone'), 'ok', 'said again: taken');
+    is(said($keeper, $live, 'end', reason => 'disk_full'), 'ok', 'this, too');
+    is_deeply([map { state_of($_) } $kept, $live], ['gone', 'incomplete'],
+              'as the catalogue says');
 };
 
 

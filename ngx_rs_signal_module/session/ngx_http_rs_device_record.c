@@ -6,8 +6,9 @@
  * and deletions they are told of when they come, and how they say no.
  *
  * A recorder hears `recording ok` to each word that was taken; what is not
- * answered it says again when it is here again.  A deletion is told again
- * with each announcement until `gone` was said.
+ * answered it says again when it is here again.  It forgets what was answered,
+ * so `end` and `gone` are confirmed calls.  A deletion is told again with each
+ * announcement until `gone` was said.
  */
 
 
@@ -213,20 +214,20 @@ ngx_http_rs_device_recorded(void *data, rs_err_e code, ngx_rs_reply_t *reply)
 
     dev = r->dev;
 
-    if (code == RS_OK && r->op == RS_RECORDING_END) {
+    if (r->op == RS_RECORDING_END
+        && (code == RS_OK || (code == RS_E_UNCERTAIN && reply)))
+    {
         word = ngx_rs_reply_str(reply, 1);
 
         if (rs_str_eq(ngx_http_rs_slice(&word), RS_STR("live"))) {
             /* it stopped before its session did */
 
+            if (dev->rc && !dev->rc->closing) {
+                ngx_http_rs_device_record_answer(r, code);
+            }
+
             r->op = RS_RECORDING_FAILED;
             r->silent = 1;
-
-            if (dev->rc && !dev->rc->closing) {
-                ngx_http_rs_device_record_say(dev, "ok", RS_STR(""),
-                            (rs_str_t) { r->recording_id, r->recording_len },
-                            rs_recording_name(RS_RECORDING_END));
-            }
 
             if (ngx_http_rs_device_record_fail(r, rs_recorded_name(r->reason))
                 == NGX_OK)

@@ -66,6 +66,7 @@ ngx_http_rs_store_recording_end(ngx_http_rs_store_op_t *op,
     sha256 = ngx_http_rs_str(r->sha256);
 
     ngx_http_rs_store_begin(&call, op, "rs_recording_end", 0);
+    ngx_http_rs_store_durable(&call, 0);
 
     ngx_http_rs_store_key(&call, tenant, "rec", &id);
     ngx_http_rs_store_key(&call, tenant, "ses", session_id);
@@ -97,6 +98,7 @@ ngx_http_rs_store_recording_gone(ngx_http_rs_store_op_t *op,
     ngx_http_rs_store_call_t  call;
 
     ngx_http_rs_store_begin(&call, op, "rs_recording_gone", 0);
+    ngx_http_rs_store_durable(&call, 0);
 
     ngx_http_rs_store_key(&call, tenant, "rec", recording_id);
     ngx_http_rs_store_index(&call, tenant, "recx");

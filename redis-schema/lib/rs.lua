@@ -8819,6 +8819,9 @@ function lib.rs_recording_end(keys, args)
         recording.event(r, 'kept', 'state', r.state, 'reason', args[2],
                         'duration_ms', number(args[3]), 'bytes',
                         number(args[4]))
+    else
+        -- once more, for WAIT confirms nothing but writes
+        call('HSET', keys[1], 'state', r.state)
     end
 
     if s and s.state ~= 'ended' and s.rec_id == r.id
@@ -8854,11 +8857,14 @@ function lib.rs_recording_gone(keys, args)
         return { 'not_found' }
     end
 
+    -- also again: WAIT confirms nothing but writes
+
+    call('HSET', keys[1], 'state', 'gone')
+
     if r.state == 'gone' then
         return { 'ok', 'again' }
     end
 
-    call('HSET', keys[1], 'state', 'gone')
     call('EXPIRE', keys[1], int(recording.told))
     call('ZADD', keys[2], int(now + recording.told), r.id)
     audit(keys[4], { kind = 'device', id = args[1] },

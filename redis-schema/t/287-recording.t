@@ -651,6 +651,21 @@ $s->online($rec, "$w.7");
 $s->load($rec, "$w.7", 100, 0, 0, 0);
 
 
+# how much the call writes: what is not written, no replica confirms
+
+sub written {
+    my ($call) = @_;
+    my $info = 'rdb_changes_since_last_save';
+    my @n = map {
+        $call->() if $_;
+        $redis->call('INFO', 'persistence') =~ /$info:(\d+)/;
+        $1;
+    } 0, 1;
+
+    return $n[1] - $n[0];
+}
+
+
 # what it ended with stays
 
 my @said = (scalar stream('audit', 'verb'), scalar stream('ev', 't'));
@@ -658,6 +673,8 @@ my @said = (scalar stream('audit', 'verb'), scalar stream('ev', 't'));
 is_deeply(ended($first, $rec, $id, 'lost', ms => 7), ['ok', 'kept'],
           'the end, said again');
 is_deeply(get($id), $kept, 'changes nothing');
+ok(written(sub { ended($first, $rec, $id, 'lost', ms => 7) }),
+   'but is written once more');
 is_deeply([scalar stream('audit', 'verb'), scalar stream('ev', 't')], \@said,
           'and is told to nobody');
 is_deeply(ended($first, $rec, $id, 'ended', sha256 => 'b' x 64),
@@ -741,6 +758,7 @@ is(gone($id, $desk)->[0], 'not_found', 'not by another device');
 $redis->call('ZADD', $s->key("rdel:$rec"), 1, $id);
 is_deeply(gone($id), ['ok', 'gone'], 'it is gone');
 is_deeply(gone($id), ['ok', 'again'], 'said again');
+ok(written(sub { gone($id) }), 'it is written once more, too');
 is(get($id)->{state}, 'gone', 'which is known');
 is_deeply(delete_it($id), ['ok', 'gone'], 'and need not be asked for');
 is(open_it($id), 'conflict', 'there is nothing to open');
