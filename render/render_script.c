@@ -54,14 +54,16 @@ static const char  render_script_rules_text[] =
     "  + 'mask:none !important;overflow:hidden !important;'\n"
     "  + 'contain:paint !important;border-color:#000 !important;'\n"
     "  + 'outline:none !important;box-shadow:none !important;'\n"
-    "  + 'border-image:none !important}';\n"
+    "  + 'border-image:none !important;user-select:none !important;'\n"
+    "  + '-webkit-user-drag:none !important}';\n"
     "const inner = '{color:transparent !important;'\n"
     "  + '-webkit-text-fill-color:transparent !important;'\n"
     "  + 'text-shadow:none !important;'\n"
     "  + '-webkit-text-stroke:0 !important;'\n"
     "  + 'background:#000 !important;background-image:none !important;'\n"
     "  + 'caret-color:transparent !important;'\n"
-    "  + 'border-color:#000 !important}';\n"
+    "  + 'border-color:#000 !important;user-select:none !important;'\n"
+    "  + '-webkit-user-drag:none !important}';\n"
     "let all = false;\n"
     "const rules = [];\n"
     "const known = [];\n"
@@ -91,6 +93,44 @@ static const char  render_script_rules_text[] =
     "sheet.replaceSync(css);\n";
 
 
+/*
+ * In both worlds: what would open above a page, or take texts out of it.  A
+ * field has a selection of its own, which no style keeps from being copied.
+ * What is selected can be pasted by the middle button without being copied.
+ */
+
+static const char  render_script_guard_text[] =
+    "const met = (path) => path.some((n) => n.nodeType === 1\n"
+    "  && (all || known.some((m) => n.matches(m))));\n"
+    "const covers = () => {\n"
+    "  const s = document.getSelection();\n"
+    "  if (s === null || s.isCollapsed) return false;\n"
+    "  const r = s.getRangeAt(0);\n"
+    "  return all || [...document.querySelectorAll(known.join())]\n"
+    "    .some((e) => r.intersectsNode(e));\n"
+    "};\n"
+    "const still = (e) => {\n"
+    "  if (!met(e.composedPath()) && !covers()) return;\n"
+    "  e.preventDefault();\n"
+    "  e.stopImmediatePropagation();\n"
+    "};\n"
+    "const middle = (e) => { if (e.button === 1) e.preventDefault(); };\n"
+    "const shut = (e) => {\n"
+    "  const t = e.target;\n"
+    "  if (!(t instanceof Element) || t.closest('select,option,[list],'\n"
+    "      + 'input[type=date],input[type=color]') === null) return;\n"
+    "  if (known.some((m) => t.closest(m) !== null)) e.preventDefault();\n"
+    "};\n"
+    "const add = EventTarget.prototype.addEventListener;\n"
+    "const guard = (target) => {\n"
+    "  for (const k of ['copy', 'cut', 'dragstart'])\n"
+    "    add.call(target, k, still, true);\n"
+    "  for (const k of ['mousedown', 'keydown'])\n"
+    "    add.call(target, k, shut, true);\n"
+    "  add.call(target, 'mouseup', middle, true);\n"
+    "};\n";
+
+
 static const char  render_script_keep_text[] =
     "let style = null;\n"
     "const keep = () => {\n"
@@ -118,14 +158,7 @@ static const char  render_script_keep_text[] =
     "    attributeFilter: ['media', 'style', 'disabled'] });\n"
     "const frame = () => { keep(); requestAnimationFrame(frame); };\n"
     "requestAnimationFrame(frame);\n"
-    "const shut = (e) => {\n"
-    "  const t = e.target;\n"
-    "  if (!(t instanceof Element) || t.closest('select,option,[list],'\n"
-    "      + 'input[type=date],input[type=color]') === null) return;\n"
-    "  if (known.some((m) => t.closest(m) !== null)) e.preventDefault();\n"
-    "};\n"
-    "for (const k of ['mousedown', 'keydown'])\n"
-    "  window.addEventListener(k, shut, true);\n";
+    "guard(window);\n";
 
 
 /*
@@ -145,6 +178,7 @@ static const char  render_script_shadows_text[] =
     "const seen = new WeakSet();\n"
     "const take = (root) => {\n"
     "  put(root);\n"
+    "  guard(root);\n"
     "  if (seen.has(root)) return;\n"
     "  seen.add(root);\n"
     "  added.observe(root, { childList: true, subtree: true });\n"
@@ -204,7 +238,8 @@ render_script_masks(const GPtrArray *masks)
 
     return g_strconcat("(() => {'use strict';\nconst masks=", list, ";\n",
                        render_script_forms_text, render_script_rules_text,
-                       render_script_keep_text, "})();\n", NULL);
+                       render_script_guard_text, render_script_keep_text,
+                       "})();\n", NULL);
 }
 
 
@@ -214,8 +249,8 @@ render_script_shadows(const GPtrArray *masks)
     g_autofree char  *list = render_script_list(masks);
 
     return g_strconcat("(() => {'use strict';\nconst masks=", list, ";\n",
-                       render_script_rules_text, render_script_shadows_text,
-                       "})();\n", NULL);
+                       render_script_rules_text, render_script_guard_text,
+                       render_script_shadows_text, "})();\n", NULL);
 }
 
 

@@ -177,12 +177,20 @@ others(Display *x, int px, int py, int width, int height, guint colour)
 
 G_GNUC_UNUSED
 static void
-click(Display *x, int px, int py)
+button(Display *x, int px, int py, guint which)
 {
     XTestFakeMotionEvent(x, -1, px, py, 0);
-    XTestFakeButtonEvent(x, 1, True, 0);
-    XTestFakeButtonEvent(x, 1, False, 0);
+    XTestFakeButtonEvent(x, which, True, 0);
+    XTestFakeButtonEvent(x, which, False, 0);
     XFlush(x);
+}
+
+
+G_GNUC_UNUSED
+static void
+click(Display *x, int px, int py)
+{
+    button(x, px, py, 1);
 }
 
 

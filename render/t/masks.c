@@ -1,0 +1,392 @@
+
+/*
+ * Copyright (C) rs-gateway contributors
+ */
+
+/*
+ * What a real browser lets out of masks: by pixels of its display, and by
+ * what can be copied out of them and pasted elsewhere.
+ */
+
+#include "browser_x.h"
+#include "render_launcher.h"
+
+#include <glib/gstdio.h>
+
+
+/* a box of 100 pixels, beginning there */
+
+#define BOX(left)  "position:absolute;top:0;width:100px;height:100px;"        \
+                   "box-sizing:border-box;left:" #left "px;"
+
+#define DRAWN                                                                 \
+    "<script>requestAnimationFrame(()=>requestAnimationFrame(()=>"            \
+    "fetch('/drawn')))</script>"
+
+#define HEAD(title)                                                           \
+    "<!doctype html><title>" title "</title><body style='margin:0;"           \
+    "background:#00ff00'>" DRAWN
+
+/* tells what is typed or pasted into it */
+
+#define PAD                                                                   \
+    "<textarea style='" BOX(400) "' oninput=\"fetch('/typed/'+this.value"     \
+    ".replace(/\\W/g,''))\"></textarea>"
+
+
+static const page_t  pages[] = {
+    { "/", "text/html", "<title>One</title>" },
+    { "/copy", "text/html",
+      HEAD("Copy") "<div data-rs-mask style='" BOX(0) "'>secret "
+      "<b style='user-select:text'>words</b></div>"
+      "<input data-rs-mask value=secret style='" BOX(200) "'>" PAD
+      "<p style='" BOX(0) "top:200px;font-size:40px'>plain</p>"
+      "<div id=a style='" BOX(200) "top:200px'></div><script>"
+      "a.attachShadow({mode:'closed'}).innerHTML='<p data-rs-mask>secret</p>"
+      "<input data-rs-mask value=secret style=\"width:90px;height:40px\">';"
+      "</script>" },
+    { NULL, NULL, NULL }
+};
+
+
+typedef struct {
+    render_browser_t   *browser;
+    render_display_t   *display;
+    Display            *x;
+    char               *dir;
+    guint               ready;
+    gboolean            over;
+    guint               blocked;
+} fixture_t;
+
+
+static void
+on_ready(void *data)
+{
+    fixture_t  *f = data;
+
+    f->ready++;
+}
+
+
+static void
+on_page(void *data, const render_page_t *page)
+{
+    (void) data;
+    (void) page;
+}
+
+
+static void
+on_blocked(void *data, const char *url, const char *why)
+{
+    fixture_t  *f = data;
+
+    (void) url;
+
+    f->blocked += strcmp(why, "submit") == 0;
+}
+
+
+static void
+on_crashed(void *data, gboolean restarting)
+{
+    fixture_t  *f = data;
+
+    f->over = !restarting;
+}
+
+
+static const render_browser_events_t  events = {
+    on_ready, on_page, on_blocked, on_crashed, NULL, NULL
+};
+
+
+static void
+on_lost(void *data)
+{
+    (void) data;
+}
+
+
+/* with these masks, a list in JSON, from now on */
+
+static render_rules_t *
+begin(fixture_t *f, const char *masks)
+{
+    render_rules_t      *rules;
+    g_autofree char     *text = NULL;
+    g_autoptr(json_t)    session = NULL;
+    g_autoptr(GError)    error = NULL;
+
+    text = g_strdup_printf("{\"id\":\"ses_a\",\"host\":{\"type\":\"render\","
+                           "\"url\":\"http://127.0.0.1:%u/\"},\"policy\":"
+                           "{\"mask\":%s}}", web_port, masks);
+    session = agent_json_load(text, strlen(text), 65536, NULL);
+    rules = render_rules_new(session, &error);
+    ok(rules != NULL, "rules%s%s", error ? ": " : "",
+       error ? error->message : "");
+    render_browser_begin(f->browser, rules);
+
+    return rules;
+}
+
+
+static gboolean
+at(fixture_t *f, const char *title)
+{
+    const render_page_t  *page = render_browser_page(f->browser);
+
+    return strcmp(page->title, title) == 0 && !page->loading;
+}
+
+
+static void
+after(guint ms)
+{
+    gint64  end_us = g_get_monotonic_time() + ms * G_TIME_SPAN_MILLISECOND;
+
+    WAIT(g_get_monotonic_time() > end_us);
+}
+
+
+/* shown, and drawn */
+
+static void
+go(fixture_t *f, const char *path, const char *title)
+{
+    g_autofree char  *url = web_url(path);
+
+    g_string_truncate(web_log, 0);
+    render_browser_go(f->browser, url);
+    WAIT(at(f, title) && strstr(web_log->str, "/drawn") != NULL);
+    after(100);
+    ok(at(f, title), "%s is shown", path);
+}
+
+
+static void
+with(Display *x, KeySym mod, KeySym sym)
+{
+    XTestFakeKeyEvent(x, XKeysymToKeycode(x, mod), True, 0);
+    type(x, sym);
+    XTestFakeKeyEvent(x, XKeysymToKeycode(x, mod), False, 0);
+    XFlush(x);
+}
+
+
+static void
+drag(Display *x, int px, int py, int tox, int toy)
+{
+    int  i;
+
+    XTestFakeMotionEvent(x, -1, px, py, 0);
+    XTestFakeButtonEvent(x, 1, True, 0);
+    XFlush(x);
+    after(200);
+
+    for (i = 1; i <= 10; i++) {
+        XTestFakeMotionEvent(x, -1, px + (tox - px) * i / 10,
+                             py + (toy - py) * i / 10, 0);
+        XFlush(x);
+        after(50);
+    }
+
+    XTestFakeButtonEvent(x, 1, False, 0);
+    XFlush(x);
+}
+
+
+/* what the field has; the caller frees */
+
+static char *
+typed(void)
+{
+    const char  *text;
+
+    text = g_strrstr(web_log->str, "/typed/");
+
+    return (text != NULL) ? g_strndup(text + strlen("/typed/"),
+                                      strcspn(text + strlen("/typed/"), " "))
+                          : NULL;
+}
+
+
+typedef enum {
+    COPIED = 0,         /* and pasted into the field */
+    SELECTED,           /* and the middle button in the field */
+    DRAGGED,            /* into the field */
+    WAYS
+} way_e;
+
+
+static const char  *ways[] = { "copied", "selected", "dragged" };
+
+
+/* what the field has at last, and a "z" behind; the caller frees */
+
+static char *
+taken(fixture_t *f, int px, int py, way_e way)
+{
+    int       i;
+    char     *text;
+    Display  *x = f->x;
+
+    switch (way) {
+
+    case COPIED:
+        with(x, XK_Control_L, XK_c);
+        after(200);
+        click(x, 450, 50);
+        after(100);
+        with(x, XK_Control_L, XK_v);
+        after(300);
+        break;
+
+    case SELECTED:
+        after(300);
+        button(x, 450, 50, 2);
+        after(300);
+        break;
+
+    default:
+        after(300);
+        drag(x, px, py, 450, 50);
+        after(300);
+    }
+
+    for (i = 0; i < 20; i++) {
+        click(x, 450, 90 - i % 2 * 20);     /* two would select it */
+        type(x, XK_z);
+        after(300);
+        text = typed();
+
+        if (text != NULL && strchr(text, 'z') != NULL) {
+            return text;
+        }
+
+        g_free(text);
+    }
+
+    return NULL;
+}
+
+
+static void
+test_copy(fixture_t *f)
+{
+    guint   i, way;
+    static const struct {
+        int          px;
+        int          py;
+        const char  *what;
+    } places[] = {
+        { 350, 350, "the page" },
+        { 20, 10, "a mask" },
+        { 215, 50, "a masked field" },
+        { 215, 225, "a shadow tree" },
+        { 215, 272, "a masked field in a shadow tree" }
+    };
+
+    for (i = 0; i < G_N_ELEMENTS(places); i++) {
+        for (way = COPIED; way < WAYS; way++) {
+            g_autofree char  *text = NULL;
+
+            go(f, "/copy", "Copy");
+            click(f->x, places[i].px, places[i].py);
+            after(100);
+            with(f->x, XK_Control_L, XK_a);
+            after(200);
+            text = taken(f, places[i].px < 300 ? places[i].px : 40,
+                         places[i].px < 300 ? places[i].py : 260, way);
+            ok(text != NULL && strstr(text, "secret") == NULL
+               && strstr(text, "words") == NULL, "of %s nothing is %s: \"%s\"",
+               places[i].what, ways[way], text);
+        }
+    }
+
+    for (way = COPIED; way < WAYS; way += 2) {
+        g_autofree char  *text = NULL;
+
+        go(f, "/copy", "Copy");
+        drag(f->x, 1, 265, 95, 265);
+        after(700);
+        text = taken(f, 40, 260, way);
+        ok(text != NULL && strstr(text, "plain") != NULL,
+           "what is not masked is %s: \"%s\"", ways[way], text);
+    }
+}
+
+
+int
+main(int argc, char **argv)
+{
+    fixture_t                      f;
+    const char                    *cure;
+    render_rules_t                *rules;
+    render_browser_conf_t          conf;
+    g_autofree char               *allow = NULL;
+    g_autofree char               *here = NULL;
+    g_autofree char               *inside = NULL;
+    g_autoptr(GError)              error = NULL;
+    g_autoptr(render_settings_t)   settings = render_settings_new();
+
+    (void) argc;
+
+    setvbuf(stdout, NULL, _IOLBF, 0);
+
+    if (!g_file_test(settings->browser, G_FILE_TEST_EXISTS)) {
+        printf("1..0 # SKIP no Chromium here\n");
+        return 0;
+    }
+
+    memset(&f, 0, sizeof(f));
+    web_start(pages);
+    g_timeout_add(20, tick, NULL);
+    allow = g_strdup_printf("127.0.0.1:%u", web_port);
+    (void) rs_egress_add(&settings->egress, RS_STR("allow"), rs_str(allow),
+                         &cure);
+    (void) rs_egress_add(&settings->egress, RS_STR("ports"),
+                         RS_STR("1-65535"), &cure);
+
+    f.dir = g_dir_make_tmp("rs-render-t-XXXXXX", NULL);
+    here = g_canonicalize_filename(argv[0], NULL);
+    inside = g_canonicalize_filename("../../rs-render-inside", here);
+    f.display = render_display_new("Xvfb", f.dir, WIDTH, HEIGHT, on_lost, &f,
+                                   &error);
+    ok(f.display != NULL, "a display%s%s", error ? ": " : "",
+       error ? error->message : "");
+    setenv("XAUTHORITY", render_display_cookie(f.display), 1);
+    f.x = XOpenDisplay(render_display_name(f.display));
+
+    memset(&conf, 0, sizeof(conf));
+    conf.settings = settings;
+    conf.display = f.display;
+    conf.inside = inside;
+    conf.dir = f.dir;
+    conf.width = WIDTH;
+    conf.height = HEIGHT;
+    f.browser = render_browser_new(&conf, &events, &f, &error);
+    WAIT(f.ready || f.over);
+
+    if (!ok(f.ready == 1 && f.x != NULL, "a browser%s%s", error ? ": " : "",
+            error ? error->message : ""))
+    {
+        return done();
+    }
+
+    rules = begin(&f, "[\"#card\"]");
+    test_copy(&f);
+
+    XCloseDisplay(f.x);
+    render_browser_free(f.browser);
+    render_display_free(f.display);
+    render_rules_free(rules);
+    render_remove(f.dir);
+
+    g_free(f.dir);
+    g_object_unref(web);
+    g_string_free(web_log, TRUE);
+
+    return done();
+}
