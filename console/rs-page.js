@@ -13,7 +13,7 @@ const URL_MAX = 2048;
 const TITLE_MAX = 512;
 const ID_MAX = 2147483647;
 
-const WHYS = new Set(["policy", "network", "scheme", "submit"]);
+const WHYS = new Set(["policy", "network", "scheme", "submit", "size"]);
 const DOCUMENT_STATES = new Set(["converting", "shown", "refused"]);
 
 const NOTHING = Object.freeze({url: "", title: "", loading: false,

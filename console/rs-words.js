@@ -833,6 +833,8 @@ const BLOCKED = {
     scheme: ["That kind of address is not opened", "Pages of http and https are."],
     submit: ["Forms are not sent",
              "In this session only the visitor may send them."],
+    size: ["That download is not kept",
+           "It is too large, or there is no room beside the files there are."],
     other: ["That was not allowed", ""],
 };
 

@@ -163,23 +163,11 @@ render_browser_files(render_browser_t *browser, GError **error)
 {
     g_autofree char  *path = NULL;
     g_autofree char  *text = NULL;
-    g_autofree char  *downloads = NULL;
 
     path = g_build_filename(browser->conf.dir, "policy.json", NULL);
     text = render_managed_policy();
-    downloads = g_build_filename(browser->conf.dir, "downloads", NULL);
 
-    if (!g_file_set_contents(path, text, -1, error)) {
-        return FALSE;
-    }
-
-    if (g_mkdir_with_parents(downloads, 0700) != 0) {
-        g_set_error(error, G_IO_ERROR, G_IO_ERROR_FAILED,
-                    "%s cannot be made", downloads);
-        return FALSE;
-    }
-
-    return TRUE;
+    return g_file_set_contents(path, text, -1, error);
 }
 
 
@@ -188,6 +176,10 @@ render_browser_start(render_browser_t *browser, GError **error)
 {
     int                     in, out;
     render_sandbox_conf_t   conf;
+
+    if (!render_downloads_new(browser, error)) {
+        return FALSE;
+    }
 
     conf.program = browser->conf.settings->sandbox;
     conf.browser = browser->conf.settings->browser;
@@ -228,7 +220,7 @@ render_browser_halt(render_browser_t *browser)
     g_clear_pointer(&browser->sandbox, render_sandbox_free);
     g_clear_pointer(&browser->egress, render_egress_free);
     g_hash_table_remove_all(browser->targets);
-    g_hash_table_remove_all(browser->downloads);
+    render_downloads_end(browser);
     browser->main = NULL;
     browser->up = FALSE;
     browser->opening = FALSE;

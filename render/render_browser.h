@@ -52,7 +52,7 @@ typedef struct {
     /* page is another; the browser's */
     void  (*page)(void *data, const render_page_t *page);
 
-    /* why: "policy", "network", "scheme", "submit" */
+    /* why: "policy", "network", "scheme", "submit", "size" */
     void  (*blocked)(void *data, const char *url, const char *why);
 
     /* restarting: FALSE: not any more, the last event */

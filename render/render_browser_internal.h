@@ -4,8 +4,9 @@
  */
 
 /*
- * A browser as its two files see it: render_browser.c has its life,
- * render_targets.c what it says and is told.
+ * A browser as its files see it: render_browser.c has its life,
+ * render_targets.c what it says and is told, render_downloads.c what it loads
+ * down.
  */
 
 #ifndef _RENDER_BROWSER_INTERNAL_H_INCLUDED_
@@ -43,7 +44,8 @@ struct render_browser_s {
     render_egress_t                 *egress;
     GHashTable                      *targets;   /* by session */
     render_target_t                 *main;      /* the window's page */
-    GHashTable                      *downloads; /* guid -> name */
+    GHashTable                      *downloads; /* guid -> name; "": is not
+                                                   to be kept */
 
     render_page_t                    page;
     char                            *shown;     /* to come back to; or NULL */
@@ -83,6 +85,20 @@ void render_browser_forms(render_browser_t *browser);
 
 /* url: NULL: an empty page */
 void render_browser_open(render_browser_t *browser, const char *url);
+
+/* render_downloads.c */
+
+/* Its folder.  FALSE: *error. */
+gboolean render_downloads_new(const render_browser_t *browser,
+    GError **error);
+
+/* What had begun is forgotten, and removed. */
+void render_downloads_end(render_browser_t *browser);
+
+void render_download_begins(render_browser_t *browser, const char *session,
+    const json_t *params);
+void render_download_goes_on(render_browser_t *browser, const char *session,
+    const json_t *params);
 
 
 #endif /* _RENDER_BROWSER_INTERNAL_H_INCLUDED_ */

@@ -5,7 +5,7 @@
 
 /*
  * Owns what the browser is told over its debugging pipe, and what is made of
- * what it says: targets, the page, what is not let through, downloads.
+ * what it says: targets, the page, what is not let through.
  *
  * Of a document that could not be set up nothing may be seen: that is a crash.
  */
@@ -81,10 +81,6 @@ static void render_targets_said(render_browser_t *browser,
     const char *session, const json_t *params);
 static void render_targets_died(render_browser_t *browser,
     const char *session, const json_t *params);
-static void render_targets_download(render_browser_t *browser,
-    const char *session, const json_t *params);
-static void render_targets_progress(render_browser_t *browser,
-    const char *session, const json_t *params);
 static gboolean render_targets_is_main(const render_browser_t *browser,
     const char *session, const json_t *params);
 
@@ -107,8 +103,8 @@ static const struct {
     { "Page.frameRequestedNavigation", render_targets_requested },
     { "Page.windowOpen", render_targets_window },
     { "Runtime.bindingCalled", render_targets_said },
-    { "Browser.downloadWillBegin", render_targets_download },
-    { "Browser.downloadProgress", render_targets_progress }
+    { "Browser.downloadWillBegin", render_download_begins },
+    { "Browser.downloadProgress", render_download_goes_on }
 };
 
 
@@ -964,83 +960,4 @@ render_targets_died(render_browser_t *browser, const char *session,
         g_warning("the page crashed");
         render_browser_crashed(browser, FALSE);
     }
-}
-
-
-/* ---- downloads */
-
-static void
-render_targets_download(render_browser_t *browser, const char *session,
-    const json_t *params)
-{
-    const char  *guid, *name;
-
-    (void) session;
-
-    guid = agent_json_string(params, "guid", 64);
-    name = agent_json_string(params, "suggestedFilename", 1024);
-
-    if (guid == NULL
-        || guid[strspn(guid, "0123456789abcdefABCDEF-")] != '\0')
-    {
-        return;
-    }
-
-    if (g_hash_table_size(browser->downloads) >= RENDER_BROWSER_DOWNLOADS) {
-        render_cdp_send(browser->cdp, NULL, "Browser.cancelDownload",
-                        json_pack("{s:s}", "guid", guid), NULL, NULL, NULL);
-        return;
-    }
-
-    g_hash_table_replace(browser->downloads, g_strdup(guid),
-                         g_strdup(name != NULL && name[0] != '\0'
-                                  ? name : "download"));
-}
-
-
-static void
-render_targets_progress(render_browser_t *browser, const char *session,
-    const json_t *params)
-{
-    double            received;
-    const char       *guid, *state, *name;
-    g_autofree char  *path = NULL;
-    g_autofree char  *key = NULL;
-
-    (void) session;
-
-    guid = agent_json_string(params, "guid", 64);
-    state = agent_json_string(params, "state", 32);
-    name = (guid != NULL) ? g_hash_table_lookup(browser->downloads, guid)
-                          : NULL;
-
-    if (name == NULL || state == NULL) {
-        return;
-    }
-
-    if (agent_json_number(params, "receivedBytes", 0, 1e18, &received)
-        && received > (double) browser->conf.settings->files_max * 1048576)
-    {
-        g_message("a download is larger than %u MiB",
-                  browser->conf.settings->files_max);
-        render_cdp_send(browser->cdp, NULL, "Browser.cancelDownload",
-                        json_pack("{s:s}", "guid", guid), NULL, NULL, NULL);
-        return;
-    }
-
-    if (strcmp(state, "inProgress") == 0) {
-        return;
-    }
-
-    path = g_build_filename(browser->conf.dir, "downloads", guid, NULL);
-    key = g_strdup(guid);
-
-    if (strcmp(state, "completed") == 0 && browser->events->download != NULL) {
-        browser->events->download(browser->data, path, name);
-
-    } else {
-        (void) remove(path);
-    }
-
-    g_hash_table_remove(browser->downloads, key);
 }

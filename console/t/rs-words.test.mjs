@@ -291,7 +291,7 @@ test("services and the line for them", () => {
 
 
 test("what a rendered browser did not do, and documents", () => {
-    for (const why of ["policy", "network", "scheme", "submit"]) {
+    for (const why of ["policy", "network", "scheme", "submit", "size"]) {
         assert.notEqual(blockedWords(why).title, blockedWords("x").title);
     }
 

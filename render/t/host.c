@@ -43,6 +43,7 @@ main(void)
              && g_file_set_contents(file, "%PDF-1.4\n", -1, NULL));
 
     browser = g_new0(render_browser_t, 1);
+    browser->conf.dir = dir;
     browser->page.url = g_strdup("");
     browser->page.title = g_strdup("");
     browser->shown = g_strdup("http://127.0.0.1/");
