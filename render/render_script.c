@@ -40,7 +40,11 @@ static const char  render_script_forms_text[] =
     "}, true);\n";
 
 
-/* what a mask is: css, of the selectors in masks */
+/*
+ * What a mask is: css, of the selectors in masks.  One that is left open is
+ * none to a style sheet, and :is() takes what it does not know, and pseudo-
+ * elements, for nothing; supports() does not.
+ */
 
 static const char  render_script_rules_text[] =
     "const box = '{background:#000 !important;color:transparent !important;'\n"
@@ -70,7 +74,10 @@ static const char  render_script_rules_text[] =
     "for (const m of masks) {\n"
     "  try {\n"
     "    document.createDocumentFragment().querySelector(m);\n"
-    "    if (/[{}]|\\/\\*|@/.test(m)) throw 0;\n"
+    "    const alone = new CSSStyleSheet();\n"
+    "    alone.replaceSync(m + '{}');\n"
+    "    if (/[{}]|\\/\\*|@/.test(m) || alone.cssRules.length !== 1\n"
+    "        || !CSS.supports('selector(:is(' + m + '))')) throw 0;\n"
     "  } catch (e) { all = true; continue; }\n"
     "  known.push(m);\n"
     "  rules.push(':is(' + m + ')' + box);\n"

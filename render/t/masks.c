@@ -45,6 +45,12 @@ static const page_t  pages[] = {
       "a.attachShadow({mode:'closed'}).innerHTML='<p data-rs-mask>secret</p>"
       "<input data-rs-mask value=secret style=\"width:90px;height:40px\">';"
       "</script>" },
+    { "/part", "text/html",
+      HEAD("Part") "<div id=a style='" BOX(0) "'></div><main><div id=card "
+      "style='" BOX(200) "background:#fff'><p>1234</p></div></main>"
+      "<p title='a b' style='" BOX(400) "background:#fff;margin:0'>5</p>"
+      "<script>a.attachShadow({mode:'open'}).innerHTML="
+      "'<p part=number>1234</p>'</script>" },
     { NULL, NULL, NULL }
 };
 
@@ -57,6 +63,7 @@ typedef struct {
     guint               ready;
     gboolean            over;
     guint               blocked;
+    render_rules_t     *rules;
 } fixture_t;
 
 
@@ -109,35 +116,34 @@ on_lost(void *data)
 }
 
 
-/* with these masks, a list in JSON, from now on */
-
-static render_rules_t *
-begin(fixture_t *f, const char *masks)
-{
-    render_rules_t      *rules;
-    g_autofree char     *text = NULL;
-    g_autoptr(json_t)    session = NULL;
-    g_autoptr(GError)    error = NULL;
-
-    text = g_strdup_printf("{\"id\":\"ses_a\",\"host\":{\"type\":\"render\","
-                           "\"url\":\"http://127.0.0.1:%u/\"},\"policy\":"
-                           "{\"mask\":%s}}", web_port, masks);
-    session = agent_json_load(text, strlen(text), 65536, NULL);
-    rules = render_rules_new(session, &error);
-    ok(rules != NULL, "rules%s%s", error ? ": " : "",
-       error ? error->message : "");
-    render_browser_begin(f->browser, rules);
-
-    return rules;
-}
-
-
 static gboolean
 at(fixture_t *f, const char *title)
 {
     const render_page_t  *page = render_browser_page(f->browser);
 
     return strcmp(page->title, title) == 0 && !page->loading;
+}
+
+
+/* with these masks, a list in JSON, from now on */
+
+static void
+begin(fixture_t *f, const char *masks)
+{
+    g_autofree char             *text = NULL;
+    g_autoptr(json_t)            session = NULL;
+    g_autoptr(GError)            error = NULL;
+    g_autoptr(render_rules_t)    old = f->rules;
+
+    text = g_strdup_printf("{\"id\":\"ses_a\",\"host\":{\"type\":\"render\","
+                           "\"url\":\"http://127.0.0.1:%u/\"},\"policy\":"
+                           "{\"mask\":%s}}", web_port, masks);
+    session = agent_json_load(text, strlen(text), 65536, NULL);
+    f->rules = render_rules_new(session, &error);
+    ok(f->rules != NULL, "masks %s%s", masks, error ? error->message : "");
+    g_string_truncate(web_log, 0);
+    render_browser_begin(f->browser, f->rules);
+    WAIT(strstr(web_log->str, "GET / ") != NULL && at(f, "One"));
 }
 
 
@@ -318,12 +324,40 @@ test_copy(fixture_t *f)
 }
 
 
+/* what can be a rule, but of nothing, or of nothing alone */
+
+static void
+test_selectors(fixture_t *f)
+{
+    guint                i;
+    static const char   *bad[] = {
+        "x-card::part(number)", ".a::before", ".a, .b:first-line",
+        ":is(.a, :nope)", ":not(.a", "[title='a", ".a\\\\"
+    };
+
+    begin(f, "[\"main > :is(.a, #card:not(.b)):has(p)\","
+             "\"[title=\\\"a b\\\"], .c\"]");
+    go(f, "/part", "Part");
+    is_int(others(f->x, 200, 0, 100, 100, 0), 0, "a selector of several");
+    is_int(others(f->x, 400, 0, 100, 100, 0), 0, "a list, with a string");
+    is_int(others(f->x, 0, 110, WIDTH, 200, 0x00ff00), 0, "and no more");
+
+    for (i = 0; i < G_N_ELEMENTS(bad); i++) {
+        g_autofree char  *list = NULL;
+
+        list = g_strdup_printf("[\"#card\",\"%s\"]", bad[i]);
+        begin(f, list);
+        go(f, "/part", "Part");
+        is_int(others(f->x, 0, 0, WIDTH, HEIGHT, 0), 0, bad[i]);
+    }
+}
+
+
 int
 main(int argc, char **argv)
 {
     fixture_t                      f;
     const char                    *cure;
-    render_rules_t                *rules;
     render_browser_conf_t          conf;
     g_autofree char               *allow = NULL;
     g_autofree char               *here = NULL;
@@ -375,13 +409,14 @@ main(int argc, char **argv)
         return done();
     }
 
-    rules = begin(&f, "[\"#card\"]");
+    begin(&f, "[\"#card\"]");
     test_copy(&f);
+    test_selectors(&f);
 
     XCloseDisplay(f.x);
     render_browser_free(f.browser);
     render_display_free(f.display);
-    render_rules_free(rules);
+    render_rules_free(f.rules);
     render_remove(f.dir);
 
     g_free(f.dir);
