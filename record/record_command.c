@@ -26,7 +26,9 @@
 
 static char *record_command_passphrase(const record_options_t *options,
     GError **error);
-static void record_command_print(const record_read_sum_t *sum);
+static int record_command_whole(record_read_t *read,
+    const record_options_t *options, FILE *out, GError **error);
+static void record_command_print(FILE *out, const record_read_sum_t *sum);
 static GOutputStream *record_command_file(const char *path, GError **error);
 static gboolean record_command_listed(const char *dir, const char *id);
 
@@ -112,7 +114,7 @@ record_command_keygen(const record_options_t *options, GError **error)
 
 
 static void
-record_command_print(const record_read_sum_t *sum)
+record_command_print(FILE *out, const record_read_sum_t *sum)
 {
     g_autofree char       *at = NULL;
     g_autoptr(GDateTime)   time = NULL;
@@ -120,28 +122,27 @@ record_command_print(const record_read_sum_t *sum)
     time = g_date_time_new_from_unix_utc(sum->started_at / 1000);
     at = g_date_time_format(time, "%Y-%m-%dT%H:%M:%SZ");
 
-    printf("recording %s\nsession %s\nstarted %s\n", sum->recording_id,
-           sum->session_id, at);
-    printf("duration %" G_GINT64_FORMAT ".%03d s, %u segments, %u gaps\n",
-           sum->duration_ms / 1000, (int) (sum->duration_ms % 1000),
-           sum->segments, sum->gaps);
-    printf("state %s\n", !sum->ended ? "not ended" : sum->kept ? "kept"
-                         : "incomplete");
-    printf("signed by %s\nsha256 %s\n", sum->public_key, sum->sha256);
+    fprintf(out, "recording %s\nsession %s\nstarted %s\n",
+            sum->recording_id, sum->session_id, at);
+    fprintf(out, "duration %" G_GINT64_FORMAT ".%03d s, %u segments, "
+            "%u gaps\n", sum->duration_ms / 1000,
+            (int) (sum->duration_ms % 1000), sum->segments, sum->gaps);
+    fprintf(out, "state %s\n", !sum->ended ? "not ended" : sum->kept ? "kept"
+                               : "incomplete");
+    fprintf(out, "signed by %s\nsha256 %s\n", sum->public_key, sum->sha256);
 }
 
 
-int
-record_command_verify(const record_options_t *options, const char *path,
-    GError **error)
-{
-    record_read_sum_t         sum;
-    g_autoptr(record_read_t)  read = NULL;
+/*
+ * The status.  What was taken away at the end leaves no trace in what is left,
+ * so one without an end is told from one that is whole.
+ */
 
-    read = record_read_open(path, error);
-    if (read == NULL) {
-        return RECORD_EXIT_ERROR;
-    }
+static int
+record_command_whole(record_read_t *read, const record_options_t *options,
+    FILE *out, GError **error)
+{
+    record_read_sum_t  sum;
 
     if (!record_read_verify(read, options->public_key, options->sha256, &sum,
                             error))
@@ -150,14 +151,40 @@ record_command_verify(const record_options_t *options, const char *path,
                ? RECORD_EXIT_CHANGED : RECORD_EXIT_ERROR;
     }
 
-    record_command_print(&sum);
+    record_command_print(out, &sum);
 
     if (options->public_key == NULL) {
-        printf("whoever has this key wrote it: --public-key compares it with "
-               "the recorder's\n");
+        fprintf(out, "whoever has this key wrote it: --public-key compares "
+                "it with the recorder's\n");
     }
 
-    return 0;
+    if (sum.ended) {
+        return 0;
+    }
+
+    if (options->allow_incomplete) {
+        fprintf(out, "it has no end: there may have been more\n");
+        return 0;
+    }
+
+    g_set_error(error, RECORD_ERROR, RECORD_ERROR_FORM,
+                "it has no end: it is still being recorded, or what followed "
+                "was taken away; --allow-incomplete takes it as it is");
+
+    return RECORD_EXIT_ENDLESS;
+}
+
+
+int
+record_command_verify(const record_options_t *options, const char *path,
+    GError **error)
+{
+    g_autoptr(record_read_t)  read = NULL;
+
+    read = record_read_open(path, error);
+
+    return (read != NULL) ? record_command_whole(read, options, stdout, error)
+                          : RECORD_EXIT_ERROR;
 }
 
 
@@ -175,10 +202,10 @@ int
 record_command_decrypt(const record_options_t *options, const char *path,
     GError **error)
 {
+    int                         status;
     EVP_PKEY                   *key;
     gboolean                    done;
     GError                     *failed = NULL;
-    record_read_sum_t           sum;
     g_autofree char            *passphrase = NULL;
     g_autoptr(record_read_t)    read = NULL;
     g_autoptr(GOutputStream)    media = NULL;
@@ -201,13 +228,12 @@ record_command_decrypt(const record_options_t *options, const char *path,
     }
 
     read = record_read_open(path, error);
+    status = (read != NULL) ? record_command_whole(read, options, stderr,
+                                                   error)
+                            : RECORD_EXIT_ERROR;
 
-    if (read == NULL
-        || !record_read_verify(read, options->public_key, options->sha256,
-                               &sum, error))
-    {
-        return g_error_matches(*error, RECORD_ERROR, RECORD_ERROR_CHANGED)
-               ? RECORD_EXIT_CHANGED : RECORD_EXIT_ERROR;
+    if (status != 0) {
+        return status;
     }
 
     key = record_cms_key(options->key, passphrase, error);
@@ -235,7 +261,9 @@ record_command_decrypt(const record_options_t *options, const char *path,
         (void) unlink(options->events);
     }
 
-    return done ? 0 : RECORD_EXIT_ERROR;
+    return done ? 0
+           : g_error_matches(*error, RECORD_ERROR, RECORD_ERROR_CHANGED)
+             ? RECORD_EXIT_CHANGED : RECORD_EXIT_ERROR;
 }
 
 

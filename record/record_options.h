@@ -17,6 +17,7 @@
 #define RECORD_EXIT_ERROR    1
 #define RECORD_EXIT_USAGE    2
 #define RECORD_EXIT_CHANGED  5      /* verify: not what was signed */
+#define RECORD_EXIT_ENDLESS  6      /* it is, and has no end */
 
 
 typedef struct {
@@ -31,6 +32,7 @@ typedef struct {
     char      *sha256;
     char      *output;
     char      *events;
+    gboolean   allow_incomplete;
     gboolean   verbose;
     gboolean   version;
     char     **words;           /* command and its arguments */

@@ -37,6 +37,8 @@ typedef struct {
 typedef struct {
     char      name[RS_RECORDING_EVENTS_LEN + 1];
     gboolean  events;
+    gint64    bytes;
+    guint8    sha256[RS_RECORDING_HASH_LEN];
 } record_named_t;
 
 
@@ -65,6 +67,8 @@ static gboolean record_read_lines(record_read_t *read, GBytes *chain,
 static gboolean record_read_line(record_read_t *read, const char *text,
     gsize len, gint64 n, const rs_recording_line_t *line, const char *key,
     record_read_sum_t *sum, GError **error);
+static GBytes *record_read_signed(record_read_t *read, const char *name,
+    gint64 bytes, const guint8 hash[RS_RECORDING_HASH_LEN], GError **error);
 static gboolean record_read_same(record_read_t *read, const char *name,
     gint64 bytes, const guint8 hash[RS_RECORDING_HASH_LEN], GError **error);
 static gboolean record_read_begin(record_read_t *read,
@@ -266,8 +270,10 @@ record_read_changed(GError **error, const char *what, gint64 n)
 }
 
 
-static gboolean
-record_read_same(record_read_t *read, const char *name, gint64 bytes,
+/* bytes: -1: as many as there are */
+
+static GBytes *
+record_read_signed(record_read_t *read, const char *name, gint64 bytes,
     const guint8 hash[RS_RECORDING_HASH_LEN], GError **error)
 {
     gsize              len, size;
@@ -278,7 +284,7 @@ record_read_same(record_read_t *read, const char *name, gint64 bytes,
 
     file = record_read_file(read, name, RECORD_READ_FILE_MAX, error);
     if (file == NULL) {
-        return FALSE;
+        return NULL;
     }
 
     data = g_bytes_get_data(file, &size);
@@ -293,10 +299,21 @@ record_read_same(record_read_t *read, const char *name, gint64 bytes,
     {
         g_set_error(error, RECORD_ERROR, RECORD_ERROR_CHANGED,
                     "%s is not what was signed", name);
-        return FALSE;
+        return NULL;
     }
 
-    return TRUE;
+    return g_steal_pointer(&file);
+}
+
+
+static gboolean
+record_read_same(record_read_t *read, const char *name, gint64 bytes,
+    const guint8 hash[RS_RECORDING_HASH_LEN], GError **error)
+{
+    g_autoptr(GBytes)  file = record_read_signed(read, name, bytes, hash,
+                                                 error);
+
+    return file != NULL;
 }
 
 
@@ -375,6 +392,8 @@ record_read_line(record_read_t *read, const char *text, gsize len, gint64 n,
         memcpy(named.name, line->file.data, line->file.len);
         named.name[line->file.len] = '\0';
         named.events = (line->kind == RS_RECORDING_EVENTS);
+        named.bytes = line->bytes;
+        memcpy(named.sha256, line->sha256, sizeof(named.sha256));
 
         if (!record_read_same(read, named.name, line->bytes, line->sha256,
                               error))
@@ -506,10 +525,16 @@ record_read_decrypt(record_read_t *read, EVP_PKEY *key,
             continue;
         }
 
-        sealed = record_read_file(read, named->name, RECORD_READ_FILE_MAX,
-                                  error);
-        plain = (sealed != NULL) ? record_cms_open(key, sealed, error)
-                                 : NULL;
+        /* it may be another one by now */
+
+        sealed = record_read_signed(read, named->name, named->bytes,
+                                    named->sha256, error);
+
+        if (sealed == NULL) {
+            return FALSE;
+        }
+
+        plain = record_cms_open(key, sealed, error);
 
         if (plain == NULL) {
             g_prefix_error(error, "%s: ", named->name);

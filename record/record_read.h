@@ -51,7 +51,10 @@ void record_read_free(record_read_t *read);
 gboolean record_read_verify(record_read_t *read, const char *key,
     const char *sha256, record_read_sum_t *sum, GError **error);
 
-/* Behind record_read_verify().  events may be NULL. */
+/*
+ * Behind record_read_verify(), whatever became of the files since:
+ * RECORD_ERROR_CHANGED.  media and events may be NULL.
+ */
 gboolean record_read_decrypt(record_read_t *read, EVP_PKEY *key,
     GOutputStream *media, GOutputStream *events, GError **error);
 
