@@ -149,7 +149,8 @@ render_sandbox_args(GPtrArray *args, const render_sandbox_conf_t *conf)
 
     display = render_display_name(conf->display);
     socket = render_display_socket(conf->display);
-    size = g_strdup_printf("%u", conf->profile * 1024 * 1024);
+    size = g_strdup_printf("%" G_GUINT64_FORMAT,
+                           (guint64) conf->profile << 20);
     policy = g_build_filename(conf->dir, "policy.json", NULL);
     downloads = g_build_filename(conf->dir, "downloads", NULL);
 
