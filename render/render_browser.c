@@ -312,6 +312,7 @@ render_browser_crashed(render_browser_t *browser, gboolean all)
                < RENDER_BROWSER_WITHIN_S * G_USEC_PER_SEC))
     {
         render_browser_halt(browser);
+        g_clear_handle_id(&browser->again, g_source_remove);
         browser->events->crashed(browser->data, FALSE);
         return;
     }

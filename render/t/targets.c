@@ -280,6 +280,25 @@ test_left(const render_settings_t *settings)
 }
 
 
+/* its page crashes twice; before it is there again the browser ends */
+
+static void
+test_end(const render_settings_t *settings)
+{
+    fixture_t  f;
+
+    start(&f, settings);
+    attached(&f, "A", "page", "page");
+    render_browser_crashed(f.browser, FALSE);
+    render_browser_crashed(f.browser, FALSE);
+    ok(!f.over && f.browser->again != 0, "its page is opened again");
+    render_browser_crashed(f.browser, TRUE);
+    ok(f.over && f.crashed == 3, "the third time is the end");
+    is_int(f.browser->again, 0, "after which nothing is started");
+    stop(&f);
+}
+
+
 int
 main(void)
 {
@@ -291,6 +310,7 @@ main(void)
     test_large(settings);
     test_total(settings);
     test_left(settings);
+    test_end(settings);
 
     return done();
 }
