@@ -76,11 +76,11 @@ sub ask {
 
 
 sub invited {
-    my ($who, $id) = @_;
+    my ($who, $id, $seconds) = @_;
     my $invite;
 
     do {
-        $invite = $who->expect('invite');
+        $invite = $who->expect('invite', $seconds);
     } while ($invite->{session}{id} ne $id);
 
     return $invite;
@@ -460,6 +460,29 @@ subtest 'it ends before it was recorded' => sub {
         ($redis->call('HGET', 'rs:{default}:rses', $keeper->id) // '')
             !~ /$id/
     } 5, 'no more of its sessions');
+};
+
+
+subtest 'it goes before it has joined' => sub {
+    for my $case (['its channel', sub { $_[0]->ws->reset() }, 3],
+                  ['its worker', sub { $quick->kill_worker(0) }, 12])
+    {
+        my ($what, $how, $s) = @$case;
+        my $other = recorder(gw => $quick, worker => 0, capacity => 500);
+        my $id = ask(recording => 'required')->json->{id};
+
+        invited($other, $id);
+
+        my $start = start();
+
+        $how->($other);
+        ok(eval { invited($keeper, $id, 3 * $s) }, "$what: another one is");
+        within($start, $s, 'soon');
+        is(status($id)->{recording}{state}, 'waiting', 'it waits for that one');
+        $root->delete("/sessions/$id");
+        wait_until { $quick->all_answer('/health/ready', 200) } 10, 'ready';
+        $root->delete('/devices/' . $other->id);
+    }
 };
 
 

@@ -4,7 +4,7 @@
  *
  * Rendered sessions that need another renderer: the store is asked who is
  * free, and then to move the session there, which it does as long as nobody
- * has come as its host.
+ * has come as its host.  Which recorder a session has the store decides itself.
  */
 
 
@@ -73,9 +73,10 @@ void
 ngx_http_rs_place_all(ngx_http_rs_main_conf_t *rmcf, ngx_str_t *tenant,
     ngx_rs_reply_t *reply)
 {
-    ngx_str_t        session_id, device_id;
-    ngx_uint_t       i;
-    ngx_rs_reply_t  *list;
+    ngx_str_t                session_id, device_id;
+    ngx_uint_t               i;
+    ngx_rs_reply_t          *list;
+    ngx_http_rs_store_op_t  *op;
 
     list = ngx_rs_reply_at(reply, 2);
     device_id = ngx_rs_reply_str(reply, 3);
@@ -84,6 +85,22 @@ ngx_http_rs_place_all(ngx_http_rs_main_conf_t *rmcf, ngx_str_t *tenant,
         session_id = ngx_rs_reply_str(list, i);
         ngx_http_rs_place_again(rmcf, tenant, &session_id, &device_id, NULL,
                                 NULL);
+    }
+
+    list = ngx_rs_reply_at(reply, 4);
+
+    for (i = 0; i < ngx_rs_reply_count(list); i++) {
+        session_id = ngx_rs_reply_str(list, i);
+        op = ngx_http_rs_store_op(rmcf->store, NULL, NULL);
+
+        if (op == NULL
+            || ngx_http_rs_store_recorder_away(op, tenant, &device_id,
+                                               &session_id)
+               != NGX_OK)
+        {
+            /* it keeps what is left, and is asked in when it is back */
+            break;
+        }
     }
 }
 

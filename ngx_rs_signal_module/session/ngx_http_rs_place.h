@@ -2,7 +2,8 @@
 /*
  * Copyright (C) rs-gateway contributors
  *
- * Rendered sessions that need another renderer.
+ * Rendered sessions that need another renderer, and kept ones that need
+ * another recorder.
  */
 
 
@@ -21,7 +22,10 @@ void ngx_http_rs_place_again(ngx_http_rs_main_conf_t *rmcf,
     ngx_str_t *tenant, ngx_str_t *session_id, ngx_str_t *device_id,
     const char *end, const char *detail);
 
-/* all that a renderer had, by the reply of rs_device_offline; of others none */
+/*
+ * All that a service had, by the reply of rs_device_offline: another recorder
+ * is asked into what this one had not joined.
+ */
 void ngx_http_rs_place_all(ngx_http_rs_main_conf_t *rmcf, ngx_str_t *tenant,
     ngx_rs_reply_t *reply);
 

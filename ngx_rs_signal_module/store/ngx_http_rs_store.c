@@ -893,6 +893,7 @@ ngx_http_rs_store_device_offline(ngx_http_rs_store_op_t *op,
     ngx_http_rs_store_own_key(&call, tenant);
     ngx_http_rs_store_index(&call, tenant, "svcs");
     ngx_http_rs_store_key(&call, tenant, "dses", device_id);
+    ngx_http_rs_store_index(&call, tenant, "rses");
 
     ngx_http_rs_store_arg(&call, address);
     ngx_http_rs_store_arg_text(&call, leaving ? "leaving" : "");

@@ -788,7 +788,8 @@ ngx_int_t ngx_http_rs_store_device_mismatch(ngx_http_rs_store_op_t *op,
     ngx_str_t *tenant, ngx_str_t *device_id, ngx_str_t *addr,
     ngx_uint_t retired);
 /* leaving: its socket is closed, but it is expected back; ok: "gone", and of a
-   renderer {session...} that it had, and its id */
+   renderer {session...} that it had, and its id; of a recorder {}, its id,
+   {session...} that it was given */
 ngx_int_t ngx_http_rs_store_device_offline(ngx_http_rs_store_op_t *op,
     ngx_str_t *tenant, ngx_str_t *device_id, ngx_str_t *address,
     ngx_uint_t leaving);
@@ -842,6 +843,9 @@ ngx_int_t ngx_http_rs_store_recorder_failed(ngx_http_rs_store_op_t *op,
     const char *why);
 /* the same of one whose device was deleted: no failover brings it back */
 ngx_int_t ngx_http_rs_store_recorder_removed(ngx_http_rs_store_op_t *op,
+    ngx_str_t *tenant, ngx_str_t *device_id, ngx_str_t *session_id);
+/* its channel is gone: only if it takes no part, and another one can */
+ngx_int_t ngx_http_rs_store_recorder_away(ngx_http_rs_store_op_t *op,
     ngx_str_t *tenant, ngx_str_t *device_id, ngx_str_t *session_id);
 /* ok: {session}, {recording to be deleted} */
 ngx_int_t ngx_http_rs_store_recorder_work(ngx_http_rs_store_op_t *op,

@@ -210,6 +210,7 @@ ngx_http_rs_store_device_reap(ngx_http_rs_store_op_t *op,
     ngx_http_rs_store_key(&call, &duty->tenant, "own", dead);
     ngx_http_rs_store_index(&call, &duty->tenant, "svcs");
     ngx_http_rs_store_key(&call, &duty->tenant, "dses", &duty->device_id);
+    ngx_http_rs_store_index(&call, &duty->tenant, "rses");
 
     ngx_http_rs_store_arg(&call, dead);
     ngx_http_rs_store_arg_number(&call, since / 1000);

@@ -15,7 +15,7 @@ static void ngx_http_rs_store_recorded_keys(ngx_http_rs_store_call_t *call,
     ngx_str_t *tenant, ngx_str_t *session_id);
 static ngx_int_t ngx_http_rs_store_recorder_lost(ngx_http_rs_store_op_t *op,
     ngx_str_t *tenant, ngx_str_t *device_id, ngx_str_t *session_id,
-    const char *why, ngx_uint_t durable);
+    const char *why, ngx_uint_t durable, ngx_uint_t away);
 
 
 /* ses, par, mem, log */
@@ -117,7 +117,7 @@ ngx_http_rs_store_recorder_failed(ngx_http_rs_store_op_t *op,
     const char *why)
 {
     return ngx_http_rs_store_recorder_lost(op, tenant, device_id, session_id,
-                                           why, 0);
+                                           why, 0, 0);
 }
 
 
@@ -126,14 +126,23 @@ ngx_http_rs_store_recorder_removed(ngx_http_rs_store_op_t *op,
     ngx_str_t *tenant, ngx_str_t *device_id, ngx_str_t *session_id)
 {
     return ngx_http_rs_store_recorder_lost(op, tenant, device_id, session_id,
-                                           "device_removed", 1);
+                                           "device_removed", 1, 0);
+}
+
+
+ngx_int_t
+ngx_http_rs_store_recorder_away(ngx_http_rs_store_op_t *op,
+    ngx_str_t *tenant, ngx_str_t *device_id, ngx_str_t *session_id)
+{
+    return ngx_http_rs_store_recorder_lost(op, tenant, device_id, session_id,
+                                           "lost", 0, 1);
 }
 
 
 static ngx_int_t
 ngx_http_rs_store_recorder_lost(ngx_http_rs_store_op_t *op,
     ngx_str_t *tenant, ngx_str_t *device_id, ngx_str_t *session_id,
-    const char *why, ngx_uint_t durable)
+    const char *why, ngx_uint_t durable, ngx_uint_t away)
 {
     ngx_http_rs_store_call_t  call;
 
@@ -157,6 +166,10 @@ ngx_http_rs_store_recorder_lost(ngx_http_rs_store_op_t *op,
     ngx_http_rs_store_arg(&call, device_id);
     ngx_http_rs_store_arg_text(&call, why);
     ngx_http_rs_store_arg_replid(&call);
+
+    if (away) {
+        ngx_http_rs_store_arg_text(&call, "away");
+    }
 
     return ngx_http_rs_store_send(&call);
 }

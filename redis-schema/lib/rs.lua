@@ -323,6 +323,8 @@ function service.away(svcs, id, at)
     then
         e.owner, e.used, e.queued, e.given = '', 0, 0, {}
         service.put(svcs, id, e)
+
+        return e.kind
     end
 end
 
@@ -3844,6 +3846,17 @@ function recording.void(par, id, now)
 end
 
 
+-- Who is asked in after this one, if anybody.
+
+function recording.next(s, keys, now, why, except)
+    if keys.svcs and not recording.final[why]
+       and (tonumber(s.rec_tries) or 0) + 1 < recording.tries
+    then
+        return recording.pick(keys.svcs, keys.rses, now, except)
+    end
+end
+
+
 -- same: it may be asked again
 
 function recording.lost(s, keys, workers, now, why, limit, same)
@@ -3860,14 +3873,8 @@ function recording.lost(s, keys, workers, now, why, limit, same)
         return recording.ends(s, workers, keys, now, why, limit)
     end
 
+    next = recording.next(s, keys, now, why, not same and was or nil)
     s.rec_tries = int((tonumber(s.rec_tries) or 0) + 1)
-
-    if keys.svcs and not recording.final[why]
-       and tonumber(s.rec_tries) < recording.tries
-    then
-        next = recording.pick(keys.svcs, keys.rses, now,
-                              not same and was or nil)
-    end
 
     if required and not begun and not next then
         return recording.ends(s, workers, keys, now, why, limit)
@@ -4116,10 +4123,11 @@ end
 
 -- rs_recorder_failed
 -- KEYS: ses, par, mem, log, own, turn, trev, svcs, rses.
--- ARGV: device id of the recorder, why, replid.
+-- ARGV: device id of the recorder, why, replid, or besides: away.
 -- ok: left|ended, device id of the host, user id.  This recorder does not keep
 --     the session, or no more: another one is asked in, or the session ends, as
---     its policy has it.
+--     its policy has it.  away: it has no control channel; or stale, when it
+--     takes part, or when there is no other one: it is asked when it is back.
 -- Errors: not_found, session_ended.  O(members)
 
 function lib.rs_recorder_failed(keys, args)
@@ -4127,7 +4135,7 @@ function lib.rs_recorder_failed(keys, args)
     local k = member_keys(keys)
     local s, m, p, at, workers
 
-    check(keys, 9, args, 3)
+    check(keys, 9, args, args[4] and 4 or 3)
 
     s = session(keys[1], now)
 
@@ -4137,10 +4145,17 @@ function lib.rs_recorder_failed(keys, args)
                  or 'not_found' }
     end
 
-    epoch(s, args[3])
     m = members(keys[3])
     p = s.rec_par ~= '' and participant(keys[2], s.rec_par)
     at = p and m['a:' .. p.id]
+
+    if args[4] and (at or s.rec_state == 'on'
+                    or not recording.next(s, k, now, args[2], args[1]))
+    then
+        return { 'ok', 'stale', s.device_id }
+    end
+
+    epoch(s, args[3])
 
     if not at then
         return recording.lost(s, k, workers_written(m.w or ''), now, args[2])
@@ -5367,8 +5382,8 @@ end
 
 
 -- rs_device_offline
--- KEYS: dev, own, svcs, dses (of a caller of before version 8: neither of the
---       last two).  ARGV: address (of a worker: wherever it is there), the
+-- KEYS: dev, own, svcs, dses, rses (of a caller of before version 8: none of
+--       the last three).  ARGV: address (of a worker: wherever it is there), the
 --       instant it was there last in s or empty for now, or leaving.
 -- ok: gone|stale|leaving.  By the name of a worker it publishes fen away,
 --     should that one live.  leaving: it was told to come back and its socket
@@ -5376,13 +5391,14 @@ end
 --     What a service said from there of its places counts no more, if stale,
 --     too.
 --     gone: of a renderer then {session id...}, its live ones, which another
---     one may take, and its id.  O(1)
+--     one may take, and its id; of a recorder nothing, its id, and {session
+--     id...} it was given, for rs_recorder_failed.  O(sessions)
 
 function lib.rs_device_offline(keys, args)
     local address = args[1]
-    local owner, duty, d
+    local owner, duty, d, kind
 
-    check(keys, keys[3] and 4 or 2, args, 2)
+    check(keys, keys[3] and (keys[5] and 5 or 4) or 2, args, 2)
 
     owner = call('HGET', keys[1], 'owner') or ''
     duty = duty_device(keys[1])
@@ -5397,7 +5413,12 @@ function lib.rs_device_offline(keys, args)
         -- a service may not have spoken where it is since, or it is nowhere
 
         if keys[3] and address ~= '' then
-            service.away(keys[3], id_of(keys[1]), address)
+            kind = service.away(keys[3], id_of(keys[1]), address)
+        end
+
+        if keys[5] and owner == '' and kind == 'recorder' then
+            return { 'ok', 'stale', {}, id_of(keys[1]),
+                     recording.given(keys[5], id_of(keys[1]), now_s()) }
         end
 
         return { 'ok', 'stale' }
@@ -5431,6 +5452,11 @@ function lib.rs_device_offline(keys, args)
     if keys[4] and d.kind == 'renderer' then
         return { 'ok', 'gone', live_sessions(keys[4], now_s()),
                  id_of(keys[1]) }
+    end
+
+    if keys[5] and d.kind == 'recorder' then
+        return { 'ok', 'gone', {}, id_of(keys[1]),
+                 recording.given(keys[5], id_of(keys[1]), now_s()) }
     end
 
     return { 'ok', 'gone' }

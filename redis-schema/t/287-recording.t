@@ -624,6 +624,51 @@ $s->online($rec, "$w.7");
 $s->load($rec, "$w.7", 100, 0, 0, 0);
 
 
+# its control channel goes before it has joined
+
+sub away {
+    my ($x, $dev) = @_;
+
+    return $s->fcall('rs_recorder_failed',
+                     [whole($x), $own, 'turn', 'trev', 'svcs', 'rses'],
+                     $dev, 'lost', RS::Schema->REPLID, 'away')->[1];
+}
+
+$old = recorder("$w.70", 500);
+$x = ask('required end');
+$i = recorded('required end', 4, rec => $old, at => "$w.70");
+got();
+is_deeply($s->offline($old, "$w.70"),
+          ['ok', 'gone', [], $old, [$x->{id}, $i->{id}]], 'what it had');
+is(away($i, $old), 'stale', 'nothing is done where it takes part');
+is_deeply([told()], [], 'nor said');
+$s->fcall('rs_leave', [whole($i), own($i->{rec_at}), 'turn', 'trev', 'svcs',
+                       'rses'], $i->{rec}, $i->{rec_at}, 'away',
+          RS::Schema->REPLID, 1 << 20, 3000);
+is(away($i, $old), 'stale', 'nor while it may come back');
+is(away($x, $old), 'left', 'it has not come here');
+is_deeply([grep { /^inv/ } told()], ["inv $w.7"], 'the other one is asked in');
+is(away($x, $old), undef, 'once');
+$s->offline($rec, "$w.7");
+is(away($x, $rec), 'stale', 'nobody else is here');
+is(ses($x)->{rec_state}, 'waiting', 'it waits for it');
+is(ref invite($x, $rec, "$w.7"), 'HASH', 'who comes back');
+$s->online($old, "$w.71");
+$s->load($old, "$w.71", 500, 0, 0, 0);
+$redis->call('HSET', $s->key("ses:$x->{id}"), 'rec_tries', 3);
+is(away($x, $rec), 'stale', 'not for ever');
+$redis->call('HSET', $s->key("ses:$x->{id}"), 'rec_tries', 2);
+is(away($x, $rec), 'left', 'the last one');
+$redis->call('HSET', $s->key("dev:$old"), 'owner', '');
+is_deeply($s->offline($old, "$w.71"),
+          ['ok', 'stale', [], $old, [$i->{id}, $x->{id}]],
+          'what one has that is not let in any more');
+is_deeply($s->offline($old, "$w.71"), ['ok', 'stale'], 'said once');
+$s->end($_) for $x, $i;
+$s->online($rec, "$w.7");
+$s->load($rec, "$w.7", 100, 0, 0, 0);
+
+
 # the catalogue
 
 sub get {

@@ -891,6 +891,8 @@ sub recordings {
     step('nor that one', $s->fcall('rs_recorder_failed', \@all, $two,
                                    'no_media', 'a' x 40), 'ok', 'ended');
 
+    step('it goes', $s->offline($two, "$W1.86"), 'ok', 'gone', [], $two);
+
     for my $id ($desk, $dev, $two) {
         step('removed', $s->fcall('rs_device_delete',
                                   [$s->{key}, "dev:$id", 'devs', "dses:$id",

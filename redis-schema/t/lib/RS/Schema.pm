@@ -298,7 +298,7 @@ sub offline {
     my ($self, $dev, $address, $at) = @_;
 
     return $self->fcall('rs_device_offline', ["dev:$dev", own($address),
-                                              'svcs', "dses:$dev"],
+                                              'svcs', "dses:$dev", 'rses'],
                         $address, $at // '');
 }
 
