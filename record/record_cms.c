@@ -17,6 +17,7 @@
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 #include <string.h>
 
 
@@ -69,6 +70,13 @@ record_auditors_load(const char *const *paths, GError **error)
         return NULL;
     }
 
+    for (i = 0; i < auditors->certs->len; i++) {
+        g_autofree char  *subject = NULL;
+
+        subject = record_auditors_subject(auditors->certs->pdata[i]);
+        g_message("auditor: %s", subject);
+    }
+
     return g_steal_pointer(&auditors);
 }
 
@@ -85,9 +93,10 @@ static gboolean
 record_auditors_read(record_auditors_t *auditors, const char *path,
     GError **error)
 {
-    BIO   *bio;
-    X509  *cert;
-    guint  n;
+    BIO           *bio;
+    X509          *cert;
+    guint          n;
+    unsigned long  e;
 
     bio = BIO_new_file(path, "r");
     if (bio == NULL) {
@@ -96,6 +105,7 @@ record_auditors_read(record_auditors_t *auditors, const char *path,
     }
 
     n = 0;
+    ERR_clear_error();
 
     while ((cert = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
         g_ptr_array_add(auditors->certs, cert);
@@ -108,7 +118,18 @@ record_auditors_read(record_auditors_t *auditors, const char *path,
     }
 
     BIO_free(bio);
+    e = ERR_peek_last_error();
     ERR_clear_error();
+
+    /* else there is one more, of somebody who could read nothing */
+
+    if (ERR_GET_LIB(e) != ERR_LIB_PEM
+        || ERR_GET_REASON(e) != PEM_R_NO_START_LINE)
+    {
+        g_set_error(error, RECORD_ERROR, RECORD_ERROR_KEY,
+                    "%s: certificate %u of it is damaged", path, n + 1);
+        return FALSE;
+    }
 
     if (n == 0) {
         g_set_error(error, RECORD_ERROR, RECORD_ERROR_KEY,
@@ -137,6 +158,18 @@ record_auditors_fit(X509 *cert, const char *path, GError **error)
         g_set_error(error, RECORD_ERROR, RECORD_ERROR_KEY,
                     "%s: an auditor's key is RSA of %d bits and more, or of "
                     "P-256, P-384 or P-521", path, RECORD_CMS_RSA_BITS);
+        return FALSE;
+    }
+
+    /* nobody else has signed it: a bit that is another one can be found */
+
+    if ((X509_get_extension_flags(cert) & EXFLAG_SS) != 0
+        && X509_verify(cert, key) != 1)
+    {
+        ERR_clear_error();
+        g_set_error(error, RECORD_ERROR, RECORD_ERROR_KEY,
+                    "%s: the certificate is damaged: it is not what its own "
+                    "key signed", path);
         return FALSE;
     }
 

@@ -24,8 +24,9 @@ typedef struct record_auditors_s  record_auditors_t;
 
 
 /*
- * Certificates, PEM, one or more a file.  NULL: none at all, one that cannot
- * be used (RSA of 2048 bits or P-256, P-384, P-521 are wanted) or is over.
+ * Certificates, PEM, one or more a file; whose they are is logged.  NULL: none
+ * at all, one that is damaged, cannot be used (RSA of 2048 bits or P-256,
+ * P-384, P-521 are wanted) or is over.
  */
 record_auditors_t *record_auditors_load(const char *const *paths,
     GError **error);

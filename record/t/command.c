@@ -45,6 +45,8 @@ run(const char *command, const char *path, const char *const *options)
                       G_SPAWN_STDIN_FROM_DEV_NULL, NULL, NULL, &output,
                       &words, &status, NULL))
     {
+        words = g_strdup("");
+        output = g_strdup("");
         return -1;
     }
 
