@@ -32,12 +32,12 @@ static const char  render_script_forms_text[] =
     "const say = (word) => {\n"
     "  try { globalThis." RENDER_SCRIPT_SAY "(word); } catch (e) { }\n"
     "};\n"
-    "window.addEventListener('submit', (e) => {\n"
+    "const sent = (e) => {\n"
     "  if (!held) return;\n"
     "  e.preventDefault();\n"
     "  e.stopImmediatePropagation();\n"
     "  say('submit');\n"
-    "}, true);\n";
+    "};\n";
 
 
 /*
@@ -122,17 +122,21 @@ static const char  render_script_guard_text[] =
     "  e.stopImmediatePropagation();\n"
     "};\n"
     "const middle = (e) => { if (e.button === 1) e.preventDefault(); };\n"
+    "const opens = 'select,option,[list],' + ['color', 'date', 'time',\n"
+    "  'datetime-local', 'month', 'week'].map((t) => 'input[type=' + t\n"
+    "  + ']').join();\n"
     "const shut = (e) => {\n"
-    "  const t = e.target;\n"
-    "  if (!(t instanceof Element) || t.closest('select,option,[list],'\n"
-    "      + 'input[type=date],input[type=color]') === null) return;\n"
-    "  if (known.some((m) => t.closest(m) !== null)) e.preventDefault();\n"
+    "  const path = e.composedPath();\n"
+    "  if (e.key !== 'Tab' && met(path)\n"
+    "      && path.some((n) => n.nodeType === 1 && n.matches(opens)))\n"
+    "    e.preventDefault();\n"
     "};\n"
+    "const asks = 'rs-submit';\n"
     "const add = EventTarget.prototype.addEventListener;\n"
     "const guard = (target) => {\n"
     "  for (const k of ['copy', 'cut', 'dragstart'])\n"
     "    add.call(target, k, still, true);\n"
-    "  for (const k of ['mousedown', 'keydown'])\n"
+    "  for (const k of ['mousedown', 'click', 'keydown'])\n"
     "    add.call(target, k, shut, true);\n"
     "  add.call(target, 'mouseup', middle, true);\n"
     "};\n";
@@ -142,6 +146,8 @@ static const char  render_script_keep_text[] =
     "let style = null;\n"
     "const keep = () => {\n"
     "  const root = document.documentElement;\n"
+    "  guard(window);\n"
+    "  for (const k of ['submit', asks]) add.call(window, k, sent, true);\n"
     "  if (!document.adoptedStyleSheets.includes(sheet)) {\n"
     "    document.adoptedStyleSheets.push(sheet);\n"
     "  }\n"
@@ -164,8 +170,7 @@ static const char  render_script_keep_text[] =
     "  { childList: true, subtree: true, attributes: true,\n"
     "    attributeFilter: ['media', 'style', 'disabled'] });\n"
     "const frame = () => { keep(); requestAnimationFrame(frame); };\n"
-    "requestAnimationFrame(frame);\n"
-    "guard(window);\n";
+    "requestAnimationFrame(frame);\n";
 
 
 /*
@@ -182,10 +187,17 @@ static const char  render_script_shadows_text[] =
     "const has = (root) => list.get.call(root).includes(sheet);\n"
     "const put = (root) => { if (!has(root)) "
     "list.get.call(root).push(sheet); };\n"
+    "const ask = (e) => {\n"
+    "  if (window.dispatchEvent(new Event(asks, { cancelable: true })))\n"
+    "    return;\n"
+    "  e.preventDefault();\n"
+    "  e.stopImmediatePropagation();\n"
+    "};\n"
     "const seen = new WeakSet();\n"
     "const take = (root) => {\n"
     "  put(root);\n"
     "  guard(root);\n"
+    "  add.call(root, 'submit', ask, true);\n"
     "  if (seen.has(root)) return;\n"
     "  seen.add(root);\n"
     "  added.observe(root, { childList: true, subtree: true });\n"

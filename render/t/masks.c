@@ -20,12 +20,23 @@
                    "box-sizing:border-box;left:" #left "px;"
 
 #define DRAWN                                                                 \
-    "<script>requestAnimationFrame(()=>requestAnimationFrame(()=>"            \
-    "fetch('/drawn')))</script>"
+    "requestAnimationFrame(()=>requestAnimationFrame(()=>fetch('/drawn')))"
 
-#define HEAD(title)                                                           \
+#define BODY(title)                                                           \
     "<!doctype html><title>" title "</title><body style='margin:0;"           \
-    "background:#00ff00'>" DRAWN
+    "background:#00ff00'>"
+
+#define HEAD(title)  BODY(title) "<script>" DRAWN "</script>"
+
+#define LIST(mask)                                                            \
+    "<select " mask " style='width:100px;height:40px'><option>1<option>2"     \
+    "<option>3<option>4</select>"
+
+/* sent by a script, and so by no request of the browser's */
+
+#define FORM                                                                  \
+    "<form onsubmit=\"event.preventDefault();fetch('/sent')\"><button "       \
+    "style='width:100px;height:40px'>A</button></form>"
 
 /* tells what is typed or pasted into it */
 
@@ -51,6 +62,25 @@ static const page_t  pages[] = {
       "<p title='a b' style='" BOX(400) "background:#fff;margin:0'>5</p>"
       "<script>a.attachShadow({mode:'open'}).innerHTML="
       "'<p part=number>1234</p>'</script>" },
+    { "/lists", "text/html",
+      HEAD("Lists") "<div id=a style='" BOX(0) "'></div><div id=b style='"
+      BOX(200) "'></div><input type=time data-rs-mask style='" BOX(400)
+      "height:40px'><div style='" BOX(0) "top:300px'>" LIST("") "</div>"
+      "<script>a.attachShadow({mode:'closed'}).innerHTML="
+      "b.attachShadow({mode:'open'}).innerHTML=`" LIST("data-rs-mask") "`"
+      "</script>" },
+    { "/forms", "text/html",
+      HEAD("Forms") "<div id=a style='" BOX(0) "'></div><div id=b style='"
+      BOX(200) "'></div><script>a.attachShadow({mode:'closed'}).innerHTML="
+      "b.attachShadow({mode:'open'}).innerHTML=`" FORM "`</script>" },
+    { "/written", "text/html",
+      "<!doctype html><title>Written</title><script>setTimeout(()=>{"
+      "document.open();document.write(`" BODY("Written") "<div style='"
+      BOX(0) "'>" LIST("data-rs-mask") "</div><div style='" BOX(200) "'>" FORM
+      "</div><div id=a style='" BOX(400) "'></div><div style='" BOX(0)
+      "top:300px'>" LIST("") "</div>`);"
+      "a.attachShadow({mode:'closed'}).innerHTML=`" LIST("data-rs-mask") "`;"
+      "document.close();" DRAWN "},100)</script>" },
     { NULL, NULL, NULL }
 };
 
@@ -353,6 +383,60 @@ test_selectors(fixture_t *f)
 }
 
 
+/* of lists above the page: none but what is not masked */
+
+static void
+test_lists(fixture_t *f, const char *path, const char *title,
+    const int *places, guint n)
+{
+    guint   i;
+
+    go(f, path, title);
+
+    for (i = 0; i < n; i++) {
+        click(f->x, places[i], 20);
+        after(700);
+        is_int(others(f->x, 0, 45, WIDTH, 250, 0x00ff00), 0,
+               "a masked field opens no list");
+        type(f->x, XK_Escape);
+        after(100);
+    }
+
+    click(f->x, 50, 320);
+    WAIT(others(f->x, 0, 345, WIDTH, 100, 0x00ff00) != 0);
+    ok(others(f->x, 0, 345, WIDTH, 100, 0x00ff00) != 0,
+       "and one that is not masked does");
+    type(f->x, XK_Escape);
+    WAIT(others(f->x, 0, 345, WIDTH, 100, 0x00ff00) == 0);
+}
+
+
+static void
+test_forms(fixture_t *f, const char *path, const char *title,
+    const int *places, guint n)
+{
+    guint   i, k;
+
+    for (i = 0; i < n; i++) {
+        render_browser_hold(f->browser, TRUE);
+        go(f, path, title);
+        f->blocked = 0;
+        click(f->x, places[i], 20);
+        WAIT(f->blocked || strstr(web_log->str, "/sent") != NULL);
+        ok(f->blocked && strstr(web_log->str, "/sent") == NULL,
+           "a form that a script sends is held back");
+        render_browser_hold(f->browser, FALSE);
+
+        for (k = 0; k < 20 && strstr(web_log->str, "/sent") == NULL; k++) {
+            click(f->x, places[i], 20);
+            after(300);
+        }
+
+        ok(strstr(web_log->str, "/sent") != NULL, "and goes once it may");
+    }
+}
+
+
 int
 main(int argc, char **argv)
 {
@@ -364,6 +448,9 @@ main(int argc, char **argv)
     g_autofree char               *inside = NULL;
     g_autoptr(GError)              error = NULL;
     g_autoptr(render_settings_t)   settings = render_settings_new();
+
+    static const int   lists[] = { 50, 250, 487, 450 };
+    static const int   forms[] = { 50, 250 };
 
     (void) argc;
 
@@ -412,6 +499,12 @@ main(int argc, char **argv)
     begin(&f, "[\"#card\"]");
     test_copy(&f);
     test_selectors(&f);
+    begin(&f, "[\"#card\"]");
+    test_lists(&f, "/lists", "Lists", lists, 3);
+    test_lists(&f, "/written", "Written", lists, 1);
+    test_lists(&f, "/written", "Written", lists + 3, 1);
+    test_forms(&f, "/forms", "Forms", forms, 2);
+    test_forms(&f, "/written", "Written", forms + 1, 1);
 
     XCloseDisplay(f.x);
     render_browser_free(f.browser);
