@@ -27,6 +27,7 @@
 
 struct record_auditors_s {
     GPtrArray  *certs;              /* X509 */
+    gint        refs;               /* atomic */
 };
 
 
@@ -47,6 +48,7 @@ record_auditors_load(const char *const *paths, GError **error)
     g_autoptr(record_auditors_t)   auditors = NULL;
 
     auditors = g_new0(record_auditors_t, 1);
+    auditors->refs = 1;
     auditors->certs = g_ptr_array_new_with_free_func(
                                                  (GDestroyNotify) X509_free);
 
@@ -81,9 +83,22 @@ record_auditors_load(const char *const *paths, GError **error)
 }
 
 
+record_auditors_t *
+record_auditors_ref(record_auditors_t *auditors)
+{
+    g_atomic_int_inc(&auditors->refs);
+
+    return auditors;
+}
+
+
 void
 record_auditors_free(record_auditors_t *auditors)
 {
+    if (!g_atomic_int_dec_and_test(&auditors->refs)) {
+        return;
+    }
+
     g_ptr_array_unref(auditors->certs);
     g_free(auditors);
 }

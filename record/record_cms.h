@@ -30,6 +30,9 @@ typedef struct record_auditors_s  record_auditors_t;
  */
 record_auditors_t *record_auditors_load(const char *const *paths,
     GError **error);
+
+/* On any thread; each is let go by record_auditors_free(). */
+record_auditors_t *record_auditors_ref(record_auditors_t *auditors);
 void record_auditors_free(record_auditors_t *auditors);
 
 /* [{"subject":…,"sha256":…}], the hash of the certificate as DER. */

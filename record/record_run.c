@@ -37,6 +37,8 @@ typedef struct {
     GHashTable          *sessions;      /* id -> record_session_t */
     agent_key_t         *key;           /* ends what a crash left */
     gboolean             full;          /* of the disk */
+    gboolean             hangs;
+    guint                left;          /* sessions it did not let go of */
     guint                timer;
 } record_t;
 
@@ -67,6 +69,8 @@ static void record_kept(void *data, record_session_t *session,
     const char *reason, const record_sum_t *sum);
 static void record_over(void *data, record_session_t *session);
 static gboolean record_forget(gpointer data);
+static void record_drop(record_t *r, record_session_t *session);
+static void record_closed(void *data, const char *broken, agent_key_t *key);
 static char *record_sign(void *data, const guint8 *text, gsize len,
     GError **error);
 static void record_older_clear(gpointer key);
@@ -95,7 +99,8 @@ static const agent_service_t  record_service = {
 static const record_session_events_t  record_session_events = {
     record_say,
     record_kept,
-    record_over
+    record_over,
+    record_closed
 };
 
 
@@ -182,8 +187,7 @@ record_init(record_t *r, record_config_t *config, GError **error)
     }
 
     r->serve = record_serve_new(&r->agent, config->directory);
-    r->sessions = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
-                                        (GDestroyNotify) record_session_free);
+    r->sessions = g_hash_table_new(g_str_hash, g_str_equal);
     r->timer = g_timeout_add_seconds(RECORD_CHECK_S, record_check, r);
     r->full = !record_keep_room(r->keep, NULL);
 
@@ -194,7 +198,20 @@ record_init(record_t *r, record_config_t *config, GError **error)
 static void
 record_done(record_t *r)
 {
+    gpointer        session;
+    GHashTableIter  iter;
+
     g_clear_handle_id(&r->timer, g_source_remove);
+
+    if (r->sessions != NULL) {
+        g_hash_table_iter_init(&iter, r->sessions);
+
+        while (g_hash_table_iter_next(&iter, NULL, &session)) {
+            g_hash_table_iter_steal(&iter);
+            record_drop(r, session);
+        }
+    }
+
     g_clear_pointer(&r->sessions, g_hash_table_unref);
     g_clear_pointer(&r->serve, record_serve_free);
     g_clear_pointer(&r->keep, record_keep_free);
@@ -227,7 +244,7 @@ record_keep_say(void *data, char *text)
 }
 
 
-/* a disk without room has no places */
+/* a disk without room has no places, nor has one that does not answer */
 
 static void
 record_load(record_t *r)
@@ -235,7 +252,8 @@ record_load(record_t *r)
     guint  used, capacity;
 
     used = g_hash_table_size(r->sessions);
-    capacity = r->full ? used : MAX(r->config->max_sessions, used);
+    capacity = (r->full || r->hangs) ? used
+                                      : MAX(r->config->max_sessions, used);
     record_say(r, record_msg_load(capacity, used));
 }
 
@@ -246,6 +264,10 @@ record_check(gpointer data)
     gboolean             full;
     record_t            *r = data;
     g_autoptr(GError)    error = NULL;
+
+    if (r->hangs) {
+        return G_SOURCE_CONTINUE;
+    }
 
     full = !record_keep_room(r->keep, &error);
 
@@ -320,7 +342,13 @@ record_invite(void *data, const agent_msg_t *msg)
         return;
     }
 
-    r->full = !record_keep_room(r->keep, &error);
+    if (r->hangs) {
+        g_set_error(&error, RECORD_ERROR, RECORD_ERROR_FULL,
+                    "the disk of %s does not answer", r->config->directory);
+
+    } else {
+        r->full = !record_keep_room(r->keep, &error);
+    }
 
     if (error == NULL
         && g_hash_table_size(r->sessions) >= r->config->max_sessions)
@@ -490,36 +518,54 @@ record_over(void *data, record_session_t *session)
 }
 
 
-/*
- * Its files are closed by it; what has no end gets one, by the key that it was
- * begun with: the device's may be another one by now.
- */
-
 static gboolean
 record_forget(gpointer data)
 {
-    record_over_t      *over = data;
-    record_t           *r = over->r;
-    agent_key_t        *key;
-    g_autofree char    *id = NULL;
-    g_autofree char    *public_key = NULL;
+    record_over_t  *over = data;
 
-    if (record_session_broken(over->session)) {
-        id = g_strdup(record_session_recording(over->session));
-    }
-
-    key = record_session_key_take(over->session);
-    record_session_free(over->session);
+    record_drop(over->r, over->session);
     g_free(over);
 
-    if (key != NULL && id != NULL) {
+    return G_SOURCE_REMOVE;
+}
+
+
+static void
+record_drop(record_t *r, record_session_t *session)
+{
+    r->left++;
+    record_session_free(session);
+
+    if (r->left != 0 && !r->hangs) {
+        r->hangs = TRUE;
+        record_load(r);
+    }
+}
+
+
+/*
+ * What has no end gets one, by the key that it was begun with: the device's
+ * may be another one by now.
+ */
+
+static void
+record_closed(void *data, const char *broken, agent_key_t *key)
+{
+    record_t           *r = data;
+    g_autofree char    *public_key = NULL;
+
+    r->left--;
+
+    if (broken != NULL) {
         public_key = agent_key_public(key);
-        record_keep_broken(r->keep, id, public_key, key);
+        record_keep_broken(r->keep, broken, public_key, key);
     }
 
-    g_clear_pointer(&key, agent_key_free);
-
-    return G_SOURCE_REMOVE;
+    if (r->left == 0 && r->hangs) {
+        g_message("the disk answers again");
+        r->hangs = FALSE;
+        record_load(r);
+    }
 }
 
 

@@ -106,6 +106,17 @@ struct record_session_s {
 };
 
 
+/* what its writer needs to the end, which may be later than that of it */
+
+typedef struct {
+    const record_session_events_t  *events;
+    void                           *data;
+    agent_key_t                    *key;
+    char                           *broken;
+} record_session_rest_t;
+
+
+static void record_session_rest(void *data);
 static void record_session_connect(record_session_t *s);
 static gboolean record_session_retry(gpointer data);
 static void record_session_text(void *data, const char *text, gsize len);
@@ -225,16 +236,34 @@ record_session_new(agent_t *agent, const record_config_t *config,
 }
 
 
+static void
+record_session_rest(void *data)
+{
+    record_session_rest_t  *rest = data;
+
+    rest->events->closed(rest->data, rest->broken, rest->key);
+    g_clear_pointer(&rest->key, agent_key_free);
+    g_free(rest->broken);
+    g_free(rest);
+}
+
+
 void
 record_session_free(record_session_t *s)
 {
+    record_session_rest_t  *rest;
+
+    rest = g_new0(record_session_rest_t, 1);
+    rest->events = s->events;
+    rest->data = s->data;
+    rest->key = s->key;
+    rest->broken = s->broken ? g_strdup(s->recording) : NULL;
+
     g_clear_handle_id(&s->timer, g_source_remove);
     g_clear_handle_id(&s->retry, g_source_remove);
     g_clear_handle_id(&s->outbox_timer, g_source_remove);
     g_clear_pointer(&s->media, record_media_free);
     g_clear_pointer(&s->socket, agent_socket_free);
-    g_clear_pointer(&s->writer, record_writer_free);
-    g_clear_pointer(&s->key, agent_key_free);
     record_mux_free(s->mux);
     agent_shim_free(s->shim);
     agent_supply_free(s->supply);
@@ -248,6 +277,14 @@ record_session_free(record_session_t *s)
     g_free(s->ticket);
     g_free(s->resume);
     g_free(s->id);
+
+    if (s->writer != NULL) {
+        record_writer_free(s->writer, record_session_rest, rest);
+
+    } else {
+        record_session_rest(rest);
+    }
+
     g_free(s);
 }
 
@@ -263,20 +300,6 @@ const char *
 record_session_recording(const record_session_t *s)
 {
     return s->recording;
-}
-
-
-gboolean
-record_session_broken(const record_session_t *s)
-{
-    return s->broken;
-}
-
-
-agent_key_t *
-record_session_key_take(record_session_t *s)
-{
-    return g_steal_pointer(&s->key);
 }
 
 

@@ -28,8 +28,15 @@ typedef struct {
     void  (*kept)(void *data, record_session_t *session, const char *reason,
                   const record_sum_t *sum);
 
-    /* The last event: it may be freed here. */
+    /* The last event before it is freed, which may be here. */
     void  (*over)(void *data, record_session_t *session);
+
+    /*
+     * Its files are closed, once for each that was freed: then, or later, when
+     * a disk that hangs lets go of them.  broken: of a recording that could
+     * not be written, and has no end; or NULL.  key: signs it.
+     */
+    void  (*closed)(void *data, const char *broken, agent_key_t *key);
 } record_session_events_t;
 
 
@@ -62,15 +69,6 @@ gboolean record_session_again(record_session_t *session, guint delay_ms);
 
 /* NULL: nothing was recorded yet. */
 const char *record_session_recording(const record_session_t *session);
-
-/* Its recording could not be written, and has no end. */
-gboolean record_session_broken(const record_session_t *session);
-
-/*
- * The key that signs it, NULL before there is one: the caller's then, who
- * frees it after the session.
- */
-agent_key_t *record_session_key_take(record_session_t *session);
 
 void record_session_free(record_session_t *session);
 

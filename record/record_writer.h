@@ -15,14 +15,18 @@
 #include "record_store.h"
 
 
-#define RECORD_WRITER_MAX  (64 * 1024 * 1024)   /* bytes that wait */
+#define RECORD_WRITER_MAX      (64 * 1024 * 1024)   /* bytes that wait */
+#define RECORD_WRITER_LATE_MS  20000                /* and so long */
 
 
 typedef struct record_writer_s  record_writer_t;
 
 
 typedef struct {
-    /* Nothing more can be written; what is there stays as it is. */
+    /*
+     * Nothing more can be written, what is there stays as it is; or the disk
+     * takes less than what comes, or nothing.  The last event.
+     */
     void  (*failed)(void *data, const GError *error);
 
     /* Behind record_writer_end(), unless it failed; the last event. */
@@ -31,8 +35,8 @@ typedef struct {
 
 
 /*
- * params are copied; but what they point to by auditors and data outlives the
- * writer, and sign is called on its thread.
+ * params are copied; but what they point to by data outlives the writer, and
+ * sign is called on its thread.
  */
 record_writer_t *record_writer_new(const record_store_params_t *params,
     const record_writer_events_t *events, void *data);
@@ -47,8 +51,16 @@ void record_writer_tick(record_writer_t *writer, gint64 now_ms);
 void record_writer_end(record_writer_t *writer, gint64 t_ms, gboolean kept,
     const char *reason);
 
-/* Waits for what is queued; no event runs any more. */
-void record_writer_free(record_writer_t *writer);
+/* Other than RECORD_WRITER_LATE_MS. */
+void record_writer_patience(record_writer_t *writer, guint late_ms);
+
+/*
+ * Waits for what is queued, if the disk does not hang; no event runs any more.
+ * freed, or NULL: its files are closed, what params point to is of no use any
+ * more: at once, or on the main loop when a disk that hangs lets go of them.
+ */
+void record_writer_free(record_writer_t *writer, GDestroyNotify freed,
+    void *data);
 
 
 #endif /* _RECORD_WRITER_H_INCLUDED_ */

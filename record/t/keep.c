@@ -538,7 +538,7 @@ test_writer(void)
 
     ok(ended.segments == 1 && ended.gaps == 1 && ended.duration_ms == 2000,
        "written off the main loop, and told on it");
-    record_writer_free(writer);
+    record_writer_free(writer, NULL, NULL);
 
     path = g_build_filename(f.recordings, f.params.id, NULL);
     {
@@ -560,7 +560,7 @@ test_writer(void)
 
     ok(failed, "what cannot be written is told");
     record_writer_media(writer, &segment);
-    record_writer_free(writer);
+    record_writer_free(writer, NULL, NULL);
     ok(TRUE, "and the rest is let go");
 }
 

@@ -114,6 +114,10 @@ static SoupWebsocketConnection  *ws;
 static guint                     sockets;
 static guint                     begins;
 static guint                     overs;
+static guint                     fails;
+static guint                     closes;
+static char                     *last_broken;
+static gboolean                  last_key;
 
 
 static void
@@ -142,6 +146,12 @@ on_say(void *data, char *text)
         begins++;
     }
 
+    if (strstr(text, "\"op\":\"failed\"") != NULL
+        && strstr(text, "\"disk_full\"") != NULL)
+    {
+        fails++;
+    }
+
     g_free(text);
 }
 
@@ -166,7 +176,19 @@ on_over(void *data, record_session_t *session)
 }
 
 
-static const record_session_events_t  events = { on_say, on_kept, on_over };
+static void
+on_closed(void *data, const char *broken, agent_key_t *key)
+{
+    (void) data;
+    closes++;
+    last_broken = g_strdup(broken);
+    last_key = (key != NULL);
+}
+
+
+static const record_session_events_t  events = {
+    on_say, on_kept, on_over, on_closed
+};
 
 
 static gboolean
@@ -340,7 +362,8 @@ test_begin(void)
     WAIT(begins > 3);
     ok(begins == 4, "it is told once it is back");
     record_session_free(s);
-    ok(overs == 0, "let go");
+    ok(overs == 0 && closes == 1 && last_broken == NULL && last_key,
+       "let go, with its key");
 }
 
 
@@ -377,6 +400,39 @@ test_anew(void)
 }
 
 
+/* it cannot be written: who has the session ends it, by its own key */
+
+static void
+test_broken(void)
+{
+    char                    *id;
+    record_session_t        *s;
+    g_autofree char         *path = NULL;
+    g_autoptr(agent_msg_t)   msg = invite();
+
+    g_clear_object(&ws);
+    closes = 0;
+    s = record_session_new(&agent, config, f.auditors, msg, &events, NULL);
+    WAIT(ws != NULL);
+    welcome("default.four");
+    WAIT(newest != NULL);
+    path = g_strconcat(f.recordings, ".away", NULL);
+    g_rename(f.recordings, path);
+    g_file_set_contents(f.recordings, "", 0, NULL);
+    frame(TRUE);
+    id = g_strdup(record_session_recording(s));
+    WAIT(overs == 1);
+    ok(overs == 1 && fails == 1, "a disk that fails is told");
+    record_session_free(s);
+    ok(closes == 1 && g_strcmp0(last_broken, id) == 0 && last_key,
+       "and which recording it was");
+    g_unlink(f.recordings);
+    g_rename(path, f.recordings);
+    g_clear_pointer(&last_broken, g_free);
+    g_free(id);
+}
+
+
 static void
 on_log(const char *domain, GLogLevelFlags level, const char *message,
     gpointer data)
@@ -398,6 +454,7 @@ main(void)
     start();
     test_begin();
     test_anew();
+    test_broken();
     stop();
 
     return done();
