@@ -24,11 +24,13 @@
 #include <openssl/rand.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 
 #define RENDER_HELLO_S     5                /* to say who it is */
 #define RENDER_NOBODIES    8                /* who may be about to, beside as
                                                many as there are instances */
+#define RENDER_NOBODIES_A_USER  2           /* of them, but this process's */
 #define RENDER_TOKEN_MAX   128              /* bytes */
 #define RENDER_SIGN_LEN    4096             /* characters, of base64url */
 #define RENDER_REASON_LEN  256
@@ -37,6 +39,7 @@
 typedef struct {
     render_doors_t  *doors;
     render_link_t   *link;
+    uid_t            user;
     guint            timer;
     guint            closing;
 } render_nobody_t;
@@ -71,6 +74,8 @@ struct render_instance_s {
 
 static gboolean render_doors_on_incoming(GSocketService *service,
     GSocketConnection *connection, GObject *source, gpointer data);
+static uid_t render_doors_user(GSocketConnection *connection);
+static void render_doors_room(render_doors_t *doors, uid_t user);
 static void render_nobody_message(void *data, const char *type, json_t *msg);
 static void render_nobody_closed(void *data, const char *why);
 static gboolean render_nobody_late(gpointer data);
@@ -176,25 +181,85 @@ static gboolean
 render_doors_on_incoming(GSocketService *service,
     GSocketConnection *connection, GObject *source, gpointer data)
 {
+    uid_t             user;
     render_doors_t   *doors = data;
     render_nobody_t  *nobody;
 
     (void) service;
     (void) source;
 
-    if (g_list_length(doors->nobodies) >= doors->max + RENDER_NOBODIES) {
-        g_warning("too many have connected who do not say who they are");
-        return TRUE;
-    }
+    user = render_doors_user(connection);
+    render_doors_room(doors, user);
 
     nobody = g_new0(render_nobody_t, 1);
     nobody->doors = doors;
+    nobody->user = user;
     nobody->timer = g_timeout_add_seconds(RENDER_HELLO_S, render_nobody_late,
                                           nobody);
     nobody->link = render_link_new(connection, &render_nobody_events, nobody);
     doors->nobodies = g_list_prepend(doors->nobodies, nobody);
 
     return TRUE;
+}
+
+
+/* who the kernel says has connected */
+
+static uid_t
+render_doors_user(GSocketConnection *connection)
+{
+    uid_t                     user;
+    g_autoptr(GCredentials)   who = NULL;
+
+    who = g_socket_get_credentials(
+              g_socket_connection_get_socket(connection), NULL);
+    user = (who != NULL) ? g_credentials_get_unix_user(who, NULL)
+                         : (uid_t) -1;
+
+    return user;
+}
+
+
+/*
+ * An instance says at once who it is, so the oldest goes who has not: of the
+ * same user where he has his share, which an instance's own never has; else
+ * of all.  Those of render_plain.c are this process's user, and have it all.
+ */
+
+static void
+render_doors_room(render_doors_t *doors, uid_t user)
+{
+    guint             all, his;
+    GList            *link;
+    render_nobody_t  *nobody, *oldest, *his_oldest;
+
+    all = 0;
+    his = 0;
+    oldest = NULL;
+    his_oldest = NULL;
+
+    /* the newest is the first */
+
+    for (link = doors->nobodies; link != NULL; link = link->next) {
+        nobody = link->data;
+        oldest = nobody;
+        all++;
+
+        if (nobody->user == user) {
+            his_oldest = nobody;
+            his++;
+        }
+    }
+
+    if (user != geteuid() && his >= RENDER_NOBODIES_A_USER) {
+        g_warning("user %u has connected too often and does not say who that "
+                  "is", (guint) user);
+        render_nobody_free(his_oldest);
+
+    } else if (all >= doors->max + RENDER_NOBODIES) {
+        g_warning("too many have connected who do not say who they are");
+        render_nobody_free(oldest);
+    }
 }
 
 

@@ -15,11 +15,17 @@
 #include <gio/gunixsocketaddress.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 
 #define DEADLINE_S  20
 #define DEVICE      "dev_aaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define SESSION     "ses_aaaaaaaaaaaaaaaaaaaaaaaaa"      /* and one more */
+
+#define CROWD              10       /* all that may be about to say who */
+#define OTHER_USER         65534
+#define OTHER_CONNECTIONS  2
 
 #define WAIT(cond)                                                            \
     do {                                                                      \
@@ -222,12 +228,10 @@ static const render_link_events_t  played_events = {
 
 
 static played_t *
-comes(fixture_t *f, const char *id, const char *token)
+connects(fixture_t *f, const char *id)
 {
     played_t                       *p;
     g_autofree char                *path = render_path_socket(f->dir);
-    g_autofree char                *file = render_path_token(f->dir, id);
-    g_autofree char                *own = NULL;
     g_autoptr(GSocketAddress)       address = NULL;
     g_autoptr(GSocketClient)        client = g_socket_client_new();
     g_autoptr(GSocketConnection)    connection = NULL;
@@ -237,7 +241,6 @@ comes(fixture_t *f, const char *id, const char *token)
                                          G_SOCKET_CONNECTABLE(address), NULL,
                                          NULL);
     g_assert_nonnull(connection);
-    (void) g_file_get_contents(file, &own, NULL, NULL);
 
     p = g_new0(played_t, 1);
     p->id = g_strdup(id);
@@ -245,11 +248,32 @@ comes(fixture_t *f, const char *id, const char *token)
     p->link = render_link_new(connection, &played_events, p);
     g_ptr_array_add(f->played, p);
 
+    return p;
+}
+
+
+static void
+greets(fixture_t *f, played_t *p, const char *token)
+{
+    g_autofree char  *file = render_path_token(f->dir, p->id);
+    g_autofree char  *own = NULL;
+
+    (void) g_file_get_contents(file, &own, NULL, NULL);
     render_link_send(p->link, json_pack("{s:s, s:s, s:s, s:i}",
-                                        "type", "hello", "id", id,
+                                        "type", "hello", "id", p->id,
                                         "token", token ? token
                                                        : own ? own : "none",
                                         "pid", 1));
+}
+
+
+static played_t *
+comes(fixture_t *f, const char *id, const char *token)
+{
+    played_t  *p;
+
+    p = connects(f, id);
+    greets(f, p, token);
 
     return p;
 }
@@ -452,6 +476,55 @@ test_nobody(fixture_t *f)
     WAIT(twice->closed);
     ok(twice->closed, "a token is good once");
     ok(!p->closed, "whose it is stays");
+    stop(f);
+}
+
+
+/* who says nothing does not keep those away who would */
+
+static void
+test_crowd(fixture_t *f)
+{
+    guint      i;
+    played_t  *p;
+
+    start(f, 1);
+
+    for (i = 0; i < CROWD; i++) {
+        (void) connects(f, "0123456789ab");
+    }
+
+    p = ready(f, 0);
+    invite(f, 'a', "render");
+    WAIT(strstr(p->heard->str, "invite") || p->closed);
+    ok(strstr(p->heard->str, "invite") != NULL,
+       "the pool's own user crowds its door: it still opens");
+    stop(f);
+
+    /* a user that is none of an instance */
+
+    start(f, 1);
+    p = connects(f, f->started->pdata[0]);
+    (void) chmod(f->dir, 0755);
+
+    if (seteuid(OTHER_USER) != 0) {
+        ok(TRUE, "# SKIP there is no other user here");
+        stop(f);
+        return;
+    }
+
+    for (i = 0; i < CROWD; i++) {
+        (void) connects(f, "0123456789ab");
+    }
+
+    (void) !seteuid(0);
+    WAIT(((played_t *) f->played->pdata[CROWD - OTHER_CONNECTIONS])->closed);
+    greets(f, p, NULL);
+    says(p, "ready");
+    invite(f, 'a', "render");
+    WAIT(strstr(p->heard->str, "invite") || p->closed);
+    ok(strstr(p->heard->str, "invite") != NULL,
+       "another one does: nobody else loses his place");
     stop(f);
 }
 
@@ -696,6 +769,7 @@ main(void)
     test_limits(&f);
     test_warm(&f);
     test_nobody(&f);
+    test_crowd(&f);
     test_sign(&f);
     test_lost(&f);
     test_gives_up(&f);
