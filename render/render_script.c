@@ -11,7 +11,8 @@
  * black, cut off at its edges; texts in it have no colour at all.  The rules
  * are an element and a constructed sheet, for a page may throw either away,
  * and the script puts back what is missing before the next frame.  They are
- * important and in a layer, which wins over a page's own important ones.
+ * important and in a layer, the document's first, which wins over a page's own
+ * important ones; those of an element's own style attribute are taken away.
  *
  * Lists that open above a page are no part of it, so they do not open there.
  *
@@ -59,7 +60,7 @@ static const char  render_script_rules_text[] =
     "  + 'contain:paint !important;border-color:#000 !important;'\n"
     "  + 'outline:none !important;box-shadow:none !important;'\n"
     "  + 'border-image:none !important;user-select:none !important;'\n"
-    "  + '-webkit-user-drag:none !important}';\n"
+    "  + '-webkit-user-drag:none !important;transition:none !important}';\n"
     "const inner = '{color:transparent !important;'\n"
     "  + '-webkit-text-fill-color:transparent !important;'\n"
     "  + 'text-shadow:none !important;'\n"
@@ -67,7 +68,7 @@ static const char  render_script_rules_text[] =
     "  + 'background:#000 !important;background-image:none !important;'\n"
     "  + 'caret-color:transparent !important;'\n"
     "  + 'border-color:#000 !important;user-select:none !important;'\n"
-    "  + '-webkit-user-drag:none !important}';\n"
+    "  + '-webkit-user-drag:none !important;transition:none !important}';\n"
     "let all = false;\n"
     "const rules = [];\n"
     "const known = [];\n"
@@ -85,6 +86,8 @@ static const char  render_script_rules_text[] =
     "  rules.push(':is(' + m + ') :is(img,video,canvas,svg,iframe,object,'\n"
     "    + 'embed,input,textarea,select)'\n"
     "    + '{visibility:hidden !important}');\n"
+    "  rules.push('svg :is(' + m + '),svg :is(' + m + ') *'\n"
+    "    + '{visibility:hidden !important}');\n"
     "  for (const p of ['::before', '::after', '::placeholder', '::marker',\n"
     "                   '::selection', '::first-line', '::first-letter']) {\n"
     "    rules.push(':is(' + m + ')' + p + inner);\n"
@@ -97,7 +100,31 @@ static const char  render_script_rules_text[] =
     "}\n"
     "const css = '@layer rs-mask{' + rules.join('\\n') + '}';\n"
     "const sheet = new CSSStyleSheet();\n"
-    "sheet.replaceSync(css);\n";
+    "sheet.replaceSync(css);\n"
+    "const own = new Set();\n"
+    "for (const r of sheet.cssRules[0].cssRules)\n"
+    "  for (const p of r.style) own.add(p);\n"
+    "const inline = (all ? ['*'] : known.flatMap((m) => [':is(' + m + ')',\n"
+    "  ':is(' + m + ') *'])).map((m) => m + '[style*=important i]').join();\n"
+    "const strip = (e) => {\n"
+    "  for (const p of [...(e.style || [])])\n"
+    "    if (own.has(p) && e.style.getPropertyPriority(p) !== '')\n"
+    "      e.style.removeProperty(p);\n"
+    "};\n"
+    "const clean = (root) => {\n"
+    "  for (const e of root.querySelectorAll(inline)) strip(e);\n"
+    "};\n"
+    "const fresh = (list) => {\n"
+    "  for (const m of list) {\n"
+    "    if (m.type === 'attributes' && m.target.matches(inline))\n"
+    "      strip(m.target);\n"
+    "    for (const n of m.addedNodes) {\n"
+    "      if (n.nodeType !== 1) continue;\n"
+    "      if (n.matches(inline)) strip(n);\n"
+    "      clean(n);\n"
+    "    }\n"
+    "  }\n"
+    "};\n";
 
 
 /*
@@ -142,6 +169,8 @@ static const char  render_script_guard_text[] =
     "};\n";
 
 
+/* where a page's policy forbids the element, its own first sheet has a line */
+
 static const char  render_script_keep_text[] =
     "let style = null;\n"
     "const keep = () => {\n"
@@ -159,17 +188,30 @@ static const char  render_script_keep_text[] =
     "'style');\n"
     "    style.textContent = css;\n"
     "  }\n"
-    "  if (style.parentNode !== root) root.append(style);\n"
+    "  if (root.firstElementChild !== style) root.prepend(style);\n"
+    "  if (style.sheet === null && document.styleSheets.length > 0) {\n"
+    "    try {\n"
+    "      const first = document.styleSheets[0];\n"
+    "      if (first.cssRules.length === 0\n"
+    "          || first.cssRules[0].cssText !== '@layer rs-mask;')\n"
+    "        first.insertRule('@layer rs-mask;', 0);\n"
+    "    } catch (e) { }\n"
+    "  }\n"
     "  if (style.media !== '') style.media = '';\n"
     "  if (style.sheet !== null && style.sheet.disabled)\n"
     "    style.sheet.disabled = false;\n"
     "  if (sheet.disabled) sheet.disabled = false;\n"
     "};\n"
     "keep();\n"
-    "new MutationObserver(keep).observe(document,\n"
+    "new MutationObserver((list) => { keep(); fresh(list); })"
+    ".observe(document,\n"
     "  { childList: true, subtree: true, attributes: true,\n"
     "    attributeFilter: ['media', 'style', 'disabled'] });\n"
-    "const frame = () => { keep(); requestAnimationFrame(frame); };\n"
+    "const frame = () => {\n"
+    "  requestAnimationFrame(frame);\n"
+    "  keep();\n"
+    "  clean(document);\n"
+    "};\n"
     "requestAnimationFrame(frame);\n";
 
 
@@ -200,8 +242,10 @@ static const char  render_script_shadows_text[] =
     "  add.call(root, 'submit', ask, true);\n"
     "  if (seen.has(root)) return;\n"
     "  seen.add(root);\n"
-    "  added.observe(root, { childList: true, subtree: true });\n"
+    "  added.observe(root, { childList: true, subtree: true,\n"
+    "                        attributeFilter: ['style'] });\n"
     "  sweep(root);\n"
+    "  clean(root);\n"
     "};\n"
     "const sweep = (node) => {\n"
     "  if (node.shadowRoot) take(node.shadowRoot);\n"
@@ -209,8 +253,9 @@ static const char  render_script_shadows_text[] =
     "  for (const e of node.querySelectorAll('*'))\n"
     "    if (e.shadowRoot) take(e.shadowRoot);\n"
     "};\n"
-    "const added = new MutationObserver((all) => {\n"
-    "  for (const m of all) for (const n of m.addedNodes) sweep(n);\n"
+    "const added = new MutationObserver((list) => {\n"
+    "  fresh(list);\n"
+    "  for (const m of list) for (const n of m.addedNodes) sweep(n);\n"
     "});\n"
     "Object.defineProperty(ShadowRoot.prototype, 'adoptedStyleSheets', {\n"
     "  configurable: true, enumerable: true,\n"

@@ -85,6 +85,14 @@ web_serve(SoupServer *server, SoupServerMessage *msg, const char *path,
         soup_server_message_set_response(msg, page->type, SOUP_MEMORY_STATIC,
                                          page->body, strlen(page->body));
 
+        /* a page with a nonce allows no other style sheets */
+
+        if (strstr(page->body, "nonce=") != NULL) {
+            soup_message_headers_replace(
+                soup_server_message_get_response_headers(msg),
+                "Content-Security-Policy", "style-src-elem 'nonce-x'");
+        }
+
         if (strcmp(page->type, "application/x-thing") == 0) {
             soup_message_headers_replace(
                 soup_server_message_get_response_headers(msg),

@@ -32,6 +32,12 @@
     "<select " mask " style='width:100px;height:40px'><option>1<option>2"     \
     "<option>3<option>4</select>"
 
+/* as strong as a page can say it */
+
+#define WHITE                                                                 \
+    "filter:none!important;background-color:#fff!important;color:#f00"        \
+    "!important;-webkit-text-fill-color:#f00!important"
+
 /* sent by a script, and so by no request of the browser's */
 
 #define FORM                                                                  \
@@ -81,6 +87,22 @@ static const page_t  pages[] = {
       "top:300px'>" LIST("") "</div>`);"
       "a.attachShadow({mode:'closed'}).innerHTML=`" LIST("data-rs-mask") "`;"
       "document.close();" DRAWN "},100)</script>" },
+    { "/outrank", "text/html",
+      BODY("Outrank") "<style>@layer base{#card{" WHITE "}}"
+      ".slow{transition:all 100s;background:#fff}</style>"
+      "<div data-rs-mask style='" BOX(0) WHITE "'>secret<b style='" WHITE
+      "'>words</b></div><div id=card style='" BOX(200) "'>1234</div>"
+      "<div id=a class=slow style='" BOX(400) "'>late</div>"
+      "<div id=b style='" BOX(520) "'></div>"
+      "<svg style='" BOX(0) "top:200px'><text data-rs-mask y=40 "
+      "font-size=40>text</text></svg><script>"
+      "b.attachShadow({mode:'closed'}).innerHTML=`<p data-rs-mask style='"
+      "margin:0;height:100px;" WHITE "'>secret</p>`;setTimeout(()=>{"
+      "a.setAttribute('data-rs-mask','');card.style.cssText+=`;" WHITE "`;"
+      DRAWN "},300)</script>" },
+    { "/strict", "text/html",
+      HEAD("Strict") "<style nonce=x>@layer base{#card{" WHITE "}}</style>"
+      "<div id=card style='" BOX(0) "'>1234</div>" },
     { NULL, NULL, NULL }
 };
 
@@ -437,6 +459,30 @@ test_forms(fixture_t *f, const char *path, const char *title,
 }
 
 
+static void
+test_outrank(fixture_t *f)
+{
+    guint               i;
+    static const int    places[] = { 0, 200, 400, 520 };
+    static const char  *what[] = {
+        "a style of the element's own", "an earlier layer, and a script",
+        "a transition", "a style in a shadow tree"
+    };
+
+    go(f, "/outrank", "Outrank");
+
+    for (i = 0; i < G_N_ELEMENTS(places); i++) {
+        is_int(others(f->x, places[i], 0, 100, 100, 0), 0, what[i]);
+    }
+
+    is_int(others(f->x, 0, 200, 100, 100, 0x00ff00), 0, "a part of a drawing");
+
+    go(f, "/strict", "Strict");
+    is_int(others(f->x, 0, 0, 100, 100, 0), 0,
+           "a page that allows no style sheets but its own");
+}
+
+
 int
 main(int argc, char **argv)
 {
@@ -497,6 +543,7 @@ main(int argc, char **argv)
     }
 
     begin(&f, "[\"#card\"]");
+    test_outrank(&f);
     test_copy(&f);
     test_selectors(&f);
     begin(&f, "[\"#card\"]");
