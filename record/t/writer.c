@@ -208,6 +208,7 @@ test_well(void)
     record_writer_t  *writer;
 
     writer = start("rec_dddddddddddddddddddddddddd");
+    record_writer_patience(writer, RECORD_WRITER_LATE_MS);
     media(writer, 3);
     record_writer_end(writer, 1000, TRUE, "ended");
     WAIT(ended != 0);
