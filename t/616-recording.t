@@ -26,6 +26,7 @@ my ($gw, $quick) = map {
     RS::Gateway->new(redis => $redis, workers => 2, node => "node$_->[0]",
                      http => 'rs_lease_ttl 5s;', location => "
         rs_recorder_grace 1s;
+        rs_message_rate 1000 burst=2000;
         rs_recorder_timeout $_->[1];
         rs_recorder_wait $_->[2];
     ")
@@ -62,6 +63,25 @@ sub here {
     } 5, 'its load';
 
     return;
+}
+
+
+sub away {
+    my ($r) = @_;
+
+    $r->ws->reset();
+    wait_until { !$root->get('/devices/' . $r->id)->json->{online} } 10,
+               'off line';
+
+    return;
+}
+
+
+sub gone {
+    my ($r, $rec) = @_;
+
+    return $r->send_json({ type => 'recording', op => 'gone',
+                           recording_id => $rec });
 }
 
 
@@ -821,6 +841,96 @@ is_deeply([@{ over($keeper, { %$s, rec => 'rec_' . 'b' x 26 }) }
              {qw(op to recording_id)}],
           ['ok', 'end', 'rec_' . 'b' x 26], 'the end of one that is not known');
 $root->problem($root->get('/recordings/rec_' . 'b' x 26), 404, 'not_found');
+
+
+# more than is told at once to a recorder that is here again
+
+subtest 'much to do' => sub {
+    # nobody else is here to be given its sessions
+
+    away($keeper);
+
+    my $busy = recorder(capacity => 200);
+    my $rdel = 'rs:{default}:rdel:' . $busy->id;
+    my (@ses, %told);
+
+    for my $i (1 .. 90) {
+        my $r = $root->post('/sessions', {
+            host => { type => 'browser' },
+            participants => [{ role => 'controller' }],
+            policy => { recording => 'optional' } });
+
+        push @ses, $r->json->{id};
+    }
+
+    invited($busy, $_) for @ses;
+    away($busy);
+
+    # nobody wrote these: that they are gone is taken all the same
+
+    my @rec = map { random_id('rec_') } 1 .. 250;
+
+    $redis->call('ZADD', $rdel, map { (17, $_) } @rec);
+    here($busy, capacity => 200);
+
+    # 20 words without an answer are the most
+
+    my ($flight, @later) = (0);
+
+    while (keys %told < @ses + @rec || $flight) {
+        my $f = $busy->ws->recv(5);
+        my $m = $f ? $f->{json} : undef;
+
+        last if !$m || !$m->{type};
+
+        if ($m->{type} eq 'invite') {
+            $told{ $m->{session}{id} }++;
+
+        } elsif (($m->{op} // '') eq 'delete') {
+            $told{ $m->{recording_id} }++;
+            push @later, $m->{recording_id};
+
+        } elsif (($m->{op} // '') eq 'ok') {
+            $flight--;
+        }
+
+        while ($flight < 20 && @later) {
+            gone($busy, shift @later);
+            $flight++;
+        }
+    }
+
+    is(scalar(grep { $told{$_} } @ses), 90, 'each session');
+    is(scalar(grep { $told{$_} } @rec), 250, 'each deletion');
+    is(scalar(grep { $_ > 1 } values %told), 0, 'once');
+    wait_until { !$redis->call('ZCARD', $rdel) } 5, 'all are gone';
+
+    # what it does not delete holds up nothing, and is told once
+
+    away($busy);
+    $redis->call('ZADD', $rdel, map { (17, $_) } @rec);
+    here($busy, capacity => 200);
+
+    my ($n, $last) = (0, 0);
+
+    for my $i (1 .. 12) {
+        $busy->send_json({ type => 'load', capacity => 200, used => $i,
+                           queued => 0, queue => 0 });
+
+        while (my $f = $busy->ws->recv(0.3)) {
+            last if !$f->{json};
+            $n++ if ($f->{json}{op} // '') eq 'delete';
+        }
+
+        last if $n == 250 && $last == $n;
+        $last = $n;
+    }
+
+    is($n, 250, 'all of those, once');
+    $root->delete("/sessions/$_") for @ses;
+    away($busy);
+    here($keeper);
+};
 
 
 # what a recorder says wrongly

@@ -50,6 +50,12 @@ ngx_http_rs_device_invite(ngx_http_rs_dev_t *dev, ngx_str_t *session_id)
     ngx_http_rs_invite_t    *inv;
     ngx_http_rs_store_op_t  *op;
 
+    if (dev->recorder && dev->invites >= NGX_HTTP_RS_INVITES_MAX) {
+        /* its list has it: it is told later */
+        ngx_http_rs_device_record_work(dev);
+        return;
+    }
+
     if (dev->invites >= NGX_HTTP_RS_INVITES_MAX
         || session_id->len > sizeof(inv->session_data))
     {
@@ -134,6 +140,7 @@ ngx_http_rs_device_invited(void *data, rs_err_e code, ngx_rs_reply_t *reply)
     }
 
     ngx_http_rs_device_uninvite(inv);
+    ngx_http_rs_device_record_next(dev);
     ngx_http_rs_device_unref(dev);
 }
 

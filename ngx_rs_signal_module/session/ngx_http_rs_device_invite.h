@@ -89,6 +89,9 @@ typedef struct {
     ngx_uint_t                   records;     /* words of recordings */
     ngx_http_rs_record_t        *free_records;
     rs_msg_load_t                load;        /* of a service */
+    size_t                       told_len;    /* of what a recorder is owed: */
+    u_char                       told[2 * RS_ID_LEN + NGX_INT64_LEN + 2];
+                                              /* up to here, for the store */
 
     u_char                       nonce[RS_DEVKEY_NONCE_LEN];
     u_char                       signature[RS_DEVKEY_SIGNATURE_LEN];
@@ -102,6 +105,7 @@ typedef struct {
     unsigned                     renderer:1;  /* but this */
     unsigned                     recorder:1;
     unsigned                     working:1;   /* what it has is asked for */
+    unsigned                     owing:1;     /* and more of it, then */
     unsigned                     loaded:1;    /* it has said its load */
     unsigned                     telling:1;   /* that is told to the store */
     unsigned                     tell:1;      /* and another one, then */
@@ -167,6 +171,8 @@ ngx_uint_t ngx_http_rs_device_record_reject(ngx_http_rs_dev_t *dev,
     rs_msg_t *msg);
 /* of a recorder that has said its load: what it was given while it was away */
 void ngx_http_rs_device_record_work(ngx_http_rs_dev_t *dev);
+/* the rest of it, if there is any and nothing is under way */
+void ngx_http_rs_device_record_next(ngx_http_rs_dev_t *dev);
 void ngx_http_rs_device_record_env(ngx_http_rs_dev_t *dev, rs_env_t *env);
 /* a session it did not record has ended: of others than recorders nothing */
 void ngx_http_rs_device_record_over(ngx_http_rs_dev_t *dev,

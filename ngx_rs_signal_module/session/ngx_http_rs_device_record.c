@@ -9,6 +9,11 @@
  * answered it says again when it is here again.  It forgets what was answered,
  * so `end` and `gone` are confirmed calls.  A deletion is told again with each
  * announcement until `gone` was said.
+ *
+ * What it is owed when it is here is told a part at a time: the next one when
+ * nothing is under way, at the end of an invitation or of a word, or when it
+ * says its load.  Each is told once; all of it is again when it is announced
+ * again.
  */
 
 
@@ -16,6 +21,8 @@
 
 
 #define NGX_HTTP_RS_RECORDINGS_MAX   64      /* under way, of one recorder */
+#define NGX_HTTP_RS_RECORD_WORK      32      /* sessions, and deletions, told
+                                                at once: less than that */
 
 
 /* what the store is asked; kept by its device and used again */
@@ -45,6 +52,8 @@ static void ngx_http_rs_device_record_answer(ngx_http_rs_record_t *r,
 static ngx_int_t ngx_http_rs_device_record_fail(ngx_http_rs_record_t *r,
     const char *why);
 static void ngx_http_rs_device_worked(void *data, rs_err_e code,
+    ngx_rs_reply_t *reply);
+static void ngx_http_rs_device_record_tell(ngx_http_rs_dev_t *dev,
     ngx_rs_reply_t *reply);
 static void ngx_http_rs_device_record_say(ngx_http_rs_dev_t *dev,
     const char *op, rs_str_t session_id, rs_str_t recording_id,
@@ -248,6 +257,7 @@ done:
     dev->records--;
 
     ngx_http_rs_device_record_free(r);
+    ngx_http_rs_device_record_next(dev);
     ngx_http_rs_device_unref(dev);
 }
 
@@ -351,24 +361,46 @@ ngx_http_rs_device_record_reject(ngx_http_rs_dev_t *dev, rs_msg_t *msg)
 void
 ngx_http_rs_device_record_work(ngx_http_rs_dev_t *dev)
 {
-    ngx_http_rs_store_op_t  *op;
-
-    if (!dev->recorder || dev->working) {
+    if (!dev->recorder) {
         return;
     }
+
+    dev->owing = 1;
+    dev->told_len = 0;
+
+    ngx_http_rs_device_record_next(dev);
+}
+
+
+void
+ngx_http_rs_device_record_next(ngx_http_rs_dev_t *dev)
+{
+    ngx_str_t                told;
+    ngx_http_rs_store_op_t  *op;
+
+    if (!dev->owing || dev->working || dev->invites || dev->records
+        || dev->rc == NULL || dev->rc->closing)
+    {
+        return;
+    }
+
+    told.data = dev->told;
+    told.len = dev->told_len;
 
     op = ngx_http_rs_store_op(dev->devices->rmcf->store,
                               ngx_http_rs_device_worked, dev);
 
     if (op == NULL
         || ngx_http_rs_store_recorder_work(op, &dev->tenant, &dev->id,
-                                           &dev->address)
+                                           &dev->address,
+                                           NGX_HTTP_RS_RECORD_WORK, &told)
            != NGX_OK)
     {
         ngx_http_rs_device_again(dev);
         return;
     }
 
+    dev->owing = 0;
     dev->working = 1;
     dev->refs++;
 }
@@ -379,23 +411,35 @@ ngx_http_rs_device_worked(void *data, rs_err_e code, ngx_rs_reply_t *reply)
 {
     ngx_http_rs_dev_t *dev = data;
 
-    ngx_str_t        id;
+    dev->working = 0;
+
+    if (dev->rc && !dev->rc->closing) {
+
+        if (code == RS_OK) {
+            ngx_http_rs_device_record_tell(dev, reply);
+
+        } else if (code == RS_E_UNAVAILABLE) {
+            ngx_http_rs_device_again(dev);
+        }
+    }
+
+    ngx_http_rs_device_unref(dev);
+}
+
+
+static void
+ngx_http_rs_device_record_tell(ngx_http_rs_dev_t *dev, ngx_rs_reply_t *reply)
+{
+    ngx_str_t        id, told;
     ngx_uint_t       i;
     ngx_rs_reply_t  *list;
 
-    dev->working = 0;
+    told = ngx_rs_reply_str(reply, 3);
 
-    if (dev->rc == NULL || dev->rc->closing) {
-        goto done;
-    }
-
-    if (code != RS_OK) {
-
-        if (code == RS_E_UNAVAILABLE) {
-            ngx_http_rs_device_again(dev);
-        }
-
-        goto done;
+    if (!dev->owing && told.len && told.len <= sizeof(dev->told)) {
+        ngx_memcpy(dev->told, told.data, told.len);
+        dev->told_len = told.len;
+        dev->owing = 1;
     }
 
     list = ngx_rs_reply_at(reply, 1);
@@ -413,9 +457,10 @@ ngx_http_rs_device_worked(void *data, rs_err_e code, ngx_rs_reply_t *reply)
                                       ngx_http_rs_slice(&id), NULL);
     }
 
-done:
-
-    ngx_http_rs_device_unref(dev);
+    if (dev->told_len == 0) {
+        /* it was announced again meanwhile: from the beginning */
+        ngx_http_rs_device_record_next(dev);
+    }
 }
 
 

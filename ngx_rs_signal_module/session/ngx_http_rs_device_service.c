@@ -67,6 +67,9 @@ ngx_http_rs_device_load(ngx_http_rs_dev_t *dev, rs_msg_t *msg)
     if (!dev->loaded) {
         dev->loaded = 1;
         ngx_http_rs_device_record_work(dev);
+
+    } else {
+        ngx_http_rs_device_record_next(dev);
     }
 
     ngx_http_rs_device_service_tell(dev);

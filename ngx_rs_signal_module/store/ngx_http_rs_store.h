@@ -847,9 +847,13 @@ ngx_int_t ngx_http_rs_store_recorder_removed(ngx_http_rs_store_op_t *op,
 /* its channel is gone: only if it takes no part, and another one can */
 ngx_int_t ngx_http_rs_store_recorder_away(ngx_http_rs_store_op_t *op,
     ngx_str_t *tenant, ngx_str_t *device_id, ngx_str_t *session_id);
-/* ok: {session}, {recording to be deleted} */
+/*
+ * ok: {session}, {recording to be deleted}, at most so many of each, and a
+ * word after which the next call goes on; empty: that was all
+ */
 ngx_int_t ngx_http_rs_store_recorder_work(ngx_http_rs_store_op_t *op,
-    ngx_str_t *tenant, ngx_str_t *device_id, ngx_str_t *address);
+    ngx_str_t *tenant, ngx_str_t *device_id, ngx_str_t *address,
+    ngx_uint_t most, ngx_str_t *after);
 /* the same, by callers of REST; ok: the recorder's device id */
 ngx_int_t ngx_http_rs_store_recording_device(ngx_http_rs_store_op_t *op,
     ngx_str_t *tenant, ngx_str_t *recording_id);

@@ -177,7 +177,8 @@ ngx_http_rs_store_recorder_lost(ngx_http_rs_store_op_t *op,
 
 ngx_int_t
 ngx_http_rs_store_recorder_work(ngx_http_rs_store_op_t *op,
-    ngx_str_t *tenant, ngx_str_t *device_id, ngx_str_t *address)
+    ngx_str_t *tenant, ngx_str_t *device_id, ngx_str_t *address,
+    ngx_uint_t most, ngx_str_t *after)
 {
     ngx_http_rs_store_call_t  call;
 
@@ -188,6 +189,8 @@ ngx_http_rs_store_recorder_work(ngx_http_rs_store_op_t *op,
     ngx_http_rs_store_key(&call, tenant, "rdel", device_id);
 
     ngx_http_rs_store_arg(&call, address);
+    ngx_http_rs_store_arg_number(&call, most);
+    ngx_http_rs_store_arg(&call, after);
 
     return ngx_http_rs_store_send(&call);
 }

@@ -8903,27 +8903,78 @@ function lib.rs_recording_gone(keys, args)
 end
 
 
+-- What a recorder is to delete, after this one, which may be gone by now: equals
+-- of an instant are in the order of their ids.
+
+function recording.doomed(rdel, s, id, most)
+    local at = s ~= '' and call('ZCOUNT', rdel, '-inf', '(' .. s) or 0
+    local list = {}
+    local flat
+
+    repeat
+        flat = call('ZRANGE', rdel, int(at), int(at + recording.work - 1),
+                    'WITHSCORES')
+        at = at + recording.work
+
+        for i = 1, #flat, 2 do
+            if #list < most and (flat[i + 1] ~= s or flat[i] > id) then
+                list[#list + 1] = { id = flat[i], s = flat[i + 1] }
+            end
+        end
+    until #list == most or #flat == 0
+
+    return list
+end
+
+
 -- rs_recorder_work
--- KEYS: dev, rses, rdel.  ARGV: address.
--- ok: {session id...} it was given, {recording id...} it is to delete, at most
---     100.  For a recorder that is here again.
--- Errors: replaced.  O(sessions)
+-- KEYS: dev, rses, rdel.  ARGV: address, how many of each at most, the last word
+--       of the reply before, or empty.
+-- ok: {session id...} it was given, {recording id...} it is to delete, what the
+--     next call is to say, or empty: that was all.  For a recorder that is here
+--     again.
+-- Errors: replaced.  O(sessions, deletions of a second)
 
 function lib.rs_recorder_work(keys, args)
-    local list = {}
+    local most = number(args[2])
+    local ses, s, id = string.match(args[3] or '', '^(%S*) (%d*) (%S*)$')
+    local sessions, ids = {}, {}
+    local more, list = false, nil
 
-    check(keys, 3, args, 1)
+    check(keys, 3, args, 3)
 
     if call('HGET', keys[1], 'owner') ~= args[1] then
         return { 'replaced' }
     end
 
-    for i, e in ipairs(recording.listed(keys[2], id_of(keys[1]), now_s())) do
-        list[i] = e.id
+    ses, s, id = ses or '', s or '', id or ''
+    list = recording.given(keys[2], id_of(keys[1]), now_s())
+    table.sort(list)
+
+    for _, given in ipairs(list) do
+        if given > ses then
+            more = #sessions == most
+
+            if more then
+                break
+            end
+
+            sessions[#sessions + 1] = given
+        end
     end
 
-    return { 'ok', list, call('ZRANGE', keys[3], '0',
-                              int(recording.work - 1)) }
+    list = recording.doomed(keys[3], s, id, most + 1)
+
+    for i = 1, math.min(#list, most) do
+        ids[i], s, id = list[i].id, list[i].s, list[i].id
+    end
+
+    if not more and #list <= most then
+        return { 'ok', sessions, ids, '' }
+    end
+
+    return { 'ok', sessions, ids,
+             (sessions[#sessions] or ses) .. ' ' .. s .. ' ' .. id }
 end
 
 

@@ -179,7 +179,7 @@ sub told {
 
 sub given {
     my $r = $s->fcall_ro('rs_recorder_work', ["dev:$rec", 'rses', "rdel:$rec"],
-                         "$w.7");
+                         "$w.7", 100, '');
 
     return @{ $r->[1] };
 }
@@ -452,7 +452,7 @@ leave($x, $x->{rec}, $x->{rec_at}, 'lost');
 is_deeply([grep { /^inv/ } told()], [], 'nobody has a place');
 ok((grep { $_ eq $x->{id} } given()), 'it is asked when it is here again');
 is($s->fcall_ro('rs_recorder_work', ["dev:$rec", 'rses', "rdel:$rec"],
-                "$w.8")->[0], 'replaced', 'not an older socket of it');
+                "$w.8", 100, '')->[0], 'replaced', 'not an older socket of it');
 is(ref invite($x, $rec, "$w.7"), 'HASH', 'and let in');
 $s->end($x);
 is(invite($x, $rec, "$w.7"), 'session_ended', 'not into one that is over');
@@ -798,7 +798,7 @@ is_deeply(delete_it($id), ['ok', 'asked'], 'its recorder is asked');
 is_deeply([told()], ["rec $w.7 delete"], 'at once');
 is(open_it($id), 'conflict', 'nobody opens it any more');
 is_deeply($s->fcall_ro('rs_recorder_work', ["dev:$rec", 'rses', "rdel:$rec"],
-                       "$w.7")->[2], [$id], 'or when it is here');
+                       "$w.7", 100, '')->[2], [$id], 'or when it is here');
 is(gone($id, $desk)->[0], 'not_found', 'not by another device');
 $redis->call('ZADD', $s->key("rdel:$rec"), 1, $id);
 is_deeply(gone($id), ['ok', 'gone'], 'it is gone');
@@ -808,7 +808,7 @@ is(get($id)->{state}, 'gone', 'which is known');
 is_deeply(delete_it($id), ['ok', 'gone'], 'and need not be asked for');
 is(open_it($id), 'conflict', 'there is nothing to open');
 is_deeply($s->fcall_ro('rs_recorder_work', ["dev:$rec", 'rses', "rdel:$rec"],
-                       "$w.7")->[2], [], 'nothing is left to do');
+                       "$w.7", 100, '')->[2], [], 'nothing is left to do');
 cmp_ok($s->ttl("rec:$id"), '<=', 2592000, 'for 30 days');
 is(ended($first, $rec, $id, 'ended')->[1], 'kept', 'said late');
 is(ended($first, $rec, $id, 'ended', sha256 => 'b' x 64)->[0], 'conflict',
@@ -820,6 +820,44 @@ $x = recorded('required end', 8);
 ok(!defined $redis->call('ZSCORE', $s->key('recs'), $id),
    'those leave the list');
 $s->end($x);
+
+
+# what is too much for one reply is asked for in parts
+
+{
+    my $much = recorder("$w.70", 100);
+    my $rdel = $s->key("rdel:$much");
+    my @doomed = sort map { random_id('rec_') } 1 .. 9;
+    my @ses = map { random_id('ses_') } 1 .. 5;
+    my $new = random_id('rec_');
+    my $til = time() + 60;
+    my (@parts, $last);
+
+    $redis->call('ZADD', $rdel, $_ < 2 ? 7 : 8, $doomed[$_]) for 0 .. 8;
+    $redis->call('HSET', $s->key('rses'), $much,
+                 join ' ', map { "$_\@$til" } @ses);
+
+    do {
+        my $r = $s->fcall_ro('rs_recorder_work',
+                             ["dev:$much", 'rses', "rdel:$much"], "$w.70", 4,
+                             $last // '');
+
+        push @parts, $r;
+        $last = $r->[3];
+
+        # the last one that was told is gone, and a new one comes
+
+        $redis->call('ZREM', $rdel, $r->[2][-1]) if @parts == 1;
+        $redis->call('ZADD', $rdel, 9, $new) if @parts == 1;
+    } while ($last ne '' && @parts < 9);
+
+    is_deeply([map { scalar @{ $_->[1] } } @parts], [4, 1, 0], 'sessions');
+    is_deeply([sort map { @{ $_->[1] } } @parts], [sort @ses], 'each once');
+    is_deeply([map { $_->[2] } @parts],
+              [[@doomed[0 .. 3]], [@doomed[4 .. 7]], [$doomed[8], $new]],
+              'deletions, those of one instant, too');
+    $redis->call('HDEL', $s->key('rses'), $much);
+}
 
 
 # rights

@@ -803,7 +803,7 @@ sub recordings {
 
     step('its work', $s->fcall_ro('rs_recorder_work',
                                   ["dev:$dev", 'rses', "rdel:$dev"],
-                                  "$W1.81"), 'ok', [$x->{id}]);
+                                  "$W1.81", 100, ''), 'ok', [$x->{id}]);
     $s->host_join($x);
 
     my $in = sub {
