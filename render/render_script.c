@@ -12,7 +12,8 @@
  * are an element and a constructed sheet, for a page may throw either away,
  * and the script puts back what is missing before the next frame.  They are
  * important and in a layer, the document's first, which wins over a page's own
- * important ones; those of an element's own style attribute are taken away.
+ * important ones; those of an element's own style attribute are taken away,
+ * and so are titles, which are shown above the page.
  *
  * Lists that open above a page are no part of it, so they do not open there.
  *
@@ -44,7 +45,8 @@ static const char  render_script_forms_text[] =
 /*
  * What a mask is: css, of the selectors in masks.  One that is left open is
  * none to a style sheet, and :is() takes what it does not know, and pseudo-
- * elements, for nothing; supports() does not.
+ * elements, for nothing; supports() does not.  What a mask asks for is not
+ * taken away: it would match no more.
  */
 
 static const char  render_script_rules_text[] =
@@ -104,9 +106,15 @@ static const char  render_script_rules_text[] =
     "const own = new Set();\n"
     "for (const r of sheet.cssRules[0].cssRules)\n"
     "  for (const p of r.style) own.add(p);\n"
-    "const inline = (all ? ['*'] : known.flatMap((m) => [':is(' + m + ')',\n"
-    "  ':is(' + m + ') *'])).map((m) => m + '[style*=important i]').join();\n"
+    "const having = (word, test) => (all ? ['*'] : known.filter((m) =>\n"
+    "  !RegExp('\\\\[[^\\\\]]*' + word, 'i').test(m)).flatMap((m) =>\n"
+    "  [':is(' + m + ')', ':is(' + m + ') *'])).map((m) => m + test).join();\n"
+    "const styled = having('style', '[style*=important i]');\n"
+    "const titled = having('title', '[title]');\n"
+    "const inline = styled + ',' + titled;\n"
     "const strip = (e) => {\n"
+    "  if (e.matches(titled)) e.removeAttribute('title');\n"
+    "  if (!e.matches(styled)) return;\n"
     "  for (const p of [...(e.style || [])])\n"
     "    if (own.has(p) && e.style.getPropertyPriority(p) !== '')\n"
     "      e.style.removeProperty(p);\n"
@@ -206,7 +214,7 @@ static const char  render_script_keep_text[] =
     "new MutationObserver((list) => { keep(); fresh(list); })"
     ".observe(document,\n"
     "  { childList: true, subtree: true, attributes: true,\n"
-    "    attributeFilter: ['media', 'style', 'disabled'] });\n"
+    "    attributeFilter: ['media', 'style', 'disabled', 'title'] });\n"
     "const frame = () => {\n"
     "  requestAnimationFrame(frame);\n"
     "  keep();\n"
@@ -243,7 +251,7 @@ static const char  render_script_shadows_text[] =
     "  if (seen.has(root)) return;\n"
     "  seen.add(root);\n"
     "  added.observe(root, { childList: true, subtree: true,\n"
-    "                        attributeFilter: ['style'] });\n"
+    "                        attributeFilter: ['style', 'title'] });\n"
     "  sweep(root);\n"
     "  clean(root);\n"
     "};\n"

@@ -66,6 +66,7 @@ static const page_t  pages[] = {
       HEAD("Part") "<div id=a style='" BOX(0) "'></div><main><div id=card "
       "style='" BOX(200) "background:#fff'><p>1234</p></div></main>"
       "<p title='a b' style='" BOX(400) "background:#fff;margin:0'>5</p>"
+      "<p style='" BOX(520) "margin:0;color:red!important'>6</p>"
       "<script>a.attachShadow({mode:'open'}).innerHTML="
       "'<p part=number>1234</p>'</script>" },
     { "/lists", "text/html",
@@ -100,6 +101,11 @@ static const page_t  pages[] = {
       "margin:0;height:100px;" WHITE "'>secret</p>`;setTimeout(()=>{"
       "a.setAttribute('data-rs-mask','');card.style.cssText+=`;" WHITE "`;"
       DRAWN "},300)</script>" },
+    { "/hover", "text/html",
+      HEAD("Hover") "<div data-rs-mask title=secret style='" BOX(0) "'></div>"
+      "<div data-rs-mask style='" BOX(200) "'><p style='height:100px;margin:0'"
+      " id=a></p></div><div title=plain style='" BOX(400) "'></div><script>"
+      "setTimeout(()=>{a.title='secret'},50)</script>" },
     { "/strict", "text/html",
       HEAD("Strict") "<style nonce=x>@layer base{#card{" WHITE "}}</style>"
       "<div id=card style='" BOX(0) "'>1234</div>" },
@@ -388,10 +394,12 @@ test_selectors(fixture_t *f)
     };
 
     begin(f, "[\"main > :is(.a, #card:not(.b)):has(p)\","
-             "\"[title=\\\"a b\\\"], .c\"]");
+             "\"[title=\\\"a b\\\"], .c\","
+             "\"[style*=red]\"]");
     go(f, "/part", "Part");
     is_int(others(f->x, 200, 0, 100, 100, 0), 0, "a selector of several");
-    is_int(others(f->x, 400, 0, 100, 100, 0), 0, "a list, with a string");
+    is_int(others(f->x, 400, 0, 100, 100, 0), 0, "a list, by a title");
+    is_int(others(f->x, 520, 0, 100, 100, 0), 0, "by an important style");
     is_int(others(f->x, 0, 110, WIDTH, 200, 0x00ff00), 0, "and no more");
 
     for (i = 0; i < G_N_ELEMENTS(bad); i++) {
@@ -456,6 +464,38 @@ test_forms(fixture_t *f, const char *path, const char *title,
 
         ok(strstr(web_log->str, "/sent") != NULL, "and goes once it may");
     }
+}
+
+
+static void
+hover(Display *x, int px)
+{
+    XTestFakeMotionEvent(x, -1, px, 40, 0);
+    XFlush(x);
+    after(200);
+    XTestFakeMotionEvent(x, -1, px, 50, 0);
+    XFlush(x);
+}
+
+
+/* what the browser tells of the place where the pointer is */
+
+static void
+test_hover(fixture_t *f)
+{
+    int  i;
+
+    go(f, "/hover", "Hover");
+
+    for (i = 0; i < 400; i += 200) {
+        hover(f->x, i + 50);
+        after(2000);
+        is_int(others(f->x, i, 0, 100, 100, 0), 0, "a mask has no title");
+    }
+
+    hover(f->x, 450);
+    WAIT(others(f->x, 400, 0, 100, 100, 0x00ff00) != 0);
+    ok(others(f->x, 400, 0, 100, 100, 0x00ff00) != 0, "and others have one");
 }
 
 
@@ -543,6 +583,7 @@ main(int argc, char **argv)
     }
 
     begin(&f, "[\"#card\"]");
+    test_hover(&f);
     test_outrank(&f);
     test_copy(&f);
     test_selectors(&f);
