@@ -27,6 +27,8 @@ my ($gw, $quick) = map {
                      http => 'rs_lease_ttl 5s;', location => "
         rs_recorder_grace 1s;
         rs_message_rate 1000 burst=2000;
+        rs_log_rate 64m;
+        rs_log_size 16m;
         rs_recorder_timeout $_->[1];
         rs_recorder_wait $_->[2];
     ")
@@ -315,6 +317,53 @@ subtest 'nobody speaks before it records' => sub {
     like($m->{message}, qr/another sha256/, 'in words');
     is(over($keeper, $s)->{op}, 'ok', 'the same one, said again, is taken');
     is_deeply($root->get("/recordings/$s->{rec}")->json, $kept, 'it stays');
+};
+
+
+# a controller who does not read has not heard that nobody may speak
+
+subtest 'who does not read' => sub {
+    my $r = ask(recording => 'required');
+    my $s = { id => $r->json->{id}, rec => random_id('rec_') };
+    my ($ana, $bob) = map { $gw->signal("rs.ticket.$_->{ticket}") }
+                      @{ $r->json->{participants} }[0, 1];
+    my $w = $ana->expect('welcome');
+    my $to = $w->{self};
+
+    $bob->expect('welcome');
+    $ana->reset();
+
+    # more than any buffer of the kernel takes, which she is to catch up with
+
+    for my $i (1 .. 240) {
+        $bob->send_json({ type => 'signal', id => $i, to => $to,
+                          data => 'x' x 60000 });
+        $bob->expect('ack');
+    }
+
+    $ana = $gw->signal("rs.resume.$w->{resume}.$w->{position}");
+    $ana->expect('welcome');
+    select(undef, undef, undef, 0.3);
+    $s->{host} = $device->join($gw, invited($device, $s->{id}));
+
+    my $host = $device->welcome->{self};
+
+    $s->{keeper} = $keeper->join($gw, invited($keeper, $s->{id}),
+                                 worker => 1);
+    is(status($s->{id})->{state}, 'waiting_recorder', 'the session waits');
+
+    $ana->send_json({ type => 'input', data => 'blind', to => $host });
+    select(undef, undef, undef, 0.3);
+    begin($keeper, $s);
+    kept_state($_, 'on') for $s->{host}, $ana;
+    is(scalar(grep { $_->{type} eq 'error' } $ana->seen), 0,
+       'she had not heard of it');
+    is(scalar(grep { $_->{type} eq 'input' } $s->{host}->seen), 0,
+       'nor has the host heard from her');
+    $ana->send_json({ type => 'input', data => 'seen', to => $host });
+    is($s->{host}->expect('input')->{data}, 'seen', 'now he does');
+    $root->delete("/sessions/$s->{id}");
+    over($keeper, $s);
 };
 
 

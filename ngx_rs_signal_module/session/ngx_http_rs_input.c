@@ -134,6 +134,11 @@ ngx_http_rs_input_over(ngx_http_rs_part_t *p)
 }
 
 
+/*
+ * p: the host, who knows from its join on that it waits for a recorder; who
+ * sends may not have read that yet
+ */
+
 void
 ngx_http_rs_input_deliver(ngx_http_rs_part_t *p, rs_str_t from,
     rs_str_t data)
@@ -144,10 +149,12 @@ ngx_http_rs_input_deliver(ngx_http_rs_part_t *p, rs_str_t from,
     rs_buf_init(&b, buf, sizeof(buf));
     rs_msg_write_input(&b, from, data);
 
-    if (b.overflow || ngx_http_rs_session_full(p, b.len)) {
+    if (p->input.unrecorded || b.overflow
+        || ngx_http_rs_session_full(p, b.len))
+    {
         ngx_http_rs_count(p->sessions->rmcf, NGX_HTTP_RS_STAT_ENV_DROPPED);
         ngx_log_debug2(NGX_LOG_DEBUG_HTTP, p->rc->log, 0,
-                       "rs session %V has no room for %uz bytes of input",
+                       "rs session %V takes no %uz bytes of input",
                        &p->m.participant_id, data.len);
         return;
     }
