@@ -107,6 +107,11 @@ export class Site {
 
         await run("ip", ["link", "add", "site0", "type", "veth", "peer",
                          "name", "site1", "netns", pid]);
+
+        // an IPv6 address of its own comes a second late, and Chromium breaks
+        // off what it loads when one does
+
+        await run("ip", ["link", "set", "site0", "addrgenmode", "none"]);
         await run("ip", ["address", "add", `${HERE}/30`, "dev", "site0"]);
         await run("ip", ["link", "set", "site0", "up"]);
         await inside("ip", "link", "set", "lo", "up");
