@@ -4,7 +4,8 @@
  */
 
 /*
- * Owns nothing: two reads of a file.
+ * Owns how a line of a chain is taken for signed, and what its two ends say by
+ * two reads, however much is between.
  */
 
 #define G_LOG_DOMAIN  "rs-record"
@@ -25,57 +26,29 @@
 
 static gboolean record_chain_lines(int fd, const char *dir, goffset size,
     record_chain_t *chain, GError **error);
-static gboolean record_chain_first(const char *text, gsize len,
-    gint64 *started_ms, guint8 key[RS_RECORDING_KEY_LEN]);
-static gboolean record_chain_last(const char *text, gsize len,
-    const guint8 key[RS_RECORDING_KEY_LEN], gboolean *ended, gint64 *t_ms);
 static gboolean record_chain_empty(const char *dir);
 
 
-/* "begin", signed by the key it names */
-
-static gboolean
-record_chain_first(const char *text, gsize len, gint64 *started_ms,
-    guint8 key[RS_RECORDING_KEY_LEN])
+json_t *
+record_chain_line(const char *text, gsize len, const guint8 *key,
+    rs_recording_line_t *line)
 {
-    json_t               *obj;
-    gboolean              holds;
-    rs_json_error_t       err;
-    rs_recording_line_t   line;
+    json_t           *obj;
+    rs_json_error_t   err;
 
-    if (rs_recording_parse(text, len, &obj, &line, &err) != RS_OK) {
-        return FALSE;
+    if (rs_recording_parse(text, len, &obj, line, &err) != RS_OK) {
+        return NULL;
     }
 
-    holds = line.kind == RS_RECORDING_BEGIN
-            && rs_recording_verify(line.public_key, text, &line) == RS_OK;
-    memcpy(key, line.public_key, RS_RECORDING_KEY_LEN);
-    *started_ms = line.started_at;
-    json_decref(obj);
-
-    return holds;
-}
-
-
-static gboolean
-record_chain_last(const char *text, gsize len,
-    const guint8 key[RS_RECORDING_KEY_LEN], gboolean *ended, gint64 *t_ms)
-{
-    json_t               *obj;
-    gboolean              holds;
-    rs_json_error_t       err;
-    rs_recording_line_t   line;
-
-    if (rs_recording_parse(text, len, &obj, &line, &err) != RS_OK) {
-        return FALSE;
+    if ((key == NULL && line->kind != RS_RECORDING_BEGIN)
+        || rs_recording_verify(key ? key : line->public_key, text, line)
+           != RS_OK)
+    {
+        json_decref(obj);
+        return NULL;
     }
 
-    holds = rs_recording_verify(key, text, &line) == RS_OK;
-    *ended = (line.kind == RS_RECORDING_END);
-    *t_ms = line.t_ms;
-    json_decref(obj);
-
-    return holds;
+    return obj;
 }
 
 
@@ -109,14 +82,13 @@ static gboolean
 record_chain_lines(int fd, const char *dir, goffset size,
     record_chain_t *chain, GError **error)
 {
-    char         head[RECORD_CHAIN_LINE];
-    char         tail[RECORD_CHAIN_LINE + 1];
-    gint64       started_ms, t_ms;
-    guint8       key[RS_RECORDING_KEY_LEN];
-    goffset      at;
-    ssize_t      n, m;
-    gboolean     ended;
-    const char  *end, *last;
+    char                  head[RECORD_CHAIN_LINE];
+    char                  tail[RECORD_CHAIN_LINE + 1];
+    json_t               *obj;
+    goffset               at;
+    ssize_t               n, m;
+    const char           *end, *last;
+    rs_recording_line_t   line, final;
 
     at = MAX(size - (goffset) sizeof(tail), 0);
     n = pread(fd, head, sizeof(head), 0);
@@ -133,15 +105,18 @@ record_chain_lines(int fd, const char *dir, goffset size,
         return TRUE;
     }
 
-    if (end == NULL || !record_chain_first(head, (gsize) (end - head),
-                                           &started_ms, key))
-    {
+    obj = (end != NULL) ? record_chain_line(head, (gsize) (end - head), NULL,
+                                            &line)
+                        : NULL;
+
+    if (obj == NULL) {
         g_set_error(error, RECORD_ERROR, RECORD_ERROR_FORM,
                     "%s: the first line of " RECORD_STORE_CHAIN " is none",
                     dir);
         return FALSE;
     }
 
+    json_decref(obj);           /* key and time are line's own */
     chain->state = RECORD_CHAIN_OPEN;
 
     if (m == 0 || tail[m - 1] != '\n') {
@@ -151,13 +126,15 @@ record_chain_lines(int fd, const char *dir, goffset size,
     last = memrchr(tail, '\n', (size_t) m - 1);
     last = (last != NULL) ? last + 1 : tail;
 
-    if (record_chain_last(last, (gsize) (tail + m - 1 - last), key, &ended,
-                          &t_ms)
-        && ended)
-    {
+    obj = record_chain_line(last, (gsize) (tail + m - 1 - last),
+                            line.public_key, &final);
+
+    if (obj != NULL && final.kind == RS_RECORDING_END) {
         chain->state = RECORD_CHAIN_ENDED;
-        chain->ended_ms = started_ms + t_ms;
+        chain->ended_ms = line.started_at + final.t_ms;
     }
+
+    json_decref(obj);
 
     return TRUE;
 }

@@ -13,6 +13,8 @@
 #define _RECORD_CHAIN_H_INCLUDED_
 
 
+#include "rs_recording.h"
+
 #include <glib.h>
 
 
@@ -28,6 +30,14 @@ typedef struct {
     gint64          ended_ms;       /* of 1970, ENDED: as it was signed */
 } record_chain_t;
 
+
+/*
+ * One line, without its newline, as it was signed: by key, or, where that is
+ * NULL, by the one it names, which only "begin" does.  *line borrows from what
+ * is returned, which is the caller's to json_decref(); NULL: it is none.
+ */
+json_t *record_chain_line(const char *text, gsize len, const guint8 *key,
+    rs_recording_line_t *line);
 
 /* FALSE: it cannot be read, or is not what was signed. */
 gboolean record_chain_look(const char *dir, const char *id,

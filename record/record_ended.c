@@ -4,12 +4,14 @@
  */
 
 /*
- * Owns nothing: its first line says whose it is, its last one what it became.
- * What is between is verified by who reads it, with the hash that is told.
+ * Owns what the gateway is told of a chain: its first line says whose it is,
+ * its last one what it became.  What is between is verified by who reads it,
+ * with the hash that is told.
  */
 
 #define G_LOG_DOMAIN  "rs-record"
 
+#include "record_chain.h"
 #include "record_ended.h"
 #include "record_error.h"
 
@@ -51,19 +53,13 @@ record_ended_begin(record_ended_t *ended, const char *id, const char *text,
     gsize len, guint8 key[RS_RECORDING_KEY_LEN])
 {
     json_t               *obj;
-    gboolean              holds;
-    rs_json_error_t       err;
+    gboolean              its;
     rs_recording_line_t   line;
 
-    if (rs_recording_parse(text, len, &obj, &line, &err) != RS_OK) {
-        return FALSE;
-    }
+    obj = record_chain_line(text, len, NULL, &line);
+    its = obj != NULL && rs_str_eq(line.recording_id, rs_str(id));
 
-    holds = line.kind == RS_RECORDING_BEGIN
-            && rs_str_eq(line.recording_id, rs_str(id))
-            && rs_recording_verify(line.public_key, text, &line) == RS_OK;
-
-    if (holds) {
+    if (its) {
         memcpy(key, line.public_key, RS_RECORDING_KEY_LEN);
         ended->session_id = g_strndup((const char *) line.session_id.data,
                                       line.session_id.len);
@@ -71,7 +67,7 @@ record_ended_begin(record_ended_t *ended, const char *id, const char *text,
 
     json_decref(obj);
 
-    return holds;
+    return its;
 }
 
 
@@ -80,18 +76,13 @@ record_ended_end(record_ended_t *ended, const char *text, gsize len,
     const guint8 key[RS_RECORDING_KEY_LEN])
 {
     json_t               *obj;
-    gboolean              holds;
-    rs_json_error_t       err;
+    gboolean              ends;
     rs_recording_line_t   line;
 
-    if (rs_recording_parse(text, len, &obj, &line, &err) != RS_OK) {
-        return FALSE;
-    }
+    obj = record_chain_line(text, len, key, &line);
+    ends = obj != NULL && line.kind == RS_RECORDING_END;
 
-    holds = line.kind == RS_RECORDING_END
-            && rs_recording_verify(key, text, &line) == RS_OK;
-
-    if (holds) {
+    if (ends) {
         ended->reason = record_ended_reason(line.reason);
         ended->sum.duration_ms = line.t_ms;
         ended->sum.bytes = line.bytes + (gint64) len + 1;
@@ -101,7 +92,7 @@ record_ended_end(record_ended_t *ended, const char *text, gsize len,
 
     json_decref(obj);
 
-    return holds;
+    return ends;
 }
 
 
