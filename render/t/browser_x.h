@@ -131,6 +131,35 @@ web_start(const page_t *pages)
 }
 
 
+/*
+ * Pages for a browser that may have them, and nothing but them; FALSE: there
+ * is no browser here, which was said.
+ */
+
+G_GNUC_UNUSED
+static gboolean
+web_for(render_settings_t *settings, const page_t *pages)
+{
+    const char        *cure;
+    g_autofree char   *allow = NULL;
+
+    if (!g_file_test(settings->browser, G_FILE_TEST_EXISTS)) {
+        printf("1..0 # SKIP no Chromium here\n");
+        return FALSE;
+    }
+
+    web_start(pages);
+    g_timeout_add(20, tick, NULL);
+    allow = g_strdup_printf("127.0.0.1:%u", web_port);
+    (void) rs_egress_add(&settings->egress, RS_STR("allow"), rs_str(allow),
+                         &cure);
+    (void) rs_egress_add(&settings->egress, RS_STR("ports"),
+                         RS_STR("1-65535"), &cure);
+
+    return TRUE;
+}
+
+
 G_GNUC_UNUSED
 static char *
 web_url(const char *path)

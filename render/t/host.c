@@ -71,7 +71,12 @@ main(void)
     }
 
     ok(access(file, F_OK) != 0, "it is read");
-    g_usleep(100 * 1000);
+
+    while (!g_main_context_pending(NULL) && g_get_monotonic_time() < end_us) {
+        g_usleep(1000);
+    }
+
+    ok(g_main_context_pending(NULL), "and not told yet");
 
     render_host_close(&host);
     ok(host.browser == NULL && host.docs == NULL,

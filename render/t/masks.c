@@ -527,9 +527,7 @@ int
 main(int argc, char **argv)
 {
     fixture_t                      f;
-    const char                    *cure;
     render_browser_conf_t          conf;
-    g_autofree char               *allow = NULL;
     g_autofree char               *here = NULL;
     g_autofree char               *inside = NULL;
     g_autoptr(GError)              error = NULL;
@@ -542,20 +540,11 @@ main(int argc, char **argv)
 
     setvbuf(stdout, NULL, _IOLBF, 0);
 
-    if (!g_file_test(settings->browser, G_FILE_TEST_EXISTS)) {
-        printf("1..0 # SKIP no Chromium here\n");
+    if (!web_for(settings, pages)) {
         return 0;
     }
 
     memset(&f, 0, sizeof(f));
-    web_start(pages);
-    g_timeout_add(20, tick, NULL);
-    allow = g_strdup_printf("127.0.0.1:%u", web_port);
-    (void) rs_egress_add(&settings->egress, RS_STR("allow"), rs_str(allow),
-                         &cure);
-    (void) rs_egress_add(&settings->egress, RS_STR("ports"),
-                         RS_STR("1-65535"), &cure);
-
     f.dir = g_dir_make_tmp("rs-render-t-XXXXXX", NULL);
     here = g_canonicalize_filename(argv[0], NULL);
     inside = g_canonicalize_filename("../../rs-render-inside", here);
